@@ -1,0 +1,32 @@
+//! What a record is: tables, columns, relationships, option sets and values.
+//!
+//! The standard CRM tables are data files (`standard/*.toml`, one per table) parsed once per process into an
+//! immutable [`Schema`] that every organisation shares. This crate knows nothing of SQL, HTTP or users.
+//!
+//! Start at [`Schema`]; a [`Table`] lists its [`Column`]s, and [`Value`] is what one column of one record holds.
+
+mod column;
+mod fold;
+mod id;
+mod label;
+mod load;
+mod relationship;
+mod schema;
+mod standard;
+mod table;
+mod value;
+
+pub use column::{
+    Choice, Column, ColumnKind, DateBehavior, LookupFlavor, MoneyRole, RequiredLevel, StateInfo, TextFormat,
+};
+pub use fold::{FOLD_VERSION, fold};
+pub use id::{ColumnId, RelationshipId, TableId};
+pub use label::Label;
+pub use load::{LoadError, load};
+pub use relationship::{
+    AssignCascade, Cascade, DeleteCascade, ManyToMany, MergeCascade, OneToMany,
+};
+pub use schema::Schema;
+pub use standard::standard;
+pub use table::{AlternateKey, Level, ListIndex, Ownership, Privilege, PrivilegeKind, RowSecurity, Table};
+pub use value::{Decimal, Guid, Money, Value, ValueRef};

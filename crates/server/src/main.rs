@@ -1,0 +1,2 @@
+//! The `custodia` binary.
+fn main() {}
