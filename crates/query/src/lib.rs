@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What may be asked: one query tree and the languages into it.
+//!
+//! [`Query`] is engine-neutral and resolved: it names tables and columns by number, its literals carry the type of the
+//! column they are compared with, and its negations are exact complements (a test on null is false, so `ne` and
+//! `not` include nulls, as in Dataverse). This crate knows nothing of SQL, HTTP or users.
+//!
+//! Start at [`Query`]; [`odata`] parses OData's query options into it.
+
+mod like;
+pub mod odata;
+mod tree;
+
+pub use like::{LikePattern, LikeToken};
+pub use tree::{
+    Comparison, Expand, Field, Filter, Order, Path, Query, Related, SeekKey, Step,
+};

@@ -1,0 +1,1 @@
+//! On whose behalf a request runs.

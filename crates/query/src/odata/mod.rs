@@ -1,0 +1,1 @@
+//! OData's query options: `$select`, `$filter`, `$orderby`, `$top`, `$count`, `$expand`.
