@@ -1,0 +1,22 @@
+//! What the tests of several crates stand on: PostgreSQL clusters that live as long as the tests need them, and how
+//! much effort a generated test should make.
+//!
+//! This crate is a development dependency only; nothing that ships depends on it. It may read the environment and start
+//! processes because it is no part of the service.
+//!
+//! Where to start:
+//! - [`postgres_url`]: a shared cluster to make databases in ([`fresh_database_name`]);
+//! - [`PrivateCluster`]: a cluster of one's own that a durability test may kill, copy, cut back and start again;
+//! - [`effort`]: the factor by which generated tests multiply their number of cases.
+
+mod cluster;
+mod error;
+mod installation;
+mod processes;
+mod shared;
+mod supervisor;
+mod write_ahead_log;
+
+pub use cluster::{PrivateCluster, with_database};
+pub use error::Error;
+pub use shared::{POSTGRES_VARIABLE, effort, fresh_database_name, postgres_url};
