@@ -101,8 +101,12 @@ impl PrivateCluster {
         supervisor.end(Ending::Crashed)?;
         // Every process is gone, but until somebody has asked for its exit code the server's number still exists, and
         // the next start would take that for a running server.
-        let lock = self.data().join("postmaster.pid");
-        std::fs::remove_file(&lock).doing(|| format!("removing {}", lock.display()))
+        for lock in
+            [self.data().join("postmaster.pid"), self.folder.path().join(format!(".s.PGSQL.{}.lock", self.port))]
+        {
+            std::fs::remove_file(&lock).doing(|| format!("removing {}", lock.display()))?;
+        }
+        Ok(())
     }
 
     /// Stops the server in an orderly way: open transactions are rolled back, everything is written to its place.
@@ -175,10 +179,8 @@ impl PrivateCluster {
     /// Where recovery would begin, as the cluster's control file has it.
     fn last_checkpoint(&self) -> Result<String, Error> {
         let reading = || format!("reading the control file of {}", self.data().display());
-        let output = program(self.installation.programs.join("pg_controldata"))
-            .arg(self.data())
-            .output()
-            .doing(reading)?;
+        let output =
+            program(self.installation.programs.join("pg_controldata")).arg(self.data()).output().doing(reading)?;
         let text = String::from_utf8_lossy(&output.stdout);
         text.lines()
             .find_map(|line| line.strip_prefix("Latest checkpoint location:"))
@@ -326,8 +328,7 @@ fn configure<'setting>(
     use std::io::Write;
 
     let path = folder.join("data/postgresql.conf");
-    let text: String =
-        settings.map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect();
+    let text: String = settings.map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect();
     std::fs::OpenOptions::new()
         .append(true)
         .open(&path)

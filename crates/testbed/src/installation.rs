@@ -22,9 +22,8 @@ impl Installation {
             let programs = PathBuf::from(folder);
             return complete(&programs).then_some(Self { programs });
         }
-        let on_search_path = std::env::var_os("PATH")
-            .map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>())
-            .unwrap_or_default();
+        let on_search_path =
+            std::env::var_os("PATH").map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()).unwrap_or_default();
         debian_versions()
             .into_iter()
             .chain(on_search_path)

@@ -19,9 +19,9 @@ impl FromStr for Position {
 
     /// Reads the usual form, two hexadecimal halves: `0/16B3740`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let halves = text.split_once('/').and_then(|(high, low)| {
-            Some((u32::from_str_radix(high, 16).ok()?, u32::from_str_radix(low, 16).ok()?))
-        });
+        let halves = text
+            .split_once('/')
+            .and_then(|(high, low)| Some((u32::from_str_radix(high, 16).ok()?, u32::from_str_radix(low, 16).ok()?)));
         let (high, low) = halves.ok_or_else(|| Error::NotAPosition { position: text.to_owned() })?;
         Ok(Self(u64::from(high) << 32 | u64::from(low)))
     }
