@@ -249,6 +249,10 @@ impl Server {
 
 impl Drop for PrivateCluster {
     fn drop(&mut self) {
+        if let Server::Crashed = self.server {
+            // A killed server leaves shared memory behind, and only a server on the same files knows which.
+            let _ = self.restart();
+        }
         if let Ok(supervisor) = self.running() {
             // Nobody is left to tell; the supervisor does the same once this process has ended.
             let _ = supervisor.end(Ending::Remove);
