@@ -9,6 +9,12 @@
 //! - [`PrivateCluster`]: a cluster of one's own that a durability test may kill, copy, cut back and start again;
 //! - [`effort`]: the factor by which generated tests multiply their number of cases.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "support for tests: it reads the environment for them, and fails the test that cannot have a cluster"
+)]
+
 mod cluster;
 mod error;
 mod installation;

@@ -3,6 +3,8 @@
 //! The command finds the cluster's URL in `CUSTODIA_TEST_POSTGRES`; this program ends with the command's exit code. If the
 //! variable is set already, the command runs with that cluster. `--set` gives a line of the cluster's `postgresql.conf`.
 
+#![expect(clippy::disallowed_methods, reason = "a program for tests: its arguments are its own to read")]
+
 use std::process::{Command, ExitCode};
 
 use custodia_testbed::{POSTGRES_VARIABLE, PrivateCluster};
