@@ -58,6 +58,21 @@ pub enum TextFormat {
     VersionNumber,
 }
 
+/// What an integer counts, for its formatted value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntegerFormat {
+    /// A plain number.
+    None,
+    /// Minutes, shown as a duration.
+    Duration,
+    /// A time zone's number.
+    TimeZone,
+    /// A language's number.
+    Language,
+    /// A locale's number.
+    Locale,
+}
+
 /// How a date-time is kept and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateBehavior {
@@ -120,6 +135,8 @@ pub enum ColumnKind {
         min: i32,
         /// Greatest value.
         max: i32,
+        /// What it counts.
+        format: IntegerFormat,
     },
     /// A 64-bit integer.
     BigInt,
@@ -273,4 +290,7 @@ pub struct Column {
     pub secured: bool,
     /// Columns it is derived from (a composite address, a full name): it is readable only if all of them are.
     pub derived_from: Vec<ColumnId>,
+    /// Pattern of the number the platform gives a new record that comes without one
+    /// (`CAS-{SEQNUM:5}-{RANDSTRING:6}`); only on text columns.
+    pub auto_number: Option<String>,
 }

@@ -17,7 +17,7 @@ mod table;
 mod value;
 
 pub use column::{
-    Choice, Column, ColumnKind, DateBehavior, LookupFlavor, MoneyRole, RequiredLevel, StateInfo, TextFormat,
+    Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo, TextFormat,
 };
 pub use fold::{FOLD_VERSION, fold};
 pub use id::{ColumnId, RelationshipId, TableId};
