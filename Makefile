@@ -1,0 +1,35 @@
+# The entry points. What they need and cannot install themselves, they name with the command to type.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench soak lint fmt deny
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: ## Build what is missing and serve with demo data on http://127.0.0.1:8080
+	@scripts/prepare run
+	cargo run --profile quick --package custodia-server --bin custodia -- serve --data ./data --demo
+
+test: ## Run every check: format, lints, all tests on both engines, unmodified clients over HTTP
+	@scripts/test
+
+bench: ## Measure against the yardstick, on both engines
+	@scripts/prepare test
+	cargo run --quiet --package custodia-testbed --bin with-postgres -- --set shared_buffers=2GB \
+		cargo run --release --package custodia-bench
+
+soak: ## Run the generated tests with fifty times the cases
+	@scripts/prepare test
+	CUSTODIA_TEST_EFFORT=50 cargo run --quiet --package custodia-testbed --bin with-postgres -- \
+		cargo test --workspace --no-fail-fast
+
+lint: ## Check format and lints only
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: ## Check licences, sources, bans and advisories of the dependencies (installs cargo-deny, needs the network)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check
