@@ -3,20 +3,35 @@
 //! [`Rights`] is what one user may do, computed from the facts the store read at one security version. [`Authority`]
 //! is on whose behalf a request runs: one user's rights, or two when one acts for another. It answers with a
 //! [`RowAccess`] (which rows, in terms a statement can carry), with column masks, and with [`Permit`]s, without which
-//! the store writes nothing. Semantics: Dataverse's, see `docs/security.md`.
+//! the store writes nothing. Semantics: Dataverse's; where its documentation is silent, the choice and the function
+//! that holds it stand in `docs/security-choices.md`.
+//!
+//! A read asks [`Authority::rows`] and [`Authority::reads_column`] and compiles the answers into its statement. A write
+//! asks [`Authority::rows`] for each right it needs, has the store test the row against all of them in one statement, and
+//! exchanges the outcome for a [`Permit`].
 //!
 //! This crate does no I/O and contains no SQL.
 
+mod append;
 mod authority;
+mod columns;
+mod denied;
 mod facts;
+mod followed;
 mod mask;
+mod owner;
 mod permit;
+mod place;
 mod rights;
 mod row_access;
 
-pub use authority::{Authority, Denied};
+pub use append::{append_kind, append_to_kind};
+pub use authority::Authority;
+pub use denied::Denied;
 pub use facts::{Facts, FieldPermission, RoleGrant, RolePrivilege, TeamRole, UserFacts};
 pub use mask::{RightsMask, RightsMaskError};
+pub use owner::{OwnerFacts, OwnerKind, UnitPath, new_owner_may_hold};
 pub use permit::Permit;
+pub use place::Place;
 pub use rights::{Grant, Rights};
-pub use row_access::{Own, RowAccess, RowArms};
+pub use row_access::{Own, ParentAccess, RowAccess, RowArms};

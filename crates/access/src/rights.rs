@@ -1,1 +1,302 @@
 //! What one user may do.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use custodia_schema::{ColumnId, Guid, Level, Privilege, PrivilegeKind, RowSecurity, Schema, Table, TableId};
+
+use crate::columns::ClosedColumns;
+use crate::{Denied, Facts, UserFacts};
+
+/// One way a user holds a privilege on a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Grant {
+    /// How far it reaches, as the privilege allows: what a role grants beyond that is cut.
+    pub level: Level,
+    /// The unit Local and Deep are measured from.
+    pub base_unit: Guid,
+    /// Set when the grant covers only rows of this team: Basic level through a role that gives team privileges only.
+    pub team_only: Option<Guid>,
+}
+
+/// What one user (or, to judge a new owner, one team) may do, computed from [`Facts`] of one security version and one
+/// schema. Immutable; shared behind an `Arc` by all requests of the user until either changes.
+///
+/// Asking it allocates nothing and takes constant time, unless a method says otherwise.
+#[derive(Debug)]
+pub struct Rights {
+    schema: Arc<Schema>,
+    security_version: u64,
+    user: UserFacts,
+    has_roles: bool,
+    tables: HashMap<TableId, TableRights>,
+    /// The distinct lists of grants; many tables and kinds share one. The first is empty.
+    grant_lists: Vec<Box<[Grant]>>,
+    /// Privileges that belong to no table, and whether a directly assigned role gives them.
+    miscellaneous: HashMap<Box<str>, HeldBy>,
+    root_roles: Box<[Guid]>,
+}
+
+/// What a user may do with one table.
+#[derive(Debug)]
+struct TableRights {
+    /// By kind: position in `Rights::grant_lists`.
+    grants: [u16; 8],
+    closed_columns: Option<Box<ClosedColumns>>,
+    /// The greatest column number when the rights were computed: a column they have never heard of is closed.
+    last_column: ColumnId,
+}
+
+/// Where a miscellaneous privilege comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum HeldBy {
+    /// Only from roles of teams.
+    Team,
+    /// From a role assigned to the user.
+    User,
+}
+
+impl Rights {
+    /// Digests what the store read. Costs a pass over the user's role privileges and over the schema's columns.
+    ///
+    /// To judge whether a *team* may own rows, give the team's id and unit as the user's and its roles as direct ones.
+    #[must_use]
+    pub fn build(schema: &Arc<Schema>, facts: &Facts) -> Self {
+        let mut held_kinds: HashMap<(TableId, PrivilegeKind), Vec<Grant>> = HashMap::new();
+        let mut miscellaneous: HashMap<Box<str>, HeldBy> = HashMap::new();
+        let places = privilege_places(schema);
+
+        let direct = facts.roles.iter().map(|role| (role, None, HeldBy::User));
+        let through_teams = facts
+            .team_roles
+            .iter()
+            .map(|held| (&held.role, held.team_privileges_only.then_some(held.team), HeldBy::Team));
+        for (role, team_only, held_by) in direct.chain(through_teams) {
+            for granted in &role.privileges {
+                let Some(places) = places.get(granted.name.as_str()) else {
+                    let known = miscellaneous.entry(granted.name.as_str().into()).or_insert(held_by);
+                    *known = held_by.max(*known);
+                    continue;
+                };
+                for &(table, privilege) in places {
+                    let level = effective_level(table, privilege, granted.level);
+                    held_kinds.entry((table.id, privilege.kind)).or_default().push(Grant {
+                        level,
+                        base_unit: role.base_unit,
+                        // Only Basic is affected by "team privileges only" (security-model.md §4).
+                        team_only: team_only.filter(|_| level == Level::Basic),
+                    });
+                }
+            }
+        }
+
+        let mut grant_lists: Vec<Box<[Grant]>> = vec![Box::default()];
+        let mut positions: HashMap<Box<[Grant]>, u16> = HashMap::new();
+        let mut tables = HashMap::with_capacity(schema.tables().len());
+        for table in schema.tables() {
+            let mut grants = [0_u16; 8];
+            for (slot, kind) in grants.iter_mut().zip(PrivilegeKind::ALL) {
+                let Some(held) = held_kinds.remove(&(table.id, kind)) else { continue };
+                let list = shortest(held);
+                *slot = match positions.get(&list) {
+                    Some(&known) => known,
+                    // More than 65,535 distinct lists do not occur: each table has eight. One too many is no grant.
+                    None => match u16::try_from(grant_lists.len()) {
+                        Ok(next) => {
+                            grant_lists.push(list.clone());
+                            positions.insert(list, next);
+                            next
+                        }
+                        Err(_) => 0,
+                    },
+                };
+            }
+            let closed_columns =
+                if facts.all_columns { None } else { ClosedColumns::of(table, &facts.field_permissions) };
+            let last_column = table.columns().last().map_or(ColumnId(0), |column| column.id);
+            tables.insert(table.id, TableRights { grants, closed_columns, last_column });
+        }
+
+        let mut root_roles: Vec<Guid> =
+            facts.roles.iter().chain(facts.team_roles.iter().map(|held| &held.role)).map(|role| role.root).collect();
+        root_roles.sort_unstable();
+        root_roles.dedup();
+
+        Self {
+            schema: Arc::clone(schema),
+            security_version: facts.security_version,
+            user: facts.user.clone(),
+            has_roles: !root_roles.is_empty(),
+            tables,
+            grant_lists,
+            miscellaneous,
+            root_roles: root_roles.into(),
+        }
+    }
+
+    /// The user's id.
+    #[must_use]
+    pub fn user_id(&self) -> Guid {
+        self.user.id
+    }
+
+    /// The user's business unit.
+    #[must_use]
+    pub fn unit(&self) -> Guid {
+        self.user.unit
+    }
+
+    /// Whether the user is disabled.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.user.disabled
+    }
+
+    /// The security version the facts were read at.
+    #[must_use]
+    pub fn security_version(&self) -> u64 {
+        self.security_version
+    }
+
+    /// The schema they were computed for.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// How a privilege is held, without repeats and without what another grant contains: empty (not held), one Global
+    /// or one Basic grant, several Basic grants of single teams, or Local and Deep grants.
+    #[must_use]
+    pub fn grants(&self, table: TableId, kind: PrivilegeKind) -> &[Grant] {
+        self.tables
+            .get(&table)
+            .and_then(|rights| rights.grants.get(kind as usize))
+            .and_then(|&list| self.grant_lists.get(usize::from(list)))
+            .map_or(&[], |list| list)
+    }
+
+    /// The highest level a privilege is held at; `None` when it is not held.
+    #[must_use]
+    pub fn level(&self, table: TableId, kind: PrivilegeKind) -> Option<Level> {
+        self.grants(table, kind).iter().map(|grant| grant.level).max()
+    }
+
+    /// Whether a privilege of that name is held at any level. Constant time for privileges that belong to no table
+    /// (`prvExportToExcel`); for a record privilege it searches the schema.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        self.miscellaneous.contains_key(name)
+            || self.schema.tables().iter().any(|table| {
+                table
+                    .privileges
+                    .iter()
+                    .any(|privilege| privilege.name == name && self.level(table.id, privilege.kind).is_some())
+            })
+    }
+
+    /// Whether a privilege that belongs to no table comes from a role assigned to the user, not only through a team.
+    #[must_use]
+    pub fn holds_directly(&self, name: &str) -> bool {
+        self.miscellaneous.get(name) == Some(&HeldBy::User)
+    }
+
+    /// The topmost roles of which the user holds a copy, directly or through a team; sorted. Forms are bound to them.
+    #[must_use]
+    pub fn root_roles(&self) -> &[Guid] {
+        &self.root_roles
+    }
+
+    /// Whether the column may be read: it is not secured, or a profile opens it, and the same holds for every column it
+    /// is derived from. A column or table unknown to the schema the rights were computed for is closed.
+    #[must_use]
+    pub fn reads_column(&self, table: TableId, column: ColumnId) -> bool {
+        self.column_is(table, column, ClosedColumns::reads)
+    }
+
+    /// Whether the column may be given a value when a row is created.
+    #[must_use]
+    pub fn creates_column(&self, table: TableId, column: ColumnId) -> bool {
+        self.column_is(table, column, ClosedColumns::creates)
+    }
+
+    /// Whether the column of an existing row may be changed.
+    #[must_use]
+    pub fn updates_column(&self, table: TableId, column: ColumnId) -> bool {
+        self.column_is(table, column, ClosedColumns::updates)
+    }
+
+    fn column_is(&self, table: TableId, column: ColumnId, open: fn(&ClosedColumns, ColumnId) -> bool) -> bool {
+        self.tables.get(&table).is_some_and(|rights| {
+            column <= rights.last_column && rights.closed_columns.as_ref().is_none_or(|closed| open(closed, column))
+        })
+    }
+
+    /// Whether the user may do anything at all.
+    pub(crate) fn admitted(&self) -> Result<(), Denied> {
+        if self.user.disabled {
+            return Err(Denied::Disabled { user: self.user.id });
+        }
+        if !self.has_roles {
+            return Err(Denied::NoRoles { user: self.user.id });
+        }
+        Ok(())
+    }
+
+    /// The privilege gate (security-model.md §5.1): the grants, of which there is at least one.
+    pub(crate) fn gate(&self, table: &Table, kind: PrivilegeKind) -> Result<&[Grant], Denied> {
+        self.admitted()?;
+        let Some(privilege) = table.privilege(kind) else {
+            return Err(Denied::NotApplicable { table: table.name.clone(), right: kind });
+        };
+        match self.grants(table.id, kind) {
+            [] => Err(Denied::MissingPrivilege {
+                user: self.user.id,
+                privilege: privilege.name.clone(),
+                table: Some(table.name.clone()),
+            }),
+            grants => Ok(grants),
+        }
+    }
+}
+
+/// Every record privilege by name: several tables may share one (`prvReadActivity`).
+fn privilege_places(schema: &Schema) -> HashMap<&str, Vec<(&Table, &Privilege)>> {
+    let mut places: HashMap<&str, Vec<(&Table, &Privilege)>> = HashMap::new();
+    for table in schema.tables() {
+        for privilege in &table.privileges {
+            places.entry(privilege.name.as_str()).or_default().push((table, privilege));
+        }
+    }
+    places
+}
+
+/// The level a grant has on a table: all or nothing where the organisation owns the rows; otherwise the highest level
+/// the privilege may take that is not above the granted one (a role may grant `userquery` at Global, but the privilege
+/// only exists at Basic). A grant below every level the privilege may take stays as narrow as it is.
+fn effective_level(table: &Table, privilege: &Privilege, granted: Level) -> Level {
+    if matches!(table.security, RowSecurity::Organization) {
+        return Level::Global;
+    }
+    privilege.levels.iter().copied().filter(|&level| level <= granted).max().unwrap_or(granted)
+}
+
+/// The same grants without repeats and without those that another one contains, in a fixed order.
+fn shortest(grants: Vec<Grant>) -> Box<[Grant]> {
+    if let Some(global) = grants.iter().filter(|grant| grant.level == Level::Global).min() {
+        return Box::new([*global]);
+    }
+    let mut by_base: BTreeMap<Guid, Grant> = BTreeMap::new();
+    for grant in grants.iter().filter(|grant| grant.level > Level::Basic) {
+        let kept = by_base.entry(grant.base_unit).or_insert(*grant);
+        kept.level = kept.level.max(grant.level);
+    }
+    if !by_base.is_empty() {
+        return by_base.into_values().collect();
+    }
+    if let Some(basic) = grants.iter().filter(|grant| grant.team_only.is_none()).min() {
+        return Box::new([*basic]);
+    }
+    let mut of_teams = grants;
+    of_teams.sort_unstable_by_key(|grant| grant.team_only);
+    of_teams.dedup_by_key(|grant| grant.team_only);
+    of_teams.into()
+}

@@ -1,8 +1,8 @@
 //! Which rows a privilege reaches, in terms a statement can carry.
 
-use custodia_schema::{ColumnId, Guid, TableId};
+use custodia_schema::{ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Table, TableId};
 
-use crate::RightsMask;
+use crate::{Denied, Grant, Rights, RightsMask, followed};
 
 /// Which rows of a table a caller reaches with one privilege.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +11,39 @@ pub enum RowAccess {
     All,
     /// Rows that satisfy at least one arm.
     Arms(RowArms),
-    /// Rows whose parent row is reached: the first of these lookups that is not null decides.
+    /// Rows whose parent row is reached: the first of these lookups that is not null decides. Neighbouring entries of
+    /// the same lookup are its possible target tables, of which the one it points at counts. A row whose lookups are
+    /// all null is not reached. In an intersect the "lookups" may be plain GUID columns.
     Parent(Vec<ParentAccess>),
-    /// Rows reached by every one of these (a caller acting for another user).
+    /// Rows reached by every one of these (a caller acting for another user; both ends of an intersect row).
     Every(Vec<RowAccess>),
+}
+
+impl RowAccess {
+    /// Rows reached by every one of these, in the shortest form: what reaches everything and what repeats is left out.
+    #[must_use]
+    pub fn every(all: impl IntoIterator<Item = Self>) -> Self {
+        let mut kept: Vec<Self> = Vec::new();
+        for access in all {
+            match access {
+                Self::All => {}
+                Self::Every(inner) => {
+                    for access in inner {
+                        if !kept.contains(&access) {
+                            kept.push(access);
+                        }
+                    }
+                }
+                other if kept.contains(&other) => {}
+                other => kept.push(other),
+            }
+        }
+        match kept.len() {
+            0 => Self::All,
+            1 => kept.swap_remove(0),
+            _ => Self::Every(kept),
+        }
+    }
 }
 
 /// One lookup to a parent row and what is reached there.
@@ -35,9 +64,10 @@ pub struct RowArms {
     pub user: Guid,
     /// By ownership.
     pub own: Own,
-    /// Business units whose rows are reached, by the row's own unit.
+    /// Business units whose rows are reached, by the row's own unit; sorted.
     pub units: Vec<Guid>,
-    /// Business units whose rows are reached together with those of all units below.
+    /// Business units whose rows are reached together with those of all units below; sorted. None of them is in
+    /// `units` too.
     pub subtrees: Vec<Guid>,
     /// A share to the caller or to one of the caller's teams that contains this right; `None` where the table has no shares.
     pub shared: Option<RightsMask>,
@@ -48,10 +78,45 @@ pub struct RowArms {
 pub enum Own {
     /// Rows owned by the caller or by a team of the caller (joined through the membership table, not listed).
     UserAndTeams,
-    /// Only rows owned by these teams: the privilege comes from team roles that give team privileges only, at Basic level.
+    /// Only rows owned by these teams, sorted: the privilege comes from team roles that give team privileges only, at
+    /// Basic level.
     Teams(Vec<Guid>),
     /// The one row that stands for the caller (a user's own user row).
     Self_,
     /// None: the table has no owners.
     Nobody,
+}
+
+impl Rights {
+    /// Which rows of `table` the user reaches with `kind`, after the privilege gate. `steps`: how many parents were
+    /// followed to get here, 0 for the table that was asked for.
+    pub(crate) fn rows(&self, table: &Table, kind: PrivilegeKind, steps: usize) -> Result<RowAccess, Denied> {
+        match table.security {
+            RowSecurity::Owned { .. } => {
+                let grants = self.gate(table, kind)?;
+                Ok(arms(self.user_id(), grants, own_by_owner(grants), Some(RightsMask::of(kind))))
+            }
+            RowSecurity::Unit { principal, .. } => {
+                let grants = self.gate(table, kind)?;
+                let is_own = principal.is_some() && grants.iter().any(|grant| grant.team_only.is_none());
+                Ok(arms(self.user_id(), grants, if is_own { Own::Self_ } else { Own::Nobody }, None))
+            }
+            RowSecurity::Organization => self.gate(table, kind).map(|_| RowAccess::All),
+            RowSecurity::Parent { .. } | RowSecurity::Intersect => followed::rows(self, table, kind, steps),
+        }
+    }
+}
+
+/// Any grant covers own rows and those of own teams, except one limited to a team's rows (security-model.md §5.2a).
+fn own_by_owner(grants: &[Grant]) -> Own {
+    let limited: Option<Vec<Guid>> = grants.iter().map(|grant| grant.team_only).collect();
+    limited.map_or(Own::UserAndTeams, Own::Teams)
+}
+
+fn arms(user: Guid, grants: &[Grant], own: Own, shared: Option<RightsMask>) -> RowAccess {
+    if grants.iter().any(|grant| grant.level == Level::Global) {
+        return RowAccess::All;
+    }
+    let bases = |level| grants.iter().filter(move |grant| grant.level == level).map(|grant| grant.base_unit).collect();
+    RowAccess::Arms(RowArms { user, own, units: bases(Level::Local), subtrees: bases(Level::Deep), shared })
 }
