@@ -4,6 +4,7 @@
 //!   service relies on: WAL, a flush per commit, page size and page MAC as frozen at creation.
 //! - [`verify_build`] proves at start-up that SQLite was compiled as `.cargo/config.toml` says.
 //! - [`copy`] and [`check_integrity`] serve backup and restore.
+//! - `fault` (feature `fault`) is a file layer for tests that loses unflushed writes and injects disk errors.
 //! - `session` (feature `session`) reads change sets: the witness, in tests, that the change log missed nothing.
 //!
 //! This is the only crate in which `unsafe` is allowed. It knows nothing of records, organisations or keys beyond the
@@ -13,6 +14,8 @@ mod cipher;
 mod connection;
 mod copy;
 mod error;
+#[cfg(any(test, feature = "fault"))]
+pub mod fault;
 mod key;
 #[cfg(any(test, feature = "session"))]
 pub mod session;

@@ -129,10 +129,13 @@ fn a_plain_file_does_not_open_with_a_key() {
 fn a_changed_byte_is_noticed() {
     let key = key(1);
     let (_folder, path) = create(&key);
+    let with_warm_cache = open(&path, &encrypted(Access::Write, &key)).unwrap();
+    assert_eq!(check_integrity(&with_warm_cache).unwrap(), Vec::<String>::new());
     let mut bytes = fs::read(&path).unwrap();
     let third_page = 2 * 4096 + 100;
     bytes[third_page] ^= 1;
     fs::write(&path, bytes).unwrap();
+    assert!(!check_integrity(&with_warm_cache).unwrap().is_empty(), "the check reads the disk, not the cache");
 
     let connection = open(&path, &encrypted(Access::Write, &key)).unwrap();
     assert!(!check_integrity(&connection).unwrap().is_empty());
