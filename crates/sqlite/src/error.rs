@@ -43,6 +43,9 @@ pub enum Error {
         /// The file that was to be written.
         path: PathBuf,
     },
+    /// The changes of a connection were asked for that nobody watches.
+    #[error("the connection is not watched: start a session before the first change")]
+    NotWatched,
     /// A table that is watched for changes has no declared primary key, so its changes are not captured.
     #[error("table {table} has no declared primary key: a session does not capture its changes")]
     NoPrimaryKey {

@@ -211,7 +211,7 @@ impl FaultLayer {
     }
 
     /// The name for [`crate::Options::file_layer`].
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'static str {
         self.shared.name()
     }
 

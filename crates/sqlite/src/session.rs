@@ -5,33 +5,37 @@
 //! never shipped.
 //!
 //! ```
-//! # use custodia_sqlite::{rusqlite, session::{Operation, Session}};
+//! use custodia_sqlite::{rusqlite, session};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let connection = rusqlite::Connection::open_in_memory()?;
 //! connection.execute_batch("CREATE TABLE account (accountid BLOB PRIMARY KEY NOT NULL, name TEXT)")?;
-//! let mut session = Session::watch(&connection, |_table| true)?;
+//! session::watch(&connection, |table| !table.starts_with("custodia_"))?;
 //! connection.execute("INSERT INTO account VALUES (x'01', 'Contoso')", [])?;
-//! let changes = session.changes()?;
+//! let changes = session::take_changes(&connection)?;
 //! assert_eq!(changes[0].table, "account");
-//! assert_eq!(changes[0].operation, Operation::Insert);
+//! assert_eq!(changes[0].operation, session::Operation::Insert);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! What a session does not see: schema changes; tables without a declared primary key ([`Session::changes`] refuses them);
-//! rows whose key holds a null; virtual tables, though it does see their shadow tables; changes before [`Session::watch`].
-//! Several changes of one row count as one: an insert and an update make an insert, an insert and a delete make nothing.
+//! The watch belongs to the connection and ends with it, so it also works on a connection that another component owns.
+//!
+//! What it does not see: schema changes; tables without a declared primary key ([`take_changes`] refuses them); rows whose key
+//! holds a null; virtual tables, though it does see their shadow tables; changes by other connections. Several changes of
+//! one row count as one: an insert and an update make an insert, an insert and a delete make nothing.
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::ptr;
-use std::rc::Rc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ffi};
 
 use crate::Error;
+
+/// Under this name SQLite keeps the watch of a connection.
+const NAME: &CStr = c"custodia-session";
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,85 +77,130 @@ impl Change {
     }
 }
 
-/// A connection that outlives the session watching it: borrowed, shared or given away.
+/// Watches from now on what `connection` changes in the tables of its main database for which `filter` is true, also in those
+/// that are created later. A second watch replaces the first.
 ///
-/// Sealed: the session is sound only if the connection behind the holder cannot be closed or exchanged.
-pub trait Holder: Deref<Target = Connection> + sealed::Sealed {}
-
-impl Holder for &Connection {}
-impl Holder for Rc<Connection> {}
-impl Holder for Box<Connection> {}
-
-mod sealed {
-    use super::{Connection, Rc};
-
-    pub trait Sealed {}
-    impl Sealed for &Connection {}
-    impl Sealed for Rc<Connection> {}
-    impl Sealed for Box<Connection> {}
+/// # Errors
+/// [`Error::Engine`] if SQLite refuses, for want of memory.
+pub fn watch(connection: &Connection, filter: fn(&str) -> bool) -> Result<(), Error> {
+    if let Some(existing) = find(connection) {
+        existing.refuse_within_filter()?;
+    }
+    // SAFETY: the handle is open for as long as `connection`.
+    let database = unsafe { connection.handle() };
+    let watch = Box::new(Watch { database, session: Cell::default(), filter, in_filter: Cell::new(false) });
+    watch.restart()?;
+    // SAFETY: the connection is open. SQLite owns the box from here and hands it to `drop_watch` once: when another watch takes
+    // its place, when the connection is closed, or at once if this call fails.
+    check(unsafe {
+        ffi::sqlite3_set_clientdata(database, NAME.as_ptr(), Box::into_raw(watch).cast(), Some(drop_watch))
+    })
 }
 
-type Filter = Box<dyn Fn(&str) -> bool>;
-
-/// Watches one connection's changes to its main database until it is dropped.
+/// The changes since [`watch`], or since the last call, in no promised order of rows.
 ///
-/// It gives the connection back by `Deref`, so a session may own the connection it watches (`Session<Box<Connection>>`).
-pub struct Session<C: Holder> {
-    handle: *mut ffi::sqlite3_session,
-    /// Boxed twice, since C keeps a thin pointer to it.
-    filter: Box<Filter>,
-    connection: C,
+/// Call it between transactions: a transaction that is rolled back later takes changes with it that were returned already.
+///
+/// # Errors
+/// [`Error::NotWatched`] without a watch; [`Error::NoPrimaryKey`] if a watched table could have changed unseen;
+/// [`Error::Engine`] if SQLite refuses.
+pub fn take_changes(connection: &Connection) -> Result<Vec<Change>, Error> {
+    let watch = find(connection).ok_or(Error::NotWatched)?;
+    watch.refuse_within_filter()?;
+    watch.refuse_tables_without_key(connection)?;
+    let changes = watch.changes()?;
+    watch.restart()?;
+    Ok(changes)
 }
 
-impl<C: Holder> Session<C> {
-    /// Starts watching every table for which `filter` is true, also those that are created later.
-    ///
-    /// # Errors
-    /// [`Error::Engine`] if SQLite refuses, for want of memory.
-    pub fn watch(connection: C, filter: impl Fn(&str) -> bool + 'static) -> Result<Self, Error> {
-        let mut session = Self { handle: ptr::null_mut(), filter: Box::new(Box::new(filter)), connection };
-        // SAFETY: the connection is open and `Holder` keeps it so until `drop` has deleted the session. The filter's box
-        // does not move when the session does, and is freed after it.
-        unsafe {
-            check(ffi::sqlite3session_create(session.connection.handle(), c"main".as_ptr(), &raw mut session.handle))?;
-            let context: *const Filter = &raw const *session.filter;
-            ffi::sqlite3session_table_filter(session.handle, Some(call_filter), context.cast_mut().cast());
-            check(ffi::sqlite3session_attach(session.handle, ptr::null()))?;
-        }
-        Ok(session)
+/// The session of one connection, kept by SQLite as the connection's client data.
+///
+/// It moves between threads with its connection, as `Connection` may: it holds nothing that is bound to a thread.
+struct Watch {
+    database: *mut ffi::sqlite3,
+    /// Null before the first start and after a failed one.
+    session: Cell<*mut ffi::sqlite3_session>,
+    filter: fn(&str) -> bool,
+    /// The filter is running. It must not replace or restart the session that asks it.
+    in_filter: Cell<bool>,
+}
+
+/// The watch of a connection. It lives until the connection is closed or watched anew, which the borrow and
+/// [`Watch::refuse_within_filter`] rule out while the answer is used.
+fn find(connection: &Connection) -> Option<&Watch> {
+    // SAFETY: the connection is open; under this name there is a `Watch` or nothing.
+    unsafe { ffi::sqlite3_get_clientdata(connection.handle(), NAME.as_ptr()).cast::<Watch>().as_ref() }
+}
+
+unsafe extern "C" fn drop_watch(watch: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` in `watch`, handed back once.
+    drop(unsafe { Box::from_raw(watch.cast::<Watch>()) });
+}
+
+impl Watch {
+    fn refuse_within_filter(&self) -> Result<(), Error> {
+        if self.in_filter.get() { check(ffi::SQLITE_MISUSE) } else { Ok(()) }
     }
 
-    /// The changes since the session started, in no promised order of rows. The session goes on.
-    ///
-    /// # Errors
-    /// [`Error::NoPrimaryKey`] if a watched table could have changed unseen; [`Error::Engine`] if SQLite refuses.
-    pub fn changes(&mut self) -> Result<Vec<Change>, Error> {
-        self.refuse_tables_without_key()?;
+    fn is_watched(&self, table: &str) -> bool {
+        let outer = self.in_filter.replace(true);
+        // A panic must not cross SQLite; a table that the filter cannot judge is watched.
+        let filter = self.filter;
+        let answer = catch_unwind(|| filter(table)).unwrap_or(true);
+        self.in_filter.set(outer);
+        answer
+    }
+
+    /// Forgets what was seen and starts anew.
+    fn restart(&self) -> Result<(), Error> {
+        self.stop();
+        let mut session = ptr::null_mut();
+        let context: *const Self = self;
+        // SAFETY: the database is open: SQLite drops the watch before it closes it. The watch is boxed, so the context stays in
+        // place, and outlives the session, which it deletes.
+        unsafe {
+            check(ffi::sqlite3session_create(self.database, c"main".as_ptr(), &raw mut session))?;
+            self.session.set(session);
+            ffi::sqlite3session_table_filter(session, Some(call_filter), context.cast_mut().cast());
+            check(ffi::sqlite3session_attach(session, ptr::null()))
+        }
+    }
+
+    fn stop(&self) {
+        let session = self.session.replace(ptr::null_mut());
+        if !session.is_null() {
+            // SAFETY: made by SQLite, deleted once, while the database is open.
+            unsafe { ffi::sqlite3session_delete(session) }
+        }
+    }
+
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let session = self.session.get();
+        if session.is_null() {
+            return Err(Error::NotWatched);
+        }
         let mut length: c_int = 0;
         let mut bytes = ptr::null_mut();
-        // SAFETY: the session is open; SQLite allocates the bytes, which `Bytes` frees.
-        let bytes = unsafe {
-            let code = ffi::sqlite3session_changeset(self.handle, &raw mut length, &raw mut bytes);
-            let bytes = Bytes(bytes);
-            check(code)?;
-            bytes
-        };
+        // SAFETY: the session is alive; SQLite allocates the bytes, which `Bytes` frees.
+        let code = unsafe { ffi::sqlite3session_changeset(session, &raw mut length, &raw mut bytes) };
+        let bytes = Bytes(bytes);
+        check(code)?;
         read_changes(&bytes, length)
     }
 
     /// SQLite passes over such tables in silence, and a witness that looks away proves nothing.
-    fn refuse_tables_without_key(&self) -> Result<(), Error> {
-        let mut statement = self
-            .connection
+    fn refuse_tables_without_key(&self, connection: &Connection) -> Result<(), Error> {
+        let mut statement = connection
             .prepare(
-                "SELECT name FROM pragma_table_list AS t WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+                "SELECT name FROM pragma_table_list AS t \
+                 WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
                  AND NOT EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE pk > 0)",
             )
             .map_err(Error::engine("listing the tables"))?;
         let names = statement.query_map([], |row| row.get(0)).map_err(Error::engine("listing the tables"))?;
         for name in names {
             let table: String = name.map_err(Error::engine("listing the tables"))?;
-            if (self.filter)(&table) {
+            if self.is_watched(&table) {
                 return Err(Error::NoPrimaryKey { table });
             }
         }
@@ -159,29 +208,17 @@ impl<C: Holder> Session<C> {
     }
 }
 
-impl<C: Holder> Deref for Session<C> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl<C: Holder> Drop for Session<C> {
+impl Drop for Watch {
     fn drop(&mut self) {
-        // A session that was never made is a null pointer, which must not be deleted.
-        if !self.handle.is_null() {
-            // SAFETY: made by SQLite and deleted once, while the connection is open: fields are dropped after this.
-            unsafe { ffi::sqlite3session_delete(self.handle) }
-        }
+        self.stop();
     }
 }
 
-/// SQLite's question whether a table is watched. A filter that panics watches the table.
+/// SQLite's question whether a table is watched.
 unsafe extern "C" fn call_filter(context: *mut c_void, table: *const c_char) -> c_int {
-    // SAFETY: `context` is the filter of the living session that asks, `table` a string that ends in zero.
-    let (filter, table) = unsafe { (&*context.cast::<Filter>(), CStr::from_ptr(table)) };
-    catch_unwind(AssertUnwindSafe(|| filter(&table.to_string_lossy()))).unwrap_or(true).into()
+    // SAFETY: `context` is the watch whose session asks, `table` a string that ends in zero.
+    let (watch, table) = unsafe { (&*context.cast::<Watch>(), CStr::from_ptr(table)) };
+    watch.is_watched(&table.to_string_lossy()).into()
 }
 
 /// Memory that SQLite allocated.

@@ -184,7 +184,7 @@ impl Tally {
 /// All of one layer. Locks are taken in this order: `files`, then the state of files in the order of their paths.
 #[derive(Debug)]
 pub(super) struct Shared {
-    name: String,
+    name: &'static str,
     files: Mutex<BTreeMap<PathBuf, Arc<Tracked>>>,
     open_files: AtomicUsize,
     power_cut: AtomicBool,
@@ -200,7 +200,8 @@ impl Shared {
     pub(super) fn new() -> Self {
         static LAYERS: AtomicU64 = AtomicU64::new(0);
         Self {
-            name: format!("custodia-fault-{}", LAYERS.fetch_add(1, Ordering::SeqCst)),
+            // SQLite keeps a layer's name for the life of the process.
+            name: format!("custodia-fault-{}", LAYERS.fetch_add(1, Ordering::SeqCst)).leak(),
             files: Mutex::default(),
             open_files: AtomicUsize::new(0),
             power_cut: AtomicBool::new(false),
@@ -213,8 +214,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 
     fn lock_files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Tracked>>> {

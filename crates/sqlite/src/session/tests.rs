@@ -21,7 +21,7 @@ fn of_table<'a>(changes: &'a [Change], table: &str) -> Vec<&'a Change> {
 #[test]
 fn insert_update_and_delete_are_seen_with_their_values() {
     let connection = database();
-    let mut session = Session::watch(&connection, |_| true).unwrap();
+    watch(&connection, |_| true).unwrap();
     connection
         .execute_batch(
             "INSERT INTO account VALUES (x'03', 'Zoë', 7, 1.5);
@@ -30,7 +30,7 @@ fn insert_update_and_delete_are_seen_with_their_values() {
              INSERT INTO link VALUES (x'0a', x'0b');",
         )
         .unwrap();
-    let changes = session.changes().unwrap();
+    let changes = take_changes(&connection).unwrap();
 
     let mut accounts = of_table(&changes, "account");
     accounts.sort_by_key(|change| format!("{:?}", change.key()));
@@ -68,19 +68,19 @@ fn insert_update_and_delete_are_seen_with_their_values() {
 #[test]
 fn a_rolled_back_change_is_not_seen() {
     let connection = database();
-    let mut session = Session::watch(&connection, |_| true).unwrap();
+    watch(&connection, |_| true).unwrap();
     connection.execute_batch("BEGIN; DELETE FROM account; ROLLBACK;").unwrap();
-    assert_eq!(session.changes().unwrap(), []);
+    assert_eq!(take_changes(&connection).unwrap(), []);
 }
 
 #[test]
 fn tables_outside_the_filter_are_left_out() {
     let connection = database();
-    let mut session = Session::watch(&connection, |table| table != "link").unwrap();
+    watch(&connection, |table| table != "link").unwrap();
     connection
         .execute_batch("INSERT INTO link VALUES (x'0a', x'0b'); DELETE FROM account WHERE accountid = x'01';")
         .unwrap();
-    let changes = session.changes().unwrap();
+    let changes = take_changes(&connection).unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].table, "account");
 }
@@ -88,30 +88,61 @@ fn tables_outside_the_filter_are_left_out() {
 #[test]
 fn a_table_created_later_is_watched() {
     let connection = database();
-    let mut session = Session::watch(&connection, |_| true).unwrap();
+    watch(&connection, |_| true).unwrap();
     connection
         .execute_batch("CREATE TABLE lead (leadid BLOB PRIMARY KEY NOT NULL); INSERT INTO lead VALUES (x'0c')")
         .unwrap();
-    assert_eq!(of_table(&session.changes().unwrap(), "lead").len(), 1);
+    assert_eq!(of_table(&take_changes(&connection).unwrap(), "lead").len(), 1);
 }
 
 #[test]
 fn a_table_without_primary_key_is_refused() {
     let connection = database();
     connection.execute_batch("CREATE TABLE loose (name TEXT)").unwrap();
-    let mut session = Session::watch(&connection, |_| true).unwrap();
-    let error = session.changes().unwrap_err();
+    watch(&connection, |_| true).unwrap();
+    let error = take_changes(&connection).unwrap_err();
     assert!(matches!(&error, Error::NoPrimaryKey { table } if table == "loose"), "{error}");
-    drop(session);
 
-    let mut session = Session::watch(&connection, |table| table != "loose").unwrap();
-    assert_eq!(session.changes().unwrap(), []);
+    watch(&connection, |table| table != "loose").unwrap();
+    assert_eq!(take_changes(&connection).unwrap(), []);
 }
 
 #[test]
-fn a_session_may_own_its_connection() {
-    let session = Session::watch(Box::new(database()), |_| true).unwrap();
-    session.execute("DELETE FROM account WHERE accountid = x'01'", []).unwrap();
-    let mut moved = Box::new(session);
-    assert_eq!(moved.changes().unwrap().len(), 1);
+fn changes_are_taken_once() {
+    let connection = database();
+    watch(&connection, |_| true).unwrap();
+    connection.execute("DELETE FROM account WHERE accountid = x'01'", []).unwrap();
+    assert_eq!(take_changes(&connection).unwrap().len(), 1);
+    assert_eq!(take_changes(&connection).unwrap(), []);
+    connection.execute("INSERT INTO account (accountid) VALUES (x'01')", []).unwrap();
+    let changes = take_changes(&connection).unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].operation, Operation::Insert, "not the update that both together would be");
+}
+
+#[test]
+fn a_connection_without_a_watch_has_nothing_to_take() {
+    let error = take_changes(&database()).unwrap_err();
+    assert!(matches!(error, Error::NotWatched), "{error}");
+}
+
+#[test]
+fn a_watch_moves_with_its_connection_and_ends_with_it() {
+    let connection = database();
+    watch(&connection, |_| true).unwrap();
+    let count = std::thread::spawn(move || {
+        connection.execute("DELETE FROM account", []).unwrap();
+        let count = take_changes(&connection).unwrap().len();
+        connection.close().unwrap();
+        count
+    });
+    assert_eq!(count.join().unwrap(), 2);
+}
+
+#[test]
+fn a_filter_that_panics_watches_the_table() {
+    let connection = database();
+    watch(&connection, |_| panic!("cannot say")).unwrap();
+    connection.execute("DELETE FROM account", []).unwrap();
+    assert_eq!(take_changes(&connection).unwrap().len(), 2);
 }
