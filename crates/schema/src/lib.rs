@@ -10,6 +10,7 @@ mod fold;
 mod id;
 mod label;
 mod load;
+mod privilege;
 mod relationship;
 mod schema;
 mod standard;
@@ -23,10 +24,9 @@ pub use fold::{FOLD_VERSION, fold};
 pub use id::{ColumnId, RelationshipId, TableId};
 pub use label::Label;
 pub use load::{LoadError, load};
-pub use relationship::{
-    AssignCascade, Cascade, DeleteCascade, ManyToMany, MergeCascade, OneToMany,
-};
+pub use privilege::{NamedPrivilege, privilege_id};
+pub use relationship::{AssignCascade, Cascade, DeleteCascade, ManyToMany, MergeCascade, OneToMany};
 pub use schema::Schema;
-pub use standard::standard;
+pub use standard::{standard, standard_files};
 pub use table::{AlternateKey, Level, ListIndex, Ownership, Privilege, PrivilegeKind, RowSecurity, Table};
 pub use value::{Decimal, Guid, Money, Value, ValueRef};

@@ -1,9 +1,9 @@
 //! All tables and relationships of an organisation at one metadata version: an immutable snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{ManyToMany, OneToMany, Table, TableId};
+use crate::{Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
 
 /// An immutable snapshot of all tables and relationships. Cheap to clone behind an `Arc`.
 #[derive(Debug, Default)]
@@ -19,9 +19,43 @@ pub struct Schema {
     /// Relationships by child table.
     pub(crate) parents: HashMap<TableId, Vec<usize>>,
     pub(crate) links: HashMap<TableId, Vec<usize>>,
+    pub(crate) privileges: Vec<NamedPrivilege>,
+    pub(crate) privilege_by_name: HashMap<String, usize>,
 }
 
 impl Schema {
+    /// Puts checked parts together. `unbound` are the privileges that are not tied to rows.
+    pub(crate) fn new(
+        mut tables: Vec<Arc<Table>>,
+        one_to_many: Vec<OneToMany>,
+        many_to_many: Vec<ManyToMany>,
+        unbound: Vec<String>,
+    ) -> Self {
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut schema = Self { privileges: named_privileges(&tables, unbound), ..Self::default() };
+        for (at, table) in tables.iter().enumerate() {
+            schema.by_id.insert(table.id, at);
+            schema.by_name.insert(table.name.clone(), at);
+            if !table.set_name.is_empty() {
+                schema.by_set.insert(table.set_name.clone(), at);
+            }
+        }
+        for (at, relationship) in one_to_many.iter().enumerate() {
+            schema.children.entry(relationship.referenced).or_default().push(at);
+            schema.parents.entry(relationship.referencing).or_default().push(at);
+        }
+        for (at, link) in many_to_many.iter().enumerate() {
+            schema.links.entry(link.first).or_default().push(at);
+            if link.second != link.first {
+                schema.links.entry(link.second).or_default().push(at);
+            }
+        }
+        for (at, privilege) in schema.privileges.iter().enumerate() {
+            schema.privilege_by_name.insert(privilege.name.clone(), at);
+        }
+        Self { tables, one_to_many, many_to_many, ..schema }
+    }
+
     /// All tables, in order of their logical names.
     #[must_use]
     pub fn tables(&self) -> &[Arc<Table>] {
@@ -72,4 +106,44 @@ impl Schema {
     pub fn many_to_many(&self) -> &[ManyToMany] {
         &self.many_to_many
     }
+
+    /// All privileges, those on rows and those that are not tied to rows, in order of their names; each once, also when
+    /// tables share it.
+    #[must_use]
+    pub fn privileges(&self) -> &[NamedPrivilege] {
+        &self.privileges
+    }
+
+    /// The privilege of that name.
+    #[must_use]
+    pub fn privilege_named(&self, name: &str) -> Option<&NamedPrivilege> {
+        self.privilege_by_name.get(name).and_then(|&at| self.privileges.get(at))
+    }
+}
+
+/// All privileges by name, from the tables in order of their names.
+fn named_privileges(tables: &[Arc<Table>], unbound: Vec<String>) -> Vec<NamedPrivilege> {
+    let mut named: BTreeMap<&str, NamedPrivilege> = BTreeMap::new();
+    for table in tables {
+        for privilege in &table.privileges {
+            let entry = named.entry(&privilege.name).or_insert_with(|| NamedPrivilege {
+                id: privilege_id(&privilege.name),
+                name: privilege.name.clone(),
+                kind: Some(privilege.kind),
+                levels: privilege.levels.clone(),
+                tables: Vec::new(),
+            });
+            entry.tables.push(table.id);
+        }
+    }
+    let mut all: Vec<NamedPrivilege> = named.into_values().collect();
+    all.extend(unbound.into_iter().map(|name| NamedPrivilege {
+        id: privilege_id(&name),
+        name,
+        kind: None,
+        levels: vec![Level::Global],
+        tables: Vec::new(),
+    }));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
