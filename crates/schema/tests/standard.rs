@@ -10,3 +10,16 @@ fn the_data_files_have_no_fault() {
         panic!("{fault}");
     }
 }
+
+#[test]
+fn every_file_of_the_folder_is_compiled_in() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("standard");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    let listed: Vec<&str> = standard_files().iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, listed, "list the files of crates/schema/standard in crates/schema/src/standard.rs, in order");
+}
