@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The one gate: every operation on an organisation's records is validated, authorised, executed, audited and announced
+//! here, in one transaction. It knows nothing of HTTP.
+//!
+//! Start at [`Organization`], the handle of one organisation: `query` and `retrieve` read, the others write. Each takes
+//! a [`Caller`]; there is no variant without one. What a write does step by step is in `writing.rs` and its siblings, one
+//! operation per file.
+
+mod administration;
+mod assign;
+mod audit_log;
+mod caller;
+mod cascade;
+mod create;
+mod credentials;
+mod delete;
+mod error;
+mod input;
+mod link;
+mod money;
+mod names;
+mod organization;
+mod reading;
+mod seed;
+mod settings;
+mod share;
+mod update;
+mod validate;
+mod writing;
+
+pub use caller::{Caller, Origin};
+pub use credentials::{Credential, CredentialKind};
+pub use error::{Error, Fault, Result};
+pub use input::{Input, Precondition, RecordInput, Reference};
+pub use link::LinkRequest;
+pub use organization::Organization;
+pub use reading::{Answer, Restart, Rows};
+pub use seed::{NewOrganization, Seeded};
+pub use settings::{Currency, UserSettings};
+pub use writing::{Upserted, Written};

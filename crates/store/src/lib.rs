@@ -1,1 +1,70 @@
-//! Placeholder.
+//! Where records live: one database per organisation, SQLite or PostgreSQL, and the control database that says which
+//! exist. The only crate with SQL text. It knows nothing of HTTP or of what a business does with records.
+//!
+//! Start at [`Store`] (all organisations), [`Database`] (one organisation's, the only way to its rows) and
+//! [`Transaction`] (one request's part of a write batch).
+
+mod ambient;
+mod audit;
+mod change_log;
+mod control;
+mod database;
+mod decimal;
+mod derived;
+mod error;
+mod estimate;
+mod facts;
+mod head;
+mod keys;
+mod limits;
+mod link;
+mod postgres;
+mod row;
+mod sql;
+mod sqlite;
+mod store;
+mod threads;
+mod transaction;
+mod writer;
+
+pub use ambient::{Clock, Random, new_id};
+pub use audit::{AuditEntry, AuditOperation, AuditRecord, AuditedChange};
+pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
+pub use control::{ORGANIZATION_NAME_MAX, Organization, OrganizationState, check_name};
+pub use database::{Database, IsStale, ReadOutcome, Reading, retry_stale};
+pub use error::{Error, Result};
+pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
+pub use head::{Head, Versions};
+pub use keys::{KEY_BYTES, MasterKey};
+pub use limits::Limits;
+pub use row::{Row, RowSink, owned};
+pub use sql::{CompileError, ReadPolicy, RowKey};
+pub use store::{Settings, Store};
+pub use transaction::{StoredRow, Transaction, typed};
+pub use writer::WriteCounters;
+
+pub(crate) use store::Services;
+
+/// The number of this program's storage format: a database records the oldest program that may read and write it.
+pub const PROGRAM_VERSION: u32 = 1;
+
+/// The stored form of a multi-select: numbers joined by commas.
+pub(crate) fn choices_text(options: &[i32]) -> String {
+    let mut text = String::with_capacity(options.len() * 4);
+    for (at, option) in options.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(&option.to_string());
+    }
+    text
+}
+
+impl From<CompileError> for Error {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Denied(denied) => Self::Denied(denied),
+            other => Self::Query(other.to_string()),
+        }
+    }
+}

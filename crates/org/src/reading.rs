@@ -1,0 +1,208 @@
+//! Reading records: one statement that carries the caller's rights.
+
+use custodia_access::{Authority, Denied, RightsMask, RowAccess};
+use custodia_query::{Comparison, Filter, Path, Query};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, TableId, Value};
+use custodia_store::{ReadPolicy, Reading, Row, RowKey, RowSink, Versions, retry_stale};
+
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::organization::Organization;
+
+/// An authority as the store asks it.
+pub(crate) struct Policy<'a>(pub &'a Authority);
+
+impl ReadPolicy for Policy<'_> {
+    fn rows(&self, table: &Table, kind: PrivilegeKind) -> std::result::Result<RowAccess, Denied> {
+        self.0.rows(table, kind)
+    }
+
+    fn reads_column(&self, table: &Table, column: ColumnId) -> bool {
+        self.0.reads_column(table, column)
+    }
+}
+
+/// What a read found beside its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Rows that match, if the query asked: at most the store's cap plus one.
+    pub count: Option<u64>,
+    /// For each sort key of the query, the output position that holds it.
+    pub keys: Vec<usize>,
+    /// Metadata version of the snapshot.
+    pub metadata_version: i64,
+}
+
+/// Clears a sink whose rows came from a snapshot that the caller's rights no longer fit.
+pub trait Restart {
+    /// Throws away every row taken so far.
+    fn restart(&mut self);
+}
+
+impl Organization {
+    /// Reads the rows of a query that the caller may see into `sink`, which is restarted when rights change meanwhile.
+    /// One row more than `query.page_size` is handed over when there is a further page.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when the Read gate fails on a table that the query names; store errors.
+    pub async fn query<S: RowSink + Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
+        let mut last = self.query_once(caller, query, sink).await;
+        for _ in 0..QUERY_TRIES {
+            match &last {
+                Err(error) if custodia_store::IsStale::is_stale(error) => {
+                    sink.restart();
+                    self.forget_rights(caller);
+                    self.shared.database.reload_tables().await?;
+                    last = self.query_once(caller, query, sink).await;
+                }
+                _ => break,
+            }
+        }
+        last
+    }
+
+    async fn query_once(&self, caller: &Caller, query: &Query, sink: &mut dyn RowSink) -> Result<Answer> {
+        let authority = self.authority(caller).await?;
+        let policy = Policy(&authority);
+        let reading: Reading = self.shared.database.prepare(query, &policy).await?;
+        let outcome = self.shared.database.read(None, query, &policy, &reading, sink).await?;
+        self.check_fresh(&authority, outcome.head.versions)?;
+        Ok(Answer {
+            count: outcome.count,
+            keys: reading.keys().to_vec(),
+            metadata_version: outcome.head.versions.metadata,
+        })
+    }
+
+    /// Refuses an answer computed with rights of another version than its snapshot's.
+    fn check_fresh(&self, authority: &Authority, versions: Versions) -> Result<()> {
+        let security = u64::try_from(versions.security).unwrap_or(0);
+        if authority.security_versions().all(|version| version == security) {
+            return Ok(());
+        }
+        Err(Error::Store(custodia_store::Error::Stale))
+    }
+
+    /// Why a record that a retrieve did not find was not found: it is not there, or the caller may not see it
+    /// (DESIGN §9.20: the two are told apart, as Dataverse does).
+    ///
+    /// # Errors
+    /// Always: that is the answer.
+    pub async fn explain_missing(&self, caller: &Caller, table: &Table, key: &RowKey) -> Error {
+        let gone = match key {
+            RowKey::Id(id) => Error::NotFound { table: table.name.clone(), id: *id },
+            RowKey::Alternate(_) => Error::NotFoundByKey { table: table.name.clone() },
+        };
+        let authority = Authority::platform("explain a missing record");
+        let query = one_row(table, key);
+        match self.shared.database.rows(&query, &Policy(&authority)).await {
+            Ok((rows, _)) if rows.is_empty() => gone,
+            Ok(_) => {
+                let user = caller.acting();
+                Error::Denied(Denied::RowNotReached { user, right: PrivilegeKind::Read, table: table.name.clone() })
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Which rights a user has on one record, from whatever source.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Denied`] when the caller may not read the record.
+    pub async fn principal_access(&self, caller: &Caller, user: Guid, table: TableId, id: Guid) -> Result<RightsMask> {
+        let schema = self.schema();
+        let table = schema.table(table).ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
+        retry_stale(|| async {
+            let asking = self.authority(caller).await?;
+            let query = one_row(table, &RowKey::Id(id));
+            let (rows, head) = self.shared.database.rows(&query, &Policy(&asking)).await?;
+            if self.check_fresh(&asking, head.versions).is_err() {
+                self.forget_rights(caller);
+                return Err(Error::Store(custodia_store::Error::Stale));
+            }
+            if rows.is_empty() {
+                return Err(self.explain_missing(caller, table, &RowKey::Id(id)).await);
+            }
+            let principal = Authority::user(self.rights(user).await?);
+            let mut held = RightsMask::NONE;
+            for kind in PrivilegeKind::ALL {
+                let access = match principal.rows(table, kind) {
+                    Ok(access) => access,
+                    Err(_) => continue,
+                };
+                let reach = Reach { access, table: table.id };
+                let (rows, _) = self.shared.database.rows(&query, &reach).await?;
+                if !rows.is_empty() {
+                    held = held.union(RightsMask::of(kind));
+                }
+            }
+            Ok(held)
+        })
+        .await
+    }
+}
+
+/// Times a query is read again because rights changed while it ran.
+const QUERY_TRIES: usize = 4;
+
+/// A policy that lets through what one right reaches on one table.
+struct Reach {
+    access: RowAccess,
+    table: TableId,
+}
+
+impl ReadPolicy for Reach {
+    fn rows(&self, table: &Table, _: PrivilegeKind) -> std::result::Result<RowAccess, Denied> {
+        Ok(if table.id == self.table { self.access.clone() } else { RowAccess::All })
+    }
+
+    fn reads_column(&self, _: &Table, _: ColumnId) -> bool {
+        true
+    }
+}
+
+/// The query that names one row by its key and shows only its id.
+pub(crate) fn one_row(table: &Table, key: &RowKey) -> Query {
+    let equal = |column: ColumnId, value: Value| Filter::Compare {
+        path: Path::own(column),
+        operator: Comparison::Equal,
+        value,
+    };
+    let filter = match key {
+        RowKey::Id(id) => equal(table.primary_id, Value::Guid(*id)),
+        RowKey::Alternate(parts) => {
+            Filter::And(parts.iter().map(|(column, value)| equal(*column, value.clone())).collect())
+        }
+    };
+    Query {
+        table: table.id,
+        fields: vec![custodia_query::Field::Column(table.primary_id)],
+        filter,
+        related: None,
+        order: Vec::new(),
+        top: Some(1),
+        page_size: 1,
+        after: None,
+        count: false,
+        expand: Vec::new(),
+    }
+}
+
+/// Collects rows as owned values.
+#[derive(Default)]
+pub struct Rows {
+    /// The rows taken.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl RowSink for Rows {
+    fn row(&mut self, row: &Row<'_>) {
+        self.rows.push(row.to_values());
+    }
+}
+
+impl Restart for Rows {
+    fn restart(&mut self) {
+        self.rows.clear();
+    }
+}

@@ -1,0 +1,221 @@
+//! An organisation's settings that operations need: its base currency, its audit switch, each user's time zone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use custodia_access::Authority;
+use custodia_query::{Field, Filter, Query};
+use custodia_schema::{Decimal, Guid, Schema, Table, Value};
+use custodia_store::Transaction;
+use parking_lot::RwLock;
+
+use crate::error::{Error, Result};
+use crate::organization::Organization;
+use crate::reading::{Policy, one_row};
+
+/// Users whose settings are kept; beyond, all are forgotten and read again.
+const USERS_KEPT_MAX: usize = 10_000;
+
+/// What a user chose, as far as answers depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSettings {
+    /// Dataverse's time zone code (85: GMT, 92: UTC).
+    pub time_zone_code: i32,
+    /// Language of labels.
+    pub language: i32,
+    /// Language and region of formats.
+    pub locale: i32,
+}
+
+impl Default for UserSettings {
+    fn default() -> Self {
+        Self { time_zone_code: 92, language: 1033, locale: 1033 }
+    }
+}
+
+/// A currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Currency {
+    /// Its id.
+    pub id: Guid,
+    /// ISO 4217 code.
+    pub code: String,
+    /// Its symbol.
+    pub symbol: String,
+    /// Digits after the point.
+    pub precision: u8,
+    /// Units of it for one unit of the base currency.
+    pub rate: Decimal,
+}
+
+#[derive(Default)]
+pub(crate) struct SettingsCache {
+    kept: RwLock<Kept>,
+}
+
+/// Valid for one security version: the tables behind it move that version.
+#[derive(Default)]
+struct Kept {
+    version: i64,
+    organization: Option<Arc<OrganizationSettings>>,
+    users: HashMap<Guid, Arc<UserSettings>>,
+}
+
+/// The row of the `organization` table, as far as operations need it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrganizationSettings {
+    pub id: Guid,
+    pub base_currency: Option<Guid>,
+    pub audits: bool,
+}
+
+impl SettingsCache {
+    /// The organisation's settings inside a write batch.
+    pub(crate) async fn organization(&self, transaction: &mut Transaction) -> Result<Arc<OrganizationSettings>> {
+        let version = transaction.versions().security;
+        {
+            let kept = self.kept.read();
+            if let (true, Some(settings)) = (kept.version == version, &kept.organization) {
+                return Ok(Arc::clone(settings));
+            }
+        }
+        let schema = Arc::clone(transaction.schema());
+        let query = organization_query(&schema)?;
+        let authority = Authority::platform("organisation settings");
+        let rows = transaction.select(&query, &Policy(&authority)).await?;
+        let settings = Arc::new(organization_of(rows.first()));
+        if transaction.versions_are_committed() {
+            let mut kept = self.kept.write();
+            if kept.version != version {
+                *kept = Kept { version, ..Kept::default() };
+            }
+            kept.organization = Some(Arc::clone(&settings));
+        }
+        Ok(settings)
+    }
+
+    /// Whether changes of a table are audited: the organisation's switch and the table's.
+    pub(crate) async fn audits(&self, transaction: &mut Transaction, table: &Table) -> Result<bool> {
+        Ok(table.audited && self.organization(transaction).await?.audits)
+    }
+}
+
+impl Organization {
+    /// A user's settings; defaults where the user has none.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn user_settings(&self, user: Guid) -> Result<Arc<UserSettings>> {
+        let version = self.shared.database.head().await?.versions.security;
+        {
+            let kept = self.shared.settings.kept.read();
+            if let (true, Some(settings)) = (kept.version == version, kept.users.get(&user)) {
+                return Ok(Arc::clone(settings));
+            }
+        }
+        let schema = self.schema();
+        let table = fixed(&schema, "usersettings")?;
+        let mut query = one_row(table, &custodia_store::RowKey::Id(user));
+        query.fields.extend(fields(table, &["timezonecode", "uilanguageid", "localeid"]));
+        let authority = Authority::platform("user settings");
+        let (rows, head) = self.shared.database.rows(&query, &Policy(&authority)).await?;
+        let number = |at: usize, default| rows.first().and_then(|row| row.get(at)).and_then(small).unwrap_or(default);
+        let default = UserSettings::default();
+        let settings = Arc::new(UserSettings {
+            time_zone_code: number(1, default.time_zone_code),
+            language: number(2, default.language),
+            locale: number(3, default.locale),
+        });
+        let mut kept = self.shared.settings.kept.write();
+        if kept.version != head.versions.security || kept.users.len() >= USERS_KEPT_MAX {
+            *kept = Kept { version: head.versions.security, ..Kept::default() };
+        }
+        kept.users.insert(user, Arc::clone(&settings));
+        Ok(settings)
+    }
+
+    /// All currencies of the organisation, the base currency first.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn currencies(&self) -> Result<Vec<Currency>> {
+        let schema = self.schema();
+        let authority = Authority::platform("currencies");
+        let (organization, _) = self.shared.database.rows(&organization_query(&schema)?, &Policy(&authority)).await?;
+        let base = organization_of(organization.first()).base_currency;
+        let (rows, _) = self.shared.database.rows(&currency_query(&schema)?, &Policy(&authority)).await?;
+        let mut currencies: Vec<_> = rows.iter().filter_map(|row| currency_of(row)).collect();
+        currencies.sort_by_key(|currency| (Some(currency.id) != base, currency.code.clone()));
+        Ok(currencies)
+    }
+}
+
+pub(crate) fn fixed<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Table>> {
+    schema.table_named(name).ok_or_else(|| Error::Invalid(format!("there is no table '{name}'")))
+}
+
+pub(crate) fn fields(table: &Table, names: &[&str]) -> Vec<Field> {
+    names.iter().filter_map(|name| table.column(name)).map(|column| Field::Column(column.id)).collect()
+}
+
+fn all_rows(table: &Table, names: &[&str]) -> Query {
+    let mut query = Query {
+        table: table.id,
+        fields: vec![Field::Column(table.primary_id)],
+        filter: Filter::True,
+        related: None,
+        order: Vec::new(),
+        top: None,
+        page_size: 1_000,
+        after: None,
+        count: false,
+        expand: Vec::new(),
+    };
+    query.fields.extend(fields(table, names));
+    query
+}
+
+fn organization_query(schema: &Schema) -> Result<Query> {
+    Ok(all_rows(fixed(schema, "organization")?, &["basecurrencyid", "isauditenabled"]))
+}
+
+fn organization_of(row: Option<&Vec<Value>>) -> OrganizationSettings {
+    let at = |at: usize| row.and_then(|row| row.get(at));
+    OrganizationSettings {
+        id: at(0).and_then(Value::guid).unwrap_or_default(),
+        base_currency: at(1).and_then(Value::guid),
+        audits: matches!(at(2), Some(Value::Boolean(true))),
+    }
+}
+
+pub(crate) fn currency_query(schema: &Schema) -> Result<Query> {
+    Ok(all_rows(
+        fixed(schema, "transactioncurrency")?,
+        &["isocurrencycode", "currencysymbol", "currencyprecision", "exchangerate"],
+    ))
+}
+
+fn currency_of(row: &[Value]) -> Option<Currency> {
+    let text = |at: usize| match row.get(at) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    Some(Currency {
+        id: row.first()?.guid()?,
+        code: text(1),
+        symbol: text(2),
+        precision: row.get(3).and_then(small).and_then(|n| u8::try_from(n).ok()).unwrap_or(2),
+        rate: match row.get(4) {
+            Some(Value::Decimal(rate)) => *rate,
+            _ => Decimal::ONE,
+        },
+    })
+}
+
+fn small(value: &Value) -> Option<i32> {
+    match value {
+        Value::Integer(n) => Some(*n),
+        Value::BigInt(n) => i32::try_from(*n).ok(),
+        _ => None,
+    }
+}

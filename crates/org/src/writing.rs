@@ -1,0 +1,295 @@
+//! Writing records: the entry points, and what all operations share.
+//!
+//! Each entry point puts one request in the organisation's write queue and answers once it is durable. Inside the batch
+//! a [`Writing`] runs it: the caller's rights as of the locked head, the transaction, and one operation per sibling file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use custodia_access::{Authority, Permit};
+use custodia_schema::{Column, ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
+use custodia_store::{AuditEntry, AuditOperation, AuditedChange, RowKey, StoredRow, Transaction};
+
+use crate::caller::{Caller, Origin};
+use crate::error::{Error, Fault, Result};
+use crate::input::{Precondition, RecordInput, Reference};
+use crate::organization::{Organization, Shared};
+
+/// A record that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its id.
+    pub id: Guid,
+    /// Its version number after the write.
+    pub version: i64,
+}
+
+/// What an upsert did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upserted {
+    /// The record.
+    pub written: Written,
+    /// It did not exist before.
+    pub created: bool,
+}
+
+/// One request at work inside a write batch.
+pub(crate) struct Writing<'t> {
+    pub shared: &'t Shared,
+    pub transaction: &'t mut Transaction,
+    pub schema: Arc<Schema>,
+    pub caller: Caller,
+    pub authority: Authority,
+    /// Ids for rows this request makes beside the one asked for, drawn before the batch so that a second run draws the
+    /// same.
+    pub fresh: Fresh,
+}
+
+/// Ids that a request draws, the same in every run of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Fresh {
+    seed: Guid,
+    drawn: u64,
+}
+
+impl Fresh {
+    pub(crate) fn new(seed: Guid) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// The next id. Time-ordered like its seed, and as unguessable.
+    pub(crate) fn id(&mut self) -> Guid {
+        self.drawn += 1;
+        Guid::new_v5(&self.seed, &self.drawn.to_le_bytes())
+    }
+}
+
+impl Organization {
+    /// Runs one request in a write batch.
+    pub(crate) async fn in_transaction<T, F>(&self, caller: &Caller, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'w> Fn(&'w mut Writing<'_>) -> futures::future::BoxFuture<'w, Result<T>> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let caller = caller.clone();
+        let seed = self.new_id();
+        let work = Arc::new(work);
+        self.shared
+            .database
+            .write(move |transaction| {
+                let (shared, caller, work) = (Arc::clone(&shared), caller.clone(), Arc::clone(&work));
+                Box::pin(async move {
+                    let authority = shared.authority_in(transaction, &caller).await?;
+                    let schema = Arc::clone(transaction.schema());
+                    let mut writing = Writing {
+                        shared: &shared,
+                        transaction,
+                        schema,
+                        caller,
+                        authority,
+                        fresh: Fresh::new(seed),
+                    };
+                    work(&mut writing).await
+                })
+            })
+            .await
+    }
+
+    /// Makes a record.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is stored then.
+    pub async fn create(&self, caller: &Caller, input: RecordInput) -> Result<Written> {
+        let input = RecordInput { id: Some(input.id.unwrap_or_else(|| self.new_id())), ..input };
+        self.in_transaction(caller, move |writing| {
+            let input = input.clone();
+            Box::pin(async move { writing.create(input).await })
+        })
+        .await
+    }
+
+    /// Changes a record that exists.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NotFound`] when there is none.
+    pub async fn update(&self, caller: &Caller, target: Reference, input: RecordInput, when: Precondition) -> Result<Written> {
+        self.in_transaction(caller, move |writing| {
+            let (target, input) = (target.clone(), input.clone());
+            Box::pin(async move { writing.update(&target, input, when).await })
+        })
+        .await
+    }
+
+    /// Changes a record, or makes it when there is none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn upsert(&self, caller: &Caller, target: Reference, input: RecordInput, when: Precondition) -> Result<Upserted> {
+        let fresh = self.new_id();
+        self.in_transaction(caller, move |writing| {
+            let (target, input) = (target.clone(), input.clone());
+            Box::pin(async move { writing.upsert(&target, input, when, fresh).await })
+        })
+        .await
+    }
+
+    /// Removes a record, and what its relationships remove with it.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Restricted`] when dependent records hold it.
+    pub async fn delete(&self, caller: &Caller, target: Reference, when: Precondition) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let target = target.clone();
+            Box::pin(async move { writing.delete(&target, when).await })
+        })
+        .await
+    }
+}
+
+impl<'t> Writing<'t> {
+    /// The table of that number.
+    pub(crate) fn table(&self, id: TableId) -> Result<Arc<Table>> {
+        self.schema.table(id).cloned().ok_or_else(|| Error::Invalid(format!("there is no table {id}")))
+    }
+
+    /// The table of that logical name; for the fixed parts of the model.
+    pub(crate) fn table_named(&self, name: &str) -> Result<Arc<Table>> {
+        self.schema.table_named(name).cloned().ok_or_else(|| Error::Invalid(format!("there is no table '{name}'")))
+    }
+
+    /// A permit for a row that the platform keeps for itself; `why` names the caller in the audit.
+    pub(crate) fn platform_permit(&self, why: &'static str, table: &Table, kind: PrivilegeKind) -> Result<Permit> {
+        Ok(Permit::platform(&Authority::platform(why), table, kind)?)
+    }
+
+    /// The user in whose name rows are stamped.
+    pub(crate) fn acting(&self) -> Guid {
+        self.caller.acting()
+    }
+
+    /// Whether the platform or an import runs, which may set what callers may not.
+    pub(crate) fn is_trusted(&self) -> bool {
+        matches!(self.caller.origin, Origin::Platform(_) | Origin::Import)
+    }
+
+    /// The id a reference names, if the row exists.
+    pub(crate) async fn find(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<StoredRow>> {
+        Ok(self.transaction.fetch(table, key, &[]).await?)
+    }
+
+    /// The row of a table of the fixed model.
+    pub(crate) async fn get(&mut self, table: &Arc<Table>, id: Guid) -> Result<StoredRow> {
+        let found = self.find(table, &RowKey::Id(id)).await?;
+        found.ok_or_else(|| Error::NotFound { table: table.name.clone(), id })
+    }
+
+    /// Says that a record does not exist, by what it was asked for.
+    pub(crate) fn missing(table: &Table, key: &RowKey) -> Error {
+        match key {
+            RowKey::Id(id) => Error::NotFound { table: table.name.clone(), id: *id },
+            RowKey::Alternate(_) => Error::NotFoundByKey { table: table.name.clone() },
+        }
+    }
+
+    /// Writes an audit entry if the table's switches ask for one; columns whose switch is off are left out.
+    pub(crate) async fn audit(
+        &mut self,
+        table: &Table,
+        row: Guid,
+        operation: AuditOperation,
+        action: i32,
+        changes: Vec<AuditedChange>,
+        detail: Option<String>,
+    ) -> Result<()> {
+        if !self.shared.settings.audits(self.transaction, table).await? {
+            return Ok(());
+        }
+        let had_changes = !changes.is_empty();
+        let changes: Vec<_> = changes
+            .into_iter()
+            .filter(|change| table.column_by_id(change.column).is_some_and(|column| column.audited))
+            .collect();
+        // Only unaudited columns changed: nothing to tell (security-model.md §13.30).
+        if operation == AuditOperation::Update && had_changes && changes.is_empty() {
+            return Ok(());
+        }
+        let entry = AuditEntry {
+            transaction: self.caller.request,
+            user: self.acting(),
+            calling_user: self.caller.acting_for.map(|_| self.caller.user),
+            origin: self.caller.origin.word().to_owned(),
+            table: table.id,
+            row,
+            operation,
+            action,
+            changes,
+            detail,
+        };
+        self.transaction.audit(&entry);
+        Ok(())
+    }
+}
+
+/// A record about to be written: its values by column.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    values: HashMap<ColumnId, Value>,
+}
+
+impl Draft {
+    pub(crate) fn set(&mut self, column: ColumnId, value: Value) {
+        self.values.insert(column, value);
+    }
+
+    /// Sets a column by its logical name, where the table has it.
+    pub(crate) fn stamp(&mut self, table: &Table, column: &str, value: Value) {
+        if let Some(column) = table.column(column).filter(|column| column.kind.is_stored()) {
+            self.values.insert(column.id, value);
+        }
+    }
+
+    /// The same, unless the column has been set.
+    pub(crate) fn stamp_absent(&mut self, table: &Table, column: &str, value: Value) {
+        if let Some(column) = table.column(column).filter(|column| column.kind.is_stored()) {
+            self.values.entry(column.id).or_insert(value);
+        }
+    }
+
+    pub(crate) fn get(&self, column: ColumnId) -> Option<&Value> {
+        self.values.get(&column)
+    }
+
+    /// The value of a column by its logical name.
+    pub(crate) fn named(&self, table: &Table, column: &str) -> Option<&Value> {
+        table.column(column).and_then(|column| self.values.get(&column.id))
+    }
+
+    pub(crate) fn contains(&self, column: ColumnId) -> bool {
+        self.values.contains_key(&column)
+    }
+
+    pub(crate) fn remove(&mut self, column: ColumnId) -> Option<Value> {
+        self.values.remove(&column)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ColumnId, &Value)> {
+        self.values.iter().map(|(column, value)| (*column, value))
+    }
+
+    /// In order of the columns' numbers.
+    pub(crate) fn into_values(self) -> Vec<(ColumnId, Value)> {
+        let mut values: Vec<_> = self.values.into_iter().collect();
+        values.sort_by_key(|(column, _)| *column);
+        values
+    }
+}
+
+/// A value's fault, with the names a person knows.
+pub(crate) fn fault(table: &Table, column: &Column, fault: Fault, why: impl Into<String>) -> Error {
+    Error::Value { table: table.name.clone(), column: column.name.clone(), fault, why: why.into() }
+}

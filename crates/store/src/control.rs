@@ -1,0 +1,261 @@
+//! The control database: which organisations exist, in what state, and where their databases are. It is the truth that
+//! the machinery starts from; everything about customers' records is elsewhere.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use custodia_schema::Guid;
+
+use crate::ambient::Random;
+use crate::keys::MasterKey;
+use crate::link::{Link, rows};
+use crate::sql::control as statements;
+use crate::{Error, Result};
+
+/// Longest name of an organisation, in characters: it is part of host names and of database names.
+pub const ORGANIZATION_NAME_MAX: usize = 40;
+
+/// Names that routes of the service itself use (DESIGN §7).
+const RESERVED_NAMES: &[&str] =
+    &["service", "status", "trust", "health", "metrics", "api", "assets", "oauth2", "admin", "www"];
+
+/// Whether an organisation can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationState {
+    /// Being made: its database is not complete yet.
+    Creating,
+    /// In use.
+    Active,
+    /// Closed to all requests until it is resumed; its data stays.
+    Suspended,
+    /// Its data is being destroyed.
+    Deleting,
+}
+
+impl OrganizationState {
+    /// The word that is stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        [Self::Creating, Self::Active, Self::Suspended, Self::Deleting].into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// An organisation as the control database knows it.
+#[derive(Clone)]
+pub struct Organization {
+    /// Its id.
+    pub id: Guid,
+    /// Its name in URLs and commands.
+    pub name: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// Whether it can be used.
+    pub state: OrganizationState,
+    /// When it was made, seconds since 1970.
+    pub created: i64,
+    /// Grows when it is restored, moved or failed over.
+    pub epoch: i64,
+    /// The file, or the PostgreSQL database, that holds its records.
+    pub database: String,
+    wrapped_key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Organization {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Organization").field("name", &self.name).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// The control database of an installation, with its organisations in memory.
+pub(crate) struct Control {
+    link: Link,
+    one_at_a_time: tokio::sync::Mutex<()>,
+    known: ArcSwap<HashMap<String, Arc<Organization>>>,
+}
+
+impl Control {
+    /// Takes over a control database, making its tables in an empty one.
+    pub(crate) async fn open(link: Link) -> Result<Self> {
+        for sql in statements::create(link.dialect()) {
+            link.run(&sql).await?;
+        }
+        let this = Self {
+            link,
+            one_at_a_time: tokio::sync::Mutex::new(()),
+            known: ArcSwap::from_pointee(HashMap::new()),
+        };
+        this.reload().await?;
+        Ok(this)
+    }
+
+    /// Reads the organisations again: another node may have changed them.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let _turn = self.one_at_a_time.lock().await;
+        self.reload_in_turn().await
+    }
+
+    async fn reload_in_turn(&self) -> Result<()> {
+        let found = rows(&self.link, &statements::select_organizations(), |row| {
+            Some(Organization {
+                id: row.guid(0)?,
+                name: row.text(1)?.to_owned(),
+                display_name: row.text(2)?.to_owned(),
+                state: OrganizationState::of_word(row.text(3)?)?,
+                created: row.integer(4)?,
+                epoch: row.integer(5)?,
+                database: row.text(6)?.to_owned(),
+                wrapped_key: row.bytes(7)?.to_vec(),
+            })
+        })
+        .await?;
+        let known = found.into_iter().map(|found| (found.name.clone(), Arc::new(found))).collect();
+        self.known.store(Arc::new(known));
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Organization>> {
+        self.known.load().get(name).cloned()
+    }
+
+    /// All organisations, by name.
+    pub(crate) fn list(&self) -> Vec<Arc<Organization>> {
+        let mut all: Vec<_> = self.known.load().values().cloned().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Enters a new organisation in state `Creating`.
+    pub(crate) async fn insert(&self, organization: &Organization) -> Result<()> {
+        let row = statements::OrganizationRow {
+            id: organization.id,
+            name: &organization.name,
+            display_name: &organization.display_name,
+            state: organization.state.word(),
+            created: organization.created,
+            epoch: organization.epoch,
+            database: &organization.database,
+            wrapped_key: organization.wrapped_key.clone(),
+        };
+        self.change(statements::insert_organization(row)).await.map_err(|error| match error {
+            Error::DuplicateKey { .. } => Error::OrganizationName {
+                name: organization.name.clone(),
+                why: "an organisation of that name exists".to_owned(),
+            },
+            other => other,
+        })
+    }
+
+    pub(crate) async fn set_state(&self, id: Guid, state: OrganizationState) -> Result<()> {
+        self.change(statements::update_organization_state(id, state.word())).await
+    }
+
+    pub(crate) async fn set_place(&self, id: Guid, database: &str, epoch: i64) -> Result<()> {
+        self.change(statements::update_organization_place(id, database, epoch)).await
+    }
+
+    pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
+        self.change(statements::delete_organization(id)).await
+    }
+
+    /// A sealed secret of the installation, such as the token signing keys.
+    pub(crate) async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let _turn = self.one_at_a_time.lock().await;
+        Ok(rows(&self.link, &statements::select_secret(name), |row| row.bytes(0).map(<[u8]>::to_vec)).await?.pop())
+    }
+
+    pub(crate) async fn put_secret(&self, name: &str, sealed: Vec<u8>) -> Result<()> {
+        self.change(statements::upsert_secret(name, sealed)).await
+    }
+
+    async fn change(&self, statement: crate::sql::Statement) -> Result<()> {
+        let _turn = self.one_at_a_time.lock().await;
+        self.link.execute(&statement).await?;
+        self.reload_in_turn().await
+    }
+}
+
+impl Organization {
+    /// A new organisation with a fresh data key, not yet entered anywhere.
+    pub(crate) fn new(
+        id: Guid,
+        name: &str,
+        display_name: &str,
+        created: i64,
+        database: String,
+        master: &MasterKey,
+        random: &dyn Random,
+    ) -> Result<Self> {
+        check_name(name)?;
+        let mut key = [0; crate::keys::KEY_BYTES];
+        random.fill(&mut key);
+        let wrapped_key = master.seal(&key, id, random)?;
+        key.fill(0);
+        Ok(Self {
+            id,
+            name: name.to_owned(),
+            display_name: display_name.to_owned(),
+            state: OrganizationState::Creating,
+            created,
+            epoch: 1,
+            database,
+            wrapped_key,
+        })
+    }
+
+    /// The data key, unwrapped.
+    pub(crate) fn data_key(&self, master: &MasterKey) -> Result<custodia_sqlite::Key> {
+        crate::keys::data_key(&master.unseal(&self.wrapped_key, self.id)?)
+    }
+
+    /// Refuses unless the organisation is in use.
+    pub(crate) fn require_active(&self) -> Result<()> {
+        match self.state {
+            OrganizationState::Active => Ok(()),
+            state => Err(Error::OrganizationState { name: self.name.clone(), state: state.word().to_owned() }),
+        }
+    }
+}
+
+/// Names are part of URLs, host names and database names.
+///
+/// # Errors
+/// [`Error::OrganizationName`] saying what a name must look like.
+pub fn check_name(name: &str) -> Result<()> {
+    let refuse = |why: &str| Err(Error::OrganizationName { name: name.to_owned(), why: why.to_owned() });
+    if RESERVED_NAMES.contains(&name) {
+        return refuse("the name is reserved for the service itself");
+    }
+    let shape = name.len() <= ORGANIZATION_NAME_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if !shape {
+        return refuse("use 1 to 40 lower-case letters, digits and hyphens, a letter first and no hyphen last");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_urls_and_reserved_ones_are_refused() {
+        for good in ["demo", "a", "north-9", &"x".repeat(40)] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "9a", "Demo", "a_b", "a-", "-a", "../x", "service", "www", "é", &"x".repeat(41)] {
+            assert!(matches!(check_name(bad), Err(Error::OrganizationName { .. })), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! One organisation's database: the only handle through which its rows are reached.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use custodia_access::RowAccess;
+use custodia_query::Query;
+use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::head::{Head, Versions};
+use crate::link::Link;
+use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::row::{Row, RowSink};
+use crate::sql::{self, Context, Dialect, Plan, ReadPolicy, Statement, internal};
+use crate::sqlite::SqliteFile;
+use crate::threads::WriterThreads;
+use crate::transaction::Transaction;
+use crate::writer::{Ran, Request, Writer};
+use crate::{Error, Result, Services};
+
+/// Times that a read or write is tried again when tables had to be made for it.
+const TRIES_MAX: usize = 4;
+/// Rows from which a page is expected to take long enough for a thread of its own.
+const LONG_PAGE_ROWS: u32 = 500;
+
+/// One organisation's database. Cheap to clone; all clones share connections, the write queue and caches.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    organization: Guid,
+    engine: Engine,
+    writer: Writer,
+    services: Arc<Services>,
+    last_used_ms: AtomicU64,
+    estimates: crate::estimate::Estimates,
+}
+
+enum Engine {
+    Sqlite { file: Arc<SqliteFile>, threads: Arc<WriterThreads> },
+    Postgres { settings: PostgresSettings, reading: Mutex<Option<Arc<PostgresConnection>>>, writing: Mutex<Option<Arc<PostgresConnection>>> },
+}
+
+/// What a read found beside its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOutcome {
+    /// The head in the snapshot of the read.
+    pub head: Head,
+    /// Rows that match, if the query asked: at most the cap plus one.
+    pub count: Option<u64>,
+}
+
+/// A read compiled once: its rows carry the output columns of the query, then its sort keys.
+pub struct Reading {
+    statement: Statement,
+}
+
+impl Reading {
+    /// For each sort key of the query, the output position that holds it; the primary id is the last key and stands at
+    /// position 0.
+    #[must_use]
+    pub fn keys(&self) -> &[usize] {
+        &self.statement.keys
+    }
+}
+
+impl Database {
+    pub(crate) async fn open_sqlite(
+        organization: Guid,
+        file: Arc<SqliteFile>,
+        threads: Arc<WriterThreads>,
+        services: Arc<Services>,
+    ) -> Result<Self> {
+        let link = Link::Sqlite(Arc::clone(&file));
+        let (tables, _) = opened(&link).await?;
+        Ok(Self::new(organization, Engine::Sqlite { file, threads }, tables, services))
+    }
+
+    pub(crate) async fn open_postgres(organization: Guid, settings: PostgresSettings, services: Arc<Services>) -> Result<Self> {
+        let connection = Arc::new(PostgresConnection::connect(&settings).await?);
+        let (tables, _) = opened(&Link::Postgres(Arc::clone(&connection))).await?;
+        let engine = Engine::Postgres { settings, reading: Mutex::new(Some(connection)), writing: Mutex::new(None) };
+        Ok(Self::new(organization, engine, tables, services))
+    }
+
+    fn new(organization: Guid, engine: Engine, tables: HashSet<TableId>, services: Arc<Services>) -> Self {
+        let writer = Writer::new(
+            Arc::clone(&services.schema),
+            tables,
+            services.limits.writer(),
+            Arc::clone(&services.clock),
+        );
+        let inner = Inner {
+            organization,
+            engine,
+            writer,
+            last_used_ms: AtomicU64::new(services.clock.monotonic_ms()),
+            estimates: crate::estimate::Estimates::default(),
+            services,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The organisation whose records these are.
+    #[must_use]
+    pub fn organization(&self) -> Guid {
+        self.inner.organization
+    }
+
+    /// The organisation's tables and relationships at the present metadata version.
+    #[must_use]
+    pub fn schema(&self) -> Arc<Schema> {
+        self.inner.writer.schema.load_full()
+    }
+
+    /// What was committed since the database was opened.
+    #[must_use]
+    pub fn counters(&self) -> &crate::writer::WriteCounters {
+        &self.inner.writer.counters
+    }
+
+    /// Bytes that the database takes on disk.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn size_bytes(&self) -> Result<u64> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => Ok(file.size_bytes()),
+            Engine::Postgres { .. } => {
+                let text = self.inner.reading().await?.text(internal::POSTGRES_SIZE).await?;
+                Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+            }
+        }
+    }
+
+    /// The commit head as of now.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn head(&self) -> Result<Head> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => file.read(None, &[], &mut []),
+            Engine::Postgres { .. } => self.inner.reading().await?.head().await,
+        }
+    }
+
+    /// Compiles a query under a policy, making tables on first use.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when the policy's gate fails; store errors.
+    pub async fn prepare(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Reading> {
+        let schema = self.schema();
+        let needed = sql::tables_needed(&schema, query, policy)?;
+        self.make_tables(&needed).await?;
+        let plan = self.plan(&schema, query, policy).await?;
+        let tables = self.inner.writer.tables.load();
+        let exists = |id| tables.contains(&id);
+        let context = Context { dialect: self.inner.dialect(), schema: &schema, tables: &exists };
+        Ok(Reading { statement: sql::select(&context, query, policy, plan)? })
+    }
+
+    /// Reads the rows of a query into a sink. With `expected` versions, refuses when they are no longer the present
+    /// ones: the caller's rights or the metadata changed.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] as said; the sink may then have taken rows that must be thrown away.
+    pub async fn read(
+        &self,
+        expected: Option<Versions>,
+        query: &Query,
+        policy: &dyn ReadPolicy,
+        reading: &Reading,
+        sink: &mut dyn RowSink,
+    ) -> Result<ReadOutcome> {
+        self.touch();
+        let count = if query.count { Some(self.count_statement(query, policy)?) } else { None };
+        let mut counted = None;
+        let mut count_sink = |row: &Row<'_>| counted = row.integer(0);
+        let head = match &self.inner.engine {
+            Engine::Sqlite { file, .. } => {
+                let mut work = || match &count {
+                    Some(count) => {
+                        file.read(expected, &[&reading.statement, count], &mut [sink, &mut count_sink])
+                    }
+                    None => file.read(expected, &[&reading.statement], &mut [sink]),
+                };
+                if count.is_some() || query.page_size >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
+            }
+            Engine::Postgres { .. } => {
+                let connection = self.inner.reading().await?;
+                if let Some(count) = &count {
+                    connection.query(count, &mut count_sink).await?;
+                }
+                connection.read(expected, &reading.statement, sink).await?
+            }
+        };
+        Ok(ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) })
+    }
+
+    /// Reads all rows of a query at once, integers as [`Value::BigInt`]: for the few rows the service itself needs.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn rows(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<(Vec<Vec<Value>>, Head)> {
+        let mut rows = Vec::new();
+        let reading = self.prepare(query, policy).await?;
+        let mut sink = |row: &Row<'_>| rows.push(row.to_values());
+        let outcome = self.read(None, query, policy, &reading, &mut sink).await?;
+        Ok((rows, outcome.head))
+    }
+
+    /// Runs a request in the next write batch and gives its answer once it is durable.
+    ///
+    /// The request may be run more than once; only what its last run gathered is stored. When it answers with an error
+    /// nothing of it is stored.
+    ///
+    /// # Errors
+    /// The request's own, or the store's.
+    pub async fn write<T, E, F>(&self, request: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> Fn(&'t mut Transaction) -> BoxFuture<'t, std::result::Result<T, E>> + Send + Sync + 'static,
+    {
+        self.touch();
+        let (answer, answered) = oneshot::channel();
+        let queued = Box::new(Queued { request, kept: None, answer: Some(answer) });
+        if self.inner.writer.enqueue(queued) {
+            self.schedule();
+        }
+        match answered.await {
+            Ok(result) => result,
+            Err(_) => Err(E::from(Error::Unavailable { context: "the write queue was closed".to_owned(), source: None })),
+        }
+    }
+
+    /// Makes sure that tables exist physically.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn make_tables(&self, tables: &[TableId]) -> Result<()> {
+        let missing: Vec<_> = {
+            let existing = self.inner.writer.tables.load();
+            tables.iter().copied().filter(|table| !existing.contains(table)).collect()
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.write(move |transaction| {
+            let missing = missing.clone();
+            Box::pin(async move { transaction.need_tables(&missing) })
+        })
+        .await
+    }
+
+    /// Whether a table exists physically already.
+    #[must_use]
+    pub fn has_table(&self, table: TableId) -> bool {
+        self.inner.writer.tables.load().contains(&table)
+    }
+
+    /// Reads the set of tables again: another node may have made some.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn reload_tables(&self) -> Result<()> {
+        if let Engine::Postgres { .. } = &self.inner.engine {
+            let link = Link::Postgres(self.inner.reading().await?);
+            let (tables, _) = opened(&link).await?;
+            self.inner.writer.tables.store(Arc::new(tables));
+        }
+        Ok(())
+    }
+
+    /// Moves committed pages of an embedded database into its file; called on a timer.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn checkpoint(&self) -> Result<()> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => file.checkpoint(),
+            Engine::Postgres { .. } => Ok(()),
+        }
+    }
+
+    /// Requests that wait to be written.
+    #[must_use]
+    pub fn writes_waiting(&self) -> usize {
+        self.inner.writer.waiting()
+    }
+
+    pub(crate) fn last_used_ms(&self) -> u64 {
+        self.inner.last_used_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether only the registry holds it and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1 && self.inner.writer.waiting() == 0
+    }
+
+    pub(crate) fn sqlite_file(&self) -> Option<&Arc<SqliteFile>> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => Some(file),
+            Engine::Postgres { .. } => None,
+        }
+    }
+
+    /// Rows of the store's own tables, without a policy.
+    pub(crate) async fn internal_rows<T: Send>(
+        &self,
+        statement: &Statement,
+        mut read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    ) -> Result<Vec<T>> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => {
+                let mut found = Vec::new();
+                let mut sink = |row: &Row<'_>| found.extend(read(row));
+                file.read(None, &[statement], &mut [&mut sink])?;
+                Ok(found)
+            }
+            Engine::Postgres { .. } => {
+                crate::link::rows(&Link::Postgres(self.inner.reading().await?), statement, read).await
+            }
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.inner.dialect()
+    }
+
+    fn touch(&self) {
+        self.inner.last_used_ms.store(self.inner.services.clock.monotonic_ms(), Ordering::Relaxed);
+    }
+
+    fn count_statement(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Statement> {
+        let schema = self.schema();
+        let tables = self.inner.writer.tables.load();
+        let exists = |id| tables.contains(&id);
+        let context = Context { dialect: self.inner.dialect(), schema: &schema, tables: &exists };
+        Ok(sql::count(&context, query, policy, u64::from(self.inner.services.limits.count_max))?)
+    }
+
+    /// Chooses how to find the rows (spikes B): few reachable ones are gathered, many are met in order.
+    async fn plan(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Plan> {
+        let Some(table) = schema.table(query.table) else { return Ok(Plan::Ordered) };
+        let RowAccess::Arms(arms) = policy.rows(table, PrivilegeKind::Read)? else { return Ok(Plan::Ordered) };
+        if crate::estimate::names_one_row(table, query) {
+            return Ok(Plan::Ordered);
+        }
+        let now = self.inner.services.clock.monotonic_ms();
+        if let Some(plan) = self.inner.estimates.get(table.id, &arms, now) {
+            return Ok(plan);
+        }
+        let tables = self.inner.writer.tables.load_full();
+        let exists = |id| tables.contains(&id);
+        let context = Context { dialect: self.inner.dialect(), schema, tables: &exists };
+        let statement = sql::estimate(&context, table, &arms, crate::estimate::COUNTED_MAX)?;
+        let counts = self
+            .internal_rows(&statement, |row| Some((row.integer(0).unwrap_or(0), row.integer(1).unwrap_or(0))))
+            .await?;
+        let (reachable, all) = counts.first().copied().unwrap_or((0, 0));
+        Ok(self.inner.estimates.keep(table.id, arms, reachable, all, now))
+    }
+
+    fn schedule(&self) {
+        match &self.inner.engine {
+            Engine::Sqlite { threads, .. } => threads.schedule(Arc::clone(&self.inner)),
+            Engine::Postgres { .. } => {
+                let inner = Arc::clone(&self.inner);
+                tokio::spawn(async move { inner.work_off().await });
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn dialect(&self) -> Dialect {
+        match &self.engine {
+            Engine::Sqlite { .. } => Dialect::Sqlite,
+            Engine::Postgres { .. } => Dialect::Postgres,
+        }
+    }
+
+    /// The connection that carries short reads.
+    async fn reading(&self) -> Result<Arc<PostgresConnection>> {
+        match &self.engine {
+            Engine::Postgres { settings, reading, .. } => connected(settings, reading).await,
+            Engine::Sqlite { .. } => Err(Error::Query("an embedded database has no connections".to_owned())),
+        }
+    }
+
+    /// Works off one batch; whether more is waiting.
+    pub(crate) async fn work_once(&self) -> bool {
+        let link = match &self.engine {
+            Engine::Sqlite { file, .. } => Link::Sqlite(Arc::clone(file)),
+            Engine::Postgres { settings, writing, .. } => match connected(settings, writing).await {
+                Ok(connection) => Link::Postgres(connection),
+                Err(error) => {
+                    self.writer.refuse_all(&error.to_string());
+                    return false;
+                }
+            },
+        };
+        self.writer.work(&link).await
+    }
+
+    async fn work_off(&self) {
+        while self.work_once().await {}
+    }
+}
+
+/// The connection in the slot, or a new one in its place when it broke.
+async fn connected(settings: &PostgresSettings, slot: &Mutex<Option<Arc<PostgresConnection>>>) -> Result<Arc<PostgresConnection>> {
+    if let Some(connection) = slot.lock().as_ref().filter(|connection| !connection.is_closed()) {
+        return Ok(Arc::clone(connection));
+    }
+    let connection = Arc::new(PostgresConnection::connect(settings).await?);
+    *slot.lock() = Some(Arc::clone(&connection));
+    Ok(connection)
+}
+
+/// What a database says of itself when it is opened: its tables and its head.
+async fn opened(link: &Link) -> Result<(HashSet<TableId>, Head)> {
+    let programs = crate::link::rows(link, &internal::select_programs(), |row| Some((row.integer(0)?, row.integer(1)?))).await?;
+    let Some((oldest_reader, fold_version)) = programs.first().copied() else {
+        return Err(Error::Corrupt("the commit head is missing".to_owned()));
+    };
+    let present = crate::PROGRAM_VERSION;
+    if oldest_reader > i64::from(present) {
+        return Err(Error::TooNew { needed: u32::try_from(oldest_reader).unwrap_or(u32::MAX), present });
+    }
+    if fold_version != i64::from(custodia_schema::FOLD_VERSION) {
+        return Err(Error::Corrupt(format!(
+            "texts were folded by rules {fold_version}, this program folds by rules {}",
+            custodia_schema::FOLD_VERSION
+        )));
+    }
+    let tables = crate::link::rows(link, &internal::select_tables(), |row| {
+        row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId)
+    })
+    .await?;
+    Ok((tables.into_iter().collect(), Head::default()))
+}
+
+/// Runs blocking work without holding up the other requests of this worker.
+fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
+    let multi = tokio::runtime::Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if multi { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// A request with its answer, once it has run.
+struct Queued<F, T, E> {
+    request: F,
+    kept: Option<std::result::Result<T, E>>,
+    answer: Option<oneshot::Sender<std::result::Result<T, E>>>,
+}
+
+impl<T, E, F> Request for Queued<F, T, E>
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: for<'t> Fn(&'t mut Transaction) -> BoxFuture<'t, std::result::Result<T, E>> + Send + Sync + 'static,
+{
+    fn run<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Ran> {
+        Box::pin(async move {
+            let result = (self.request)(transaction).await;
+            let ran = if result.is_ok() { Ran::Write } else { Ran::Drop };
+            self.kept = Some(result);
+            ran
+        })
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<()>) {
+        let result = match (outcome, self.kept.take()) {
+            (Ok(()), Some(kept)) => kept,
+            (Ok(()), None) => Err(E::from(Error::Stale)),
+            (Err(error), _) => Err(E::from(error)),
+        };
+        if let Some(answer) = self.answer.take() {
+            // The caller may have gone; what was written stays written.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// Retries a read whose rights went stale: `attempt` loads them again each time.
+///
+/// # Errors
+/// The last attempt's, when rights keep changing faster than they can be read.
+pub async fn retry_stale<T, E, F, A>(mut attempt: A) -> std::result::Result<T, E>
+where
+    A: FnMut() -> F,
+    F: Future<Output = std::result::Result<T, E>>,
+    E: IsStale,
+{
+    let mut last = attempt().await;
+    for _ in 1..TRIES_MAX {
+        match last {
+            Err(error) if error.is_stale() => last = attempt().await,
+            other => return other,
+        }
+    }
+    last
+}
+
+/// An error that may mean "rights changed meanwhile".
+pub trait IsStale {
+    /// Whether it does.
+    fn is_stale(&self) -> bool;
+}
+
+impl IsStale for Error {
+    fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale)
+    }
+}

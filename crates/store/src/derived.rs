@@ -1,0 +1,74 @@
+//! Tables that follow from records and make authorisation fast: who is a member of what, and which units lie below
+//! which. Kept in the same transaction; never logged, since replaying the records makes them again.
+
+use custodia_schema::{ColumnId, Guid, Table, Value};
+
+use crate::change_log::ChangeKind;
+use crate::sql::{Statement, internal};
+
+/// Tables whose rows decide what users may do: each change of one makes cached rights stale.
+const SECURITY_TABLES: &[&str] = &[
+    "businessunit",
+    "fieldpermission",
+    "fieldsecurityprofile",
+    "organization",
+    "role",
+    "roleprivileges",
+    "systemuser",
+    "systemuserprofiles",
+    "systemuserroles",
+    "team",
+    "teammembership",
+    "teamprofiles",
+    "teamroles",
+    "usersettings",
+];
+
+/// Whether a change in this table makes cached rights stale.
+pub(crate) fn is_security(table: &str) -> bool {
+    SECURITY_TABLES.binary_search(&table).is_ok()
+}
+
+/// What follows from one row change, in order.
+pub(crate) fn statements(
+    table: &Table,
+    kind: ChangeKind,
+    row: Guid,
+    values: &[(ColumnId, Value)],
+) -> Vec<Statement> {
+    let guid = |name: &str| {
+        let column = table.column(name)?.id;
+        values.iter().find(|(id, _)| *id == column).and_then(|(_, value)| value.guid())
+    };
+    match (table.name.as_str(), kind) {
+        // A user is its own first principal, so that own, team and share are one look-up.
+        ("systemuser", ChangeKind::Insert) => vec![internal::insert_member(row, row)],
+        ("systemuser", ChangeKind::Delete) => vec![internal::delete_members_of(row)],
+        ("teammembership", ChangeKind::Insert) => match (guid("systemuserid"), guid("teamid")) {
+            (Some(user), Some(team)) => vec![internal::insert_member(user, team)],
+            _ => Vec::new(),
+        },
+        ("teammembership", ChangeKind::Delete) => match (guid("systemuserid"), guid("teamid")) {
+            (Some(user), Some(team)) => vec![internal::delete_member(user, team)],
+            _ => Vec::new(),
+        },
+        ("businessunit", ChangeKind::Insert) => internal::insert_unit(row, guid("parentbusinessunitid")),
+        ("businessunit", ChangeKind::Delete) => vec![internal::delete_unit(row)],
+        ("businessunit", ChangeKind::Update) => match guid("parentbusinessunitid") {
+            Some(parent) => internal::move_unit(row, parent),
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_for_the_search() {
+        assert!(SECURITY_TABLES.is_sorted());
+        assert!(is_security("role") && !is_security("account"));
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong between a request and its rows.
+
+use custodia_access::Denied;
+use custodia_schema::{Guid, TableId};
+
+/// Why the store did not do what it was asked. Nothing was changed in any of these cases.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller lacks a privilege that the statement needs.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The rights or the metadata that the statement was compiled with are no longer the present ones: load them
+    /// again and ask again.
+    #[error("rights or metadata changed meanwhile")]
+    Stale,
+    /// A row with this primary id exists.
+    #[error("a record with id {id} exists already in table {table}")]
+    DuplicateId {
+        /// The table.
+        table: TableId,
+        /// The id.
+        id: Guid,
+    },
+    /// A row with these values of an alternate key (or of an N:N link) exists.
+    #[error("a record with the same values of a unique key exists already ({constraint})")]
+    DuplicateKey {
+        /// Name of the index that refused, as the engine gives it.
+        constraint: String,
+    },
+    /// The statement ran longer than its limit.
+    #[error("the statement took longer than {limit_ms} ms and was stopped; ask for less, or raise limits.statement_ms")]
+    Timeout {
+        /// The limit that was hit.
+        limit_ms: u64,
+    },
+    /// More write requests wait than the queue takes.
+    #[error("more than {limit} writes are waiting for this organisation; try again shortly")]
+    QueueFull {
+        /// The limit that was hit.
+        limit: usize,
+    },
+    /// The database cannot be reached or refused to work; the request may be tried again.
+    #[error("the database is not available: {context}")]
+    Unavailable {
+        /// What was being done.
+        context: String,
+        /// What the engine said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// No room left on the disk.
+    #[error("the disk is full; free space, the request can then be repeated")]
+    DiskFull,
+    /// What was read does not make sense. Needs a person.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+    /// The database was written by a program newer than this one can work with.
+    #[error("this database needs Custodia {needed} or newer (this is {present}); upgrade the program")]
+    TooNew {
+        /// Oldest program that may open it.
+        needed: u32,
+        /// This program's number.
+        present: u32,
+    },
+    /// The wrong key, or no key.
+    #[error("the database cannot be decrypted: {0}")]
+    Key(String),
+    /// No such organisation.
+    #[error("there is no organisation '{0}'")]
+    NoOrganization(String),
+    /// The organisation's state does not allow it.
+    #[error("organisation '{name}' is {state}")]
+    OrganizationState {
+        /// Its name.
+        name: String,
+        /// `suspended` or `deleting`.
+        state: String,
+    },
+    /// An organisation of that name exists, or the name is reserved or malformed.
+    #[error("'{name}' cannot be the name of an organisation: {why}")]
+    OrganizationName {
+        /// The name asked for.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// The question cannot be put to the database as it is.
+    #[error("{0}")]
+    Query(String),
+    /// A row that a write addressed is not there.
+    #[error("no record {id} in table {table}")]
+    Missing {
+        /// The table.
+        table: TableId,
+        /// The id.
+        id: Guid,
+    },
+    /// A file of the data folder cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Result of a store operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An engine's refusal while doing `context`.
+    pub(crate) fn unavailable(context: &str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable { context: context.to_owned(), source: Some(Box::new(source)) }
+    }
+}

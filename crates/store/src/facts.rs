@@ -1,0 +1,259 @@
+//! Reads what decides a principal's rights, as `access` digests it.
+
+use std::collections::HashMap;
+
+use custodia_access::{Facts, FieldPermission, OwnerKind, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts};
+use custodia_schema::{BuiltinRole, Guid, Level, Schema};
+
+use crate::database::Database;
+use crate::row::Row;
+use crate::sql::{Statement, facts as statements};
+use crate::transaction::Transaction;
+use crate::{Error, Result};
+
+/// The System Administrator profile, which opens every secured column (security-model.md §3).
+pub const ADMINISTRATOR_PROFILE: Guid = Guid::from_u128(0x5723_29c1_a042_4e22_be47_367c_6374_ea45);
+/// Roles of one principal at most; more is a sign of a broken import.
+const ROLES_MAX: usize = 10_000;
+
+/// Where facts are read from: a database as of now, or a write batch with what it has flushed.
+pub(crate) trait FactSource: Send {
+    /// Runs a statement on fixed tables.
+    fn rows<T: Send>(
+        &mut self,
+        statement: &Statement,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    ) -> impl Future<Output = Result<Vec<T>>> + Send;
+}
+
+impl FactSource for &Database {
+    async fn rows<T: Send>(
+        &mut self,
+        statement: &Statement,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    ) -> Result<Vec<T>> {
+        self.internal_rows(statement, read).await
+    }
+}
+
+impl FactSource for &mut Transaction {
+    async fn rows<T: Send>(
+        &mut self,
+        statement: &Statement,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    ) -> Result<Vec<T>> {
+        self.internal_rows(statement, read).await
+    }
+}
+
+impl Database {
+    /// What decides a user's rights, at one security version; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when rights changed while they were read; store errors.
+    pub async fn user_facts(&self, user: Guid) -> Result<Option<Facts>> {
+        let before = self.head().await?.versions.security;
+        let facts = user_facts(&mut &*self, &self.schema(), user, before).await?;
+        if self.head().await?.versions.security != before {
+            return Err(Error::Stale);
+        }
+        Ok(facts)
+    }
+}
+
+impl Transaction {
+    /// What decides a user's rights inside this batch; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn user_facts(&mut self, user: Guid) -> Result<Option<Facts>> {
+        let (schema, version) = (std::sync::Arc::clone(self.schema()), self.versions().security);
+        user_facts(&mut &mut *self, &schema, user, version).await
+    }
+
+    /// A team's kind, and its roles given as if assigned to it directly; `None` when there is no such team.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn team_facts(&mut self, team: Guid) -> Result<Option<(OwnerKind, Facts)>> {
+        let (schema, version) = (std::sync::Arc::clone(self.schema()), self.versions().security);
+        let source = &mut &mut *self;
+        let found = source
+            .rows(&statements::team(team), |row| Some((row.guid(0)?, row.integer(1).unwrap_or(0))))
+            .await?;
+        let Some((unit, kind)) = found.first().copied() else { return Ok(None) };
+        let kind = if kind == 1 { OwnerKind::AccessTeam } else { OwnerKind::Team };
+        let mut privileges = RolePrivileges::default();
+        let mut roles = Vec::new();
+        for (root, template) in source.rows(&statements::roles_of_team(team), role_of).await? {
+            roles.push(privileges.grant(source, &schema, root, template, unit).await?);
+        }
+        let user = UserFacts { id: team, unit, disabled: false };
+        let facts = Facts {
+            security_version: u64::try_from(version).unwrap_or(0),
+            user,
+            roles,
+            team_roles: Vec::new(),
+            field_permissions: Vec::new(),
+            all_columns: false,
+        };
+        Ok(Some((kind, facts)))
+    }
+
+    /// A business unit and the way up from it; `None` when there is no such unit.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn unit_path(&mut self, unit: Guid) -> Result<Option<UnitPath>> {
+        let source = &mut &mut *self;
+        let found = source
+            .rows(&statements::units_above(unit), |row| {
+                Some((row.guid(0)?, matches!(row.get(1), custodia_schema::ValueRef::Boolean(true))))
+            })
+            .await?;
+        let Some(disabled) = found.first().map(|(_, disabled)| *disabled) else { return Ok(None) };
+        let above = found.into_iter().map(|(above, _)| above).filter(|above| *above != unit).collect();
+        Ok(Some(UnitPath { unit, above, disabled }))
+    }
+
+    /// Whether a user is a member of a team.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn is_member(&mut self, user: Guid, team: Guid) -> Result<bool> {
+        let source = &mut &mut *self;
+        Ok(!source.rows(&statements::membership(user, team), |row| row.guid(0)).await?.is_empty())
+    }
+}
+
+fn role_of(row: &Row<'_>) -> Option<(Guid, Option<Guid>)> {
+    Some((row.guid(0)?, row.guid(1)))
+}
+
+async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, version: i64) -> Result<Option<Facts>> {
+    let found = source
+        .rows(&statements::user(user), |row| {
+            Some((row.guid(0)?, matches!(row.get(1), custodia_schema::ValueRef::Boolean(true))))
+        })
+        .await?;
+    let Some((unit, disabled)) = found.first().copied() else { return Ok(None) };
+    let mut privileges = RolePrivileges::default();
+    let mut roles = Vec::new();
+    for (root, template) in source.rows(&statements::roles(user), role_of).await? {
+        roles.push(privileges.grant(source, schema, root, template, unit).await?);
+    }
+    let held = source
+        .rows(&statements::team_roles(user), |row| {
+            Some((row.guid(0)?, row.guid(1)?, row.guid(2)?, row.guid(3), row.integer(4).unwrap_or(1)))
+        })
+        .await?;
+    if held.len() > ROLES_MAX {
+        return Err(Error::Corrupt(format!("user {user} holds more than {ROLES_MAX} roles through teams")));
+    }
+    let mut team_roles = Vec::new();
+    for (team, team_unit, root, template, inheritance) in held {
+        let role = privileges.grant(source, schema, root, template, team_unit).await?;
+        team_roles.push(TeamRole { team, role, team_privileges_only: inheritance == 0 });
+    }
+    let mut field_permissions = Vec::new();
+    let mut all_columns = false;
+    for profile in source.rows(&statements::profiles(user), |row| row.guid(0)).await? {
+        all_columns |= profile == ADMINISTRATOR_PROFILE;
+        let said = source
+            .rows(&statements::permissions(profile), |row| {
+                let may = |at| row.integer(at) == Some(4);
+                Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), may(2), may(3), may(4)))
+            })
+            .await?;
+        for (table, column, read, create, update) in said {
+            // A permission on a table or column that is gone says nothing.
+            let Some(table) = schema.table_named(&table) else { continue };
+            let Some(column) = table.column(&column) else { continue };
+            field_permissions.push(FieldPermission { table: table.id, column: column.id, read, create, update });
+        }
+    }
+    Ok(Some(Facts {
+        security_version: u64::try_from(version).unwrap_or(0),
+        user: UserFacts { id: user, unit, disabled },
+        roles,
+        team_roles,
+        field_permissions,
+        all_columns,
+    }))
+}
+
+/// Privileges of the roles met so far: a user holds the same role through several teams.
+#[derive(Default)]
+struct RolePrivileges {
+    known: HashMap<Guid, Vec<RolePrivilege>>,
+}
+
+impl RolePrivileges {
+    async fn grant(
+        &mut self,
+        source: &mut impl FactSource,
+        schema: &Schema,
+        root: Guid,
+        template: Option<Guid>,
+        base_unit: Guid,
+    ) -> Result<RoleGrant> {
+        if let Some(privileges) = self.known.get(&root) {
+            return Ok(RoleGrant { root, base_unit, privileges: privileges.clone() });
+        }
+        let rows = source
+            .rows(&statements::privileges(root), |row| Some((row.guid(0)?, row.integer(1)?)))
+            .await?;
+        let privileges = match template.and_then(custodia_schema::builtin_role) {
+            // A built-in role that nobody edited has no rows: the program knows what it holds.
+            Some(builtin) if rows.is_empty() => builtin_privileges(schema, builtin),
+            _ => rows
+                .into_iter()
+                .filter_map(|(privilege, mask)| {
+                    Some(RolePrivilege { name: schema.privilege_name(privilege)?.to_owned(), level: level_of(mask)? })
+                })
+                .collect(),
+        };
+        self.known.insert(root, privileges.clone());
+        Ok(RoleGrant { root, base_unit, privileges })
+    }
+}
+
+/// The privileges of a built-in role as the program ships it.
+#[must_use]
+pub fn builtin_privileges(schema: &Schema, role: &BuiltinRole) -> Vec<RolePrivilege> {
+    let mut privileges: HashMap<&str, Level> = HashMap::new();
+    for (table, depths) in &role.depths {
+        let Some(table) = schema.table(*table) else { continue };
+        for privilege in &table.privileges {
+            let depth = depths.get(privilege.kind as usize).copied().unwrap_or(0);
+            let Some(level) = level_of_depth(depth) else { continue };
+            // Tables that share a privilege (activities) give it once, at the highest level any of them states.
+            let held = privileges.entry(&privilege.name).or_insert(level);
+            *held = level.max(*held);
+        }
+    }
+    let tables = privileges.into_iter().map(|(name, level)| RolePrivilege { name: name.to_owned(), level });
+    let rest = role.miscellaneous.iter().map(|name| RolePrivilege { name: name.clone(), level: Level::Global });
+    tables.chain(rest).collect()
+}
+
+fn level_of_depth(depth: u8) -> Option<Level> {
+    match depth {
+        1 => Some(Level::Basic),
+        2 => Some(Level::Local),
+        3 => Some(Level::Deep),
+        4 => Some(Level::Global),
+        _ => None,
+    }
+}
+
+/// `roleprivileges.privilegedepthmask`: 1, 2, 4 or 8.
+fn level_of(mask: i64) -> Option<Level> {
+    match mask {
+        1 => Some(Level::Basic),
+        2 => Some(Level::Local),
+        4 => Some(Level::Deep),
+        8 => Some(Level::Global),
+        _ => None,
+    }
+}

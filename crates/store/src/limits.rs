@@ -1,0 +1,48 @@
+//! Every bound of the store, with its name and default.
+
+use crate::writer::WriterLimits;
+
+/// Bounds of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Milliseconds one statement may run. A list or an aggregate of a page a person waits for takes far less.
+    pub statement_ms: u64,
+    /// Rows counted at most for `$count`: Dataverse's 5,000.
+    pub count_max: u32,
+    /// Writes that may wait for one organisation: at a flush of 5 ms a second's worth of batches.
+    pub write_queue_max: usize,
+    /// Writes in one batch: 64 clients fill 33, more was measured no better.
+    pub write_batch_max: usize,
+    /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
+    pub writer_threads: usize,
+    /// Idle reading connections kept per embedded database.
+    pub readers_max: usize,
+    /// Page cache of one connection to an embedded database.
+    pub cache_kibibytes: u32,
+    /// Databases kept open; the least recently used beyond are closed.
+    pub open_databases_max: usize,
+    /// Milliseconds after which an unused database is closed.
+    pub idle_close_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            statement_ms: 30_000,
+            count_max: 5_000,
+            write_queue_max: 10_000,
+            write_batch_max: 60,
+            writer_threads: 2,
+            readers_max: 8,
+            cache_kibibytes: 8 * 1024,
+            open_databases_max: 256,
+            idle_close_ms: 300_000,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn writer(&self) -> WriterLimits {
+        WriterLimits { queue_max: self.write_queue_max, batch_max: self.write_batch_max }
+    }
+}

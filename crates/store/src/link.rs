@@ -1,0 +1,133 @@
+//! The connection that writes: one per organisation and node, of either engine.
+
+use std::sync::Arc;
+
+use crate::head::Head;
+use crate::postgres::PostgresConnection;
+use crate::row::RowSink;
+use crate::sql::{Dialect, Statement, internal};
+use crate::sqlite::SqliteFile;
+use crate::{Error, Result};
+
+/// The connection that writes.
+#[derive(Clone)]
+pub(crate) enum Link {
+    /// The file's writer; used by one batch at a time.
+    Sqlite(Arc<SqliteFile>),
+    /// A connection of its own.
+    Postgres(Arc<PostgresConnection>),
+}
+
+impl Link {
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Begins a transaction, locks the head and reads it.
+    pub(crate) async fn begin(&self) -> Result<Head> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().begin(),
+            Self::Postgres(connection) => connection.begin().await,
+        }
+    }
+
+    pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().query(statement, sink),
+            Self::Postgres(connection) => connection.query(statement, sink).await,
+        }
+    }
+
+    pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().execute(statement),
+            Self::Postgres(connection) => connection.execute(statement).await,
+        }
+    }
+
+    pub(crate) async fn run(&self, sql: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().run(sql),
+            Self::Postgres(connection) => connection.run(sql).await,
+        }
+    }
+
+    pub(crate) async fn rollback(&self) {
+        let result = match self {
+            Self::Sqlite(file) => {
+                let writer = file.writer.lock();
+                if writer.in_transaction() { writer.run(internal::ROLLBACK) } else { Ok(()) }
+            }
+            Self::Postgres(connection) => connection.run(internal::ROLLBACK).await,
+        };
+        if let Err(error) = result {
+            tracing::warn!(%error, "a rollback failed; the connection is given up");
+        }
+    }
+
+    /// Whether the transaction begun last can still be used: some errors of SQLite end it.
+    pub(crate) fn transaction_lives(&self) -> bool {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().in_transaction(),
+            Self::Postgres(connection) => !connection.is_closed(),
+        }
+    }
+
+    /// Lifts the statement limit of the present transaction: for building tables and replaying logs.
+    pub(crate) fn unlimited(&self) {
+        if let Self::Sqlite(file) = self {
+            file.writer.lock().unlimited();
+        }
+    }
+}
+
+impl From<Arc<SqliteFile>> for Link {
+    fn from(file: Arc<SqliteFile>) -> Self {
+        Self::Sqlite(file)
+    }
+}
+
+/// Makes an empty database's own tables and its head row.
+pub(crate) async fn initialise(link: &Link, commit_time: i64) -> Result<()> {
+    link.begin_plain().await?;
+    for sql in internal::create(link.dialect()) {
+        link.run(&sql).await?;
+    }
+    link.execute(&internal::insert_head(commit_time)).await?;
+    link.run(internal::COMMIT).await
+}
+
+impl Link {
+    async fn begin_plain(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => {
+                let writer = file.writer.lock();
+                writer.unlimited();
+                writer.run(internal::BEGIN)
+            }
+            Self::Postgres(connection) => connection.run(internal::BEGIN).await,
+        }
+    }
+}
+
+/// Rows gathered in memory: for the few rows that the store itself needs.
+pub(crate) async fn rows<T: Send>(
+    link: &Link,
+    statement: &Statement,
+    mut read: impl FnMut(&crate::row::Row<'_>) -> Option<T> + Send,
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
+    let mut damaged = false;
+    link.query(statement, &mut |row: &crate::row::Row<'_>| match read(row) {
+        Some(value) => found.push(value),
+        None => damaged = true,
+    })
+    .await?;
+    if damaged {
+        return Err(Error::Corrupt("a row of the store's own tables cannot be read".to_owned()));
+    }
+    Ok(found)
+}

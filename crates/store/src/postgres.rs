@@ -1,0 +1,326 @@
+//! The server engine: one PostgreSQL database per organisation, any number of nodes.
+//!
+//! One shared, pipelined connection per database and node carries short reads (DESIGN §9.17); another carries the
+//! write batches. A connection that breaks is replaced on the next use.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::BytesMut;
+use custodia_schema::Value;
+use futures::TryStreamExt;
+use parking_lot::Mutex;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use crate::head::{Head, Versions};
+use crate::row::{Row, RowSink};
+use crate::sql::{Parameter, Statement, internal};
+use crate::{Error, Result};
+
+/// Statements kept prepared on one connection.
+const PREPARED_STATEMENTS_MAX: usize = 512;
+/// Seconds between 1970-01-01 and PostgreSQL's epoch, 2000-01-01.
+const EPOCH_SECONDS: i64 = 946_684_800;
+/// Days between the two.
+const EPOCH_DAYS: i32 = 10_957;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A connection with its prepared statements.
+pub(crate) struct PostgresConnection {
+    client: Client,
+    closed: Arc<AtomicBool>,
+    prepared: Mutex<HashMap<Arc<str>, tokio_postgres::Statement>>,
+    limit_ms: u64,
+}
+
+/// Where a database is.
+#[derive(Clone)]
+pub(crate) struct PostgresSettings {
+    pub config: tokio_postgres::Config,
+    pub statement_limit_ms: u64,
+}
+
+impl PostgresSettings {
+    /// From `postgres://…`; the statement limit is set on each connection.
+    pub(crate) fn parse(url: &str, statement_limit_ms: u64) -> Result<Self> {
+        let config = url.parse::<tokio_postgres::Config>().map_err(|error| Error::unavailable("reading the database address", error))?;
+        Ok(Self { config, statement_limit_ms })
+    }
+
+    /// The same server, another database.
+    pub(crate) fn database(&self, name: &str) -> Self {
+        let mut config = self.config.clone();
+        config.dbname(name);
+        Self { config, ..*self }
+    }
+}
+
+impl PostgresConnection {
+    pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
+        let mut config = settings.config.clone();
+        config.application_name("custodia");
+        let (client, connection) =
+            config.connect(NoTls).await.map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&closed);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "connection to PostgreSQL lost");
+            }
+            flag.store(true, Ordering::Release);
+        });
+        let this = Self { client, closed, prepared: Mutex::new(HashMap::new()), limit_ms: settings.statement_limit_ms };
+        this.run(&internal::postgres_session(settings.statement_limit_ms)).await?;
+        Ok(this)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire) || self.client.is_closed()
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<tokio_postgres::Statement> {
+        if let Some(statement) = self.prepared.lock().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await.map_err(|error| self.error("preparing a statement", error))?;
+        let mut prepared = self.prepared.lock();
+        if prepared.len() >= PREPARED_STATEMENTS_MAX {
+            // Rare: shapes are few. Dropping all is simpler than ordering them and costs one round of preparing.
+            prepared.clear();
+        }
+        prepared.insert(Arc::from(sql), statement.clone());
+        Ok(statement)
+    }
+
+    /// Runs a statement and hands its rows to the sink.
+    pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        let prepared = self.prepare(&statement.sql).await?;
+        let parameters = statement.parameters.iter().map(|parameter| Bound(parameter)).collect::<Vec<_>>();
+        let stream = self
+            .client
+            .query_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
+            .await
+            .map_err(|error| self.error("running a statement", error))?;
+        let mut stream = std::pin::pin!(stream);
+        while let Some(row) = stream.try_next().await.map_err(|error| self.error("running a statement", error))? {
+            sink.row(&Row::postgres(&row, &statement.outputs));
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that gives no rows; how many rows it changed. Calls polled together are pipelined.
+    pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
+        let prepared = self.prepare(&statement.sql).await?;
+        let parameters = statement.parameters.iter().map(|parameter| Bound(parameter)).collect::<Vec<_>>();
+        self.client
+            .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
+            .await
+            .map_err(|error| self.error("running a statement", error))
+    }
+
+    /// Makes sure that a statement is prepared, so that executing it pipelines without a round trip.
+    pub(crate) async fn prepare_statement(&self, statement: &Statement) -> Result<()> {
+        self.prepare(&statement.sql).await.map(drop)
+    }
+
+    /// Runs statements without parameters: transactions and table definitions.
+    pub(crate) async fn run(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error))
+    }
+
+    /// The one text value a statement without parameters answers, if any.
+    pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>> {
+        let messages =
+            self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error))?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
+    }
+
+    /// The head, read without a lock.
+    pub(crate) async fn head(&self) -> Result<Head> {
+        self.head_by(internal::HEAD).await
+    }
+
+    /// Begins a transaction and locks the head: from here to the commit no other writer of this organisation runs.
+    pub(crate) async fn begin(&self) -> Result<Head> {
+        // Both go out together; the head's reply proves the begin.
+        let (begun, head) = futures::join!(self.client.batch_execute("BEGIN"), self.head_by(internal::HEAD_LOCKED));
+        begun.map_err(|error| self.error("beginning a transaction", error))?;
+        head
+    }
+
+    async fn head_by(&self, sql: &str) -> Result<Head> {
+        let prepared = self.prepare(sql).await?;
+        let row =
+            self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))?;
+        let read = |at: usize| row.try_get::<_, i64>(at).map_err(|error| self.error("reading the head", error));
+        Ok(Head {
+            number: read(0)?,
+            audit_number: read(1)?,
+            versions: Versions { security: read(2)?, metadata: read(3)?, epoch: read(4)? },
+            commit_time: read(5)?,
+        })
+    }
+
+    /// A read, then the head. Versions only grow: a later head that still shows the expected ones proves them for
+    /// the earlier snapshot too (spikes D). Both are pipelined.
+    pub(crate) async fn read(
+        &self,
+        expected: Option<Versions>,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+    ) -> Result<Head> {
+        let (read, head) = futures::join!(self.query(statement, sink), self.head());
+        read?;
+        let head = head?;
+        if expected.is_some_and(|expected| expected != head.versions) {
+            return Err(Error::Stale);
+        }
+        Ok(head)
+    }
+
+    fn error(&self, context: &str, error: tokio_postgres::Error) -> Error {
+        use tokio_postgres::error::SqlState;
+        let Some(database) = error.as_db_error() else { return Error::unavailable(context, error) };
+        let state = database.code();
+        if *state == SqlState::UNIQUE_VIOLATION {
+            let constraint = database.constraint().unwrap_or("unknown key").to_owned();
+            return Error::DuplicateKey { constraint };
+        }
+        if *state == SqlState::QUERY_CANCELED {
+            return Error::Timeout { limit_ms: self.limit_ms };
+        }
+        if *state == SqlState::DISK_FULL {
+            return Error::DiskFull;
+        }
+        if *state == SqlState::DATA_CORRUPTED || *state == SqlState::INDEX_CORRUPTED {
+            return Error::Corrupt(database.message().to_owned());
+        }
+        Error::unavailable(context, error)
+    }
+}
+
+/// A parameter in the form the server asks for.
+#[derive(Debug)]
+struct Bound<'p>(&'p Parameter);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self, target: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
+        let value = match self.0 {
+            Parameter::Bytes(bytes) => return bytes.as_slice().to_sql(target, out),
+            Parameter::Value(value) => value,
+        };
+        match value {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Boolean(b) => b.to_sql(target, out),
+            Value::Integer(n) => integer(i64::from(*n), target, out),
+            Value::BigInt(n) => integer(*n, target, out),
+            Value::Money(money) => integer(money.0, target, out),
+            Value::Double(d) => d.to_sql(target, out),
+            Value::Decimal(decimal) => decimal.to_sql(target, out),
+            Value::Text(text) => text.as_str().to_sql(target, out),
+            Value::Guid(id) | Value::Lookup(_, id) => id.to_sql(target, out),
+            Value::DateTime(seconds) => Seconds(*seconds).to_sql(target, out),
+            Value::Date(days) => Days(*days).to_sql(target, out),
+            Value::Choices(options) => crate::choices_text(options).as_str().to_sql(target, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // The writer casts every parameter to its column's type, so the type asked for fits the value.
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+fn integer(n: i64, target: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
+    match *target {
+        Type::INT2 => i16::try_from(n)?.to_sql(target, out),
+        Type::INT4 => i32::try_from(n)?.to_sql(target, out),
+        _ => n.to_sql(&Type::INT8, out),
+    }
+}
+
+/// Any integer type, widened.
+pub(crate) struct AnyInteger(pub i64);
+
+impl<'a> FromSql<'a> for AnyInteger {
+    fn from_sql(source: &Type, raw: &'a [u8]) -> std::result::Result<Self, BoxError> {
+        Ok(Self(match *source {
+            Type::INT2 => i64::from(i16::from_sql(source, raw)?),
+            Type::INT4 => i64::from(i32::from_sql(source, raw)?),
+            _ => i64::from_sql(source, raw)?,
+        }))
+    }
+
+    fn accepts(source: &Type) -> bool {
+        matches!(*source, Type::INT2 | Type::INT4 | Type::INT8)
+    }
+}
+
+/// Seconds since 1970 as `timestamptz`.
+#[derive(Debug)]
+pub(crate) struct Seconds(pub i64);
+
+impl<'a> FromSql<'a> for Seconds {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> std::result::Result<Self, BoxError> {
+        let micros = i64::from_be_bytes(raw.try_into()?);
+        Ok(Self(micros.div_euclid(1_000_000) + EPOCH_SECONDS))
+    }
+
+    fn accepts(source: &Type) -> bool {
+        *source == Type::TIMESTAMPTZ
+    }
+}
+
+impl ToSql for Seconds {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
+        let micros = self
+            .0
+            .checked_sub(EPOCH_SECONDS)
+            .and_then(|seconds| seconds.checked_mul(1_000_000))
+            .ok_or("a date-time is out of range")?;
+        out.extend_from_slice(&micros.to_be_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(target: &Type) -> bool {
+        *target == Type::TIMESTAMPTZ
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+/// Days since 1970-01-01 as `date`.
+#[derive(Debug)]
+pub(crate) struct Days(pub i32);
+
+impl<'a> FromSql<'a> for Days {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> std::result::Result<Self, BoxError> {
+        Ok(Self(i32::from_be_bytes(raw.try_into()?).checked_add(EPOCH_DAYS).ok_or("a date is out of range")?))
+    }
+
+    fn accepts(source: &Type) -> bool {
+        *source == Type::DATE
+    }
+}
+
+impl ToSql for Days {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
+        let days = self.0.checked_sub(EPOCH_DAYS).ok_or("a date is out of range")?;
+        out.extend_from_slice(&days.to_be_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(target: &Type) -> bool {
+        *target == Type::DATE
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}

@@ -1,0 +1,162 @@
+//! A row as an engine gives it, read by position.
+
+use custodia_schema::{Decimal, Guid, Money, Value, ValueRef};
+
+use crate::sql::Output;
+
+/// One row of a running statement. Borrowed from the engine: read it, do not keep it.
+pub struct Row<'a> {
+    source: Source<'a>,
+    outputs: &'a [Output],
+}
+
+enum Source<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
+
+/// Takes the rows of a read, one by one. Writing into a buffer is the intended use.
+pub trait RowSink: Send {
+    /// Takes one row.
+    fn row(&mut self, row: &Row<'_>);
+}
+
+impl<F: FnMut(&Row<'_>) + Send> RowSink for F {
+    fn row(&mut self, row: &Row<'_>) {
+        self(row);
+    }
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn sqlite(row: &'a rusqlite::Row<'a>, outputs: &'a [Output]) -> Self {
+        Self { source: Source::Sqlite(row), outputs }
+    }
+
+    pub(crate) fn postgres(row: &'a tokio_postgres::Row, outputs: &'a [Output]) -> Self {
+        Self { source: Source::Postgres(row), outputs }
+    }
+
+    /// How many values the row has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// Whether the row has no values.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// The value at a position; null where there is none or where the stored bytes do not fit the column's type
+    /// (the integrity check of `custodia backup` reports such rows).
+    #[must_use]
+    pub fn get(&self, at: usize) -> ValueRef<'_> {
+        let Some(output) = self.outputs.get(at) else { return ValueRef::Null };
+        match &self.source {
+            Source::Sqlite(row) => sqlite_value(row, at, *output),
+            Source::Postgres(row) => postgres_value(row, at, *output),
+        }
+    }
+
+    /// The GUID at a position, if there is one.
+    #[must_use]
+    pub fn guid(&self, at: usize) -> Option<Guid> {
+        match self.get(at) {
+            ValueRef::Guid(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The integer at a position, if there is one.
+    #[must_use]
+    pub fn integer(&self, at: usize) -> Option<i64> {
+        match self.get(at) {
+            ValueRef::Integer(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// The text at a position, if there is one.
+    #[must_use]
+    pub fn text(&self, at: usize) -> Option<&str> {
+        match self.get(at) {
+            ValueRef::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Bytes at a position, for the store's own tables.
+    pub(crate) fn bytes(&self, at: usize) -> Option<&[u8]> {
+        match &self.source {
+            Source::Sqlite(row) => match row.get_ref(at) {
+                Ok(rusqlite::types::ValueRef::Blob(bytes)) => Some(bytes),
+                _ => None,
+            },
+            Source::Postgres(row) => row.try_get::<_, Option<&[u8]>>(at).ok().flatten(),
+        }
+    }
+
+    /// All values, owned. `Integer` outputs become [`Value::BigInt`]; callers that know the column narrow them.
+    #[must_use]
+    pub fn to_values(&self) -> Vec<Value> {
+        (0..self.outputs.len()).map(|at| owned(self.get(at))).collect()
+    }
+}
+
+/// The owned form of a borrowed value; integers stay wide.
+#[must_use]
+pub fn owned(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Boolean(b) => Value::Boolean(b),
+        ValueRef::Integer(n) => Value::BigInt(n),
+        ValueRef::Decimal(d) => Value::Decimal(d),
+        ValueRef::Double(d) => Value::Double(d),
+        ValueRef::Money(m) => Value::Money(m),
+        ValueRef::Text(text) => Value::Text(text.to_owned()),
+        ValueRef::Guid(id) => Value::Guid(id),
+        ValueRef::DateTime(seconds) => Value::DateTime(seconds),
+        ValueRef::Date(days) => Value::Date(days),
+    }
+}
+
+fn sqlite_value<'r>(row: &'r rusqlite::Row<'_>, at: usize, output: Output) -> ValueRef<'r> {
+    use rusqlite::types::ValueRef as Raw;
+    let Ok(raw) = row.get_ref(at) else { return ValueRef::Null };
+    match (output, raw) {
+        (Output::Boolean, Raw::Integer(n)) => ValueRef::Boolean(n != 0),
+        (Output::Integer, Raw::Integer(n)) => ValueRef::Integer(n),
+        (Output::Money, Raw::Integer(n)) => ValueRef::Money(Money(n)),
+        (Output::DateTime, Raw::Integer(n)) => ValueRef::DateTime(n),
+        (Output::Date, Raw::Integer(n)) => i32::try_from(n).map_or(ValueRef::Null, ValueRef::Date),
+        (Output::Double, Raw::Real(d)) => ValueRef::Double(d),
+        #[expect(clippy::cast_precision_loss, reason = "SQLite keeps whole doubles as integers of at most 2^53")]
+        (Output::Double, Raw::Integer(n)) => ValueRef::Double(n as f64),
+        (Output::Text, Raw::Text(bytes)) => std::str::from_utf8(bytes).map_or(ValueRef::Null, ValueRef::Text),
+        (Output::Guid, Raw::Blob(bytes)) => Guid::from_slice(bytes).map_or(ValueRef::Null, ValueRef::Guid),
+        (Output::Decimal, Raw::Blob(bytes)) => {
+            crate::decimal::decode(bytes).map_or(ValueRef::Null, ValueRef::Decimal)
+        }
+        _ => ValueRef::Null,
+    }
+}
+
+fn postgres_value<'r>(row: &'r tokio_postgres::Row, at: usize, output: Output) -> ValueRef<'r> {
+    use crate::postgres::{Days, Seconds};
+    fn read<'r, T: tokio_postgres::types::FromSql<'r>>(row: &'r tokio_postgres::Row, at: usize) -> Option<T> {
+        row.try_get::<_, Option<T>>(at).ok().flatten()
+    }
+    let value = match output {
+        Output::Boolean => read::<bool>(row, at).map(ValueRef::Boolean),
+        Output::Integer => read::<crate::postgres::AnyInteger>(row, at).map(|n| ValueRef::Integer(n.0)),
+        Output::Money => read::<crate::postgres::AnyInteger>(row, at).map(|n| ValueRef::Money(Money(n.0))),
+        Output::Decimal => read::<Decimal>(row, at).map(ValueRef::Decimal),
+        Output::Double => read::<f64>(row, at).map(ValueRef::Double),
+        Output::Text => read::<&str>(row, at).map(ValueRef::Text),
+        Output::Guid => read::<Guid>(row, at).map(ValueRef::Guid),
+        Output::DateTime => read::<Seconds>(row, at).map(|s| ValueRef::DateTime(s.0)),
+        Output::Date => read::<Days>(row, at).map(|d| ValueRef::Date(d.0)),
+    };
+    value.unwrap_or(ValueRef::Null)
+}

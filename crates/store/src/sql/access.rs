@@ -1,0 +1,459 @@
+//! Which rows a caller reaches, as predicates (spikes B).
+//!
+//! A predicate is written in one of two ways. As a *test* it is asked of a row that was found otherwise; it probes, and
+//! on SQLite a `+` keeps its columns from drawing the planner away from the order asked. As a *source* it finds the rows
+//! itself, one access path at a time. A share counts only for tables of shares that exist.
+
+use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
+use custodia_schema::{Column, ColumnId, RowSecurity, Table, Value};
+
+use super::storage::{Storage, TARGET};
+use super::writer::{Alias, Writer};
+use super::{CompileError, Context, Dialect};
+
+/// The table of shares.
+pub(crate) const SHARES: &str = "principalobjectaccess";
+pub(crate) const SHARED_OBJECT: &str = "objectid";
+pub(crate) const SHARED_PRINCIPAL: &str = "principalid";
+pub(crate) const SHARED_MASK: &str = "accessrightsmask";
+pub(crate) const INHERITED_MASK: &str = "inheritedaccessrightsmask";
+
+/// Users and what they act as: themselves and their teams.
+pub(crate) const MEMBERS: &str = "custodia_member";
+pub(crate) const MEMBER_USER: &str = "userid";
+pub(crate) const MEMBER_PRINCIPAL: &str = "principalid";
+
+/// Business units with all units below, themselves included.
+pub(crate) const CLOSURE: &str = "custodia_unit_closure";
+pub(crate) const CLOSURE_ANCESTOR: &str = "ancestor";
+pub(crate) const CLOSURE_DESCENDANT: &str = "descendant";
+
+/// One way to reach rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// By ownership.
+    Own,
+    /// By the row's business unit.
+    Units,
+    /// By shares.
+    Shared,
+}
+
+/// Whether PostgreSQL probes subqueries row by row or may hash them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probing {
+    EachRow,
+    MayHash,
+}
+
+/// Writes the predicates of one statement.
+#[derive(Clone, Copy)]
+pub(crate) struct AccessWriter<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) probing: Probing,
+}
+
+impl<'a> AccessWriter<'a> {
+    /// The answer where it is the same for every row.
+    pub(crate) fn constant(self, table: &Table, access: &RowAccess) -> Option<bool> {
+        match access {
+            RowAccess::All => Some(true),
+            RowAccess::Arms(arms) => {
+                if self.paths(table, arms).iter().all(Option::is_none) { Some(false) } else { None }
+            }
+            RowAccess::Parent(parents) => {
+                let reaches = |parent: &ParentAccess| parent.access.is_some() && (self.context.tables)(parent.table);
+                if parents.iter().any(reaches) { None } else { Some(false) }
+            }
+            RowAccess::Every(all) => {
+                let answers = || all.iter().map(|access| self.constant(table, access));
+                if answers().any(|answer| answer == Some(false)) {
+                    Some(false)
+                } else if answers().all(|answer| answer == Some(true)) {
+                    Some(true)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    /// The paths of `arms` that can reach anything, in the order in which they are cheapest.
+    pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 3] {
+        let owns = match &arms.own {
+            Own::UserAndTeams => owner_column(table).is_some(),
+            Own::Teams(teams) => !teams.is_empty() && owner_column(table).is_some(),
+            Own::Self_ => true,
+            Own::Nobody => false,
+        };
+        let sits = !(arms.units.is_empty() && arms.subtrees.is_empty()) && unit_column(table).is_some();
+        let shared = arms.shared.is_some_and(|mask| mask != RightsMask::NONE) && self.has_shares();
+        [owns.then_some(Path::Own), sits.then_some(Path::Units), shared.then_some(Path::Shared)]
+    }
+
+    /// A test of the row at `alias`, in brackets where it needs them.
+    pub(crate) fn test(self, w: &mut Writer, alias: Alias, table: &Table, access: &RowAccess) -> Result<(), CompileError> {
+        if let Some(answer) = self.constant(table, access) {
+            w.text(if answer { "TRUE" } else { "FALSE" });
+            return Ok(());
+        }
+        match access {
+            RowAccess::All => {}
+            RowAccess::Arms(arms) => {
+                w.text("(");
+                for (at, path) in self.paths(table, arms).into_iter().flatten().enumerate() {
+                    if at > 0 {
+                        w.text(" OR ");
+                    }
+                    self.test_path(w, alias, table, arms, path)?;
+                }
+                w.text(")");
+            }
+            RowAccess::Parent(parents) => self.test_parents(w, alias, table, parents)?,
+            RowAccess::Every(all) => {
+                w.text("(");
+                for (at, access) in all.iter().enumerate() {
+                    if at > 0 {
+                        w.text(" AND ");
+                    }
+                    self.test(w, alias, table, access)?;
+                }
+                w.text(")");
+            }
+        }
+        Ok(())
+    }
+
+    /// A test of one path.
+    pub(crate) fn test_path(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        table: &Table,
+        arms: &RowArms,
+        path: Path,
+    ) -> Result<(), CompileError> {
+        match path {
+            Path::Own => self.test_own(w, alias, table, arms),
+            Path::Units => self.test_units(w, alias, table, arms),
+            Path::Shared => self.test_shared(w, alias, table, arms),
+        }
+    }
+
+    /// A condition that finds the rows of one path by an index. Its rows do not repeat.
+    pub(crate) fn source_path(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        table: &Table,
+        arms: &RowArms,
+        path: Path,
+    ) -> Result<(), CompileError> {
+        match path {
+            Path::Own => match &arms.own {
+                Own::UserAndTeams => {
+                    w.column(alias, &named(table, owner_column(table))?.name, "");
+                    w.text(" IN (SELECT ");
+                    let member = w.new_alias();
+                    w.column(member, MEMBER_PRINCIPAL, "");
+                    w.text(" FROM ");
+                    w.table(MEMBERS, member);
+                    w.text(" WHERE ");
+                    w.column(member, MEMBER_USER, "");
+                    w.text(" = ");
+                    w.user(arms.user);
+                    w.text(")");
+                }
+                Own::Teams(teams) => {
+                    w.column(alias, &named(table, owner_column(table))?.name, "");
+                    w.text(" IN ");
+                    w.guids(teams);
+                }
+                Own::Self_ => {
+                    w.column(alias, &named(table, self_column(table))?.name, "");
+                    w.text(" = ");
+                    w.user(arms.user);
+                }
+                Own::Nobody => w.text("FALSE"),
+            },
+            Path::Units => {
+                w.column(alias, &named(table, unit_column(table))?.name, "");
+                w.text(" IN ");
+                if arms.subtrees.is_empty() {
+                    w.guids(&arms.units);
+                } else {
+                    let closure = w.new_alias();
+                    w.text("(SELECT ");
+                    w.column(closure, CLOSURE_DESCENDANT, "");
+                    w.text(" FROM ");
+                    w.table(CLOSURE, closure);
+                    w.text(" WHERE ");
+                    w.column(closure, CLOSURE_ANCESTOR, "");
+                    w.text(" IN ");
+                    w.guids(&arms.subtrees);
+                    if !arms.units.is_empty() {
+                        // A unit reaches itself in the closure, so its own row there stands for it.
+                        w.text(" OR (");
+                        w.column(closure, CLOSURE_ANCESTOR, "");
+                        w.text(" = ");
+                        w.column(closure, CLOSURE_DESCENDANT, "");
+                        w.text(" AND ");
+                        w.column(closure, CLOSURE_DESCENDANT, "");
+                        w.text(" IN ");
+                        w.guids(&arms.units);
+                        w.text(")");
+                    }
+                    w.text(")");
+                }
+            }
+            Path::Shared => {
+                let (member, share) = (w.new_alias(), w.new_alias());
+                w.column(alias, &primary(table)?.name, "");
+                w.text(" IN (SELECT ");
+                w.column(share, SHARED_OBJECT, "");
+                w.text(" FROM ");
+                w.table(MEMBERS, member);
+                w.text(w.dialect.ordered_join());
+                w.table(SHARES, share);
+                w.text(" ON ");
+                w.column(share, SHARED_PRINCIPAL, "");
+                w.text(" = ");
+                w.column(member, MEMBER_PRINCIPAL, "");
+                w.text(" WHERE ");
+                w.column(member, MEMBER_USER, "");
+                w.text(" = ");
+                w.user(arms.user);
+                w.text(" AND ");
+                grants(w, share, arms.shared.unwrap_or(RightsMask::NONE));
+                w.text(")");
+            }
+        }
+        Ok(())
+    }
+
+    fn has_shares(self) -> bool {
+        self.context.schema.table_named(SHARES).is_some_and(|table| (self.context.tables)(table.id))
+    }
+
+    fn test_own(self, w: &mut Writer, alias: Alias, table: &Table, arms: &RowArms) -> Result<(), CompileError> {
+        match &arms.own {
+            Own::UserAndTeams => {
+                let owner = named(table, owner_column(table))?;
+                // Most rows a caller reaches are the caller's own: one comparison spares the probe.
+                not_by_index(w, alias, owner);
+                w.text(" = ");
+                w.user(arms.user);
+                w.text(" OR EXISTS (SELECT 1 FROM ");
+                let member = w.new_alias();
+                w.table(MEMBERS, member);
+                w.text(" WHERE ");
+                w.column(member, MEMBER_USER, "");
+                w.text(" = ");
+                w.user(arms.user);
+                w.text(" AND ");
+                w.column(member, MEMBER_PRINCIPAL, "");
+                w.text(" = ");
+                not_by_index(w, alias, owner);
+                self.end_probe(w);
+            }
+            Own::Teams(teams) => {
+                not_by_index(w, alias, named(table, owner_column(table))?);
+                w.text(" IN ");
+                w.guids(teams);
+            }
+            Own::Self_ => {
+                w.column(alias, &named(table, self_column(table))?.name, "");
+                w.text(" = ");
+                w.user(arms.user);
+            }
+            Own::Nobody => w.text("FALSE"),
+        }
+        Ok(())
+    }
+
+    fn test_units(self, w: &mut Writer, alias: Alias, table: &Table, arms: &RowArms) -> Result<(), CompileError> {
+        let unit = named(table, unit_column(table))?;
+        if !arms.units.is_empty() {
+            not_by_index(w, alias, unit);
+            w.text(" IN ");
+            w.guids(&arms.units);
+        }
+        if !arms.subtrees.is_empty() {
+            if !arms.units.is_empty() {
+                w.text(" OR ");
+            }
+            let closure = w.new_alias();
+            w.text("EXISTS (SELECT 1 FROM ");
+            w.table(CLOSURE, closure);
+            w.text(" WHERE ");
+            w.column(closure, CLOSURE_ANCESTOR, "");
+            w.text(" IN ");
+            w.guids(&arms.subtrees);
+            w.text(" AND ");
+            w.column(closure, CLOSURE_DESCENDANT, "");
+            w.text(" = ");
+            not_by_index(w, alias, unit);
+            self.end_probe(w);
+        }
+        Ok(())
+    }
+
+    fn test_shared(self, w: &mut Writer, alias: Alias, table: &Table, arms: &RowArms) -> Result<(), CompileError> {
+        let (share, member) = (w.new_alias(), w.new_alias());
+        w.text("EXISTS (SELECT 1 FROM ");
+        w.table(SHARES, share);
+        w.text(w.dialect.ordered_join());
+        w.table(MEMBERS, member);
+        w.text(" ON ");
+        w.column(member, MEMBER_USER, "");
+        w.text(" = ");
+        w.user(arms.user);
+        w.text(" AND ");
+        w.column(member, MEMBER_PRINCIPAL, "");
+        w.text(" = ");
+        w.column(share, SHARED_PRINCIPAL, "");
+        w.text(" WHERE ");
+        w.column(share, SHARED_OBJECT, "");
+        w.text(" = ");
+        not_by_index(w, alias, primary(table)?);
+        w.text(" AND ");
+        grants(w, share, arms.shared.unwrap_or(RightsMask::NONE));
+        self.end_probe(w);
+        Ok(())
+    }
+
+    /// The first lookup that is set decides; among entries of the same lookup, the one for the table it points at.
+    fn test_parents(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        table: &Table,
+        parents: &[ParentAccess],
+    ) -> Result<(), CompileError> {
+        w.text("CASE");
+        for group in parents.chunk_by(|left, right| left.lookup == right.lookup) {
+            let Some(lookup) = group.first().map(|parent| parent.lookup) else { continue };
+            let column = stored(table, lookup)?;
+            let polymorphic = column.kind.is_polymorphic();
+            for parent in group {
+                w.text(" WHEN ");
+                w.column(alias, &column.name, "");
+                w.text(" IS NOT NULL");
+                if polymorphic {
+                    w.text(" AND ");
+                    w.column(alias, &column.name, TARGET);
+                    w.text(" = ");
+                    w.number(u64::from(parent.table.0));
+                }
+                w.text(" THEN ");
+                self.test_parent(w, alias, column, parent)?;
+            }
+            if polymorphic {
+                w.text(" WHEN ");
+                w.column(alias, &column.name, "");
+                w.text(" IS NOT NULL THEN FALSE");
+            }
+        }
+        w.text(" ELSE FALSE END");
+        Ok(())
+    }
+
+    fn test_parent(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        lookup: &Column,
+        parent: &ParentAccess,
+    ) -> Result<(), CompileError> {
+        let target = self.context.schema.table(parent.table).ok_or(CompileError::NoTable(parent.table))?;
+        let Some(access) = parent.access.as_deref().filter(|_| (self.context.tables)(parent.table)) else {
+            w.text("FALSE");
+            return Ok(());
+        };
+        if let Some(answer) = self.constant(target, access) {
+            w.text(if answer { "TRUE" } else { "FALSE" });
+            return Ok(());
+        }
+        let row = w.new_alias();
+        w.text("EXISTS (SELECT 1 FROM ");
+        w.table(&target.name, row);
+        w.text(" WHERE ");
+        w.column(row, &primary(target)?.name, "");
+        w.text(" = ");
+        w.column(alias, &lookup.name, "");
+        w.text(" AND ");
+        self.test(w, row, target, access)?;
+        self.end_probe(w);
+        Ok(())
+    }
+
+    fn end_probe(self, w: &mut Writer) {
+        if self.probing == Probing::EachRow {
+            w.text(w.dialect.probe_end());
+        }
+        w.text(")");
+    }
+}
+
+/// Explicit and inherited rights together contain a right.
+fn grants(w: &mut Writer, share: Alias, mask: RightsMask) {
+    w.text("((");
+    w.column(share, SHARED_MASK, "");
+    w.text(" | ");
+    w.column(share, INHERITED_MASK, "");
+    w.text(") & ");
+    w.value(Value::Integer(i32::try_from(mask.0).unwrap_or(0)), Storage::Integer);
+    w.text(") <> 0");
+}
+
+/// A column that SQLite must not choose an index for: tests follow the order asked, they do not find rows.
+fn not_by_index(w: &mut Writer, alias: Alias, column: &Column) {
+    if w.dialect == Dialect::Sqlite {
+        w.text("+");
+    }
+    w.column(alias, &column.name, "");
+}
+
+/// A stored column.
+pub(crate) fn stored(table: &Table, column: ColumnId) -> Result<&Column, CompileError> {
+    table
+        .column_by_id(column)
+        .filter(|column| column.kind.is_stored())
+        .ok_or_else(|| CompileError::NoColumn { table: table.name.clone(), column })
+}
+
+/// The primary id.
+pub(crate) fn primary(table: &Table) -> Result<&Column, CompileError> {
+    stored(table, table.primary_id)
+}
+
+/// The column that holds the owner.
+pub(crate) fn owner_column(table: &Table) -> Option<ColumnId> {
+    match table.security {
+        RowSecurity::Owned { owner, .. } => Some(owner),
+        _ => None,
+    }
+}
+
+/// The column that holds the business unit.
+pub(crate) fn unit_column(table: &Table) -> Option<ColumnId> {
+    match table.security {
+        RowSecurity::Owned { unit, .. } | RowSecurity::Unit { unit, .. } => Some(unit),
+        _ => None,
+    }
+}
+
+/// The column that holds the caller's user id on the row that stands for the caller.
+fn self_column(table: &Table) -> Option<ColumnId> {
+    match table.security {
+        RowSecurity::Unit { principal, .. } => principal.or(Some(table.primary_id)),
+        _ => Some(table.primary_id),
+    }
+}
+
+fn named(table: &Table, column: Option<ColumnId>) -> Result<&Column, CompileError> {
+    match column {
+        Some(column) => stored(table, column),
+        None => Err(CompileError::NoRelationship { table: table.name.clone(), why: "it has no owner or business unit" }),
+    }
+}

@@ -1,0 +1,105 @@
+//! What a statement is compiled against, and why it may not be.
+
+use custodia_access::{Denied, RowAccess};
+use custodia_schema::{ColumnId, PrivilegeKind, Schema, Table, TableId};
+
+use super::Dialect;
+
+/// What a read is compiled against.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The engine.
+    pub dialect: Dialect,
+    /// The organisation's tables and relationships.
+    pub schema: &'a Schema,
+    /// Whether a table exists physically; tables are made on first use. Shares and names of rows in tables that do not
+    /// exist are left out of the text, so compile again once a table was made.
+    pub tables: &'a dyn Fn(TableId) -> bool,
+}
+
+/// What a write is compiled against.
+#[derive(Clone, Copy)]
+pub struct WriteContext<'a> {
+    /// The engine.
+    pub dialect: Dialect,
+    /// The organisation's tables and relationships.
+    pub schema: &'a Schema,
+}
+
+/// Whose rows and columns a read may show.
+pub trait ReadPolicy: Send + Sync {
+    /// Which rows of a table are reached with a privilege.
+    ///
+    /// # Errors
+    /// When the caller lacks the privilege on the table altogether.
+    fn rows(&self, table: &Table, kind: PrivilegeKind) -> Result<RowAccess, Denied>;
+
+    /// Whether a column may be read; one that may not behaves as null everywhere.
+    fn reads_column(&self, table: &Table, column: ColumnId) -> bool;
+}
+
+/// How a read finds its rows. The result is the same, the cost is not (spikes B): [`super::estimate()`] counts what decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Plan {
+    /// Walk in the order asked and test each row, expecting to find a page soon.
+    #[default]
+    Ordered,
+    /// The same, expecting to pass thousands of rows: only keys are gathered first, and PostgreSQL may hash the
+    /// shares instead of probing them row by row.
+    Sweep,
+    /// Gather every reachable row by the access paths, then filter and sort: for callers who reach few rows.
+    Union,
+}
+
+/// Why a question cannot be put into SQL.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The caller lacks a privilege on one of the tables.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// No such table.
+    #[error("there is no table number {0}")]
+    NoTable(TableId),
+    /// No such column, or one that no row stores (party lists, files).
+    #[error("table {table} stores no column number {column}")]
+    NoColumn {
+        /// Logical name of the table.
+        table: String,
+        /// The column.
+        column: ColumnId,
+    },
+    /// The value or pattern does not fit the column's type.
+    #[error("{table}.{column} cannot be compared with or set to {given}")]
+    Type {
+        /// Logical name of the table.
+        table: String,
+        /// Logical name of the column.
+        column: String,
+        /// What was given.
+        given: &'static str,
+    },
+    /// Two columns of different types were compared.
+    #[error("columns {left} and {right} have different types and cannot be compared")]
+    Incomparable {
+        /// Logical name of the left column.
+        left: String,
+        /// Logical name of the right column.
+        right: String,
+    },
+    /// A step or relationship that the schema does not have.
+    #[error("table {table} is not related that way: {why}")]
+    NoRelationship {
+        /// Logical name of the table.
+        table: String,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// The place to continue after does not belong to this order.
+    #[error("the place to continue after has {given} keys, the order needs {needed}")]
+    SeekKeys {
+        /// Keys given.
+        given: usize,
+        /// Keys needed: one per order entry and the primary id.
+        needed: usize,
+    },
+}

@@ -1,0 +1,122 @@
+//! Statements on the control database: which organisations exist, where and in what state. Both dialects number their
+//! placeholders `$1`, `$2`, … in the order of first use, which SQLite takes as positions too.
+
+use custodia_schema::{Guid, Value};
+
+use super::{Dialect, Output, Parameter, Statement};
+
+/// One organisation, as it is stored.
+pub(crate) struct OrganizationRow<'r> {
+    pub id: Guid,
+    pub name: &'r str,
+    pub display_name: &'r str,
+    pub state: &'r str,
+    pub created: i64,
+    pub epoch: i64,
+    pub database: &'r str,
+    pub wrapped_key: Vec<u8>,
+}
+
+/// The control database's tables.
+pub(crate) fn create(dialect: Dialect) -> Vec<String> {
+    let (guid, bytes) = match dialect {
+        Dialect::Sqlite => ("BLOB", "BLOB"),
+        Dialect::Postgres => ("uuid", "bytea"),
+    };
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS custodia_organization (id {guid} NOT NULL PRIMARY KEY, name text NOT NULL UNIQUE, \
+             display_name text NOT NULL, state text NOT NULL, created bigint NOT NULL, epoch bigint NOT NULL, \
+             database_name text NOT NULL, wrapped_key {bytes} NOT NULL)"
+        ),
+        format!("CREATE TABLE IF NOT EXISTS custodia_secret (name text NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)"),
+    ]
+}
+
+/// All organisations by name: id, name, display name, state, created, epoch, database, wrapped key (bytes).
+pub(crate) fn select_organizations() -> Statement {
+    Statement {
+        sql: "SELECT id, name, display_name, state, created, epoch, database_name, wrapped_key \
+              FROM custodia_organization ORDER BY name"
+            .to_owned(),
+        outputs: vec![
+            Output::Guid,
+            Output::Text,
+            Output::Text,
+            Output::Text,
+            Output::Integer,
+            Output::Integer,
+            Output::Text,
+            Output::Text,
+        ],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn insert_organization(row: OrganizationRow<'_>) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_organization \
+              (id, name, display_name, state, created, epoch, database_name, wrapped_key) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+            .to_owned(),
+        parameters: vec![
+            Parameter::Value(Value::Guid(row.id)),
+            text(row.name),
+            text(row.display_name),
+            text(row.state),
+            Parameter::Value(Value::BigInt(row.created)),
+            Parameter::Value(Value::BigInt(row.epoch)),
+            text(row.database),
+            Parameter::Bytes(row.wrapped_key),
+        ],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn update_organization_state(id: Guid, state: &str) -> Statement {
+    Statement {
+        sql: "UPDATE custodia_organization SET state = $1 WHERE id = $2".to_owned(),
+        parameters: vec![text(state), Parameter::Value(Value::Guid(id))],
+        ..Statement::default()
+    }
+}
+
+/// A restore gives an organisation another database and a new epoch.
+pub(crate) fn update_organization_place(id: Guid, database: &str, epoch: i64) -> Statement {
+    Statement {
+        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2 WHERE id = $3".to_owned(),
+        parameters: vec![text(database), Parameter::Value(Value::BigInt(epoch)), Parameter::Value(Value::Guid(id))],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn delete_organization(id: Guid) -> Statement {
+    Statement {
+        sql: "DELETE FROM custodia_organization WHERE id = $1".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id))],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn select_secret(name: &str) -> Statement {
+    Statement {
+        sql: "SELECT sealed FROM custodia_secret WHERE name = $1".to_owned(),
+        parameters: vec![text(name)],
+        outputs: vec![Output::Text],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn upsert_secret(name: &str, sealed: Vec<u8>) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_secret (name, sealed) VALUES ($1, $2) \
+              ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed"
+            .to_owned(),
+        parameters: vec![text(name), Parameter::Bytes(sealed)],
+        ..Statement::default()
+    }
+}
+
+fn text(value: &str) -> Parameter {
+    Parameter::Value(Value::Text(value.to_owned()))
+}

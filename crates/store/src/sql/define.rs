@@ -1,0 +1,117 @@
+//! What tables look like.
+//!
+//! Nothing in the engine acts by itself: no cascades, no triggers, no defaults that depend on time (DESIGN §9.2). A
+//! record table of SQLite has a rowid and a unique GUID key beside it; narrow link tables have none (spikes, DESIGN §9.16).
+
+use custodia_schema::{Column, ColumnId, Schema, Table};
+
+use super::fetch::stored_columns;
+use super::index::{Index, indexes};
+use super::storage::{FOLD, Storage, TARGET, comparison_suffix, is_always_set, physical, shorten};
+use super::Dialect;
+
+/// The statements that make a table and its indexes, in order.
+#[must_use]
+pub fn create_table(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<String> {
+    let mut statements = vec![define(dialect, table)];
+    statements.extend(indexes(schema, table).iter().map(|index| define_index(dialect, table, index)));
+    statements
+}
+
+/// Whether a unique violation, as the engine names it, is one of the table's primary id.
+#[must_use]
+pub fn is_primary_constraint(table: &Table, constraint: &str) -> bool {
+    let column = table.column_by_id(table.primary_id).is_some_and(|column| {
+        constraint.strip_prefix(table.name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(column.name.as_str())
+    });
+    column || constraint == primary_name(table)
+}
+
+fn define(dialect: Dialect, table: &Table) -> String {
+    let mut sql = String::with_capacity(64 * table.columns().len());
+    sql.push_str("CREATE TABLE ");
+    Dialect::push_identifier(&mut sql, &table.name);
+    sql.push_str(" (");
+    for (at, (column, storage)) in stored_columns(table).enumerate() {
+        if at > 0 {
+            sql.push_str(", ");
+        }
+        push_column(&mut sql, dialect, column, "", storage);
+        if is_always_set(table, column) {
+            sql.push_str(" NOT NULL");
+        }
+        if column.kind.is_text() {
+            sql.push_str(", ");
+            push_column(&mut sql, dialect, column, FOLD, Storage::Text);
+        } else if column.kind.is_polymorphic() {
+            sql.push_str(", ");
+            push_column(&mut sql, dialect, column, TARGET, Storage::BigInt);
+        }
+    }
+    if let Some(key) = table.column_by_id(table.primary_id) {
+        sql.push_str(", CONSTRAINT ");
+        Dialect::push_identifier(&mut sql, &primary_name(table));
+        sql.push_str(" PRIMARY KEY (");
+        Dialect::push_identifier(&mut sql, &physical(&key.name, ""));
+        sql.push(')');
+    }
+    sql.push(')');
+    if dialect == Dialect::Sqlite {
+        // Strict: a value of another type is an error there too, instead of a row that matches nothing.
+        sql.push_str(if table.is_intersect { " STRICT, WITHOUT ROWID" } else { " STRICT" });
+    }
+    sql
+}
+
+fn push_column(sql: &mut String, dialect: Dialect, column: &Column, suffix: &str, storage: Storage) {
+    Dialect::push_identifier(sql, &physical(&column.name, suffix));
+    sql.push(' ');
+    sql.push_str(dialect.column_type(storage));
+}
+
+fn define_index(dialect: Dialect, table: &Table, index: &Index) -> String {
+    let mut sql = String::with_capacity(256);
+    sql.push_str(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
+    Dialect::push_identifier(&mut sql, &index_name(table, index));
+    sql.push_str(" ON ");
+    Dialect::push_identifier(&mut sql, &table.name);
+    sql.push_str(" (");
+    for (at, column) in columns(table, &index.columns).enumerate() {
+        if at > 0 {
+            sql.push_str(", ");
+        }
+        Dialect::push_identifier(&mut sql, &physical(&column.name, comparison_suffix(column)));
+        if dialect == Dialect::Postgres && !is_always_set(table, column) {
+            // As in every ORDER BY; read backwards it gives the descending order.
+            sql.push_str(" NULLS FIRST");
+        }
+    }
+    sql.push(')');
+    if let Some(first) = columns(table, &index.columns).next().filter(|_| index.only_set) {
+        sql.push_str(" WHERE ");
+        Dialect::push_identifier(&mut sql, &physical(&first.name, comparison_suffix(first)));
+        sql.push_str(" IS NOT NULL");
+    }
+    sql
+}
+
+fn columns<'t>(table: &'t Table, ids: &'t [ColumnId]) -> impl Iterator<Item = &'t Column> {
+    ids.iter().filter_map(|id| table.column_by_id(*id))
+}
+
+fn primary_name(table: &Table) -> String {
+    let mut name = format!("pk_{}", table.name);
+    shorten(&mut name, "");
+    name
+}
+
+fn index_name(table: &Table, index: &Index) -> String {
+    let mut name = String::from(if index.unique { "uq_" } else { "ix_" });
+    name.push_str(&table.name);
+    for column in columns(table, &index.columns) {
+        name.push_str("__");
+        name.push_str(&column.name);
+    }
+    shorten(&mut name, "");
+    name
+}

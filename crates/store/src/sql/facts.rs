@@ -1,0 +1,109 @@
+//! The statements behind one user's rights. They join record tables by name: these are fixed parts of the security
+//! model, which no customisation renames.
+
+use custodia_schema::{Guid, Value};
+
+use super::{Output, Parameter, Statement};
+
+/// The user: unit, disabled.
+pub(crate) fn user(id: Guid) -> Statement {
+    read(
+        "SELECT businessunitid, isdisabled FROM systemuser WHERE systemuserid = $1",
+        id,
+        &[Output::Guid, Output::Boolean],
+    )
+}
+
+/// Roles held directly: root role, template.
+pub(crate) fn roles(user: Guid) -> Statement {
+    read(
+        "SELECT r.parentrootroleid, r.roletemplateid FROM systemuserroles h JOIN role r ON r.roleid = h.roleid \
+         WHERE h.systemuserid = $1",
+        user,
+        &[Output::Guid, Output::Guid],
+    )
+}
+
+/// Roles held through teams: team, its unit, root role, template, inheritance (0: team privileges only).
+pub(crate) fn team_roles(user: Guid) -> Statement {
+    read(
+        "SELECT t.teamid, t.businessunitid, r.parentrootroleid, r.roletemplateid, r.isinherited \
+         FROM custodia_member m JOIN teamroles h ON h.teamid = m.principalid JOIN team t ON t.teamid = h.teamid \
+         JOIN role r ON r.roleid = h.roleid WHERE m.userid = $1",
+        user,
+        &[Output::Guid, Output::Guid, Output::Guid, Output::Guid, Output::Integer],
+    )
+}
+
+/// The team: unit, type.
+pub(crate) fn team(id: Guid) -> Statement {
+    read("SELECT businessunitid, teamtype FROM team WHERE teamid = $1", id, &[Output::Guid, Output::Integer])
+}
+
+/// Roles of a team: root role, template.
+pub(crate) fn roles_of_team(team: Guid) -> Statement {
+    read(
+        "SELECT r.parentrootroleid, r.roletemplateid FROM teamroles h JOIN role r ON r.roleid = h.roleid WHERE h.teamid = $1",
+        team,
+        &[Output::Guid, Output::Guid],
+    )
+}
+
+/// Privileges of a root role: privilege, depth mask.
+pub(crate) fn privileges(role: Guid) -> Statement {
+    read(
+        "SELECT privilegeid, privilegedepthmask FROM roleprivileges WHERE roleid = $1",
+        role,
+        &[Output::Guid, Output::Integer],
+    )
+}
+
+/// Profiles of a user, direct and through teams.
+pub(crate) fn profiles(user: Guid) -> Statement {
+    read(
+        "SELECT fieldsecurityprofileid FROM systemuserprofiles WHERE systemuserid = $1 UNION \
+         SELECT p.fieldsecurityprofileid FROM custodia_member m JOIN teamprofiles p ON p.teamid = m.principalid \
+         WHERE m.userid = $1",
+        user,
+        &[Output::Guid],
+    )
+}
+
+/// What a profile says of columns: table, column, read, create, update (0 or 4).
+pub(crate) fn permissions(profile: Guid) -> Statement {
+    read(
+        "SELECT entityname, attributelogicalname, canread, cancreate, canupdate FROM fieldpermission \
+         WHERE fieldsecurityprofileid = $1",
+        profile,
+        &[Output::Text, Output::Text, Output::Integer, Output::Integer, Output::Integer],
+    )
+}
+
+/// Units above a unit, itself included, and whether the unit is disabled.
+pub(crate) fn units_above(unit: Guid) -> Statement {
+    read(
+        "SELECT c.ancestor, u.isdisabled FROM custodia_unit_closure c JOIN businessunit u ON u.businessunitid = c.descendant \
+         WHERE c.descendant = $1",
+        unit,
+        &[Output::Guid, Output::Boolean],
+    )
+}
+
+/// Whether a user is a member of a team: one row if so.
+pub(crate) fn membership(user: Guid, team: Guid) -> Statement {
+    Statement {
+        sql: "SELECT principalid FROM custodia_member WHERE userid = $1 AND principalid = $2".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(user)), Parameter::Value(Value::Guid(team))],
+        outputs: vec![Output::Guid],
+        ..Statement::default()
+    }
+}
+
+fn read(sql: &str, id: Guid, outputs: &[Output]) -> Statement {
+    Statement {
+        sql: sql.to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id))],
+        outputs: outputs.to_vec(),
+        ..Statement::default()
+    }
+}

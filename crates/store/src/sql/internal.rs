@@ -1,0 +1,328 @@
+//! Statements on the store's own tables (`custodia_…`): the commit head, the two logs, derived memberships, and the
+//! transaction verbs. Both dialects number placeholders `$1`, `$2`, … in the order of first use, which SQLite takes
+//! as positions too.
+
+use custodia_schema::{Guid, TableId, Value};
+
+use super::{Dialect, Output, Parameter, Statement};
+use crate::audit::AuditEntry;
+use crate::head::Head;
+
+pub(crate) const BEGIN: &str = "BEGIN";
+pub(crate) const COMMIT: &str = "COMMIT";
+pub(crate) const ROLLBACK: &str = "ROLLBACK";
+pub(crate) const SAVEPOINT: &str = "SAVEPOINT request";
+pub(crate) const RELEASE: &str = "RELEASE SAVEPOINT request";
+pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT request; RELEASE SAVEPOINT request";
+
+/// The head: number, audit number, security, metadata and epoch versions, commit time.
+pub(crate) const HEAD: &str =
+    "SELECT number, audit_number, security_version, metadata_version, epoch, commit_time FROM custodia_head";
+/// The same, locked until the end of the transaction.
+pub(crate) const HEAD_LOCKED: &str = "SELECT number, audit_number, security_version, metadata_version, epoch, commit_time \
+     FROM custodia_head FOR UPDATE";
+
+/// Bytes of the present PostgreSQL database.
+pub(crate) const POSTGRES_SIZE: &str = "SELECT pg_database_size(current_database())";
+
+/// The store's own tables in an empty database of an organisation.
+pub(crate) fn create(dialect: Dialect) -> Vec<String> {
+    // SQLite keeps rows under a key that is spelled INTEGER, and only so, without a second index.
+    let (big, guid, bytes, fill, narrow) = match dialect {
+        Dialect::Sqlite => ("INTEGER", "BLOB", "BLOB", "", " WITHOUT ROWID"),
+        Dialect::Postgres => ("bigint", "uuid", "bytea", " WITH (fillfactor = 10)", ""),
+    };
+    vec![
+        // One row that every commit rewrites; on PostgreSQL the spare room keeps its versions on one page.
+        format!(
+            "CREATE TABLE custodia_head (id integer NOT NULL PRIMARY KEY, number bigint NOT NULL, \
+             audit_number bigint NOT NULL, security_version bigint NOT NULL, metadata_version bigint NOT NULL, \
+             epoch bigint NOT NULL, commit_time bigint NOT NULL, oldest_reader bigint NOT NULL, \
+             oldest_writer bigint NOT NULL, fold_version bigint NOT NULL){fill}"
+        ),
+        format!("CREATE TABLE custodia_table (id {big} NOT NULL PRIMARY KEY, number bigint NOT NULL)"),
+        format!(
+            "CREATE TABLE custodia_member (userid {guid} NOT NULL, principalid {guid} NOT NULL, \
+             PRIMARY KEY (userid, principalid)){narrow}"
+        ),
+        "CREATE UNIQUE INDEX custodia_member_of ON custodia_member (principalid, userid)".to_owned(),
+        format!(
+            "CREATE TABLE custodia_unit_closure (ancestor {guid} NOT NULL, descendant {guid} NOT NULL, \
+             PRIMARY KEY (ancestor, descendant)){narrow}"
+        ),
+        "CREATE UNIQUE INDEX custodia_unit_closure_up ON custodia_unit_closure (descendant, ancestor)".to_owned(),
+        format!(
+            "CREATE TABLE custodia_change (number {big} NOT NULL PRIMARY KEY, commit_time bigint NOT NULL, \
+             kind integer NOT NULL, tableid bigint NOT NULL, rowid_ {guid} NOT NULL, payload {bytes} NOT NULL)"
+        ),
+        format!(
+            "CREATE TABLE custodia_audit (number {big} NOT NULL PRIMARY KEY, created bigint NOT NULL, \
+             transactionid {guid} NOT NULL, userid {guid} NOT NULL, callinguserid {guid}, origin text NOT NULL, \
+             tableid bigint NOT NULL, rowid_ {guid} NOT NULL, operation integer NOT NULL, action integer NOT NULL, \
+             payload {bytes} NOT NULL, detail text)"
+        ),
+        "CREATE INDEX custodia_audit_row ON custodia_audit (tableid, rowid_, number)".to_owned(),
+        format!(
+            "CREATE TABLE custodia_credential (principalid {guid} NOT NULL, kind text NOT NULL, name text NOT NULL, \
+             secret {bytes} NOT NULL, changed bigint NOT NULL, PRIMARY KEY (principalid, kind, name))"
+        ),
+        format!("CREATE TABLE custodia_setting (name text NOT NULL PRIMARY KEY, value {bytes} NOT NULL)"),
+    ]
+}
+
+/// The head row of an empty database.
+pub(crate) fn insert_head(commit_time: i64) -> Statement {
+    let program = i64::from(crate::PROGRAM_VERSION);
+    statement(
+        "INSERT INTO custodia_head (id, number, audit_number, security_version, metadata_version, epoch, commit_time, \
+         oldest_reader, oldest_writer, fold_version) VALUES (1, 0, 0, 1, 1, 1, $1, $2, $3, $4)",
+        vec![number(commit_time), number(program), number(program), number(i64::from(custodia_schema::FOLD_VERSION))],
+    )
+}
+
+/// Stores the moved head; goes out with the last writes of a batch.
+pub(crate) fn update_head(head: &Head) -> Statement {
+    statement(
+        "UPDATE custodia_head SET number = $1, audit_number = $2, security_version = $3, metadata_version = $4, \
+         epoch = $5, commit_time = $6",
+        vec![
+            number(head.number),
+            number(head.audit_number),
+            number(head.versions.security),
+            number(head.versions.metadata),
+            number(head.versions.epoch),
+            number(head.commit_time),
+        ],
+    )
+}
+
+/// Oldest program that may read, fold version.
+pub(crate) fn select_programs() -> Statement {
+    read("SELECT oldest_reader, fold_version FROM custodia_head", Vec::new(), &[Output::Integer, Output::Integer])
+}
+
+/// Numbers of the tables that exist.
+pub(crate) fn select_tables() -> Statement {
+    read("SELECT id FROM custodia_table", Vec::new(), &[Output::Integer])
+}
+
+pub(crate) fn insert_table(table: TableId, made_at: i64) -> Statement {
+    statement("INSERT INTO custodia_table (id, number) VALUES ($1, $2)", vec![number(i64::from(table.0)), number(made_at)])
+}
+
+/// The fixed part of a change record.
+pub(crate) struct ChangeRecord {
+    pub number: i64,
+    pub commit_time: i64,
+    pub kind: i32,
+    pub table: TableId,
+    pub row: Guid,
+}
+
+pub(crate) fn insert_change(record: &ChangeRecord, payload: Vec<u8>) -> Statement {
+    statement(
+        "INSERT INTO custodia_change (number, commit_time, kind, tableid, rowid_, payload) VALUES ($1, $2, $3, $4, $5, $6)",
+        vec![
+            number(record.number),
+            number(record.commit_time),
+            small(record.kind),
+            number(i64::from(record.table.0)),
+            guid(record.row),
+            Parameter::Bytes(payload),
+        ],
+    )
+}
+
+/// Changes after a number, in order: number, commit time, kind, table, row, payload (bytes).
+pub(crate) fn select_changes(after: i64, limit: u32) -> Statement {
+    read(
+        "SELECT number, commit_time, kind, tableid, rowid_, payload FROM custodia_change WHERE number > $1 \
+         ORDER BY number LIMIT $2",
+        vec![number(after), number(i64::from(limit))],
+        &[Output::Integer, Output::Integer, Output::Integer, Output::Integer, Output::Guid, Output::Text],
+    )
+}
+
+pub(crate) fn insert_audit(place: i64, created: i64, entry: &AuditEntry) -> Statement {
+    statement(
+        "INSERT INTO custodia_audit (number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, \
+         operation, action, payload, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        vec![
+            number(place),
+            number(created),
+            guid(entry.transaction),
+            guid(entry.user),
+            entry.calling_user.map_or(Parameter::Value(Value::Null), guid),
+            text(&entry.origin),
+            number(i64::from(entry.table.0)),
+            guid(entry.row),
+            small(entry.operation as i32),
+            small(entry.action),
+            Parameter::Bytes(crate::audit::encode(&entry.changes)),
+            entry.detail.as_deref().map_or(Parameter::Value(Value::Null), text),
+        ],
+    )
+}
+
+/// Audit entries before a number, newest first, optionally of one row: number, created, transaction, user, calling user,
+/// origin, table, row, operation, action, payload (bytes), detail.
+pub(crate) fn select_audit(before: i64, limit: u32, of: Option<(TableId, Guid)>) -> Statement {
+    let mut sql = "SELECT number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, operation, \
+                   action, payload, detail FROM custodia_audit WHERE number < $1"
+        .to_owned();
+    let mut parameters = vec![number(before)];
+    if let Some((table, row)) = of {
+        sql.push_str(" AND tableid = $2 AND rowid_ = $3 ORDER BY number DESC LIMIT $4");
+        parameters.extend([number(i64::from(table.0)), guid(row)]);
+    } else {
+        sql.push_str(" ORDER BY number DESC LIMIT $2");
+    }
+    parameters.push(number(i64::from(limit)));
+    read(
+        &sql,
+        parameters,
+        &[
+            Output::Integer,
+            Output::Integer,
+            Output::Guid,
+            Output::Guid,
+            Output::Guid,
+            Output::Text,
+            Output::Integer,
+            Output::Guid,
+            Output::Integer,
+            Output::Integer,
+            Output::Text,
+            Output::Text,
+        ],
+    )
+}
+
+pub(crate) fn insert_member(user: Guid, principal: Guid) -> Statement {
+    statement(
+        "INSERT INTO custodia_member (userid, principalid) VALUES ($1, $2) ON CONFLICT (userid, principalid) DO NOTHING",
+        vec![guid(user), guid(principal)],
+    )
+}
+
+pub(crate) fn delete_member(user: Guid, principal: Guid) -> Statement {
+    statement("DELETE FROM custodia_member WHERE userid = $1 AND principalid = $2", vec![guid(user), guid(principal)])
+}
+
+pub(crate) fn delete_members_of(user: Guid) -> Statement {
+    statement("DELETE FROM custodia_member WHERE userid = $1", vec![guid(user)])
+}
+
+/// A new unit: itself, and below everything its parent is below.
+pub(crate) fn insert_unit(unit: Guid, parent: Option<Guid>) -> Vec<Statement> {
+    let mut statements = vec![statement(
+        "INSERT INTO custodia_unit_closure (ancestor, descendant) VALUES ($1, $2)",
+        vec![guid(unit), guid(unit)],
+    )];
+    statements.extend(parent.map(|parent| hang(unit, parent)));
+    statements
+}
+
+pub(crate) fn delete_unit(unit: Guid) -> Statement {
+    statement("DELETE FROM custodia_unit_closure WHERE descendant = $1", vec![guid(unit)])
+}
+
+/// A unit and all below it move under another parent.
+pub(crate) fn move_unit(unit: Guid, parent: Guid) -> Vec<Statement> {
+    vec![
+        statement(
+            "DELETE FROM custodia_unit_closure WHERE descendant IN \
+             (SELECT descendant FROM custodia_unit_closure WHERE ancestor = $1) \
+             AND ancestor NOT IN (SELECT descendant FROM custodia_unit_closure WHERE ancestor = $2)",
+            vec![guid(unit), guid(unit)],
+        ),
+        hang(unit, parent),
+    ]
+}
+
+/// Everything at or above `parent` is above everything at or below `unit`.
+fn hang(unit: Guid, parent: Guid) -> Statement {
+    statement(
+        "INSERT INTO custodia_unit_closure (ancestor, descendant) SELECT up.ancestor, down.descendant \
+         FROM custodia_unit_closure up CROSS JOIN custodia_unit_closure down WHERE up.descendant = $1 AND down.ancestor = $2",
+        vec![guid(parent), guid(unit)],
+    )
+}
+
+pub(crate) fn upsert_credential(principal: Guid, kind: &str, name: &str, secret: Vec<u8>, changed: i64) -> Statement {
+    statement(
+        "INSERT INTO custodia_credential (principalid, kind, name, secret, changed) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (principalid, kind, name) DO UPDATE SET secret = excluded.secret, changed = excluded.changed",
+        vec![guid(principal), text(kind), text(name), Parameter::Bytes(secret), number(changed)],
+    )
+}
+
+pub(crate) fn delete_credential(principal: Guid, kind: &str, name: &str) -> Statement {
+    statement(
+        "DELETE FROM custodia_credential WHERE principalid = $1 AND kind = $2 AND name = $3",
+        vec![guid(principal), text(kind), text(name)],
+    )
+}
+
+/// Credentials of one kind of a principal: name, secret (bytes), changed.
+pub(crate) fn select_credentials(principal: Guid, kind: &str) -> Statement {
+    read(
+        "SELECT name, secret, changed FROM custodia_credential WHERE principalid = $1 AND kind = $2 ORDER BY name",
+        vec![guid(principal), text(kind)],
+        &[Output::Text, Output::Text, Output::Integer],
+    )
+}
+
+pub(crate) fn upsert_setting(name: &str, value: Vec<u8>) -> Statement {
+    statement(
+        "INSERT INTO custodia_setting (name, value) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        vec![text(name), Parameter::Bytes(value)],
+    )
+}
+
+/// One setting: its value (bytes).
+pub(crate) fn select_setting(name: &str) -> Statement {
+    read("SELECT value FROM custodia_setting WHERE name = $1", vec![text(name)], &[Output::Text])
+}
+
+/// What a new connection to PostgreSQL is told.
+pub(crate) fn postgres_session(statement_limit_ms: u64) -> String {
+    format!(
+        "SET statement_timeout = {statement_limit_ms}; SET jit = off; SET client_min_messages = warning; \
+         SET plan_cache_mode = auto; SET timezone = 'UTC'"
+    )
+}
+
+/// `name` is one of ours: letters, digits and underscores.
+pub(crate) fn create_database(name: &str) -> String {
+    format!("CREATE DATABASE \"{}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", name.replace('"', ""))
+}
+
+pub(crate) fn drop_database(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", name.replace('"', ""))
+}
+
+fn statement(sql: &str, parameters: Vec<Parameter>) -> Statement {
+    Statement { sql: sql.to_owned(), parameters, ..Statement::default() }
+}
+
+fn read(sql: &str, parameters: Vec<Parameter>, outputs: &[Output]) -> Statement {
+    Statement { sql: sql.to_owned(), parameters, outputs: outputs.to_vec(), ..Statement::default() }
+}
+
+fn number(n: i64) -> Parameter {
+    Parameter::Value(Value::BigInt(n))
+}
+
+fn small(n: i32) -> Parameter {
+    Parameter::Value(Value::Integer(n))
+}
+
+fn guid(id: Guid) -> Parameter {
+    Parameter::Value(Value::Guid(id))
+}
+
+fn text(value: &str) -> Parameter {
+    Parameter::Value(Value::Text(value.to_owned()))
+}

@@ -1,0 +1,281 @@
+//! Text patterns over fold columns (DESIGN §9.10). A pattern becomes the cheapest condition that says the same: a
+//! range for a prefix, a search for a substring, and the engine's own matcher for the rest, with its special
+//! characters taken literally.
+
+use std::borrow::Cow;
+
+use custodia_query::{LikePattern, LikeToken};
+use custodia_schema::Value;
+
+use super::filter::{Indexing, constant};
+use super::storage::Storage;
+use super::writer::Writer;
+use super::Dialect;
+
+/// Writes the condition, in brackets where it needs them; it is unknown for null. `column` writes the folded column.
+pub(crate) fn write(w: &mut Writer, pattern: &LikePattern, column: impl Fn(&mut Writer, Indexing)) {
+    match pattern {
+        LikePattern::Anything => {
+            column(w, Indexing::Open);
+            w.text(" IS NOT NULL");
+        }
+        LikePattern::Exact(text) => {
+            column(w, Indexing::Open);
+            w.text(" = ");
+            bind(w, text);
+        }
+        LikePattern::Prefix(text) => write_prefix(w, text, &column),
+        LikePattern::Suffix(text) => write_suffix(w, text, &column),
+        LikePattern::Substring(text) => {
+            w.text(match w.dialect {
+                Dialect::Sqlite => "instr(",
+                Dialect::Postgres => "strpos(",
+            });
+            column(w, Indexing::Open);
+            w.text(", ");
+            bind(w, text);
+            w.text(") > 0");
+        }
+        LikePattern::General(tokens) => write_general(w, tokens, &column),
+    }
+}
+
+fn bind(w: &mut Writer, text: &str) {
+    w.value(Value::Text(text.to_owned()), Storage::Text);
+}
+
+/// Texts that begin with this: those from it up to the next text that does not.
+fn write_prefix(w: &mut Writer, text: &str, column: &impl Fn(&mut Writer, Indexing)) {
+    w.text("(");
+    column(w, Indexing::Open);
+    w.text(" >= ");
+    bind(w, text);
+    if let Some(next) = after_prefix(text) {
+        w.text(" AND ");
+        column(w, Indexing::Open);
+        w.text(" < ");
+        w.value(Value::Text(next), Storage::Text);
+    }
+    w.text(")");
+}
+
+/// The least text above all that begin with `prefix`: byte order of UTF-8 is the order of the characters' numbers.
+/// `None` when there is none.
+pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            other => char::from_u32(u32::from(other) + 1),
+        };
+        if let Some(next) = next {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+fn write_suffix(w: &mut Writer, text: &str, column: &impl Fn(&mut Writer, Indexing)) {
+    let characters = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    match w.dialect {
+        Dialect::Sqlite => {
+            w.text("substr(");
+            column(w, Indexing::Open);
+            w.text(", ");
+            w.value(Value::BigInt(-characters), Storage::BigInt);
+        }
+        Dialect::Postgres => {
+            w.text("right(");
+            column(w, Indexing::Open);
+            w.text(", ");
+            w.value(Value::Integer(i32::try_from(characters).unwrap_or(i32::MAX)), Storage::Integer);
+        }
+    }
+    w.text(") = ");
+    bind(w, text);
+}
+
+fn write_general(w: &mut Writer, tokens: &[LikeToken], column: &impl Fn(&mut Writer, Indexing)) {
+    if tokens.iter().any(|token| matches!(class_of(token), Some(Class { negated: false, empty: true, .. }))) {
+        constant(w, false);
+        return;
+    }
+    let prefix: String =
+        tokens.iter().map_while(|token| if let LikeToken::Char(c) = token { Some(*c) } else { None }).collect();
+    w.text("(");
+    if !prefix.is_empty() {
+        write_prefix(w, &prefix, column);
+        w.text(" AND ");
+    }
+    match w.dialect {
+        Dialect::Sqlite => {
+            // The `+` keeps SQLite from looking into the bound pattern and preparing again whenever it changes.
+            column(w, Indexing::Closed);
+            w.text(" GLOB ");
+            bind(w, &glob(tokens));
+        }
+        Dialect::Postgres if tokens.iter().any(|token| class_of(token).is_some_and(|class| !class.empty)) => {
+            column(w, Indexing::Open);
+            w.text(" ~ ");
+            bind(w, &regular_expression(tokens));
+        }
+        Dialect::Postgres => {
+            column(w, Indexing::Open);
+            w.text(" LIKE ");
+            bind(w, &like(tokens));
+        }
+    }
+    w.text(")");
+}
+
+struct Class<'t> {
+    negated: bool,
+    ranges: Cow<'t, [(char, char)]>,
+    /// No character is named: outside of it is every one, in it none.
+    empty: bool,
+}
+
+/// A class without the ranges that hold nothing.
+fn class_of(token: &LikeToken) -> Option<Class<'_>> {
+    let LikeToken::Class { negated, ranges } = token else { return None };
+    let ranges: Cow<'_, [(char, char)]> = if ranges.iter().all(|(low, high)| low <= high) {
+        Cow::Borrowed(ranges)
+    } else {
+        Cow::Owned(ranges.iter().copied().filter(|(low, high)| low <= high).collect())
+    };
+    let empty = ranges.is_empty();
+    Some(Class { negated: *negated, ranges, empty })
+}
+
+/// SQLite's GLOB: `*`, `?` and classes, in which `]` must come first, `^` not first and `-` last to stand for itself.
+fn glob(tokens: &[LikeToken]) -> String {
+    let mut text = String::with_capacity(tokens.len() + 8);
+    for token in tokens {
+        match token {
+            LikeToken::Char(c @ ('*' | '?' | '[')) => text.extend(['[', *c, ']']),
+            LikeToken::Char(c) => text.push(*c),
+            LikeToken::One => text.push('?'),
+            LikeToken::Many => text.push('*'),
+            LikeToken::Class { .. } => match class_of(token) {
+                Some(class) if !class.empty => glob_class(&mut text, &class),
+                _ => text.push('?'),
+            },
+        }
+    }
+    text
+}
+
+fn glob_class(text: &mut String, class: &Class<'_>) {
+    const SPECIAL: [char; 3] = [']', '^', '-'];
+    let has = |c: char| class.ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
+    let mut plain = String::new();
+    for (low, high) in class.ranges.iter() {
+        push_without(&mut plain, *low, *high, &SPECIAL);
+    }
+    if plain.is_empty() && !class.negated && has('^') && !has(']') {
+        // Alone it may stand outside a class; with a dash the dash leads.
+        text.push_str(if has('-') { "[-^]" } else { "^" });
+        return;
+    }
+    text.push('[');
+    if class.negated {
+        text.push('^');
+    }
+    if has(']') {
+        text.push(']');
+    }
+    text.push_str(&plain);
+    if has('^') {
+        text.push('^');
+    }
+    if has('-') {
+        text.push('-');
+    }
+    text.push(']');
+}
+
+/// Appends the range without the special characters in it, cut into the ranges around them.
+fn push_without(text: &mut String, low: char, high: char, special: &[char; 3]) {
+    let mut from = Some(low);
+    let mut inside: Vec<char> = special.iter().copied().filter(|c| (low..=high).contains(c)).collect();
+    inside.sort_unstable();
+    for c in inside {
+        if let (Some(start), Some(end)) = (from, previous(c)) {
+            push_range(text, start, end);
+        }
+        from = next(c);
+    }
+    if let Some(start) = from {
+        push_range(text, start, high);
+    }
+}
+
+fn push_range(text: &mut String, low: char, high: char) {
+    if low > high {
+        return;
+    }
+    text.push(low);
+    if low < high {
+        text.extend(['-', high]);
+    }
+}
+
+fn previous(c: char) -> Option<char> {
+    u32::from(c).checked_sub(1).and_then(char::from_u32)
+}
+
+fn next(c: char) -> Option<char> {
+    char::from_u32(u32::from(c) + 1)
+}
+
+/// PostgreSQL's LIKE, for patterns without classes.
+fn like(tokens: &[LikeToken]) -> String {
+    let mut text = String::with_capacity(tokens.len() + 8);
+    for token in tokens {
+        match token {
+            LikeToken::Char(c @ ('%' | '_' | '\\')) => text.extend(['\\', *c]),
+            LikeToken::Char(c) => text.push(*c),
+            LikeToken::One | LikeToken::Class { .. } => text.push('_'),
+            LikeToken::Many => text.push('%'),
+        }
+    }
+    text
+}
+
+/// PostgreSQL's regular expressions, anchored at both ends.
+fn regular_expression(tokens: &[LikeToken]) -> String {
+    let mut text = String::with_capacity(tokens.len() * 2 + 8);
+    text.push('^');
+    for token in tokens {
+        match token {
+            LikeToken::Char(c) => push_escaped(&mut text, *c),
+            LikeToken::One => text.push('.'),
+            LikeToken::Many => text.push_str(".*"),
+            LikeToken::Class { .. } => match class_of(token) {
+                Some(class) if !class.empty => {
+                    text.push_str(if class.negated { "[^" } else { "[" });
+                    for (low, high) in class.ranges.iter() {
+                        push_escaped(&mut text, *low);
+                        if low < high {
+                            text.push('-');
+                            push_escaped(&mut text, *high);
+                        }
+                    }
+                    text.push(']');
+                }
+                _ => text.push('.'),
+            },
+        }
+    }
+    text.push('$');
+    text
+}
+
+/// A backslash before anything but letters, digits and what is not ASCII takes it literally.
+fn push_escaped(text: &mut String, c: char) {
+    if c.is_ascii() && !c.is_ascii_alphanumeric() {
+        text.push('\\');
+    }
+    text.push(c);
+}

@@ -1,0 +1,49 @@
+//! The one writer of SQL text, in two dialects.
+//!
+//! Everything here turns a question or a change that names tables and columns by number into one [`Statement`]: text,
+//! the values bound to it, and how each output column is decoded. It does no I/O and keeps nothing. Values are always
+//! bound, identifiers always quoted (in [`Dialect`]'s one function); the only numbers written into text are limits and
+//! tables' own numbers, which come from the program and not from a caller.
+//!
+//! The same shape of question gives the same text, so that an engine finds its prepared statement by the text.
+//!
+//! Where to start: [`select()`] for reading under a [`ReadPolicy`], [`fetch()`] for the row that a write is about to change,
+//! [`insert()`] and its siblings for writing, [`create_table()`] for what the tables look like.
+
+mod access;
+mod context;
+pub(crate) mod control;
+mod count;
+mod define;
+mod dialect;
+mod estimate;
+pub(crate) mod facts;
+mod fetch;
+mod filter;
+mod index;
+pub(crate) mod internal;
+mod join;
+mod key;
+mod like;
+mod needed;
+mod related;
+mod select;
+mod seek;
+mod statement;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod write;
+mod writer;
+
+pub use context::{CompileError, Context, Plan, ReadPolicy, WriteContext};
+pub use count::count;
+pub use define::{create_table, is_primary_constraint};
+pub use dialect::Dialect;
+pub use estimate::estimate;
+pub use fetch::{fetch, stored_values};
+pub use key::RowKey;
+pub use needed::{tables_needed, tables_of_access};
+pub use select::select;
+pub use statement::{Output, Parameter, Statement};
+pub use write::{delete, insert, update};

@@ -1,0 +1,602 @@
+//! Reads: a query tree as one statement that carries the caller's rights.
+//!
+//! A page is read in one of two shapes. *Direct*: one SELECT in the order asked, where an index holds that order.
+//! *Keys first*: a subquery finds the page's keys and ids, possibly from several arms, and the rows are fetched for
+//! those alone; for sorts, for callers who reach few rows, and for places in the middle of a nullable order.
+
+use custodia_access::{RowAccess, RowArms};
+use custodia_query::{Comparison, Expand, Field, Filter, Query, Related, Step};
+use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table, Value};
+
+use super::access::{AccessWriter, Path, Probing, primary, stored};
+use super::filter::{FilterWriter, Indexing};
+use super::join::Joins;
+use super::seek::{Arm, Seek, write_name};
+use super::storage::{Storage, TARGET, comparison_suffix};
+use super::writer::{Alias, Writer};
+use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement, index, related};
+
+/// A query's page as one statement. Outputs: the query's fields, the fields of each [`Expand::One`], then the order
+/// keys that are not among the fields ([`Statement::keys`] says where each is). [`Expand::Many`] is not part of it.
+///
+/// At most one row more than the page holds is returned, to show that there is a next page; with a `top` that fits
+/// the page, at most `top`. Rows come in order. Where the queried table does not exist physically, none come.
+///
+/// # Errors
+/// When a gate fails on a table that the query names, or the query does not fit the schema.
+pub fn select(
+    context: &Context<'_>,
+    query: &Query,
+    policy: &dyn ReadPolicy,
+    plan: Plan,
+) -> Result<Statement, CompileError> {
+    let mut w = Writer::new(context.dialect);
+    let question = Question::new(context, &mut w, query, policy, plan)?;
+    question.write(&mut w)?;
+    Ok(w.finish())
+}
+
+/// A query with everything resolved that its text depends on.
+pub(crate) struct Question<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) query: &'a Query,
+    pub(crate) policy: &'a dyn ReadPolicy,
+    pub(crate) table: &'a Table,
+    pub(crate) access: RowAccess,
+    pub(crate) writer: AccessWriter<'a>,
+    pub(crate) plan: Plan,
+    /// What filter and order stand on.
+    pub(crate) joins: Joins<'a>,
+}
+
+/// A set of rows that one SELECT finds.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'s> {
+    /// All that the caller reaches, tested one by one.
+    Tested,
+    /// Those of one access path that no earlier path finds.
+    Path(&'s RowArms, Path),
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(
+        context: &'a Context<'a>,
+        w: &mut Writer,
+        query: &'a Query,
+        policy: &'a dyn ReadPolicy,
+        plan: Plan,
+    ) -> Result<Self, CompileError> {
+        let table: &'a Table = context.schema.table(query.table).ok_or(CompileError::NoTable(query.table))?;
+        let access = policy.rows(table, PrivilegeKind::Read)?;
+        let probing = if plan == Plan::Sweep { Probing::MayHash } else { Probing::EachRow };
+        let writer = AccessWriter { context, probing };
+        let mut joins = Joins::new(writer, policy, w.new_alias(), table);
+        joins.add_filter(w, &query.filter)?;
+        Ok(Self { context, query, policy, table, access, writer, plan, joins })
+    }
+
+    /// The paths to take one after the other, if that is the plan and the access has any.
+    pub(crate) fn union(&self) -> Option<(&RowArms, Vec<Path>)> {
+        if self.plan != Plan::Union {
+            return None;
+        }
+        let arms = match &self.access {
+            RowAccess::Arms(arms) => arms,
+            RowAccess::Every(all) => all.iter().find_map(|access| match access {
+                RowAccess::Arms(arms) => Some(arms),
+                _ => None,
+            })?,
+            RowAccess::All | RowAccess::Parent(_) => return None,
+        };
+        let paths: Vec<Path> = self.writer.paths(self.table, arms).into_iter().flatten().collect();
+        (!paths.is_empty()).then_some((arms, paths))
+    }
+
+    /// ` FROM … WHERE …`: the rows of one source that match the query. `more` adds a condition.
+    pub(crate) fn write_rows(
+        &self,
+        w: &mut Writer,
+        joins: &Joins<'a>,
+        source: Source<'_>,
+        more: Option<&mut dyn FnMut(&mut Writer)>,
+    ) -> Result<(), CompileError> {
+        w.text(" FROM ");
+        w.table(&self.table.name, joins.root);
+        joins.write(w)?;
+        let mut conditions = Conditions::default();
+        let indexing = match source {
+            Source::Tested => {
+                if self.access != RowAccess::All {
+                    conditions.next(w);
+                    self.writer.test(w, joins.root, self.table, &self.access)?;
+                }
+                Indexing::Open
+            }
+            Source::Path(arms, path) => {
+                self.write_source(w, joins.root, arms, path, &mut conditions)?;
+                Indexing::Closed
+            }
+        };
+        if let Some(related) = &self.query.related {
+            conditions.next(w);
+            related::write(w, joins, related)?;
+        }
+        if self.query.filter != Filter::True {
+            conditions.next(w);
+            FilterWriter { joins, indexing }.write(w, &self.query.filter, false)?;
+        }
+        if let Some(more) = more {
+            conditions.next(w);
+            more(w);
+        }
+        Ok(())
+    }
+
+    /// The rows of one access path, without those of the paths before it and within what else bounds the caller.
+    fn write_source(
+        &self,
+        w: &mut Writer,
+        row: Alias,
+        arms: &RowArms,
+        path: Path,
+        conditions: &mut Conditions,
+    ) -> Result<(), CompileError> {
+        conditions.next(w);
+        self.writer.source_path(w, row, self.table, arms, path)?;
+        for earlier in self.writer.paths(self.table, arms).into_iter().flatten().take_while(|other| *other != path) {
+            conditions.next(w);
+            w.text("(");
+            self.writer.test_path(w, row, self.table, arms, earlier)?;
+            w.text(") IS NOT TRUE");
+        }
+        if let RowAccess::Every(all) = &self.access {
+            for access in all.iter().filter(|access| !matches!(access, RowAccess::Arms(other) if other == arms)) {
+                conditions.next(w);
+                self.writer.test(w, row, self.table, access)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(mut self, w: &mut Writer) -> Result<(), CompileError> {
+        for order in &self.query.order {
+            self.joins.add(w, &order.path.steps)?;
+        }
+        let seek = Seek::new(&self.joins, &self.query.order, self.query.after.as_deref())?;
+        let exists = (self.context.tables)(self.table.id) && self.writer.constant(self.table, &self.access) != Some(false);
+        if !exists {
+            self.write_nothing(w)
+        } else if self.query.after.is_none() && self.names_one_row() {
+            self.write_direct(w, seek, None, false)
+        } else if let Some((arms, paths)) = self.union() {
+            let arms = arms.clone();
+            self.write_keys_first(w, seek, Some((&arms, &paths)))
+        } else {
+            let arms = seek.arms();
+            let direct = self.plan == Plan::Ordered && arms.len() < 2 && self.order_is_indexed(&seek);
+            match arms.as_slice() {
+                [] if direct => self.write_direct(w, seek, None, true),
+                [arm] if direct => self.write_direct(w, seek, Some(*arm), true),
+                _ => self.write_keys_first(w, seek, None),
+            }
+        }
+    }
+
+    /// The outputs with no row: the table does not exist yet, or the caller reaches none of its rows.
+    fn write_nothing(&mut self, w: &mut Writer) -> Result<(), CompileError> {
+        w.text("SELECT ");
+        let nowhere = Outputs::new(self, None);
+        nowhere.write_fields(w)?;
+        for order in &self.query.order {
+            let column = self.joins.column_of(&order.path)?;
+            let storage = storage_of(self.table, column.id, Storage::of(&column.kind))?;
+            nowhere.separate(w);
+            w.null(storage);
+            let output = w.output(storage.output());
+            w.key(output);
+        }
+        w.text(" WHERE FALSE");
+        Ok(())
+    }
+
+    fn write_direct(
+        mut self,
+        w: &mut Writer,
+        mut seek: Seek<'a>,
+        arm: Option<Arm>,
+        ordered: bool,
+    ) -> Result<(), CompileError> {
+        for step in self.expands() {
+            self.joins.add(w, &[step])?;
+        }
+        w.text("SELECT ");
+        let outputs = Outputs::new(&self, Some(self.joins.root));
+        outputs.write_fields(w)?;
+        outputs.write_expands(w, &self.joins)?;
+        self.write_key_outputs(w, &outputs, &seek, None)?;
+        let mut after = |w: &mut Writer| {
+            if let Some(arm) = arm {
+                seek.write_arm(w, arm);
+            }
+        };
+        let more: Option<&mut dyn FnMut(&mut Writer)> = if arm.is_some() { Some(&mut after) } else { None };
+        self.write_rows(w, &self.joins, Source::Tested, more)?;
+        if ordered {
+            seek.write_order(w);
+            self.write_limit(w);
+        }
+        Ok(())
+    }
+
+    fn write_keys_first(
+        self,
+        w: &mut Writer,
+        mut seek: Seek<'a>,
+        union: Option<(&RowArms, &[Path])>,
+    ) -> Result<(), CompileError> {
+        let (keys, row) = (w.new_alias(), w.new_alias());
+        let mut outer = Joins::new(self.writer, self.policy, row, self.table);
+        for step in self.expands() {
+            outer.add(w, &[step])?;
+        }
+        w.text("SELECT ");
+        let outputs = Outputs::new(&self, Some(row));
+        outputs.write_fields(w)?;
+        outputs.write_expands(w, &outer)?;
+        self.write_key_outputs(w, &outputs, &seek, Some((keys, row)))?;
+        w.text(" FROM (");
+        let arms = seek.arms();
+        match union {
+            Some((access, [path])) => self.write_union_arm(w, &mut seek, &arms, access, *path)?,
+            Some((access, paths)) => {
+                for (at, path) in paths.iter().enumerate() {
+                    open_arm(w, at);
+                    self.write_union_arm(w, &mut seek, &arms, access, *path)?;
+                    close_arm(w);
+                }
+                seek.write_order_of_names(w, None);
+                self.write_limit(w);
+            }
+            None => match arms.as_slice() {
+                [] => self.write_arm(w, &mut seek, None)?,
+                [arm] => self.write_arm(w, &mut seek, Some(*arm))?,
+                many => {
+                    for (at, arm) in many.iter().enumerate() {
+                        open_arm(w, at);
+                        self.write_arm(w, &mut seek, Some(*arm))?;
+                        close_arm(w);
+                    }
+                    seek.write_order_of_names(w, None);
+                    self.write_limit(w);
+                }
+            },
+        }
+        w.text(") ");
+        w.alias(keys);
+        w.text(w.dialect.ordered_join());
+        w.table(&self.table.name, row);
+        w.text(" ON ");
+        w.column(row, &primary(self.table)?.name, "");
+        w.text(" = ");
+        w.alias(keys);
+        w.text(".");
+        write_name(w, seek.keys.len().saturating_sub(1));
+        outer.write(w)?;
+        // The arms come in turn on both engines, but SQL does not promise it.
+        seek.write_order_of_names(w, Some(keys));
+        Ok(())
+    }
+
+    /// The keys of one arm of the order.
+    fn write_arm(&self, w: &mut Writer, seek: &mut Seek<'a>, arm: Option<Arm>) -> Result<(), CompileError> {
+        w.text("SELECT ");
+        self.write_key_columns(w, seek);
+        let mut after = |w: &mut Writer| {
+            if let Some(arm) = arm {
+                seek.write_arm(w, arm);
+            }
+        };
+        let more: Option<&mut dyn FnMut(&mut Writer)> = if arm.is_some() { Some(&mut after) } else { None };
+        self.write_rows(w, &self.joins, Source::Tested, more)?;
+        seek.write_order(w);
+        self.write_limit(w);
+        Ok(())
+    }
+
+    /// The keys of one access path: its rows are all visited anyway, so the place to continue after is one condition.
+    fn write_union_arm(
+        &self,
+        w: &mut Writer,
+        seek: &mut Seek<'a>,
+        arms: &[Arm],
+        access: &RowArms,
+        path: Path,
+    ) -> Result<(), CompileError> {
+        w.text("SELECT ");
+        self.write_key_columns(w, seek);
+        let starts = self.query.after.is_none();
+        let mut after = |w: &mut Writer| {
+            w.text("(");
+            for (at, arm) in arms.iter().enumerate() {
+                w.text(if at > 0 { " OR (" } else { "(" });
+                seek.write_arm(w, *arm);
+                w.text(")");
+            }
+            w.text(if arms.is_empty() { "FALSE)" } else { ")" });
+        };
+        let more: Option<&mut dyn FnMut(&mut Writer)> = if starts { None } else { Some(&mut after) };
+        self.write_rows(w, &self.joins, Source::Path(access, path), more)?;
+        seek.write_order(w);
+        self.write_limit(w);
+        Ok(())
+    }
+
+    /// The sort keys, and the values behind keys of joined rows that are sorted by something else.
+    fn write_key_columns(&self, w: &mut Writer, seek: &Seek<'a>) {
+        seek.write_columns(w);
+        for (at, key) in seek.keys.iter().enumerate() {
+            if key.place.joined && key.place.column.kind.is_text() {
+                w.text(", ");
+                w.column(key.place.alias, &key.place.column.name, "");
+                w.text(" AS ");
+                write_value_name(w, at);
+            }
+        }
+    }
+
+    /// Outputs the order's keys where no field does. `late` names the keys' subquery and the row fetched for it.
+    fn write_key_outputs(
+        &self,
+        w: &mut Writer,
+        outputs: &Outputs<'_, 'a>,
+        seek: &Seek<'a>,
+        late: Option<(Alias, Alias)>,
+    ) -> Result<(), CompileError> {
+        for (position, order) in self.query.order.iter().enumerate() {
+            let own = order.path.steps.is_empty().then_some(Field::Column(order.path.column));
+            if let Some(output) = own.and_then(|own| self.query.fields.iter().position(|field| *field == own)) {
+                w.key(output);
+                continue;
+            }
+            let column = self.joins.column_of(&order.path)?;
+            let storage = storage_of(self.table, column.id, Storage::of(&column.kind))?;
+            outputs.separate(w);
+            let sorted = seek.keys.iter().enumerate().find(|(_, key)| key.position == Some(position));
+            match (self.joins.place(&order.path)?, late, sorted) {
+                (None, ..) => w.null(storage),
+                (Some(place), None, _) => w.column(place.alias, &place.column.name, ""),
+                (Some(place), Some((_, row)), _) if !place.joined => w.column(row, &place.column.name, ""),
+                (Some(place), Some((keys, _)), Some((at, _))) => {
+                    w.alias(keys);
+                    w.text(".");
+                    if comparison_suffix(place.column).is_empty() { write_name(w, at) } else { write_value_name(w, at) }
+                }
+                // Behind a unique key: it decides nothing.
+                (Some(_), Some(_), None) => w.null(storage),
+            }
+            let output = w.output(storage.output());
+            w.key(output);
+        }
+        Ok(())
+    }
+
+    fn write_limit(&self, w: &mut Writer) {
+        w.text(" LIMIT ");
+        let page = u64::from(self.query.page_size.max(1));
+        w.number(match self.query.top {
+            Some(top) if u64::from(top) <= page => u64::from(top),
+            _ => page + 1,
+        });
+    }
+
+    /// The single-valued navigations to show.
+    fn expands(&self) -> Vec<Step> {
+        self.query
+            .expand
+            .iter()
+            .filter_map(|expand| match expand {
+                Expand::One { step, .. } => Some(*step),
+                Expand::Many { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Whether the filter asks for one row by its primary id.
+    fn names_one_row(&self) -> bool {
+        equalities(&self.query.filter).contains(&self.table.primary_id)
+    }
+
+    /// Whether an index holds the rows that the filter's equalities leave in the order asked.
+    fn order_is_indexed(&self, seek: &Seek<'a>) -> bool {
+        let mut equal = equalities(&self.query.filter);
+        if let Some(Related::ByLookup { lookup, .. }) = &self.query.related {
+            equal.push(*lookup);
+        }
+        if matches!(self.query.related, Some(Related::ByLink { .. })) {
+            return false;
+        }
+        let mut order = Vec::with_capacity(seek.keys.len());
+        let descending = seek.keys.first().is_some_and(|key| key.descending);
+        for key in &seek.keys {
+            if key.place.joined || key.descending != descending {
+                return false;
+            }
+            if !equal.contains(&key.place.column.id) {
+                order.push(key.place.column.id);
+            }
+        }
+        index::holds(self.context.schema, self.table, &equal, &order)
+    }
+}
+
+/// Columns of the queried table that the filter pins to one value.
+fn equalities(filter: &Filter) -> Vec<ColumnId> {
+    fn gather(filter: &Filter, found: &mut Vec<ColumnId>) {
+        match filter {
+            Filter::And(all) => all.iter().for_each(|filter| gather(filter, found)),
+            Filter::Compare { path, operator: Comparison::Equal, value } if path.steps.is_empty() => {
+                if !matches!(value, Value::Null) {
+                    found.push(path.column);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    gather(filter, &mut found);
+    found
+}
+
+fn open_arm(w: &mut Writer, at: usize) {
+    w.text(if at > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+}
+
+fn close_arm(w: &mut Writer) {
+    w.text(") ");
+    let alias = w.new_alias();
+    w.alias(alias);
+}
+
+/// The name of the value behind a key in a subquery.
+fn write_value_name(w: &mut Writer, at: usize) {
+    w.text("v");
+    w.number(at as u64);
+}
+
+fn storage_of(table: &Table, column: ColumnId, storage: Option<Storage>) -> Result<Storage, CompileError> {
+    storage.ok_or_else(|| CompileError::NoColumn { table: table.name.clone(), column })
+}
+
+/// Writes what a row shows.
+struct Outputs<'q, 'a> {
+    question: &'q Question<'a>,
+    /// The queried row; `None` when there is none.
+    row: Option<Alias>,
+}
+
+impl<'q, 'a> Outputs<'q, 'a> {
+    fn new(question: &'q Question<'a>, row: Option<Alias>) -> Self {
+        Self { question, row }
+    }
+
+    fn separate(&self, w: &mut Writer) {
+        if w.outputs() > 0 {
+            w.text(", ");
+        }
+    }
+
+    fn write_fields(&self, w: &mut Writer) -> Result<(), CompileError> {
+        for field in &self.question.query.fields {
+            self.write_field(w, self.row, self.question.table, *field)?;
+        }
+        if self.row.is_none() {
+            for expand in &self.question.query.expand {
+                if let Expand::One { step, fields, .. } = expand {
+                    let table =
+                        self.question.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?;
+                    self.question.policy.rows(table, PrivilegeKind::Read)?;
+                    fields.iter().try_for_each(|field| self.write_field(w, None, table, *field))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_expands(&self, w: &mut Writer, joins: &Joins<'a>) -> Result<(), CompileError> {
+        for expand in &self.question.query.expand {
+            let Expand::One { step, fields, .. } = expand else { continue };
+            let table = self.question.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?;
+            let row = joins.row_after(*step);
+            fields.iter().try_for_each(|field| self.write_field(w, row, table, *field))?;
+        }
+        Ok(())
+    }
+
+    fn write_field(&self, w: &mut Writer, row: Option<Alias>, table: &Table, field: Field) -> Result<(), CompileError> {
+        self.separate(w);
+        let (Field::Column(id) | Field::TargetTable(id) | Field::TargetName(id)) = field;
+        let column = stored(table, id)?;
+        let row = row.filter(|_| self.question.policy.reads_column(table, id));
+        let storage = match field {
+            Field::Column(_) => storage_of(table, id, Storage::of(&column.kind))?,
+            Field::TargetTable(_) => Storage::Integer,
+            Field::TargetName(_) => Storage::Text,
+        };
+        match (field, row, &column.kind) {
+            (_, None, _) => w.null(storage),
+            (Field::Column(_), Some(row), _) => w.column(row, &column.name, ""),
+            (Field::TargetTable(_), Some(row), ColumnKind::Lookup { targets, .. }) => match targets.as_slice() {
+                [single] => {
+                    w.text("CASE WHEN ");
+                    w.column(row, &column.name, "");
+                    w.text(" IS NOT NULL THEN ");
+                    w.number(u64::from(single.0));
+                    w.text(" END");
+                }
+                _ => w.column(row, &column.name, TARGET),
+            },
+            (Field::TargetName(_), Some(row), ColumnKind::Lookup { .. }) => self.write_name_of(w, row, column)?,
+            (Field::TargetTable(_) | Field::TargetName(_), Some(_), _) => {
+                return Err(CompileError::NoRelationship { table: table.name.clone(), why: "the column is no lookup" });
+            }
+        }
+        w.output(if storage == Storage::Text { Output::Text } else { storage.output() });
+        Ok(())
+    }
+
+    /// The name of the row a lookup points at, whichever of its tables that is in. Only column security hides it.
+    fn write_name_of(&self, w: &mut Writer, row: Alias, lookup: &custodia_schema::Column) -> Result<(), CompileError> {
+        let context = self.question.context;
+        let polymorphic = lookup.kind.is_polymorphic();
+        let mut named = 0;
+        for target in lookup.kind.targets() {
+            let table = context.schema.table(*target).ok_or(CompileError::NoTable(*target))?;
+            let Some(name) = table.primary_name.and_then(|name| table.column_by_id(name)) else { continue };
+            let shown = (context.tables)(*target)
+                && Storage::of(&name.kind) == Some(Storage::Text)
+                && self.question.policy.reads_column(table, name.id);
+            if !shown {
+                continue;
+            }
+            if polymorphic {
+                if named == 0 {
+                    w.text("CASE ");
+                    w.column(row, &lookup.name, TARGET);
+                }
+                w.text(" WHEN ");
+                w.number(u64::from(target.0));
+                w.text(" THEN ");
+            }
+            named += 1;
+            let other = w.new_alias();
+            w.text("(SELECT ");
+            w.column(other, &name.name, "");
+            w.text(" FROM ");
+            w.table(&table.name, other);
+            w.text(" WHERE ");
+            w.column(other, &primary(table)?.name, "");
+            w.text(" = ");
+            w.column(row, &lookup.name, "");
+            w.text(")");
+        }
+        if named == 0 {
+            w.null(Storage::Text);
+        } else if polymorphic {
+            w.text(" END");
+        }
+        Ok(())
+    }
+}
+
+/// Conditions joined by AND.
+#[derive(Default)]
+pub(crate) struct Conditions {
+    written: bool,
+}
+
+impl Conditions {
+    pub(crate) fn next(&mut self, w: &mut Writer) {
+        w.text(if self.written { " AND " } else { " WHERE " });
+        self.written = true;
+    }
+}

@@ -1,0 +1,158 @@
+//! Appends SQL text and gathers what is bound to it.
+
+use custodia_schema::{Guid, Value};
+
+use super::dialect::push_number;
+use super::storage::{Storage, physical};
+use super::{Dialect, Output, Parameter, Statement};
+
+/// A table's name within one statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alias(pub(crate) u32);
+
+/// A bound parameter that may be named again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    position: usize,
+    storage: Storage,
+}
+
+/// A statement being written.
+pub(crate) struct Writer {
+    pub(crate) dialect: Dialect,
+    statement: Statement,
+    aliases: u32,
+    /// The caller, bound once however often a statement asks who that is.
+    user: Option<(Guid, Bound)>,
+}
+
+impl Writer {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        let sql = String::with_capacity(1024);
+        Self { dialect, statement: Statement { sql, ..Statement::default() }, aliases: 0, user: None }
+    }
+
+    pub(crate) fn finish(self) -> Statement {
+        self.statement
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.statement.sql.push_str(text);
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        push_number(&mut self.statement.sql, number);
+    }
+
+    pub(crate) fn identifier(&mut self, name: &str) {
+        Dialect::push_identifier(&mut self.statement.sql, name);
+    }
+
+    /// A column's physical name with a suffix, without the table.
+    pub(crate) fn name(&mut self, name: &str, suffix: &str) {
+        self.identifier(&physical(name, suffix));
+    }
+
+    /// A name for one more table of the statement.
+    pub(crate) fn new_alias(&mut self) -> Alias {
+        let alias = Alias(self.aliases);
+        self.aliases += 1;
+        alias
+    }
+
+    pub(crate) fn alias(&mut self, alias: Alias) {
+        self.text("t");
+        self.number(u64::from(alias.0));
+    }
+
+    /// `"table" tN`.
+    pub(crate) fn table(&mut self, name: &str, alias: Alias) {
+        self.identifier(name);
+        self.text(" ");
+        self.alias(alias);
+    }
+
+    /// `tN."column"`.
+    pub(crate) fn column(&mut self, alias: Alias, name: &str, suffix: &str) {
+        self.alias(alias);
+        self.text(".");
+        self.name(name, suffix);
+    }
+
+    /// Binds a value and names it.
+    pub(crate) fn value(&mut self, value: Value, storage: Storage) {
+        let bound = self.bind(value, storage);
+        self.bound(bound);
+    }
+
+    /// Binds bytes and names them.
+    pub(crate) fn bytes(&mut self, bytes: Vec<u8>) {
+        self.statement.parameters.push(Parameter::Bytes(bytes));
+        let position = self.statement.parameters.len();
+        self.bound(Bound { position, storage: Storage::Bytes });
+    }
+
+    /// Binds a value without naming it yet.
+    pub(crate) fn bind(&mut self, value: Value, storage: Storage) -> Bound {
+        self.statement.parameters.push(Parameter::Value(value));
+        Bound { position: self.statement.parameters.len(), storage }
+    }
+
+    /// Names a bound value.
+    pub(crate) fn bound(&mut self, bound: Bound) {
+        self.dialect.push_placeholder(&mut self.statement.sql, bound.position, bound.storage);
+    }
+
+    pub(crate) fn guid(&mut self, id: Guid) {
+        self.value(Value::Guid(id), Storage::Guid);
+    }
+
+    /// Names the caller, bound once.
+    pub(crate) fn user(&mut self, id: Guid) {
+        let bound = match self.user {
+            Some((known, bound)) if known == id => bound,
+            _ => {
+                let bound = self.bind(Value::Guid(id), Storage::Guid);
+                self.user = Some((id, bound));
+                bound
+            }
+        };
+        self.bound(bound);
+    }
+
+    /// Ids, bound, separated by commas, in brackets.
+    pub(crate) fn guids(&mut self, ids: &[Guid]) {
+        self.text("(");
+        for (at, id) in ids.iter().enumerate() {
+            if at > 0 {
+                self.text(", ");
+            }
+            self.guid(*id);
+        }
+        self.text(")");
+    }
+
+    /// A null of a type.
+    pub(crate) fn null(&mut self, storage: Storage) {
+        self.text("NULL");
+        if self.dialect == Dialect::Postgres {
+            self.text("::");
+            self.text(storage.postgres());
+        }
+    }
+
+    /// Declares the next output column; its position.
+    pub(crate) fn output(&mut self, output: Output) -> usize {
+        self.statement.outputs.push(output);
+        self.statement.outputs.len() - 1
+    }
+
+    /// Declares where the key of the next order entry is found.
+    pub(crate) fn key(&mut self, output: usize) {
+        self.statement.keys.push(output);
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.statement.outputs.len()
+    }
+}

@@ -1,0 +1,299 @@
+//! The embedded engine: one encrypted file per organisation, one process owning it.
+//!
+//! Short reads run where they are called, on a pooled connection; the commit head is stepped first and kept open, so
+//! that both see one snapshot (DESIGN §9.6). All writing goes through one connection on a writer thread.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use custodia_schema::Value;
+use custodia_sqlite::{Access, Checkpoints, Encryption, Key, Options};
+use parking_lot::Mutex;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
+
+use crate::ambient::Clock;
+use crate::head::{Head, Versions};
+use crate::row::{Row, RowSink};
+use crate::sql::{Parameter, Statement, internal};
+use crate::{Error, Result};
+
+/// Statements kept prepared on one connection.
+const PREPARED_STATEMENTS_MAX: usize = 256;
+/// Virtual-machine steps between two looks at the clock, about 0.1 ms of work.
+const STEPS_PER_LOOK: i32 = 10_000;
+
+/// How the files of one process are opened.
+#[derive(Clone)]
+pub(crate) struct SqliteSettings {
+    pub clock: Arc<dyn Clock>,
+    pub statement_limit_ms: u64,
+    pub cache_kibibytes: u32,
+    pub readers_max: usize,
+    /// Name of a file layer to go through; tests inject faults with it.
+    pub file_layer: Option<&'static str>,
+}
+
+/// One file: its readers, and the one connection that writes.
+pub(crate) struct SqliteFile {
+    path: PathBuf,
+    key: Option<Key>,
+    settings: SqliteSettings,
+    readers: Mutex<Vec<Connection>>,
+    pub(crate) writer: Mutex<Connection>,
+}
+
+/// A connection whose statements stop at a deadline.
+pub(crate) struct Connection {
+    inner: rusqlite::Connection,
+    deadline_ms: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    limit_ms: u64,
+}
+
+impl SqliteFile {
+    pub(crate) fn create(path: &Path, key: Option<Key>, settings: SqliteSettings) -> Result<Self> {
+        Self::with_access(path, key, settings, Access::Create)
+    }
+
+    pub(crate) fn open(path: &Path, key: Option<Key>, settings: SqliteSettings) -> Result<Self> {
+        Self::with_access(path, key, settings, Access::Write)
+    }
+
+    fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
+        let writer = connect(path, key.as_ref(), &settings, access, Checkpoints::Manual)?;
+        Ok(Self { path: path.to_owned(), key, settings, readers: Mutex::new(Vec::new()), writer: Mutex::new(writer) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// Runs `work` on a pooled reading connection.
+    fn with_reader<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let pooled = self.readers.lock().pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, Checkpoints::Manual)?,
+        };
+        let result = work(&connection);
+        let mut readers = self.readers.lock();
+        if readers.len() < self.settings.readers_max {
+            readers.push(connection);
+        }
+        result
+    }
+
+    /// One read in one snapshot with the head. [`Error::Stale`] when `expected` is no longer true.
+    pub(crate) fn read(
+        &self,
+        expected: Option<Versions>,
+        statements: &[&Statement],
+        sinks: &mut [&mut dyn RowSink],
+    ) -> Result<Head> {
+        self.with_reader(|connection| connection.read(expected, statements, sinks))
+    }
+
+    /// Moves committed pages into the file; called by a timer, so that no commit waits for it.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.with_reader(|connection| {
+            connection
+                .inner
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                .map_err(|error| sqlite_error("moving the log into the file", error, connection.limit_ms))
+        })
+    }
+
+    /// Bytes of the file and its log.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let log = PathBuf::from(format!("{}-wal", self.path.display()));
+        [self.path.as_path(), log.as_path()].iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
+    }
+}
+
+fn connect(
+    path: &Path,
+    key: Option<&Key>,
+    settings: &SqliteSettings,
+    access: Access,
+    checkpoints: Checkpoints,
+) -> Result<Connection> {
+    let encryption = key.map_or(Encryption::Plain, Encryption::Key);
+    let mut options = Options::new(encryption, access).checkpoints(checkpoints).cache_kibibytes(settings.cache_kibibytes);
+    if let Some(layer) = settings.file_layer {
+        options = options.file_layer(layer);
+    }
+    let inner = custodia_sqlite::open(path, &options).map_err(open_error)?;
+    inner.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
+    let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
+    let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));
+    inner
+        .progress_handler(STEPS_PER_LOOK, Some(move || clock.monotonic_ms() > watched.load(Ordering::Relaxed)))
+        .map_err(|error| sqlite_error("limiting statement time", error, 0))?;
+    Ok(Connection { inner, deadline_ms, clock: Arc::clone(&settings.clock), limit_ms: settings.statement_limit_ms })
+}
+
+fn open_error(error: custodia_sqlite::Error) -> Error {
+    match error {
+        custodia_sqlite::Error::WrongKey { .. } | custodia_sqlite::Error::NotPlain { .. } => Error::Key(error.to_string()),
+        other => Error::unavailable("opening a database file", other),
+    }
+}
+
+impl Connection {
+    /// Starts the statement limit anew.
+    fn arm(&self) {
+        self.deadline_ms.store(self.clock.monotonic_ms().saturating_add(self.limit_ms), Ordering::Relaxed);
+    }
+
+    /// Lifts the limit: for backups, checkpoints and building tables.
+    pub(crate) fn unlimited(&self) {
+        self.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    pub(crate) fn raw(&self) -> &rusqlite::Connection {
+        &self.inner
+    }
+
+    fn error(&self, context: &str, error: rusqlite::Error) -> Error {
+        sqlite_error(context, error, self.limit_ms)
+    }
+
+    fn read(
+        &self,
+        expected: Option<Versions>,
+        statements: &[&Statement],
+        sinks: &mut [&mut dyn RowSink],
+    ) -> Result<Head> {
+        self.arm();
+        let mut head_statement =
+            self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
+        // The row stays stepped while the statements below run: one snapshot without BEGIN and COMMIT.
+        let mut head_rows = head_statement.raw_query();
+        let head_row = head_rows
+            .next()
+            .map_err(|error| self.error("reading the head", error))?
+            .ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))?;
+        let head = head_of(head_row).map_err(|error| self.error("reading the head", error))?;
+        if expected.is_some_and(|expected| expected != head.versions) {
+            return Err(Error::Stale);
+        }
+        for (statement, sink) in statements.iter().zip(sinks) {
+            self.query(statement, *sink)?;
+        }
+        Ok(head)
+    }
+
+    /// Runs a statement and hands its rows to the sink.
+    pub(crate) fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        let mut prepared =
+            self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
+        self.bind(&mut prepared, &statement.parameters)?;
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next().map_err(|error| self.error("running a statement", error))? {
+            sink.row(&Row::sqlite(row, &statement.outputs));
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that gives no rows; how many rows it changed.
+    pub(crate) fn execute(&self, statement: &Statement) -> Result<u64> {
+        let mut prepared =
+            self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
+        self.bind(&mut prepared, &statement.parameters)?;
+        prepared.raw_execute().map(|n| n as u64).map_err(|error| self.error("running a statement", error))
+    }
+
+    /// Runs statements without parameters, once each, unprepared: transactions and table definitions.
+    pub(crate) fn run(&self, sql: &str) -> Result<()> {
+        self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error))
+    }
+
+    fn bind(&self, prepared: &mut rusqlite::CachedStatement<'_>, parameters: &[Parameter]) -> Result<()> {
+        for (at, parameter) in parameters.iter().enumerate() {
+            prepared
+                .raw_bind_parameter(at + 1, Bound(parameter))
+                .map_err(|error| self.error("binding a value", error))?;
+        }
+        Ok(())
+    }
+
+    /// The head as this connection sees it.
+    pub(crate) fn head(&self) -> Result<Head> {
+        let mut prepared =
+            self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
+        prepared.query_row([], head_of).map_err(|error| self.error("reading the head", error))
+    }
+
+    /// Begins a transaction that writes, with a fresh time limit for its statements.
+    pub(crate) fn begin(&self) -> Result<Head> {
+        self.arm();
+        self.run("BEGIN IMMEDIATE")?;
+        self.head()
+    }
+
+    /// Whether the transaction is still open: some errors end it (DESIGN §9.4).
+    pub(crate) fn in_transaction(&self) -> bool {
+        !self.inner.is_autocommit()
+    }
+}
+
+fn head_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
+    Ok(Head {
+        number: row.get(0)?,
+        audit_number: row.get(1)?,
+        versions: Versions { security: row.get(2)?, metadata: row.get(3)?, epoch: row.get(4)? },
+        commit_time: row.get(5)?,
+    })
+}
+
+struct Bound<'p>(&'p Parameter);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self.0 {
+            Parameter::Bytes(bytes) => return Ok(ToSqlOutput::Borrowed(Raw::Blob(bytes))),
+            Parameter::Value(value) => value,
+        };
+        Ok(match value {
+            Value::Null => ToSqlOutput::Borrowed(Raw::Null),
+            Value::Boolean(b) => ToSqlOutput::from(*b),
+            Value::Integer(n) => ToSqlOutput::from(*n),
+            Value::BigInt(n) => ToSqlOutput::from(*n),
+            Value::Double(d) => ToSqlOutput::from(*d),
+            Value::Money(money) => ToSqlOutput::from(money.0),
+            Value::Text(text) => ToSqlOutput::Borrowed(Raw::Text(text.as_bytes())),
+            Value::Guid(id) | Value::Lookup(_, id) => ToSqlOutput::Borrowed(Raw::Blob(id.as_bytes())),
+            Value::DateTime(seconds) => ToSqlOutput::from(*seconds),
+            Value::Date(days) => ToSqlOutput::from(*days),
+            Value::Decimal(decimal) => {
+                let bytes = crate::decimal::encode(*decimal).ok_or_else(|| {
+                    rusqlite::Error::ToSqlConversionFailure("a decimal has more than 12 digits after the point".into())
+                })?;
+                ToSqlOutput::Owned(rusqlite::types::Value::Blob(bytes.to_vec()))
+            }
+            Value::Choices(options) => ToSqlOutput::Owned(rusqlite::types::Value::Text(crate::choices_text(options))),
+        })
+    }
+}
+
+fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
+    use rusqlite::ErrorCode;
+    let Some(code) = error.sqlite_error_code() else { return Error::unavailable(context, error) };
+    match code {
+        ErrorCode::OperationInterrupted => Error::Timeout { limit_ms },
+        ErrorCode::DiskFull => Error::DiskFull,
+        ErrorCode::ConstraintViolation => {
+            let text = error.to_string();
+            // "UNIQUE constraint failed: account.accountid, account.name__f"
+            let constraint = text.split_once("constraint failed: ").map_or(text.as_str(), |(_, columns)| columns);
+            Error::DuplicateKey { constraint: constraint.to_owned() }
+        }
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt(error.to_string()),
+        _ => Error::unavailable(context, error),
+    }
+}

@@ -1,0 +1,395 @@
+//! All organisations of one installation: opens, makes, suspends and destroys their databases.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use custodia_schema::{Guid, Schema};
+use custodia_sqlite::Key;
+use parking_lot::Mutex;
+
+use crate::ambient::{Clock, Random, new_id};
+use crate::control::{Control, Organization, OrganizationState};
+use crate::database::Database;
+use crate::keys::MasterKey;
+use crate::link::{Link, initialise};
+use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::sql::internal;
+use crate::sqlite::{SqliteFile, SqliteSettings};
+use crate::threads::WriterThreads;
+use crate::{Error, Limits, Result};
+
+/// How an installation's databases are opened.
+pub struct Settings {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// `postgres://…` of a database that becomes the control database; organisations get databases of their own beside
+    /// it. `None`: everything in files of the data folder.
+    pub postgres: Option<String>,
+    /// Wraps every other key.
+    pub master: MasterKey,
+    /// Bounds.
+    pub limits: Limits,
+    /// The standard tables.
+    pub schema: Arc<Schema>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// A registered file layer that all files go through; `None` but in fault tests.
+    pub file_layer: Option<&'static str>,
+}
+
+/// What every database of an installation shares.
+pub(crate) struct Services {
+    pub schema: Arc<Schema>,
+    pub limits: Limits,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// All organisations of one installation.
+pub struct Store {
+    folder: PathBuf,
+    master: MasterKey,
+    random: Arc<dyn Random>,
+    services: Arc<Services>,
+    control: Control,
+    open: Mutex<HashMap<Guid, Database>>,
+    opening: tokio::sync::Mutex<()>,
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite { settings: SqliteSettings, threads: Arc<WriterThreads> },
+    Postgres { settings: PostgresSettings },
+}
+
+impl Store {
+    /// Opens an installation, making its control database on first use.
+    ///
+    /// # Errors
+    /// A wrong master key, a database that cannot be reached, a build that lacks what the store relies on.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        custodia_sqlite::verify_build().map_err(|error| Error::unavailable("checking the database library", error))?;
+        let limits = settings.limits;
+        let services = Arc::new(Services { schema: settings.schema, limits, clock: Arc::clone(&settings.clock) });
+        let (engine, link) = match &settings.postgres {
+            Some(url) => {
+                let postgres = PostgresSettings::parse(url, limits.statement_ms)?;
+                let link = Link::Postgres(Arc::new(PostgresConnection::connect(&postgres).await?));
+                (Engine::Postgres { settings: postgres }, link)
+            }
+            None => {
+                make_folder(&settings.folder.join("organizations"))?;
+                let sqlite = SqliteSettings {
+                    clock: settings.clock,
+                    statement_limit_ms: limits.statement_ms,
+                    cache_kibibytes: limits.cache_kibibytes,
+                    readers_max: limits.readers_max,
+                    file_layer: settings.file_layer,
+                };
+                let path = settings.folder.join("control.db");
+                let mut key = settings.master.derive("control database");
+                let key = Some(Key::take(&mut key));
+                let control_settings = SqliteSettings { readers_max: 0, ..sqlite.clone() };
+                let file = if path.exists() {
+                    SqliteFile::open(&path, key, control_settings)?
+                } else {
+                    SqliteFile::create(&path, key, control_settings)?
+                };
+                let threads = Arc::new(WriterThreads::start(limits.writer_threads)?);
+                (Engine::Sqlite { settings: sqlite, threads }, Link::Sqlite(Arc::new(file)))
+            }
+        };
+        Ok(Self {
+            folder: settings.folder,
+            master: settings.master,
+            random: settings.random,
+            services,
+            control: Control::open(link).await?,
+            open: Mutex::new(HashMap::new()),
+            opening: tokio::sync::Mutex::new(()),
+            engine,
+        })
+    }
+
+    /// All organisations, by name.
+    #[must_use]
+    pub fn organizations(&self) -> Vec<Arc<Organization>> {
+        self.control.list()
+    }
+
+    /// Reads the organisations again: another node may have changed them.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn reload_organizations(&self) -> Result<()> {
+        self.control.reload().await
+    }
+
+    /// The organisation of that name.
+    ///
+    /// # Errors
+    /// [`Error::NoOrganization`].
+    pub fn organization(&self, name: &str) -> Result<Arc<Organization>> {
+        self.control.find(name).ok_or_else(|| Error::NoOrganization(name.to_owned()))
+    }
+
+    /// The database of an organisation that is in use, opened on first use.
+    ///
+    /// # Errors
+    /// [`Error::NoOrganization`], [`Error::OrganizationState`], store errors.
+    pub async fn database(&self, name: &str) -> Result<Database> {
+        let organization = self.organization(name)?;
+        organization.require_active()?;
+        self.open_database(&organization).await
+    }
+
+    /// The database of an organisation in whatever state: for making, backing up and deleting it.
+    pub(crate) async fn open_database(&self, organization: &Organization) -> Result<Database> {
+        if let Some(database) = self.open.lock().get(&organization.id) {
+            return Ok(database.clone());
+        }
+        let _turn = self.opening.lock().await;
+        if let Some(database) = self.open.lock().get(&organization.id) {
+            return Ok(database.clone());
+        }
+        let services = Arc::clone(&self.services);
+        let database = match &self.engine {
+            Engine::Sqlite { settings, threads } => {
+                let key = organization.data_key(&self.master)?;
+                let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
+                Database::open_sqlite(organization.id, Arc::new(file), Arc::clone(threads), services).await?
+            }
+            Engine::Postgres { settings } => {
+                Database::open_postgres(organization.id, settings.database(&organization.database), services).await?
+            }
+        };
+        self.open.lock().insert(organization.id, database.clone());
+        Ok(database)
+    }
+
+    /// Makes an organisation with an empty database, in state `Creating`: the caller fills it, then
+    /// [`Self::activate`]s it.
+    ///
+    /// # Errors
+    /// [`Error::OrganizationName`]; store errors, and then nothing is left behind.
+    pub async fn create_organization(&self, name: &str, display_name: &str) -> Result<(Arc<Organization>, Database)> {
+        let id = self.new_id();
+        let database = self.database_name(name, id);
+        let now = self.now();
+        let organization =
+            Organization::new(id, name, display_name, now, database, &self.master, self.random.as_ref())?;
+        self.control.insert(&organization).await?;
+        match self.make_database(&organization, &organization.database).await {
+            Ok(()) => {}
+            Err(error) => {
+                self.forget(&organization).await;
+                return Err(error);
+            }
+        }
+        let database = self.open_database(&organization).await?;
+        Ok((self.organization(name)?, database))
+    }
+
+    /// Makes an empty database of that name for an organisation.
+    pub(crate) async fn make_database(&self, organization: &Organization, database: &str) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite { settings, .. } => {
+                let key = organization.data_key(&self.master)?;
+                let file = SqliteFile::create(&self.path_of(database), Some(key), settings.clone())?;
+                initialise(&Link::Sqlite(Arc::new(file)), self.now()).await
+            }
+            Engine::Postgres { settings } => {
+                let server = PostgresConnection::connect(settings).await?;
+                server.run(&internal::create_database(database)).await?;
+                let connection = PostgresConnection::connect(&settings.database(database)).await?;
+                initialise(&Link::Postgres(Arc::new(connection)), self.now()).await
+            }
+        }
+    }
+
+    /// Opens a new or suspended organisation to requests.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn activate(&self, organization: &Organization) -> Result<()> {
+        self.control.set_state(organization.id, OrganizationState::Active).await
+    }
+
+    /// Closes an organisation to all requests; its data stays.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn suspend(&self, organization: &Organization) -> Result<()> {
+        self.control.set_state(organization.id, OrganizationState::Suspended).await?;
+        self.open.lock().remove(&organization.id);
+        Ok(())
+    }
+
+    /// Destroys an organisation: its database, its key, its entry. What backups hold of it cannot be read any more.
+    ///
+    /// # Errors
+    /// Store errors; the organisation is then in state `Deleting`, and deleting it again continues.
+    pub async fn delete_organization(&self, organization: &Organization) -> Result<()> {
+        self.control.set_state(organization.id, OrganizationState::Deleting).await?;
+        self.open.lock().remove(&organization.id);
+        self.drop_database(&organization.database).await?;
+        self.control.delete(organization.id).await
+    }
+
+    /// Removes a database that no organisation uses any more.
+    pub(crate) async fn drop_database(&self, database: &str) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite { .. } => {
+                let path = self.path_of(database);
+                for suffix in ["", "-wal", "-shm"] {
+                    let path = PathBuf::from(format!("{}{suffix}", path.display()));
+                    match std::fs::remove_file(&path) {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(source) => return Err(Error::File { path: path.display().to_string(), source }),
+                    }
+                }
+                Ok(())
+            }
+            Engine::Postgres { settings } => {
+                let server = PostgresConnection::connect(settings).await?;
+                server.run(&internal::drop_database(database)).await
+            }
+        }
+    }
+
+    /// A secret of the installation, kept sealed by the master key in the control database.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when another master key sealed it; store errors.
+    pub async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let sealed = self.control.secret(name).await?;
+        sealed.map(|sealed| self.master.unseal(&sealed, Guid::nil())).transpose()
+    }
+
+    /// Keeps a secret of the installation.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn put_secret(&self, name: &str, secret: &[u8]) -> Result<()> {
+        let sealed = self.master.seal(secret, Guid::nil(), self.random.as_ref())?;
+        self.control.put_secret(name, sealed).await
+    }
+
+    /// A key of the installation for one purpose, derived from the master key.
+    #[must_use]
+    pub fn derived_key(&self, purpose: &str) -> [u8; crate::keys::KEY_BYTES] {
+        self.master.derive(purpose)
+    }
+
+    /// Closes databases that nobody uses: those beyond the budget, least recently used first, and those idle for long.
+    pub fn close_idle(&self) {
+        let now = self.services.clock.monotonic_ms();
+        let mut open = self.open.lock();
+        let mut idle: Vec<_> = open
+            .iter()
+            .filter(|(_, database)| database.is_idle())
+            .map(|(id, database)| (database.last_used_ms(), *id))
+            .collect();
+        idle.sort_unstable();
+        let mut beyond = open.len().saturating_sub(self.services.limits.open_databases_max);
+        for (last_used, id) in idle {
+            if beyond > 0 || now.saturating_sub(last_used) > self.services.limits.idle_close_ms {
+                open.remove(&id);
+                beyond = beyond.saturating_sub(1);
+            }
+        }
+    }
+
+    /// How many databases are open.
+    #[must_use]
+    pub fn open_databases(&self) -> usize {
+        self.open.lock().len()
+    }
+
+    /// Moves committed pages of open embedded databases into their files; called on a timer.
+    pub fn checkpoint(&self) {
+        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        for database in open {
+            if let Err(error) = database.checkpoint() {
+                tracing::warn!(organization.id = %database.organization(), %error, "a checkpoint failed");
+            }
+        }
+    }
+
+    /// Works off waiting writes and closes everything.
+    pub fn close(&self) {
+        if let Engine::Sqlite { threads, .. } = &self.engine {
+            threads.stop();
+        }
+        self.checkpoint();
+        self.open.lock().clear();
+    }
+
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    pub(crate) fn sqlite_settings(&self) -> SqliteSettings {
+        match &self.engine {
+            Engine::Sqlite { settings, .. } => settings.clone(),
+            Engine::Postgres { .. } => SqliteSettings {
+                clock: Arc::clone(&self.services.clock),
+                statement_limit_ms: self.services.limits.statement_ms,
+                cache_kibibytes: self.services.limits.cache_kibibytes,
+                readers_max: 0,
+                file_layer: None,
+            },
+        }
+    }
+
+    pub(crate) fn forget_open(&self, organization: Guid) {
+        self.open.lock().remove(&organization);
+    }
+
+    pub(crate) fn database_name(&self, name: &str, id: Guid) -> String {
+        match &self.engine {
+            Engine::Sqlite { .. } => format!("{name}-{}.db", id.simple()),
+            Engine::Postgres { .. } => {
+                // At most 63 bytes, of which the id takes 32: it alone makes the name unique.
+                let short: String = name.replace('-', "_").chars().take(20).collect();
+                format!("custodia_{short}_{}", id.simple())
+            }
+        }
+    }
+
+    pub(crate) fn path_of(&self, database: &str) -> PathBuf {
+        self.folder.join("organizations").join(database)
+    }
+
+    pub(crate) fn new_id(&self) -> Guid {
+        new_id(self.services.clock.as_ref(), self.random.as_ref())
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.services.clock.now_ms().div_euclid(1000)
+    }
+
+    /// Undoes a half-made organisation as far as possible.
+    async fn forget(&self, organization: &Organization) {
+        let dropped = self.drop_database(&organization.database).await;
+        let deleted = self.control.delete(organization.id).await;
+        if let Err(error) = dropped.and(deleted) {
+            tracing::error!(organization.name = %organization.name, %error, "a half-made organisation could not be removed; run 'custodia org delete'");
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|source| Error::File { path: path.display().to_string(), source })
+}

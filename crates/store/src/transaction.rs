@@ -1,0 +1,540 @@
+//! One request's part of a write batch: it reads, decides, and leaves the statements to be run.
+//!
+//! Writes are gathered and run when the request has finished deciding (or at [`Transaction::flush`]), so that on
+//! PostgreSQL all reads of a batch travel together and then all writes (DESIGN §9.4). A request therefore does not see
+//! its own writes before it flushes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use custodia_access::{Permit, RowAccess};
+use custodia_query::Query;
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
+use parking_lot::Mutex;
+
+use crate::audit::AuditEntry;
+use crate::change_log::{self, ChangeKind};
+use crate::derived;
+use crate::head::{Head, Versions};
+use crate::link::Link;
+use crate::row::{Row, owned};
+use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, internal};
+use crate::{Error, Result};
+
+/// Counters and facts shared by the requests of one batch.
+pub(crate) struct Batch {
+    /// The head as it was when it was locked.
+    pub begun: Head,
+    pub commit_time: i64,
+    number: AtomicI64,
+    audit_number: AtomicI64,
+    security: AtomicI64,
+    metadata: AtomicI64,
+    /// Tables that exist physically, those made by this batch included.
+    pub tables: Mutex<Arc<HashSet<TableId>>>,
+}
+
+impl Batch {
+    pub(crate) fn new(begun: Head, now: i64, tables: Arc<HashSet<TableId>>) -> Self {
+        Self {
+            begun,
+            commit_time: now.max(begun.commit_time),
+            number: AtomicI64::new(begun.number),
+            audit_number: AtomicI64::new(begun.audit_number),
+            security: AtomicI64::new(begun.versions.security),
+            metadata: AtomicI64::new(begun.versions.metadata),
+            tables: Mutex::new(tables),
+        }
+    }
+
+    /// The head to be stored with the commit.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            number: self.number.load(Ordering::Relaxed),
+            audit_number: self.audit_number.load(Ordering::Relaxed),
+            versions: self.versions(),
+            commit_time: self.commit_time,
+        }
+    }
+
+    pub(crate) fn versions(&self) -> Versions {
+        Versions {
+            security: self.security.load(Ordering::Relaxed),
+            metadata: self.metadata.load(Ordering::Relaxed),
+            epoch: self.begun.versions.epoch,
+        }
+    }
+}
+
+/// What a request has read or written, to find requests of one wave that get in each other's way.
+#[derive(Default)]
+pub(crate) struct Touched {
+    rows: HashSet<(TableId, Guid)>,
+    tables: HashSet<TableId>,
+}
+
+impl Touched {
+    fn row(&mut self, table: TableId, row: Guid) {
+        self.rows.insert((table, row));
+    }
+
+    /// Whether what `self` read or wrote overlaps what `writes` wrote.
+    pub(crate) fn meets(&self, writes: &Touched) -> bool {
+        self.rows.iter().any(|row| writes.rows.contains(row))
+            || self.tables.iter().any(|table| writes.tables.contains(table))
+    }
+
+    /// Whether both wrote the same row.
+    pub(crate) fn meets_rows(&self, writes: &Touched) -> bool {
+        self.rows.iter().any(|row| writes.rows.contains(row))
+    }
+
+    pub(crate) fn merge(&mut self, other: &Touched) {
+        self.rows.extend(&other.rows);
+        self.tables.extend(&other.tables);
+    }
+}
+
+/// A statement with what its outcome must be.
+pub(crate) struct Operation {
+    pub statement: Statement,
+    /// Rows it must change; `None`: any number.
+    pub rows: Option<u64>,
+    /// The record it is about, for errors.
+    pub table: TableId,
+    pub row: Guid,
+    /// An insert whose primary id may collide.
+    pub inserts: bool,
+}
+
+/// A stored row as a write reads it before it decides: every stored column, and what the caller reaches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRow {
+    /// The row's id.
+    pub id: Guid,
+    /// One value per stored column, null where there is none.
+    values: Vec<(ColumnId, Value)>,
+    /// One answer per check asked, in order.
+    pub reached: Vec<bool>,
+}
+
+impl StoredRow {
+    /// A row put together from values, as if it had been read; for rows about to be made.
+    #[must_use]
+    pub fn of(id: Guid, values: Vec<(ColumnId, Value)>) -> Self {
+        Self { id, values, reached: Vec::new() }
+    }
+
+    /// The value of a column; null when the column is not stored.
+    #[must_use]
+    pub fn get(&self, column: ColumnId) -> &Value {
+        self.values.iter().find(|(id, _)| *id == column).map_or(&Value::Null, |(_, value)| value)
+    }
+
+    /// All values in order of the columns' numbers.
+    #[must_use]
+    pub fn values(&self) -> &[(ColumnId, Value)] {
+        &self.values
+    }
+}
+
+/// A request's view of the organisation's database inside a write batch.
+pub struct Transaction {
+    link: Link,
+    batch: Arc<Batch>,
+    schema: Arc<Schema>,
+    alone: bool,
+    wants_alone: AtomicBool,
+    flushed: bool,
+    moves_versions: bool,
+    missing_tables: Vec<TableId>,
+    pub(crate) pending: Vec<Operation>,
+    pub(crate) reads: Touched,
+    pub(crate) writes: Touched,
+}
+
+impl Transaction {
+    pub(crate) fn new(link: Link, batch: Arc<Batch>, schema: Arc<Schema>, alone: bool) -> Self {
+        Self {
+            link,
+            batch,
+            schema,
+            alone,
+            wants_alone: AtomicBool::new(false),
+            flushed: false,
+            moves_versions: false,
+            missing_tables: Vec::new(),
+            pending: Vec::new(),
+            reads: Touched::default(),
+            writes: Touched::default(),
+        }
+    }
+
+    /// The request asked for something that it can only have when no other runs beside it.
+    pub(crate) fn wants_alone(&self) -> bool {
+        self.wants_alone.load(Ordering::Relaxed)
+    }
+
+    /// Some of its writes are in the database transaction already.
+    pub(crate) fn flushed(&self) -> bool {
+        self.flushed
+    }
+
+    /// It changed what the rights of later requests depend on.
+    pub(crate) fn moves_versions(&self) -> bool {
+        self.moves_versions
+    }
+
+    /// Tables that the request named and that do not exist yet.
+    pub(crate) fn missing_tables(&self) -> &[TableId] {
+        &self.missing_tables
+    }
+
+    /// The organisation's tables and relationships.
+    #[must_use]
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The time of this commit in seconds since 1970: the same for all its rows, never before an earlier commit's.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.batch.commit_time
+    }
+
+    /// Rights and metadata versions that hold for this request, changes by earlier requests of the batch included.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        self.batch.versions()
+    }
+
+    /// Whether [`Self::versions`] are committed ones: only then may anything computed from them be kept.
+    #[must_use]
+    pub fn versions_are_committed(&self) -> bool {
+        self.batch.versions() == self.batch.begun.versions
+    }
+
+    /// Makes sure that tables exist physically before statements name them.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when one is missing: the batch makes it and runs the request again.
+    pub fn need_tables(&mut self, tables: &[TableId]) -> Result<()> {
+        let existing = Arc::clone(&self.batch.tables.lock());
+        self.missing_tables.extend(tables.iter().filter(|table| !existing.contains(table)));
+        if self.missing_tables.is_empty() { Ok(()) } else { Err(Error::Stale) }
+    }
+
+    /// Reads one row with all its stored columns, and for each check whether the caller reaches it.
+    ///
+    /// # Errors
+    /// Store errors; a missing row is `None`.
+    pub async fn fetch(&mut self, table: &Arc<Table>, key: &RowKey, checks: &[RowAccess]) -> Result<Option<StoredRow>> {
+        let mut needed = vec![table.id];
+        for check in checks {
+            sql::tables_of_access(&self.schema, table, check, &mut needed);
+        }
+        self.need_tables(&needed)?;
+        match key {
+            RowKey::Id(id) => self.reads.row(table.id, *id),
+            RowKey::Alternate(_) => {
+                self.reads.tables.insert(table.id);
+            }
+        }
+        if checks.iter().any(|check| !matches!(check, RowAccess::All)) {
+            // A share made or taken earlier in the same wave must be seen.
+            self.reads.tables.extend(self.schema.table_named("principalobjectaccess").map(|table| table.id));
+        }
+        let tables = Arc::clone(&self.batch.tables.lock());
+        let exists = |id| tables.contains(&id);
+        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &exists };
+        let statement = sql::fetch(&context, table, key, checks)?;
+        let mut found = None;
+        self.link
+            .query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len())))
+            .await?;
+        let found = found.transpose()?;
+        if let Some(row) = &found {
+            self.reads.row(table.id, row.id);
+        }
+        Ok(found)
+    }
+
+    /// Reads rows by a query under a policy; integers come as [`Value::BigInt`].
+    ///
+    /// # Errors
+    /// Store errors; [`Error::Denied`] when the policy's gate fails.
+    pub async fn select(&mut self, query: &Query, policy: &dyn ReadPolicy) -> Result<Vec<Vec<Value>>> {
+        let needed = sql::tables_needed(&self.schema, query, policy)?;
+        self.need_tables(&needed)?;
+        self.reads.tables.extend(&needed);
+        let tables = Arc::clone(&self.batch.tables.lock());
+        let exists = |id| tables.contains(&id);
+        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &exists };
+        let statement = sql::select(&context, query, policy, Plan::Ordered)?;
+        let mut rows = Vec::new();
+        self.link.query(&statement, &mut |row: &Row<'_>| rows.push(row.to_values())).await?;
+        Ok(rows)
+    }
+
+    /// Makes a row; its version number. `values` hold no primary id, no version number and no nulls that matter.
+    ///
+    /// # Errors
+    /// When the permit is for another table or privilege.
+    pub fn insert(&mut self, permit: Permit, table: &Arc<Table>, id: Guid, values: Vec<(ColumnId, Value)>) -> Result<i64> {
+        check(&permit, table, &[PrivilegeKind::Create])?;
+        let number = self.next_number();
+        let mut row: Vec<_> = values.into_iter().filter(|(column, value)| *column != table.primary_id && !value.is_null()).collect();
+        row.push((table.primary_id, Value::Guid(id)));
+        stamp_version(table, number, &mut row);
+        row.sort_by_key(|(column, _)| *column);
+        let statement = {
+            let context = self.write_context();
+            sql::insert(&context, table, &row)
+        };
+        self.push(statement, Some(1), table.id, id, true);
+        self.log(number, ChangeKind::Insert, table, id, &row);
+        self.derive(ChangeKind::Insert, table, id, &row);
+        Ok(number)
+    }
+
+    /// Changes columns of a row; its new version number.
+    ///
+    /// # Errors
+    /// When the permit is for another table or privilege.
+    pub fn update(&mut self, permit: Permit, table: &Arc<Table>, id: Guid, changes: Vec<(ColumnId, Value)>) -> Result<i64> {
+        check(&permit, table, &[PrivilegeKind::Write, PrivilegeKind::Assign])?;
+        let number = self.next_number();
+        let mut row = changes;
+        stamp_version(table, number, &mut row);
+        row.sort_by_key(|(column, _)| *column);
+        let statement = {
+            let context = self.write_context();
+            sql::update(&context, table, id, &row)
+        };
+        self.push(statement, Some(1), table.id, id, false);
+        self.log(number, ChangeKind::Update, table, id, &row);
+        self.derive(ChangeKind::Update, table, id, &row);
+        Ok(number)
+    }
+
+    /// Removes a row. What it last held is needed to keep derived tables in order.
+    ///
+    /// # Errors
+    /// When the permit is for another table or privilege.
+    pub fn delete(&mut self, permit: Permit, table: &Arc<Table>, last: &StoredRow) -> Result<()> {
+        check(&permit, table, &[PrivilegeKind::Delete])?;
+        let number = self.next_number();
+        let statement = {
+            let context = self.write_context();
+            sql::delete(&context, table, last.id)
+        };
+        self.push(statement, Some(1), table.id, last.id, false);
+        self.log(number, ChangeKind::Delete, table, last.id, &[]);
+        self.derive(ChangeKind::Delete, table, last.id, &last.values);
+        Ok(())
+    }
+
+    /// Adds an entry to the audit; its number.
+    pub fn audit(&mut self, entry: &AuditEntry) -> i64 {
+        let number = self.batch.audit_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let statement = internal::insert_audit(number, self.batch.commit_time, entry);
+        self.push(statement, Some(1), TableId(0), Guid::nil(), false);
+        number
+    }
+
+    /// Runs a statement on the store's own tables with this request's writes.
+    pub(crate) fn internal(&mut self, statement: Statement) {
+        self.push(statement, None, TableId(0), Guid::nil(), false);
+    }
+
+    /// Reads the store's own tables, as of before this request's unflushed writes.
+    pub(crate) async fn internal_rows<T: Send>(
+        &mut self,
+        statement: &Statement,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    ) -> Result<Vec<T>> {
+        crate::link::rows(&self.link, statement, read).await
+    }
+
+    pub(crate) fn dialect(&self) -> sql::Dialect {
+        self.link.dialect()
+    }
+
+    /// Runs what was gathered so far, so that later reads of this request see it.
+    ///
+    /// # Errors
+    /// Store errors; [`Error::Stale`] when other requests run beside this one: the batch runs it again alone.
+    pub async fn flush(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.claim_alone()?;
+        let operations = std::mem::take(&mut self.pending);
+        self.flushed = true;
+        run(&self.link, &self.schema, &operations).await
+    }
+
+    /// Says that this request must run with no other beside it.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when others do: the batch runs it again alone.
+    pub fn claim_alone(&self) -> Result<()> {
+        if self.alone {
+            return Ok(());
+        }
+        self.wants_alone.store(true, Ordering::Relaxed);
+        Err(Error::Stale)
+    }
+
+    /// Makes missing tables. Only the batch calls this, for a request that runs alone.
+    pub(crate) async fn make_tables(&mut self, tables: &[TableId]) -> Result<()> {
+        self.link.unlimited();
+        let schema = Arc::clone(&self.schema);
+        for id in tables {
+            let Some(table) = schema.table(*id) else {
+                return Err(Error::Query(format!("there is no table {id}")));
+            };
+            if self.batch.tables.lock().contains(id) {
+                continue;
+            }
+            for sql in sql::create_table(self.link.dialect(), &schema, table) {
+                self.link.run(&sql).await?;
+            }
+            let number = self.next_number();
+            self.internal(internal::insert_table(*id, number));
+            self.log(number, ChangeKind::CreateTable, table, Guid::nil(), &[]);
+            self.batch.metadata.fetch_add(1, Ordering::Relaxed);
+            let mut existing = self.batch.tables.lock();
+            let mut grown = HashSet::clone(&existing);
+            grown.insert(*id);
+            *existing = Arc::new(grown);
+        }
+        Ok(())
+    }
+
+    fn next_number(&self) -> i64 {
+        self.batch.number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn write_context(&self) -> sql::WriteContext<'_> {
+        sql::WriteContext { dialect: self.link.dialect(), schema: &self.schema }
+    }
+
+    fn log(&mut self, number: i64, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {
+        let payload = change_log::encode(values.iter().map(|(column, value)| (*column, value)));
+        let statement = internal::insert_change(
+            &internal::ChangeRecord { number, commit_time: self.batch.commit_time, kind: kind.code(), table: table.id, row },
+            payload,
+        );
+        self.push(statement, Some(1), table.id, row, false);
+    }
+
+    fn derive(&mut self, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {
+        self.writes.row(table.id, row);
+        self.writes.tables.insert(table.id);
+        if derived::is_security(&table.name) {
+            self.batch.security.fetch_add(1, Ordering::Relaxed);
+            self.moves_versions = true;
+        }
+        for statement in derived::statements(table, kind, row, values) {
+            self.internal(statement);
+        }
+    }
+
+    fn push(&mut self, statement: Statement, rows: Option<u64>, table: TableId, row: Guid, inserts: bool) {
+        self.pending.push(Operation { statement, rows, table, row, inserts });
+    }
+}
+
+/// A permit is for one table and one kind of change; giving a row another owner is a kind of its own.
+fn check(permit: &Permit, table: &Table, kinds: &[PrivilegeKind]) -> Result<()> {
+    if permit.table() == table.id && kinds.contains(&permit.kind()) {
+        return Ok(());
+    }
+    Err(Error::Query(format!("a permit for something else was used to write table {}", table.name)))
+}
+
+/// Runs operations in order and checks what each did.
+pub(crate) async fn run(link: &Link, schema: &Schema, operations: &[Operation]) -> Result<()> {
+    match link {
+        Link::Sqlite(file) => {
+            let writer = file.writer.lock();
+            for operation in operations {
+                let outcome = writer.execute(&operation.statement);
+                settle(schema, operation, outcome)?;
+            }
+            Ok(())
+        }
+        Link::Postgres(connection) => {
+            for operation in operations {
+                connection.prepare_statement(&operation.statement).await?;
+            }
+            let outcomes = futures::future::join_all(
+                operations.iter().map(|operation| connection.execute(&operation.statement)),
+            )
+            .await;
+            for (operation, outcome) in operations.iter().zip(outcomes) {
+                settle(schema, operation, outcome)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn settle(schema: &Schema, operation: &Operation, outcome: Result<u64>) -> Result<()> {
+    match outcome {
+        Ok(changed) if operation.rows.is_some_and(|rows| rows != changed) => {
+            Err(Error::Missing { table: operation.table, id: operation.row })
+        }
+        Ok(_) => Ok(()),
+        Err(Error::DuplicateKey { constraint }) if operation.inserts => {
+            let primary = schema.table(operation.table).is_some_and(|table| sql::is_primary_constraint(table, &constraint));
+            Err(if primary {
+                Error::DuplicateId { table: operation.table, id: operation.row }
+            } else {
+                Error::DuplicateKey { constraint }
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn stamp_version(table: &Table, number: i64, row: &mut Vec<(ColumnId, Value)>) {
+    if let Some(version) = table.column("versionnumber") {
+        row.retain(|(column, _)| *column != version.id);
+        row.push((version.id, Value::BigInt(number)));
+    }
+}
+
+/// A fetched row: the stored columns in order with the types of their columns, then the checks.
+fn stored_row(table: &Table, row: &Row<'_>, checks: usize) -> Result<StoredRow> {
+    let (values, used) = sql::stored_values(table, row);
+    let reached = (used..used + checks)
+        .map(|at| matches!(row.get(at), custodia_schema::ValueRef::Boolean(true)))
+        .collect();
+    let id = values
+        .iter()
+        .find(|(column, _)| *column == table.primary_id)
+        .and_then(|(_, value)| value.guid())
+        .ok_or_else(|| Error::Corrupt(format!("a row of {} has no id", table.name)))?;
+    Ok(StoredRow { id, values, reached })
+}
+
+/// A stored value with the type of its column: wide integers narrowed, lookups with their table.
+#[must_use]
+pub fn typed(column: &custodia_schema::Column, value: custodia_schema::ValueRef<'_>, target: Option<TableId>) -> Value {
+    use custodia_schema::ColumnKind;
+    match (&column.kind, owned(value)) {
+        (_, Value::Null) => Value::Null,
+        (ColumnKind::BigInt, Value::BigInt(n)) => Value::BigInt(n),
+        (_, Value::BigInt(n)) => i32::try_from(n).map_or(Value::BigInt(n), Value::Integer),
+        (ColumnKind::Lookup { targets, .. }, Value::Guid(id)) => {
+            target.or_else(|| targets.first().copied()).map_or(Value::Guid(id), |table| Value::Lookup(table, id))
+        }
+        (ColumnKind::Choices { .. }, Value::Text(text)) => {
+            Value::Choices(text.split(',').filter_map(|part| part.parse().ok()).collect())
+        }
+        (_, other) => other,
+    }
+}
