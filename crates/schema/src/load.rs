@@ -52,7 +52,7 @@ use std::sync::Arc;
 use crate::{Schema, Table, TableId};
 use defaults::Defaults;
 use draft::Draft;
-use source::Source;
+pub(crate) use source::Source;
 
 /// A fault in a data file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -119,6 +119,7 @@ static FILES: &[(&str, &str)] = files![
     "quotedetail.toml",
     "role.toml",
     "roleprivileges.toml",
+    "roles.toml",
     "roletemplate.toml",
     "roletemplateprivileges.toml",
     "salesliterature.toml",

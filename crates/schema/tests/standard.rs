@@ -23,3 +23,11 @@ fn every_file_of_the_folder_is_compiled_in() {
     let listed: Vec<&str> = standard_files().iter().map(|(name, _)| *name).collect();
     assert_eq!(names, listed, "list the files of crates/schema/standard in crates/schema/src/standard.rs, in order");
 }
+
+#[test]
+fn the_roles_have_no_fault() {
+    let (name, text) = standard_files().iter().find(|(name, _)| *name == "roles.toml").unwrap();
+    if let Err(fault) = custodia_schema::load_roles(name, text, &custodia_schema::standard()) {
+        panic!("{fault}");
+    }
+}

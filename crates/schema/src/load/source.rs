@@ -6,7 +6,7 @@ use super::LoadError;
 
 /// A file being read.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     pub name: &'a str,
     pub text: &'a str,
 }
