@@ -199,7 +199,10 @@ impl Reader<'_, '_> {
     }
 
     fn length(&self, layers: &Layers<'_>, most: u32) -> Result<u32, LoadError> {
-        let length = self.need(layers.first(|layer| layer.max_length), "max_length")?;
+        let line = self.line.get_ref();
+        let of_table = self.defaults.of_table(self.draft.name()).lengths.get(&line.name).copied();
+        let length = line.max_length.or(of_table).or_else(|| layers.first(|layer| layer.max_length));
+        let length = self.need(length, "max_length")?;
         if (1..=most).contains(&length) {
             return Ok(length);
         }

@@ -549,6 +549,7 @@ pub(super) struct TableDefaults {
     pub security: Option<SecurityWord>,
     pub privileges: Option<Privileges>,
     pub privileges_of: Option<String>,
+    pub lengths: BTreeMap<String, u32>,
     pub values: BTreeMap<String, DefaultValue>,
     pub platform_fills: Vec<String>,
     pub auto_numbers: BTreeMap<String, String>,
