@@ -19,7 +19,8 @@ mod table;
 mod value;
 
 pub use column::{
-    Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo, TextFormat,
+    Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo,
+    TextFormat,
 };
 pub use fold::{FOLD_VERSION, fold};
 pub use id::{ColumnId, RelationshipId, TableId};

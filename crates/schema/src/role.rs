@@ -194,7 +194,10 @@ impl<'s> Grants<'s> {
                     )));
                 }
                 if let Some(other) = named.insert(&privilege.name, name) {
-                    return Err(fault(format!("`{other}` shares `{}` with `{name}`: name one of them", privilege.name)));
+                    return Err(fault(format!(
+                        "`{other}` shares `{}` with `{name}`: name one of them",
+                        privilege.name
+                    )));
                 }
                 self.add(&privilege.name, level);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{Column, ColumnId, ColumnKind, Label, TableId};
+use crate::{Column, ColumnId, ColumnKind, Label, LookupFlavor, RequiredLevel, TableId};
 
 /// Who owns the rows of a table. Fixed when the table is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +69,8 @@ pub enum PrivilegeKind {
 
 impl PrivilegeKind {
     /// All eight, in the order of the digit strings of role files.
-    pub const ALL: [Self; 8] = [
-        Self::Create,
-        Self::Read,
-        Self::Write,
-        Self::Delete,
-        Self::Append,
-        Self::AppendTo,
-        Self::Assign,
-        Self::Share,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Create, Self::Read, Self::Write, Self::Delete, Self::Append, Self::AppendTo, Self::Assign, Self::Share];
 
     /// The word in privilege names and right masks (`Create`, `AppendTo`, …).
     #[must_use]
@@ -210,6 +202,23 @@ impl Table {
     #[must_use]
     pub fn privilege(&self, kind: PrivilegeKind) -> Option<&Privilege> {
         self.privileges.iter().find(|privilege| privilege.kind == kind)
+    }
+
+    /// Whether a caller who makes a row has to give this column a value: the system requires one, and neither the
+    /// platform nor a default gives it.
+    #[must_use]
+    pub fn must_be_given(&self, column: &Column) -> bool {
+        let given_otherwise = match &column.kind {
+            ColumnKind::State { .. } | ColumnKind::Status { .. } | ColumnKind::Managed => true,
+            ColumnKind::Boolean { default, .. } => default.is_some(),
+            ColumnKind::Choice { default, .. } => default.is_some(),
+            ColumnKind::Lookup { flavor, .. } => *flavor == LookupFlavor::Owner,
+            _ => column.id == self.primary_id || column.auto_number.is_some(),
+        };
+        column.required == RequiredLevel::System
+            && column.creatable
+            && !given_otherwise
+            && self.privilege(PrivilegeKind::Create).is_some()
     }
 
     /// The state column and its options, if the table has one.

@@ -9,7 +9,8 @@ use super::draft::{Draft, check_name};
 use super::raw::{self, ChoiceOption, DefaultValue, Kind, Number, OptionSetFile, Required};
 use super::{LoadError, Source, TableIds};
 use crate::{
-    Choice, Column, ColumnId, ColumnKind, DateBehavior, Decimal, Label, LookupFlavor, MoneyRole, RequiredLevel, StateInfo,
+    Choice, Column, ColumnId, ColumnKind, DateBehavior, Decimal, Label, LookupFlavor, MoneyRole, RequiredLevel,
+    StateInfo,
 };
 
 /// The longest a text column may be declared, in characters; longer texts are memos.
@@ -284,7 +285,9 @@ impl Reader<'_, '_> {
         let global = layers.first(|layer| layer.global.as_ref());
         match (own, global) {
             (Some(_), Some(_)) => Err(self.fault("both options and global: keep the one that is meant")),
-            (None, None) => Err(self.fault("no options: add options = [{ value = …, label = \"…\" }] or global = \"…\"")),
+            (None, None) => {
+                Err(self.fault("no options: add options = [{ value = …, label = \"…\" }] or global = \"…\""))
+            }
             (Some(options), None) => Ok((choices(options).map_err(|problem| self.fault(problem))?, None)),
             (None, Some(name)) => match self.option_sets.get(name) {
                 Some(options) => Ok((options.clone(), Some(name.clone()))),
@@ -300,26 +303,32 @@ impl Reader<'_, '_> {
             Some(DefaultValue::Option(value)) => {
                 Err(self.fault(format!("default = {value} is none of the options: choose one that is")))
             }
-            Some(DefaultValue::Truth(_)) => Err(self.fault("the default of a choice is the number of an option: write it")),
+            Some(DefaultValue::Truth(_)) => {
+                Err(self.fault("the default of a choice is the number of an option: write it"))
+            }
         }
     }
 
     fn default_value(&self, layers: &Layers<'_>) -> Option<DefaultValue> {
         let line = self.line.get_ref();
         let of_table = self.defaults.of_table(self.draft.name());
-        line.default.or_else(|| of_table.values.get(&line.name).copied()).or_else(|| layers.first(|layer| layer.default))
+        line.default
+            .or_else(|| of_table.values.get(&line.name).copied())
+            .or_else(|| layers.first(|layer| layer.default))
     }
 
     fn state(&self, layers: &Layers<'_>) -> Result<ColumnKind, LoadError> {
         let raw = self.need(layers.first(|layer| layer.options.as_ref()), "options")?;
         let options = choices(raw).map_err(|problem| self.fault(problem))?;
         let reasons = self.draft.file.columns.iter().map(Spanned::get_ref);
-        let reasons = reasons.filter(|column| column.kind.or_else(|| self.defaults.kind_of(&column.name)) == Some(Kind::Status));
+        let reasons =
+            reasons.filter(|column| column.kind.or_else(|| self.defaults.kind_of(&column.name)) == Some(Kind::Status));
         let reasons: Vec<&ChoiceOption> = reasons.filter_map(|column| column.options.as_ref()).flatten().collect();
         let chosen = &self.defaults.of_table(self.draft.name()).default_status;
         let mut states = Vec::with_capacity(options.len());
         for (choice, option) in options.into_iter().zip(raw) {
-            let of_state = || reasons.iter().filter(|reason| reason.state == Some(choice.value)).map(|reason| reason.value);
+            let of_state =
+                || reasons.iter().filter(|reason| reason.state == Some(choice.value)).map(|reason| reason.value);
             let default_status = match option.default_status {
                 Some(stated) if of_state().any(|reason| reason == stated) => stated,
                 Some(stated) => {
@@ -349,7 +358,9 @@ impl Reader<'_, '_> {
         let mut reasons = Vec::with_capacity(options.len());
         for (choice, option) in options.into_iter().zip(raw) {
             let Some(state) = option.state else {
-                return Err(self.fault(format!("status reason {} belongs to no state: add state = NUMBER", choice.value)));
+                return Err(
+                    self.fault(format!("status reason {} belongs to no state: add state = NUMBER", choice.value))
+                );
             };
             reasons.push((choice, state));
         }
@@ -485,7 +496,9 @@ fn pair_amounts(draft: &Draft<'_>, columns: &mut [Column]) -> Result<(), LoadErr
     for (at, base, of) in pairs {
         let amount = columns.iter_mut().find(|column| column.id == of);
         match amount.map(|amount| &mut amount.kind) {
-            Some(ColumnKind::Money { role: MoneyRole::Amount { base: companion @ None }, .. }) => *companion = Some(base),
+            Some(ColumnKind::Money { role: MoneyRole::Amount { base: companion @ None }, .. }) => {
+                *companion = Some(base)
+            }
             _ => {
                 let problem = "base_of must name an amount of money that has no other companion: correct the name";
                 return Err(match draft.file.columns.get(at) {
@@ -518,7 +531,9 @@ fn check_states(draft: &Draft<'_>, columns: &[Column]) -> Result<(), LoadError> 
         (None, Some((line, _))) => return Err(draft.fault(line, "a status column without a state column: add it")),
         (Some(state), Some(status)) => (state, status),
     };
-    if let (ColumnKind::State { options: states }, ColumnKind::Status { options: reasons }) = (&state.kind, &status.kind) {
+    if let (ColumnKind::State { options: states }, ColumnKind::Status { options: reasons }) =
+        (&state.kind, &status.kind)
+    {
         let unknown = reasons.iter().find(|(_, of)| !states.iter().any(|state| state.choice.value == *of));
         if let Some((reason, of)) = unknown {
             return Err(draft.fault(

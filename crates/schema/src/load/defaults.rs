@@ -76,9 +76,10 @@ impl Defaults {
     /// The cascades of a relationship that states none.
     pub fn cascade(&self, column: &str, parent: &str, child: &str) -> Option<Cascade> {
         let fits = |names: &[String], name: &str| names.is_empty() || names.iter().any(|known| known == name);
-        let rule = self.file.cascade.iter().find(|rule| {
-            fits(&rule.columns, column) && fits(&rule.parents, parent) && fits(&rule.children, child)
-        })?;
+        let rule =
+            self.file.cascade.iter().find(|rule| {
+                fits(&rule.columns, column) && fits(&rule.parents, parent) && fits(&rule.children, child)
+            })?;
         let words = raw::CascadeWords {
             assign: rule.assign,
             share: rule.share,

@@ -40,7 +40,9 @@ impl<'a> Draft<'a> {
         let Some(code) = code.filter(|&code| code > 0) else {
             return Err(source.fault(
                 &file.name.span(),
-                format!("`{name}` has no object type code: add code = NUMBER here or under [tables.{name}] in defaults.toml"),
+                format!(
+                    "`{name}` has no object type code: add code = NUMBER here or under [tables.{name}] in defaults.toml"
+                ),
             ));
         };
         Ok(Self { source, file, id: TableId(code) })
@@ -72,7 +74,9 @@ impl<'a> Draft<'a> {
             Some(name) => {
                 let column = self.known(name, find(name.get_ref()))?;
                 if !column.kind.is_text() {
-                    return Err(self.fault(name, "the primary name must be of kind text or memo: change the column's kind"));
+                    return Err(
+                        self.fault(name, "the primary name must be of kind text or memo: change the column's kind")
+                    );
                 }
                 Some(column.id)
             }
@@ -89,7 +93,10 @@ impl<'a> Draft<'a> {
             if let Some(column) = raw.columns.iter().filter_map(|name| find(name)).find(|column| column.secured) {
                 return Err(self.fault(
                     key,
-                    format!("key `{}` holds `{}`, which is secured: a key would give its values away", raw.name, column.name),
+                    format!(
+                        "key `{}` holds `{}`, which is secured: a key would give its values away",
+                        raw.name, column.name
+                    ),
                 ));
             }
             keys.push(AlternateKey { name: raw.name.clone(), columns });
@@ -144,7 +151,9 @@ impl<'a> Draft<'a> {
     }
 
     fn known<'c>(&self, name: &Spanned<String>, column: Option<&'c Column>) -> Result<&'c Column, LoadError> {
-        column.ok_or_else(|| self.fault(name, format!("there is no column `{}`: add it or correct the name", name.get_ref())))
+        column.ok_or_else(|| {
+            self.fault(name, format!("there is no column `{}`: add it or correct the name", name.get_ref()))
+        })
     }
 
     /// The numbers of stored columns of a key or an index: at least one, none twice.
@@ -185,10 +194,9 @@ pub(super) fn register(drafts: &[Draft<'_>]) -> Result<TableIds, LoadError> {
         }
         if let Some(other) = codes.insert(draft.id, draft.name()) {
             let span = draft.file.code.as_ref().map_or(draft.file.name.span(), Spanned::span);
-            return Err(draft.source.fault(
-                &span,
-                format!("code {} is already `{other}`'s: give one of them another", draft.id),
-            ));
+            return Err(draft
+                .source
+                .fault(&span, format!("code {} is already `{other}`'s: give one of them another", draft.id)));
         }
         if let Some(set) = &draft.file.set
             && let Some(other) = sets.insert(set.get_ref(), draft.name())

@@ -34,7 +34,9 @@ pub(super) fn one_to_many(
             relationships.push(relationship);
         }
         let of_table = relationships.get(first..).unwrap_or_default();
-        for (line, column) in draft.file.columns.iter().filter_map(|line| Some((line, table.column(&line.get_ref().name)?))) {
+        for (line, column) in
+            draft.file.columns.iter().filter_map(|line| Some((line, table.column(&line.get_ref().name)?)))
+        {
             let lacking = column.kind.targets().iter().find(|&&target| {
                 !of_table.iter().any(|known| known.referencing_column == column.id && known.referenced == target)
             });
@@ -75,7 +77,10 @@ fn read(
     if !fits {
         return Err(draft.fault(
             line,
-            format!("`{}` does not point at `{}`: add it to the column's targets or remove the relationship", raw.column, raw.table),
+            format!(
+                "`{}` does not point at `{}`: add it to the column's targets or remove the relationship",
+                raw.column, raw.table
+            ),
         ));
     }
     let cascade = match raw.cascade {
@@ -143,7 +148,11 @@ pub(super) fn many_to_many(
     let mut navigations = Navigations::default();
     for relationship in one_to_many {
         navigations.take(relationship.referenced, &relationship.collection_navigation, None);
-        navigations.take(relationship.referencing, &relationship.lookup_navigation, Some(relationship.referencing_column));
+        navigations.take(
+            relationship.referencing,
+            &relationship.lookup_navigation,
+            Some(relationship.referencing_column),
+        );
     }
     let mut links = Vec::with_capacity(file.many_to_many.len());
     for entry in &file.many_to_many {

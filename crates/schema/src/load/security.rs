@@ -49,7 +49,9 @@ pub(super) fn row_security<'c>(
     Ok(match word {
         SecurityWord::Word(SecurityName::Owned) => match (owner, unit) {
             (Some(owner), Some(unit)) => RowSecurity::Owned { owner: owner.id, unit: unit.id },
-            _ => return Err(fault("security = \"owned\" needs an owner and `owningbusinessunit`: add them".to_owned())),
+            _ => {
+                return Err(fault("security = \"owned\" needs an owner and `owningbusinessunit`: add them".to_owned()));
+            }
         },
         SecurityWord::Word(SecurityName::Organization) => RowSecurity::Organization,
         SecurityWord::Word(SecurityName::Intersect) => {
@@ -61,9 +63,12 @@ pub(super) fn row_security<'c>(
         },
         SecurityWord::Parents(words) => {
             let lookups = words.parents.iter().map(|name| named(name)).collect::<Result<Vec<ColumnId>, _>>()?;
-            let is_lookup = |id: &ColumnId| columns.iter().any(|c| c.id == *id && matches!(c.kind, ColumnKind::Lookup { .. }));
+            let is_lookup =
+                |id: &ColumnId| columns.iter().any(|c| c.id == *id && matches!(c.kind, ColumnKind::Lookup { .. }));
             if lookups.is_empty() || !lookups.iter().all(is_lookup) {
-                return Err(fault("the parents of a row are found through lookups: name at least one, and only lookups".to_owned()));
+                return Err(fault(
+                    "the parents of a row are found through lookups: name at least one, and only lookups".to_owned(),
+                ));
             }
             RowSecurity::Parent { lookups }
         }
@@ -85,10 +90,14 @@ pub(super) fn settle_privileges(
     }
     for (draft, span, of) in shared {
         let found = tables.iter().find(|table| table.name == of);
-        let Some(privileges) = found.map(|table| table.privileges.clone()).filter(|privileges| !privileges.is_empty()) else {
+        let Some(privileges) = found.map(|table| table.privileges.clone()).filter(|privileges| !privileges.is_empty())
+        else {
             return Err(draft.source.fault(
                 &span,
-                format!("`{}` shares the privileges of `{of}`, which has none of its own: name a table that has", draft.name()),
+                format!(
+                    "`{}` shares the privileges of `{of}`, which has none of its own: name a table that has",
+                    draft.name()
+                ),
             ));
         };
         if let Some(table) = tables.iter_mut().find(|table| table.id == draft.id) {
