@@ -1,0 +1,297 @@
+//! Tokens that were verified before: checking a signature again for each request would cost as much as a whole read.
+//!
+//! A hit costs a SHA-256 of the token and a look into a map; it allocates nothing. The cache holds digests, no tokens.
+//! Revocations are remembered here too, so that a token taken out of the cache does not come back.
+
+use std::collections::HashMap;
+
+use hashlink::LruCache;
+use parking_lot::{Mutex, RwLock};
+
+use crate::principal::{Guid, Principal};
+use crate::token::{
+    LEEWAY_SECONDS, LIFETIME_SECONDS_MAX, TOKEN_BYTES_MAX, TokenFault, TokenUse, is_over, verify_token,
+};
+use crate::{KeySet, SecretDigest};
+
+/// Tokens remembered unless told otherwise: about 12 MB.
+pub const TOKENS_MAX: usize = 64 * 1024;
+/// Revocations remembered. With more, all of them become one that counts for everybody: nobody's revocation is
+/// forgotten, and everybody signs in again.
+pub const REVOCATIONS_MAX: usize = 100_000;
+
+/// Locks the cache is spread over. A hit moves an entry, so it needs its lock alone.
+const SHARDS: usize = 16;
+
+/// The verified tokens of all organisations of this process. Share one.
+pub struct VerifiedTokens {
+    shards: [Mutex<Shard>; SHARDS],
+    revocations: RwLock<Revocations>,
+}
+
+type Digest = [u8; 32];
+type Shard = LruCache<Digest, Principal>;
+
+impl VerifiedTokens {
+    /// A cache of at most about `tokens_max` tokens; the least recently used leave first.
+    #[must_use]
+    pub fn new(tokens_max: usize) -> Self {
+        let of_each = tokens_max.div_ceil(SHARDS).max(1);
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(LruCache::new(of_each))),
+            revocations: RwLock::new(Revocations::default()),
+        }
+    }
+
+    /// Who bears this token at this organisation now: from the cache, or verified and remembered.
+    ///
+    /// # Errors
+    /// Why the token is refused. After [`TokenFault::UnknownKey`] it is worth loading the keys once and asking again:
+    /// another node may have rotated them.
+    pub fn authenticate(
+        &self,
+        token: &str,
+        keys: &KeySet,
+        used: &TokenUse<'_>,
+        now: i64,
+    ) -> Result<Principal, TokenFault> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenFault::Malformed);
+        }
+        let digest: Digest = SecretDigest::of(token).into();
+        let remembered = self.shard(&digest).lock().get(&digest).copied();
+        if let Some(principal) = remembered {
+            if is_over(&principal, now) {
+                return Err(TokenFault::Expired);
+            }
+            if principal.organization != used.organization {
+                return Err(TokenFault::Organization);
+            }
+            return Ok(principal);
+        }
+        let principal = verify_token(token, keys, used, now)?;
+        self.admit(digest, principal)
+    }
+
+    /// Ends the tokens of one user that were issued before `not_before` (seconds since 1970). To end all tokens given
+    /// out until now, pass `now + 1` and store that as the user's `tokens_not_before`.
+    pub fn revoke_user(&self, organization: Guid, user: Guid, not_before: i64, now: i64) {
+        self.revoke(Scope::User(organization, user), not_before, now);
+    }
+
+    /// The same for everybody in an organisation.
+    pub fn revoke_organization(&self, organization: Guid, not_before: i64, now: i64) {
+        self.revoke(Scope::Organization(organization), not_before, now);
+    }
+
+    /// How many tokens are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Remembers a verified token unless it is revoked. The revocations are looked at under the lock of the shard, and
+    /// [`Self::revoke`] writes them before it takes that lock: so either the token is refused here, or it is thrown
+    /// out there.
+    fn admit(&self, digest: Digest, principal: Principal) -> Result<Principal, TokenFault> {
+        let mut shard = self.shard(&digest).lock();
+        if self.revocations.read().covers(&principal) {
+            return Err(TokenFault::Revoked);
+        }
+        shard.insert(digest, principal);
+        Ok(principal)
+    }
+
+    fn revoke(&self, scope: Scope, not_before: i64, now: i64) {
+        self.revocations.write().add(scope, not_before, now);
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let revocations = self.revocations.read();
+            shard.retain(|_, principal| !revocations.covers(principal));
+        }
+    }
+
+    fn shard(&self, digest: &Digest) -> &Mutex<Shard> {
+        let [first, ..] = digest;
+        let [fallback, ..] = &self.shards;
+        self.shards.get(usize::from(*first) % SHARDS).unwrap_or(fallback)
+    }
+}
+
+impl Default for VerifiedTokens {
+    fn default() -> Self {
+        Self::new(TOKENS_MAX)
+    }
+}
+
+impl std::fmt::Debug for VerifiedTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifiedTokens").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Scope {
+    User(Guid, Guid),
+    Organization(Guid),
+}
+
+/// Since when tokens count. What no living token can be older than is forgotten.
+#[derive(Default)]
+struct Revocations {
+    by_scope: HashMap<Scope, i64>,
+    of_all: Option<i64>,
+}
+
+impl Revocations {
+    fn covers(&self, principal: &Principal) -> bool {
+        let user = self.by_scope.get(&Scope::User(principal.organization, principal.user));
+        let organization = self.by_scope.get(&Scope::Organization(principal.organization));
+        [user, organization, self.of_all.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|not_before| principal.issued < *not_before)
+    }
+
+    fn add(&mut self, scope: Scope, not_before: i64, now: i64) {
+        if self.by_scope.len() >= REVOCATIONS_MAX {
+            let oldest_living = now.saturating_sub(LIFETIME_SECONDS_MAX + 2 * LEEWAY_SECONDS);
+            self.by_scope.retain(|_, not_before| *not_before > oldest_living);
+        }
+        let since = self.by_scope.entry(scope).or_insert(not_before);
+        *since = not_before.max(*since);
+        if self.by_scope.len() > REVOCATIONS_MAX {
+            let latest = self.by_scope.values().copied().max();
+            self.of_all = self.of_all.max(latest);
+            self.by_scope.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{CountingRandom, NOW, Site, keys};
+    use crate::{KeySet, SigningKey, issue_token};
+
+    /// A set whose key signed none of the tokens: with it, only what is remembered is accepted.
+    fn foreign_keys() -> KeySet {
+        KeySet::new(SigningKey::generate().unwrap(), NOW)
+    }
+
+    fn token(site: &Site, user: u128, random: &CountingRandom, now: i64) -> String {
+        let mut content = site.content();
+        content.user = Guid::from_u128(user);
+        issue_token(&content, keys(), random, now).unwrap().text
+    }
+
+    #[test]
+    fn a_verified_token_is_not_verified_again() {
+        let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
+        let token = token(&site, 1, &random, NOW);
+        let foreign = foreign_keys();
+        assert_eq!(cache.authenticate(&token, &foreign, &site.used(), NOW), Err(TokenFault::UnknownKey));
+        assert!(cache.is_empty(), "a refused token is not remembered");
+        let principal = cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
+        assert_eq!(cache.authenticate(&token, &foreign, &site.used(), NOW), Ok(principal));
+        assert_eq!(cache.len(), 1);
+        let other = format!("{token}x");
+        assert!(cache.authenticate(&other, &foreign, &site.used(), NOW).is_err());
+    }
+
+    #[test]
+    fn a_remembered_token_still_ends_and_still_opens_one_organisation() {
+        let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
+        let token = token(&site, 1, &random, NOW);
+        let principal = cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
+        let last = principal.expires + LEEWAY_SECONDS - 1;
+        assert_eq!(cache.authenticate(&token, keys(), &site.used(), last), Ok(principal));
+        assert_eq!(cache.authenticate(&token, keys(), &site.used(), last + 1), Err(TokenFault::Expired));
+        let other = Site::other();
+        assert_eq!(cache.authenticate(&token, keys(), &other.used(), NOW), Err(TokenFault::Organization));
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_keeps_what_is_used() {
+        let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::new(SHARDS * 2));
+        let favourite = token(&site, 0, &random, NOW);
+        cache.authenticate(&favourite, keys(), &site.used(), NOW).unwrap();
+        for user in 1..150 {
+            let token = token(&site, user, &random, NOW);
+            cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
+            cache.authenticate(&favourite, &KeySet::clone(keys()), &site.used(), NOW).unwrap();
+        }
+        assert!(cache.len() <= SHARDS * 2, "{}", cache.len());
+        let foreign = foreign_keys();
+        assert!(cache.authenticate(&favourite, &foreign, &site.used(), NOW).is_ok(), "the favourite stayed");
+    }
+
+    #[test]
+    fn a_revoked_user_is_out_at_once_and_stays_out() {
+        let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
+        let anna = token(&site, 1, &random, NOW);
+        let ben = token(&site, 2, &random, NOW);
+        cache.authenticate(&anna, keys(), &site.used(), NOW).unwrap();
+        cache.authenticate(&ben, keys(), &site.used(), NOW).unwrap();
+        cache.revoke_user(site.organization, Guid::from_u128(1), NOW + 1, NOW);
+        for _ in 0..2 {
+            assert_eq!(cache.authenticate(&anna, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
+        }
+        assert!(cache.authenticate(&ben, &foreign_keys(), &site.used(), NOW).is_ok(), "others stay in the cache");
+        // Signing in again in the very second of the revocation works: the new token says it was issued after it.
+        let mut content = site.content();
+        content.user = Guid::from_u128(1);
+        content.tokens_not_before = NOW + 1;
+        let fresh = issue_token(&content, keys(), &random, NOW).unwrap().text;
+        assert!(cache.authenticate(&fresh, keys(), &site.used(), NOW).is_ok());
+        // An older revocation that arrives late takes nothing back.
+        cache.revoke_user(site.organization, Guid::from_u128(1), NOW - 100, NOW);
+        assert_eq!(cache.authenticate(&anna, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
+    }
+
+    #[test]
+    fn a_user_is_revoked_in_their_own_organisation_only() {
+        let (site, other, random, cache) =
+            (Site::demo(), Site::other(), CountingRandom::default(), VerifiedTokens::default());
+        let here = token(&site, 1, &random, NOW);
+        let there = token(&other, 1, &random, NOW);
+        cache.revoke_user(site.organization, Guid::from_u128(1), NOW + 1, NOW);
+        assert_eq!(cache.authenticate(&here, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
+        assert!(cache.authenticate(&there, keys(), &other.used(), NOW).is_ok());
+        cache.revoke_organization(other.organization, NOW + 1, NOW);
+        assert_eq!(cache.authenticate(&there, keys(), &other.used(), NOW), Err(TokenFault::Revoked));
+    }
+
+    #[test]
+    fn too_many_revocations_become_one_for_everybody() {
+        let mut revocations = Revocations::default();
+        let bystander = Principal {
+            organization: Guid::from_u128(1),
+            user: Guid::from_u128(u128::MAX),
+            application: None,
+            method: crate::SignInMethod::Password,
+            token_id: Guid::nil(),
+            issued: NOW,
+            expires: NOW + 60,
+        };
+        for user in 0..REVOCATIONS_MAX {
+            revocations.add(Scope::User(Guid::from_u128(1), Guid::from_u128(user as u128)), NOW + 1, NOW);
+        }
+        assert!(!revocations.covers(&bystander));
+        revocations.add(Scope::Organization(Guid::from_u128(2)), NOW + 1, NOW);
+        assert!(revocations.by_scope.is_empty() && revocations.covers(&bystander));
+        // Those that no living token can be older than are forgotten first.
+        let mut revocations = Revocations::default();
+        for user in 0..REVOCATIONS_MAX {
+            revocations.add(Scope::User(Guid::from_u128(1), Guid::from_u128(user as u128)), NOW, NOW);
+        }
+        revocations.add(Scope::Organization(Guid::from_u128(2)), NOW, NOW + 2 * LIFETIME_SECONDS_MAX);
+        assert_eq!((revocations.by_scope.len(), revocations.of_all), (1, None));
+    }
+}
