@@ -40,7 +40,8 @@ pub fn postgres_url() -> Option<String> {
         .map(PrivateCluster::url)
 }
 
-/// A database name that no other test uses, in this process or another one. The database itself is the caller's to make.
+/// A database name that no other test uses, in this process or another one. The database itself is the caller's to make,
+/// and nobody's to drop: it goes with the cluster, and dropping one costs a checkpoint of the whole cluster, seconds.
 #[must_use]
 pub fn fresh_database_name() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
