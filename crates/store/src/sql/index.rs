@@ -4,6 +4,8 @@
 //! late (spikes B). Lookups that deletes and cascades follow have an index of the rows that are set, which costs
 //! nothing where they are not.
 
+use std::collections::BTreeSet;
+
 use custodia_schema::{
     AssignCascade, Column, ColumnId, DeleteCascade, ManyToMany, OneToMany, RowSecurity, Schema, Table,
 };
@@ -51,7 +53,7 @@ pub(crate) fn indexes(schema: &Schema, table: &Table) -> Vec<Index> {
     for lead in list_leads(table) {
         add(with_tail(table, lead), false, false);
     }
-    for lookup in followed_lookups(schema, table) {
+    for lookup in followed_lookups(schema, table).collect::<BTreeSet<_>>() {
         add(vec![lookup, table.primary_id], false, true);
     }
     found
@@ -102,11 +104,12 @@ fn security_columns(table: &Table) -> impl Iterator<Item = ColumnId> + '_ {
     owner_column(table).into_iter().chain(unit_column(table))
 }
 
-/// Leading columns of the list indexes: those of the table's file, and the primary name.
+/// Leading columns of the list indexes: those of the table's file, and the primary name. Shares have indexes of their
+/// own that begin with the same columns.
 fn list_leads(table: &Table) -> impl Iterator<Item = &[ColumnId]> {
     let named = table.primary_name.as_slice();
     let listed = table.list_indexes.iter().map(|index| index.columns.as_slice());
-    listed.chain((!named.is_empty()).then_some(named))
+    listed.chain((!named.is_empty()).then_some(named)).filter(|_| table.name != SHARES)
 }
 
 fn with_tail(table: &Table, lead: &[ColumnId]) -> Vec<ColumnId> {
@@ -119,13 +122,15 @@ fn with_tail(table: &Table, lead: &[ColumnId]) -> Vec<ColumnId> {
     columns
 }
 
-/// Lookups of this table along which something is done to its rows when their parent changes or goes.
+/// Lookups of this table along which something is done to its rows when their parent changes or goes, where no other
+/// index begins with them. A lookup with several targets comes several times.
 fn followed_lookups<'s>(schema: &'s Schema, table: &'s Table) -> impl Iterator<Item = ColumnId> + 's {
     schema
         .parents_of(table.id)
         .filter(|relationship| is_followed(relationship))
         .map(|relationship| relationship.referencing_column)
         .filter(|lookup| !security_columns(table).any(|column| column == *lookup))
+        .filter(|lookup| !list_leads(table).any(|lead| lead.first() == Some(lookup)))
 }
 
 fn is_followed(relationship: &OneToMany) -> bool {

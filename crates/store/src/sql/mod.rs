@@ -23,7 +23,6 @@ mod filter;
 mod index;
 pub(crate) mod internal;
 mod join;
-mod key;
 mod like;
 mod needed;
 mod related;
@@ -36,13 +35,14 @@ mod tests;
 mod write;
 mod writer;
 
+pub use custodia_query::RowKey;
+
 pub use context::{CompileError, Context, Plan, ReadPolicy, WriteContext};
 pub use count::count;
 pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;
 pub use estimate::estimate;
 pub use fetch::{fetch, stored_values};
-pub use key::RowKey;
 pub use needed::{tables_needed, tables_of_access};
 pub use select::select;
 pub use statement::{Output, Parameter, Statement};

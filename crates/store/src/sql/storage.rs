@@ -12,7 +12,7 @@ pub(crate) const FOLD: &str = "__f";
 pub(crate) const TARGET: &str = "__t";
 
 /// Longest identifier that both engines keep whole, in bytes: PostgreSQL cuts longer ones silently.
-const IDENTIFIER_BYTES_MAX: usize = 63;
+pub(crate) const IDENTIFIER_BYTES_MAX: usize = 63;
 
 /// How values of a column are kept: what the engines' types and the comparisons follow from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

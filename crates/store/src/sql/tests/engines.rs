@@ -1,0 +1,140 @@
+//! Empty databases of both engines to run statements on.
+
+use std::sync::Arc;
+
+use custodia_schema::Value;
+
+use super::super::{Dialect, Output, Statement, create_table, internal};
+use super::{compile_insert, schema, table};
+use crate::ambient::Clock;
+use crate::link::Link;
+use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::row::Row;
+use crate::sqlite::{SqliteFile, SqliteSettings};
+
+/// One database; dropping it leaves nothing behind but, on PostgreSQL, an unused database in the test cluster.
+pub(super) struct TestDatabase {
+    runtime: tokio::runtime::Runtime,
+    link: Link,
+    _folder: tempfile::TempDir,
+}
+
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        0
+    }
+}
+
+/// An empty database of each engine there is, with the store's own tables and these record tables.
+pub(super) fn engines(tables: &[&str]) -> Vec<TestDatabase> {
+    let mut found = vec![TestDatabase::sqlite()];
+    found.extend(TestDatabase::postgres());
+    for database in &found {
+        for sql in internal::create(database.dialect()) {
+            database.run(&sql);
+        }
+        for name in tables {
+            database.create(name);
+        }
+    }
+    found
+}
+
+impl TestDatabase {
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SqliteSettings {
+            clock: Arc::new(NoClock),
+            statement_limit_ms: 60_000,
+            cache_kibibytes: 4_096,
+            readers_max: 1,
+            file_layer: None,
+        };
+        let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, link: Link::Sqlite(Arc::new(file)), _folder: folder }
+    }
+
+    fn postgres() -> Option<Self> {
+        let url = custodia_testbed::postgres_url()?;
+        let name = custodia_testbed::fresh_database_name();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let link = runtime.block_on(async {
+            let settings = PostgresSettings::parse(&url, 60_000).unwrap();
+            let cluster = PostgresConnection::connect(&settings).await.unwrap();
+            cluster.run(&internal::create_database(&name)).await.unwrap();
+            Link::Postgres(Arc::new(PostgresConnection::connect(&settings.database(&name)).await.unwrap()))
+        });
+        Some(Self { runtime, link, _folder: tempfile::tempdir().unwrap() })
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.link.dialect()
+    }
+
+    /// Makes a record table as the store does.
+    pub(super) fn create(&self, name: &str) {
+        for sql in create_table(self.dialect(), &schema(), &table(name)) {
+            self.run(&sql);
+        }
+    }
+
+    pub(super) fn run(&self, sql: &str) {
+        self.runtime.block_on(self.link.run(sql)).unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
+    }
+
+    pub(super) fn execute(&self, statement: &Statement) -> u64 {
+        self.runtime
+            .block_on(self.link.execute(statement))
+            .unwrap_or_else(|error| panic!("{:?}: {error:?}\n{}", self.dialect(), statement.sql))
+    }
+
+    pub(super) fn try_execute(&self, statement: &Statement) -> crate::Result<u64> {
+        self.runtime.block_on(self.link.execute(statement))
+    }
+
+    pub(super) fn insert(&self, into: &str, values: &[(&str, Value)]) {
+        assert_eq!(self.execute(&compile_insert(self.dialect(), into, values)), 1);
+    }
+
+    pub(super) fn each(&self, statement: &Statement, take: &mut (dyn FnMut(&Row<'_>) + Send)) {
+        let mut sink = |row: &Row<'_>| take(row);
+        self.runtime
+            .block_on(self.link.query(statement, &mut sink))
+            .unwrap_or_else(|error| panic!("{:?}: {error:?}\n{}", self.dialect(), statement.sql));
+    }
+
+    pub(super) fn rows(&self, statement: &Statement) -> Vec<Vec<Value>> {
+        let mut rows = Vec::new();
+        self.each(statement, &mut |row| rows.push(row.to_values()));
+        rows
+    }
+
+    /// The engine's plan for a statement, a line per step.
+    pub(super) fn explain(&self, statement: &Statement) -> String {
+        let (prefix, at, outputs) = match self.dialect() {
+            Dialect::Sqlite => {
+                ("EXPLAIN QUERY PLAN ", 3, vec![Output::Integer, Output::Integer, Output::Integer, Output::Text])
+            }
+            Dialect::Postgres => ("EXPLAIN (COSTS OFF) ", 0, vec![Output::Text]),
+        };
+        let explained = Statement {
+            sql: format!("{prefix}{}", statement.sql),
+            parameters: statement.parameters.clone(),
+            outputs,
+            ..Statement::default()
+        };
+        let mut lines = String::new();
+        self.each(&explained, &mut |row| {
+            lines.push_str(row.text(at).unwrap_or_default());
+            lines.push('\n');
+        });
+        lines
+    }
+}

@@ -1,0 +1,188 @@
+//! The engines take the indexes that the shapes were made for: no page sorts or scans a table.
+
+use custodia_access::{Own, RightsMask, RowAccess, RowArms};
+use custodia_query::{Filter, Query, Related, RowKey};
+use custodia_schema::Value;
+
+use super::super::{Context, Dialect, Plan, Statement, count, fetch, internal};
+use super::engines::{TestDatabase, engines};
+use super::{TestPolicy, column, compile, equal, id, order, query, schema, table, text};
+
+const ROWS: u32 = 20_000;
+
+/// Accounts of a hundred cities, six owners of very different share, and statistics where the engine keeps some.
+fn fill(database: &TestDatabase) {
+    let (series, blob) = match database.dialect() {
+        Dialect::Sqlite => (
+            format!("WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {ROWS})"),
+            "CAST(printf('%016x', {}) AS BLOB)",
+        ),
+        Dialect::Postgres => (
+            format!("WITH series(n) AS (SELECT generate_series(1, {ROWS}))"),
+            "CAST(lpad(to_hex({}), 32, '0') AS uuid)",
+        ),
+    };
+    let guid = |number: &str| blob.replace("{}", number);
+    database.run(&format!(
+        "INSERT INTO account (accountid, name, name__f, address1_city, address1_city__f, ownerid, ownerid__t, \
+         owningbusinessunit, primarycontactid, statecode, statuscode) {series} SELECT {}, 'Name ' || ((n * 7919) % 20011), \
+         'name ' || ((n * 7919) % 20011), 'City', 'city ' || (n % 100), {}, 8, {}, {}, 0, 1 FROM series",
+        guid("n"),
+        guid("CASE WHEN n % 10 < 3 THEN 1 WHEN n % 1000 = 999 THEN 2 ELSE 3 END"),
+        guid("n % 20"),
+        guid("n"),
+    ));
+    database.execute(&internal::insert_member(id(1), id(1)));
+    database.execute(&internal::insert_member(id(2), id(2)));
+    if database.dialect() == Dialect::Postgres {
+        database.run("ANALYZE");
+    }
+}
+
+fn seller(user: u128) -> TestPolicy {
+    TestPolicy::reaching(
+        "account",
+        RowAccess::Arms(RowArms {
+            user: id(user),
+            own: Own::UserAndTeams,
+            units: Vec::new(),
+            subtrees: Vec::new(),
+            shared: Some(RightsMask(1)),
+        }),
+    )
+}
+
+fn by_city() -> Query {
+    let mut list = query("account", &["name", "revenue"]);
+    list.filter = equal("account", "address1_city", text("City 7"));
+    list.order = order("account", &["name"]);
+    list
+}
+
+struct Steps {
+    dialect: Dialect,
+    text: String,
+    sql: String,
+}
+
+impl Steps {
+    fn of(database: &TestDatabase, statement: &Statement) -> Self {
+        Self { dialect: database.dialect(), text: database.explain(statement), sql: statement.sql.clone() }
+    }
+
+    fn sorts(&self) -> usize {
+        let word = if self.dialect == Dialect::Sqlite { "FOR ORDER BY" } else { "Sort Key" };
+        self.text.matches(word).count()
+    }
+
+    fn scans(&self, name: &str) -> bool {
+        self.text.lines().any(|line| match self.dialect {
+            Dialect::Sqlite => line.starts_with("SCAN") && line.contains(name) && !line.contains("USING"),
+            Dialect::Postgres => line.contains("Seq Scan on ") && line.contains(name),
+        })
+    }
+
+    #[track_caller]
+    fn uses(&self, index: &str) -> &Self {
+        assert!(self.text.contains(index), "{:?} does not use {index}:\n{}\n{}", self.dialect, self.text, self.sql);
+        self
+    }
+
+    #[track_caller]
+    fn sorts_at_most(&self, times: usize) -> &Self {
+        assert!(self.sorts() <= times, "{:?} sorts {} times:\n{}\n{}", self.dialect, self.sorts(), self.text, self.sql);
+        assert!(!self.scans("account") && !self.scans(" t0"), "{:?} scans the table:\n{}", self.dialect, self.text);
+        self
+    }
+}
+
+#[test]
+fn pages_and_points_are_found_by_index() {
+    let schema = schema();
+    let by_city_index = "ix_account__address1_city__name";
+    for database in engines(&["account", "contact", "principalobjectaccess"]) {
+        fill(&database);
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+        let steps = |question: &Query, policy: &TestPolicy, plan| {
+            Steps::of(&database, &compile(database.dialect(), question, policy, plan))
+        };
+        let primary = if database.dialect() == Dialect::Sqlite { "sqlite_autoindex_account_1" } else { "pk_account" };
+
+        let mut one = query("account", &["name"]);
+        one.filter = equal("account", "accountid", Value::Guid(id(5)));
+        steps(&one, &seller(1), Plan::Ordered).uses(primary).sorts_at_most(0);
+        Steps::of(&database, &fetch(&context, &table("account"), &RowKey::Id(id(5)), &[RowAccess::All]).unwrap())
+            .uses(primary)
+            .sorts_at_most(0);
+
+        // A page in the order of an index, from its start and from its middle, forwards and backwards.
+        let mut list = by_city();
+        steps(&list, &seller(1), Plan::Ordered).uses(by_city_index).sorts_at_most(0);
+        steps(&list, &TestPolicy::open(), Plan::Ordered).uses(by_city_index).sorts_at_most(0);
+        list.after = Some(vec![text("Name 5"), Value::Guid(id(9))]);
+        steps(&list, &seller(1), Plan::Ordered).uses(by_city_index).sorts_at_most(0);
+        list.order = order("account", &["-name"]);
+        list.after = None;
+        steps(&list, &seller(1), Plan::Ordered).uses(by_city_index).sorts_at_most(0);
+        // Two arms: each is read in order, only what they give is sorted.
+        list.after = Some(vec![text("Name 5"), Value::Guid(id(9))]);
+        steps(&list, &seller(1), Plan::Ordered).uses(by_city_index).sorts_at_most(2);
+
+        // Without a filter, by name and by nothing.
+        let mut all = query("account", &["name"]);
+        steps(&all, &seller(1), Plan::Ordered).uses(primary).sorts_at_most(0);
+        all.order = order("account", &["name"]);
+        steps(&all, &seller(1), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
+        all.order = order("account", &["-name"]);
+        steps(&all, &seller(1), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
+        all.after = Some(vec![Value::Null, Value::Guid(id(9))]);
+        steps(&all, &seller(1), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
+
+        // Few rows: by owner, then by share; what they give is sorted.
+        steps(&by_city(), &seller(2), Plan::Union).uses("ix_account__ownerid").uses("principalobjectaccess").sorts_at_most(3);
+        let units = TestPolicy::reaching(
+            "account",
+            RowAccess::Arms(RowArms {
+                user: id(9),
+                own: Own::Nobody,
+                units: Vec::new(),
+                subtrees: vec![id(3)],
+                shared: None,
+            }),
+        );
+        Steps::of(&database, &count(&context, &query("account", &[]), &units, 5_000).unwrap())
+            .uses("owningbusinessunit")
+            .sorts_at_most(0);
+
+        // Children and cascades.
+        let mut children = query("account", &["name"]);
+        children.related = Some(Related::ByLookup {
+            lookup: column("account", "primarycontactid"),
+            parent: id(5),
+            parent_table: table("contact").id,
+        });
+        steps(&children, &TestPolicy::open(), Plan::Ordered).uses("ix_account__primarycontactid").sorts_at_most(0);
+
+        // A prefix is a range.
+        let mut prefix = query("account", &["name"]);
+        prefix.filter = Filter::Like {
+            path: super::path("account", "name"),
+            pattern: custodia_query::LikePattern::Prefix("name 12".to_owned()),
+        };
+        prefix.order = order("account", &["name"]);
+        steps(&prefix, &TestPolicy::open(), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
+    }
+}
+
+#[test]
+fn postgres_probes_shares_unless_it_is_told_that_many_rows_are_passed() {
+    for database in engines(&["account", "principalobjectaccess"]) {
+        if database.dialect() != Dialect::Postgres {
+            continue;
+        }
+        fill(&database);
+        let hashed = |plan| database.explain(&compile(Dialect::Postgres, &by_city(), &seller(1), plan)).contains("hashed SubPlan");
+        assert!(!hashed(Plan::Ordered));
+        assert!(hashed(Plan::Sweep));
+    }
+}
