@@ -42,17 +42,15 @@ pub(crate) fn rows(rights: &Rights, table: &Table, kind: PrivilegeKind, steps: u
     if steps >= PARENT_STEPS_MAX {
         return Err(not_applicable());
     }
-    // Where the table has the privilege itself, it is needed too; what decides about the row is the parent.
-    if table.privilege(kind).is_some() {
-        rights.gate(table, kind)?;
-    }
     match &table.security {
         RowSecurity::Parent { lookups } => {
             let parent_kind = followed_kind(kind).ok_or_else(not_applicable)?;
-            let targets = lookups.iter().flat_map(|&lookup| {
-                let column = table.column_by_id(lookup);
-                column.into_iter().flat_map(move |column| column.kind.targets().iter().map(move |&to| (lookup, to)))
-            });
+            let targets: Vec<(ColumnId, TableId)> = lookups
+                .iter()
+                .filter_map(|&lookup| table.column_by_id(lookup))
+                .flat_map(|column| column.kind.targets().iter().map(|&to| (column.id, to)))
+                .collect();
+            own_gate(rights, table, kind, &targets)?;
             parents(rights, targets, parent_kind, steps).unwrap_or_else(|| Err(not_applicable()))
         }
         RowSecurity::Intersect => {
@@ -64,7 +62,7 @@ pub(crate) fn rows(rights: &Rights, table: &Table, kind: PrivilegeKind, steps: u
             let reached: Result<Vec<RowAccess>, Denied> = ends
                 .into_iter()
                 .map(|(column, to)| {
-                    let targets = to.into_iter().map(|to| (column, to));
+                    let targets = to.into_iter().map(|to| (column, to)).collect();
                     parents(rights, targets, end_kind, steps).unwrap_or_else(|| Err(not_applicable()))
                 })
                 .collect();
@@ -74,11 +72,28 @@ pub(crate) fn rows(rights: &Rights, table: &Table, kind: PrivilegeKind, steps: u
     }
 }
 
+/// The gate of a line table that has the privilege itself (`customeraddress`): it is needed besides the parent. A line
+/// table that shares the privilege of its parent (`quotedetail` is protected by `prvDeleteQuote`) has no gate of its own:
+/// there, removing a line is writing the parent, not deleting it.
+fn own_gate(
+    rights: &Rights,
+    table: &Table,
+    kind: PrivilegeKind,
+    targets: &[(ColumnId, TableId)],
+) -> Result<(), Denied> {
+    let Some(own) = table.privilege(kind) else { return Ok(()) };
+    let parents = targets.iter().filter_map(|&(_, to)| rights.schema().table(to));
+    if parents.flat_map(|parent| &parent.privileges).any(|privilege| privilege.name == own.name) {
+        return Ok(());
+    }
+    rights.gate(table, kind).map(|_| ())
+}
+
 /// What is reached through lookups to parents. An error when no parent table at all is open, with the first reason;
 /// everything when every parent table is open entirely; `None` when there is no parent table.
 fn parents(
     rights: &Rights,
-    targets: impl Iterator<Item = (ColumnId, TableId)>,
+    targets: Vec<(ColumnId, TableId)>,
     kind: PrivilegeKind,
     steps: usize,
 ) -> Option<Result<RowAccess, Denied>> {

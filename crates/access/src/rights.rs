@@ -64,7 +64,6 @@ impl Rights {
     pub fn build(schema: &Arc<Schema>, facts: &Facts) -> Self {
         let mut held_kinds: HashMap<(TableId, PrivilegeKind), Vec<Grant>> = HashMap::new();
         let mut miscellaneous: HashMap<Box<str>, HeldBy> = HashMap::new();
-        let places = privilege_places(schema);
 
         let direct = facts.roles.iter().map(|role| (role, None, HeldBy::User));
         let through_teams = facts
@@ -73,14 +72,16 @@ impl Rights {
             .map(|held| (&held.role, held.team_privileges_only.then_some(held.team), HeldBy::Team));
         for (role, team_only, held_by) in direct.chain(through_teams) {
             for granted in &role.privileges {
-                let Some(places) = places.get(granted.name.as_str()) else {
+                let named = schema.privilege_named(&granted.name);
+                let Some((named, kind)) = named.and_then(|named| Some((named, named.kind?))) else {
                     let known = miscellaneous.entry(granted.name.as_str().into()).or_insert(held_by);
                     *known = held_by.max(*known);
                     continue;
                 };
-                for &(table, privilege) in places {
+                for table in named.tables.iter().filter_map(|&table| schema.table(table)) {
+                    let Some(privilege) = table.privilege(kind) else { continue };
                     let level = effective_level(table, privilege, granted.level);
-                    held_kinds.entry((table.id, privilege.kind)).or_default().push(Grant {
+                    held_kinds.entry((table.id, kind)).or_default().push(Grant {
                         level,
                         base_unit: role.base_unit,
                         // Only Basic is affected by "team privileges only" (security-model.md §4).
@@ -180,17 +181,15 @@ impl Rights {
         self.grants(table, kind).iter().map(|grant| grant.level).max()
     }
 
-    /// Whether a privilege of that name is held at any level. Constant time for privileges that belong to no table
-    /// (`prvExportToExcel`); for a record privilege it searches the schema.
+    /// Whether a privilege of that name is held at any level, be it tied to rows (`prvReadAccount`) or not
+    /// (`prvExportToExcel`).
     #[must_use]
     pub fn holds(&self, name: &str) -> bool {
-        self.miscellaneous.contains_key(name)
-            || self.schema.tables().iter().any(|table| {
-                table
-                    .privileges
-                    .iter()
-                    .any(|privilege| privilege.name == name && self.level(table.id, privilege.kind).is_some())
-            })
+        if self.miscellaneous.contains_key(name) {
+            return true;
+        }
+        let Some(named) = self.schema.privilege_named(name) else { return false };
+        named.kind.is_some_and(|kind| named.tables.iter().any(|&table| self.level(table, kind).is_some()))
     }
 
     /// Whether a privilege that belongs to no table comes from a role assigned to the user, not only through a team.
@@ -231,7 +230,7 @@ impl Rights {
     }
 
     /// Whether the user may do anything at all.
-    pub(crate) fn admitted(&self) -> Result<(), Denied> {
+    pub fn admitted(&self) -> Result<(), Denied> {
         if self.user.disabled {
             return Err(Denied::Disabled { user: self.user.id });
         }
@@ -256,17 +255,6 @@ impl Rights {
             grants => Ok(grants),
         }
     }
-}
-
-/// Every record privilege by name: several tables may share one (`prvReadActivity`).
-fn privilege_places(schema: &Schema) -> HashMap<&str, Vec<(&Table, &Privilege)>> {
-    let mut places: HashMap<&str, Vec<(&Table, &Privilege)>> = HashMap::new();
-    for table in schema.tables() {
-        for privilege in &table.privileges {
-            places.entry(privilege.name.as_str()).or_default().push((table, privilege));
-        }
-    }
-    places
 }
 
 /// The level a grant has on a table: all or nothing where the organisation owns the rows; otherwise the highest level

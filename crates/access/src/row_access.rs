@@ -20,6 +20,13 @@ pub enum RowAccess {
 }
 
 impl RowAccess {
+    /// No row at all: what a caller reaches whose privilege gate failed.
+    #[must_use]
+    pub fn nothing(user: Guid) -> Self {
+        let (units, subtrees) = (Vec::new(), Vec::new());
+        Self::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared: None })
+    }
+
     /// Rows reached by every one of these, in the shortest form: what reaches everything and what repeats is left out.
     #[must_use]
     pub fn every(all: impl IntoIterator<Item = Self>) -> Self {
@@ -42,6 +49,26 @@ impl RowAccess {
             0 => Self::All,
             1 => kept.swap_remove(0),
             _ => Self::Every(kept),
+        }
+    }
+}
+
+impl RowAccess {
+    /// What is reached of the parent that a row's lookup points at; `None` when nothing is, or when rows of this access do
+    /// not follow a parent.
+    #[must_use]
+    pub fn parent(&self, lookup: ColumnId, table: TableId) -> Option<Self> {
+        match self {
+            Self::All => Some(Self::All),
+            Self::Arms(_) => None,
+            Self::Parent(parents) => {
+                let found = parents.iter().find(|parent| parent.lookup == lookup && parent.table == table)?;
+                found.access.as_deref().cloned()
+            }
+            Self::Every(all) => {
+                let each: Option<Vec<_>> = all.iter().map(|access| access.parent(lookup, table)).collect();
+                Some(Self::Every(each?))
+            }
         }
     }
 }

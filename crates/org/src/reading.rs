@@ -75,7 +75,7 @@ impl Organization {
     }
 
     /// Refuses an answer computed with rights of another version than its snapshot's.
-    fn check_fresh(&self, authority: &Authority, versions: Versions) -> Result<()> {
+    pub(crate) fn check_fresh(&self, authority: &Authority, versions: Versions) -> Result<()> {
         let security = u64::try_from(versions.security).unwrap_or(0);
         if authority.security_versions().all(|version| version == security) {
             return Ok(());

@@ -43,6 +43,8 @@ pub(crate) struct Writing<'t> {
     /// Ids for rows this request makes beside the one asked for, drawn before the batch so that a second run draws the
     /// same.
     pub fresh: Fresh,
+    /// Records whose owner changed: what their children inherit follows at the end.
+    pub moved_owners: Vec<(TableId, Guid)>,
 }
 
 /// Ids that a request draws, the same in every run of it.
@@ -89,8 +91,11 @@ impl Organization {
                         caller,
                         authority,
                         fresh: Fresh::new(seed),
+                        moved_owners: Vec::new(),
                     };
-                    work(&mut writing).await
+                    let answer = work(&mut writing).await?;
+                    writing.settle_moved_owners().await?;
+                    Ok(answer)
                 })
             })
             .await

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
+use crate::{Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
 
 /// An immutable snapshot of all tables and relationships. Cheap to clone behind an `Arc`.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub struct Schema {
     pub(crate) links: HashMap<TableId, Vec<usize>>,
     pub(crate) privileges: Vec<NamedPrivilege>,
     pub(crate) privilege_by_name: HashMap<String, usize>,
+    pub(crate) privilege_by_id: HashMap<Guid, usize>,
 }
 
 impl Schema {
@@ -52,6 +53,7 @@ impl Schema {
         }
         for (at, privilege) in schema.privileges.iter().enumerate() {
             schema.privilege_by_name.insert(privilege.name.clone(), at);
+            schema.privilege_by_id.insert(privilege.id, at);
         }
         Self { tables, one_to_many, many_to_many, ..schema }
     }
@@ -112,6 +114,12 @@ impl Schema {
     #[must_use]
     pub fn privileges(&self) -> &[NamedPrivilege] {
         &self.privileges
+    }
+
+    /// The privilege of that id.
+    #[must_use]
+    pub fn privilege_of(&self, id: Guid) -> Option<&NamedPrivilege> {
+        self.privilege_by_id.get(&id).and_then(|&at| self.privileges.get(at))
     }
 
     /// The privilege of that name.

@@ -18,6 +18,12 @@ pub enum AuditOperation {
     Access = 4,
 }
 
+impl AuditOperation {
+    pub(crate) fn of_code(code: i64) -> Option<Self> {
+        [Self::Create, Self::Update, Self::Delete, Self::Access].into_iter().find(|operation| *operation as i64 == code)
+    }
+}
+
 /// An entry about to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditEntry {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use custodia_access::{Facts, FieldPermission, OwnerKind, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts};
-use custodia_schema::{BuiltinRole, Guid, Level, Schema};
+use custodia_schema::{BuiltinRole, Guid, Level, Schema, builtin_roles};
 
 use crate::database::Database;
 use crate::row::Row;
@@ -203,13 +203,13 @@ impl RolePrivileges {
         let rows = source
             .rows(&statements::privileges(root), |row| Some((row.guid(0)?, row.integer(1)?)))
             .await?;
-        let privileges = match template.and_then(custodia_schema::builtin_role) {
+        let privileges = match template.and_then(builtin_of_template) {
             // A built-in role that nobody edited has no rows: the program knows what it holds.
             Some(builtin) if rows.is_empty() => builtin_privileges(schema, builtin),
             _ => rows
                 .into_iter()
                 .filter_map(|(privilege, mask)| {
-                    Some(RolePrivilege { name: schema.privilege_name(privilege)?.to_owned(), level: level_of(mask)? })
+                    Some(RolePrivilege { name: schema.privilege_of(privilege)?.name.clone(), level: level_of(mask)? })
                 })
                 .collect(),
         };
@@ -218,33 +218,15 @@ impl RolePrivileges {
     }
 }
 
+/// The built-in role that a `roletemplateid` names; roles without a published template use their own id.
+fn builtin_of_template(template: Guid) -> Option<&'static BuiltinRole> {
+    builtin_roles().iter().find(|role| role.template_id.unwrap_or(role.root_id) == template)
+}
+
 /// The privileges of a built-in role as the program ships it.
 #[must_use]
 pub fn builtin_privileges(schema: &Schema, role: &BuiltinRole) -> Vec<RolePrivilege> {
-    let mut privileges: HashMap<&str, Level> = HashMap::new();
-    for (table, depths) in &role.depths {
-        let Some(table) = schema.table(*table) else { continue };
-        for privilege in &table.privileges {
-            let depth = depths.get(privilege.kind as usize).copied().unwrap_or(0);
-            let Some(level) = level_of_depth(depth) else { continue };
-            // Tables that share a privilege (activities) give it once, at the highest level any of them states.
-            let held = privileges.entry(&privilege.name).or_insert(level);
-            *held = level.max(*held);
-        }
-    }
-    let tables = privileges.into_iter().map(|(name, level)| RolePrivilege { name: name.to_owned(), level });
-    let rest = role.miscellaneous.iter().map(|name| RolePrivilege { name: name.clone(), level: Level::Global });
-    tables.chain(rest).collect()
-}
-
-fn level_of_depth(depth: u8) -> Option<Level> {
-    match depth {
-        1 => Some(Level::Basic),
-        2 => Some(Level::Local),
-        3 => Some(Level::Deep),
-        4 => Some(Level::Global),
-        _ => None,
-    }
+    role.privileges(schema).map(|(privilege, level)| RolePrivilege { name: privilege.name.clone(), level }).collect()
 }
 
 /// `roleprivileges.privilegedepthmask`: 1, 2, 4 or 8.

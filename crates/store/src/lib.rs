@@ -18,6 +18,7 @@ mod head;
 mod keys;
 mod limits;
 mod link;
+mod logs;
 mod postgres;
 mod row;
 mod sql;

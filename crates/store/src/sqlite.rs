@@ -127,7 +127,7 @@ fn connect(
     if let Some(layer) = settings.file_layer {
         options = options.file_layer(layer);
     }
-    let inner = custodia_sqlite::open(path, &options).map_err(open_error)?;
+    let mut inner = custodia_sqlite::open(path, &options).map_err(open_error)?;
     inner.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
     let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));

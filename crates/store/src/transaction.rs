@@ -215,6 +215,12 @@ impl Transaction {
         self.batch.versions() == self.batch.begun.versions
     }
 
+    /// Whether a table exists physically: one that was never used has no rows.
+    #[must_use]
+    pub fn has_table(&self, table: TableId) -> bool {
+        self.batch.tables.lock().contains(&table)
+    }
+
     /// Makes sure that tables exist physically before statements name them.
     ///
     /// # Errors
@@ -290,7 +296,7 @@ impl Transaction {
         row.sort_by_key(|(column, _)| *column);
         let statement = {
             let context = self.write_context();
-            sql::insert(&context, table, &row)
+            sql::insert(&context, table, &row)?
         };
         self.push(statement, Some(1), table.id, id, true);
         self.log(number, ChangeKind::Insert, table, id, &row);
@@ -310,7 +316,7 @@ impl Transaction {
         row.sort_by_key(|(column, _)| *column);
         let statement = {
             let context = self.write_context();
-            sql::update(&context, table, id, &row)
+            sql::update(&context, table, id, &row)?
         };
         self.push(statement, Some(1), table.id, id, false);
         self.log(number, ChangeKind::Update, table, id, &row);
@@ -327,7 +333,7 @@ impl Transaction {
         let number = self.next_number();
         let statement = {
             let context = self.write_context();
-            sql::delete(&context, table, last.id)
+            sql::delete(&context, table, last.id)?
         };
         self.push(statement, Some(1), table.id, last.id, false);
         self.log(number, ChangeKind::Delete, table, last.id, &[]);

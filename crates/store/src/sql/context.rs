@@ -14,7 +14,7 @@ pub struct Context<'a> {
     pub schema: &'a Schema,
     /// Whether a table exists physically; tables are made on first use. Shares and names of rows in tables that do not
     /// exist are left out of the text, so compile again once a table was made.
-    pub tables: &'a dyn Fn(TableId) -> bool,
+    pub tables: &'a (dyn Fn(TableId) -> bool + Sync),
 }
 
 /// What a write is compiled against.

@@ -1,0 +1,560 @@
+//! What the platform does beside a write on tables of the security model: default teams, role copies, user settings; and
+//! what it refuses there (security-model.md §1, §3, §4).
+
+use std::sync::Arc;
+
+use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_schema::{ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
+use custodia_store::{RowKey, StoredRow};
+
+use crate::error::{Error, Result};
+use crate::reading::Policy;
+use crate::settings::fields;
+use crate::writing::{Draft, Writing};
+
+/// The built-in role that the last user cannot lose.
+const ADMINISTRATOR: &str = "System Administrator";
+/// Rows of the security model one step may touch.
+const ROWS_MAX: u32 = 20_000;
+
+impl Writing<'_> {
+    /// Fills what a record of the security model needs before it is made.
+    pub(crate) async fn before_create(&mut self, table: &Arc<Table>, id: Guid, row: &mut Draft) -> Result<()> {
+        match table.name.as_str() {
+            "businessunit" => {
+                if row.named(table, "parentbusinessunitid").is_none_or(Value::is_null) && self.authority.platform_name().is_none() {
+                    let root = self.root_unit().await?;
+                    row.stamp(table, "parentbusinessunitid", Value::Lookup(table.id, root));
+                }
+                row.stamp_absent(table, "isdisabled", Value::Boolean(false));
+            }
+            "systemuser" => {
+                if row.named(table, "domainname").is_none_or(Value::is_null) {
+                    let mail = row.named(table, "internalemailaddress").cloned().unwrap_or(Value::Null);
+                    row.stamp(table, "domainname", mail);
+                }
+                row.stamp_absent(table, "isdisabled", Value::Boolean(false));
+            }
+            "team" => {
+                let users = self.table_named("systemuser")?;
+                row.stamp_absent(table, "administratorid", Value::Lookup(users.id, self.acting()));
+                row.stamp_absent(table, "teamtype", Value::Integer(0));
+                row.stamp_absent(table, "isdefault", Value::Boolean(false));
+                row.stamp_absent(table, "systemmanaged", Value::Boolean(false));
+            }
+            "role" => {
+                row.stamp_absent(table, "parentrootroleid", Value::Lookup(table.id, id));
+                row.stamp_absent(table, "isinherited", Value::Integer(1));
+            }
+            "principalobjectaccess" | "privilege" | "audit" | "organization"
+                if self.authority.platform_name().is_none() =>
+            {
+                return Err(Error::Invalid(format!("records of '{}' are kept by the platform", table.name)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Makes what hangs on a new record of the security model.
+    pub(crate) async fn after_create(&mut self, table: &Arc<Table>, id: Guid, row: &Draft) -> Result<()> {
+        match table.name.as_str() {
+            "businessunit" => {
+                let parent = row.named(table, "parentbusinessunitid").and_then(Value::guid);
+                self.make_default_team(id, row.named(table, "name").cloned().unwrap_or(Value::Null)).await?;
+                if let Some(parent) = parent {
+                    for role in self.roles_of_unit(parent).await? {
+                        self.copy_role(&role, id).await?;
+                    }
+                }
+            }
+            "systemuser" => {
+                if let Some(unit) = row.named(table, "businessunitid").and_then(Value::guid) {
+                    self.join_default_team(id, unit).await?;
+                    let settings = self.table_named("usersettings")?;
+                    let mut values = Draft::default();
+                    values.stamp(&settings, "businessunitid", Value::Guid(unit));
+                    values.stamp(&settings, "timezonecode", Value::Integer(92));
+                    values.stamp(&settings, "uilanguageid", Value::Integer(1033));
+                    values.stamp(&settings, "localeid", Value::Integer(1033));
+                    let permit = self.platform_permit("new user", &settings, PrivilegeKind::Create)?;
+                    self.transaction.insert(permit, &settings, id, values.into_values())?;
+                }
+            }
+            "role" => {
+                let own_root = row.named(table, "parentrootroleid").and_then(Value::guid) == Some(id);
+                if let (true, Some(unit)) = (own_root, row.named(table, "businessunitid").and_then(Value::guid)) {
+                    self.transaction.flush().await?;
+                    let role = self.get(table, id).await?;
+                    self.copy_role_below(&role, unit).await?;
+                }
+            }
+            _ => self.mirror_activity(table, id, row, true).await?,
+        }
+        Ok(())
+    }
+
+    /// Refuses changes that the security model forbids, and moves what must move along.
+    pub(crate) async fn before_update(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &mut Draft) -> Result<()> {
+        let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
+        match table.name.as_str() {
+            "role" => {
+                let root = was("parentrootroleid").guid();
+                if root != Some(stored.id) && self.authority.platform_name().is_none() {
+                    return Err(Error::Invalid(
+                        "this role is a copy that follows the role it was made from; change that one".to_owned(),
+                    ));
+                }
+            }
+            "team" if was("isdefault") == Value::Boolean(true) && self.authority.platform_name().is_none() => {
+                if changes.named(table, "name").is_some_and(|name| *name != was("name")) {
+                    return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed"));
+                }
+            }
+            "businessunit" => {
+                let root = was("parentbusinessunitid").is_null();
+                if let Some(parent) = changes.named(table, "parentbusinessunitid") {
+                    let Some(parent) = parent.guid().filter(|_| !root) else {
+                        return Err(Error::Invalid("the root business unit cannot be moved, nor another made root".to_owned()));
+                    };
+                    let path = self.transaction.unit_path(parent).await?;
+                    if path.is_some_and(|path| path.is_within(stored.id)) {
+                        return Err(Error::Invalid("a business unit cannot be moved below itself".to_owned()));
+                    }
+                }
+                if root && changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
+                    return Err(Error::Invalid("the root business unit cannot be disabled".to_owned()));
+                }
+            }
+            "systemuser" => {
+                if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
+                    self.keep_an_administrator(stored.id, 0x8004_1d2f, "the last System Administrator cannot be disabled").await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Makes what follows from a change in the security model.
+    pub(crate) async fn after_update(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
+        if table.name == "systemuser" {
+            let unit = table.column("businessunitid").map(|column| column.id);
+            if let Some((column, moved)) = unit.and_then(|id| Some((id, changes.get(id)?.guid()?))) {
+                let former = stored.get(column).guid();
+                if former != Some(moved) {
+                    self.move_user(stored.id, former, moved).await?;
+                }
+            }
+        }
+        self.mirror_activity(table, stored.id, changes, false).await
+    }
+
+    /// Refuses deletes that the security model forbids.
+    pub(crate) async fn before_delete(&mut self, table: &Arc<Table>, stored: &StoredRow) -> Result<()> {
+        let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
+        match table.name.as_str() {
+            "systemuser" => Err(Error::Invalid("a user cannot be deleted; disable the user instead".to_owned())),
+            "organization" | "principalobjectaccess" | "audit" | "privilege" | "usersettings" => {
+                Err(Error::Invalid(format!("records of '{}' are kept by the platform", table.name)))
+            }
+            "team" if was("isdefault") == Value::Boolean(true) => {
+                Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))
+            }
+            "team" => {
+                if self.owns_records(stored.id).await? {
+                    return Err(refused(0x8004_830e, "a team that owns records cannot be deleted; assign them first"));
+                }
+                Ok(())
+            }
+            "role" => {
+                if was("roletemplateid").guid() == administrator_template() {
+                    return Err(refused(0x8004_1d2e, "the System Administrator role cannot be deleted"));
+                }
+                if was("parentrootroleid").guid() != Some(stored.id) {
+                    return Err(Error::Invalid("this role is a copy; delete the role it was made from".to_owned()));
+                }
+                Ok(())
+            }
+            "businessunit" => {
+                if was("isdisabled") != Value::Boolean(true) {
+                    return Err(refused(0x8004_1d60, "a business unit must be disabled before it is deleted"));
+                }
+                let children = self.rows_where(table, "parentbusinessunitid", stored.id, &[]).await?;
+                if !children.is_empty() {
+                    return Err(refused(0x8004_1d61, "a business unit with units below it cannot be deleted"));
+                }
+                let users = self.table_named("systemuser")?;
+                if !self.rows_where(&users, "businessunitid", stored.id, &[]).await?.is_empty() {
+                    return Err(refused(0x8004_1d62, "users still belong to this business unit; move them first"));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what hung on a record that is gone.
+    pub(crate) async fn after_delete(&mut self, table: &Arc<Table>, row: &StoredRow) -> Result<()> {
+        match table.name.as_str() {
+            "businessunit" => {
+                let teams = self.table_named("team")?;
+                let roles = self.table_named("role")?;
+                for (table, column) in [(teams, "businessunitid"), (roles, "businessunitid")] {
+                    for gone in self.rows_where(&table, column, row.id, &[]).await? {
+                        self.remove_platform_row(&table, gone).await?;
+                    }
+                }
+                Ok(())
+            }
+            "role" => {
+                for copy in self.rows_where(table, "parentrootroleid", row.id, &[]).await? {
+                    if copy != row.id {
+                        self.remove_platform_row(table, copy).await?;
+                    }
+                }
+                Ok(())
+            }
+            _ => {
+                let pointers = self.table_named("activitypointer")?;
+                if table.is_activity && table.id != pointers.id {
+                    if let Some(pointer) = self.find(&pointers, &RowKey::Id(row.id)).await? {
+                        let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Delete)?;
+                        self.transaction.delete(permit, &pointers, &pointer)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses links that the security model forbids.
+    pub(crate) async fn before_link(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
+        let [(_, first), (_, second)] = *ids;
+        match link.name.as_str() {
+            "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830b).await,
+            "systemuserroles_association" | "teamroles_association" => {
+                let (principal_table, principal, role) = if self.table(link.first)?.name == "role" {
+                    (self.table(link.second)?, second, first)
+                } else {
+                    (self.table(link.first)?, first, second)
+                };
+                let roles = self.table_named("role")?;
+                let role = self.get(&roles, role).await?;
+                let principal = self.get(&principal_table, principal).await?;
+                if principal_table.name == "team" && teamtype(&principal_table, &principal) == Some(1) {
+                    return Err(refused(0x8004_8331, "an access team can hold no roles"));
+                }
+                let unit_of = |table: &Table, row: &StoredRow| {
+                    table.column("businessunitid").and_then(|column| row.get(column.id).guid())
+                };
+                if unit_of(&roles, &role) != unit_of(&principal_table, &principal) {
+                    return Err(refused(
+                        0x8004_1d36,
+                        "the role belongs to another business unit; use the copy of the role in the unit of the user or team",
+                    ));
+                }
+                Ok(())
+            }
+            "teamprofiles_association" => {
+                let teams = self.table_named("team")?;
+                let team = if link.first == teams.id { first } else { second };
+                let team = self.get(&teams, team).await?;
+                if teamtype(&teams, &team) == Some(1) {
+                    return Err(refused(0x8004_8331, "an access team can hold no column security profiles"));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to take links away that the security model needs.
+    pub(crate) async fn before_unlink(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
+        let [(_, first), (_, second)] = *ids;
+        match link.name.as_str() {
+            "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830c).await,
+            "systemuserroles_association" => {
+                let (user, role) = if self.table(link.first)?.name == "role" { (second, first) } else { (first, second) };
+                let roles = self.table_named("role")?;
+                let role = self.get(&roles, role).await?;
+                let template = roles.column("roletemplateid").and_then(|column| role.get(column.id).guid());
+                if template.is_some() && template == administrator_template() {
+                    self.keep_an_administrator(user, 0x8004_1d30, "the last user of the System Administrator role cannot lose it").await?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn check_members_changeable(&mut self, link: &ManyToMany, first: Guid, second: Guid, code: u32) -> Result<()> {
+        let teams = self.table_named("team")?;
+        let team = if link.first == teams.id { first } else { second };
+        let team = self.get(&teams, team).await?;
+        let is_default = teams.column("isdefault").map(|column| team.get(column.id)) == Some(&Value::Boolean(true));
+        if is_default && self.authority.platform_name().is_none() {
+            return Err(refused(code, "the members of a business unit's default team are the users of the unit"));
+        }
+        Ok(())
+    }
+
+    /// Refuses when `user` is the last enabled user that holds the System Administrator role.
+    async fn keep_an_administrator(&mut self, user: Guid, code: u32, why: &str) -> Result<()> {
+        let roles = self.table_named("role")?;
+        let Some(template) = administrator_template() else { return Ok(()) };
+        let users = self.table_named("systemuser")?;
+        let held = self.table_named("systemuserroles")?;
+        let mut holds = false;
+        for role in self.rows_where(&roles, "roletemplateid", template, &[]).await? {
+            for holder in self.rows_where(&held, "roleid", role, &["systemuserid"]).await? {
+                if holder == user {
+                    holds = true;
+                    continue;
+                }
+                let row = self.get(&users, holder).await?;
+                let disabled = users.column("isdisabled").map(|column| row.get(column.id)) == Some(&Value::Boolean(true));
+                if !disabled {
+                    return Ok(());
+                }
+            }
+        }
+        if holds { Err(refused(code, why)) } else { Ok(()) }
+    }
+
+    /// Ids of rows whose column holds `id`; with a column named in `show`, that column's ids instead.
+    pub(crate) async fn rows_where(&mut self, table: &Arc<Table>, column: &str, id: Guid, show: &[&str]) -> Result<Vec<Guid>> {
+        if !self.transaction.has_table(table.id) {
+            return Ok(Vec::new());
+        }
+        let found = table.column(column).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{column}'", table.name)))?;
+        let mut query = Query {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter: Filter::Compare { path: Path::own(found.id), operator: Comparison::Equal, value: Value::Guid(id) },
+            related: None,
+            order: Vec::new(),
+            top: None,
+            page_size: ROWS_MAX,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        };
+        query.fields.extend(fields(table, show));
+        let authority = custodia_access::Authority::platform("security model");
+        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
+        let at = usize::from(!show.is_empty());
+        Ok(rows.iter().filter_map(|row| row.get(at).and_then(Value::guid)).collect())
+    }
+
+    /// The one unit without a parent.
+    async fn root_unit(&mut self) -> Result<Guid> {
+        let table = self.table_named("businessunit")?;
+        let parent = table
+            .column("parentbusinessunitid")
+            .ok_or_else(|| Error::Invalid("business units have no parents".to_owned()))?;
+        let query = Query {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter: Filter::IsNull(Path::own(parent.id)),
+            related: None,
+            order: Vec::new(),
+            top: Some(1),
+            page_size: 1,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        };
+        let authority = custodia_access::Authority::platform("root unit");
+        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
+        rows.first()
+            .and_then(|row| row.first())
+            .and_then(Value::guid)
+            .ok_or_else(|| Error::Invalid("the organisation has no root business unit".to_owned()))
+    }
+
+    /// The owner team that always holds exactly the unit's users.
+    async fn make_default_team(&mut self, unit: Guid, name: Value) -> Result<()> {
+        let table = self.table_named("team")?;
+        let (users, units) = (self.table_named("systemuser")?, self.table_named("businessunit")?);
+        let mut row = Draft::default();
+        row.stamp(&table, "name", name);
+        row.stamp(&table, "teamtype", Value::Integer(0));
+        row.stamp(&table, "isdefault", Value::Boolean(true));
+        row.stamp(&table, "systemmanaged", Value::Boolean(false));
+        row.stamp(&table, "businessunitid", Value::Lookup(units.id, unit));
+        row.stamp(&table, "administratorid", Value::Lookup(users.id, self.acting()));
+        self.stamp_platform_row(&table, &mut row);
+        let permit = self.platform_permit("default team", &table, PrivilegeKind::Create)?;
+        self.transaction.insert(permit, &table, default_team_id(unit), row.into_values())?;
+        Ok(())
+    }
+
+    async fn join_default_team(&mut self, user: Guid, unit: Guid) -> Result<()> {
+        let table = self.table_named("teammembership")?;
+        let mut row = Draft::default();
+        row.stamp(&table, "systemuserid", Value::Guid(user));
+        row.stamp(&table, "teamid", Value::Guid(default_team_id(unit)));
+        let permit = self.platform_permit("default team", &table, PrivilegeKind::Create)?;
+        let id = self.fresh.id();
+        self.transaction.insert(permit, &table, id, row.into_values())?;
+        Ok(())
+    }
+
+    /// A user who moves to another unit loses all roles, leaves one default team for the other, and the unit of the records
+    /// the user owns follows (classic behaviour, docs/security-choices.md).
+    async fn move_user(&mut self, user: Guid, former: Option<Guid>, unit: Guid) -> Result<()> {
+        let held = self.table_named("systemuserroles")?;
+        let user_column = held.column("systemuserid").map(|column| column.id);
+        if let Some(column) = user_column {
+            for row in self.intersect_rows(&held, &[(column, user)]).await? {
+                let permit = self.platform_permit("move user", &held, PrivilegeKind::Delete)?;
+                self.transaction.delete(permit, &held, &row)?;
+            }
+        }
+        let members = self.table_named("teammembership")?;
+        let columns = (members.column("systemuserid"), members.column("teamid"));
+        if let ((Some(of), Some(team)), Some(former)) = (columns, former) {
+            for row in self.intersect_rows(&members, &[(of.id, user), (team.id, default_team_id(former))]).await? {
+                let permit = self.platform_permit("move user", &members, PrivilegeKind::Delete)?;
+                self.transaction.delete(permit, &members, &row)?;
+            }
+        }
+        self.join_default_team(user, unit).await?;
+        let units = self.table_named("businessunit")?;
+        let owned: Vec<_> = self.owned_tables();
+        for table in owned {
+            for id in self.rows_where(&table, "ownerid", user, &[]).await? {
+                let mut changes = Draft::default();
+                changes.stamp(&table, "owningbusinessunit", Value::Lookup(units.id, unit));
+                let permit = self.platform_permit("move user", &table, PrivilegeKind::Assign)?;
+                self.transaction.update(permit, &table, id, changes.into_values())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn owned_tables(&self) -> Vec<Arc<Table>> {
+        let owned = |table: &&Arc<Table>| {
+            matches!(table.security, custodia_schema::RowSecurity::Owned { .. }) && self.transaction.has_table(table.id)
+        };
+        self.schema.tables().iter().filter(owned).cloned().collect()
+    }
+
+    async fn owns_records(&mut self, owner: Guid) -> Result<bool> {
+        for table in self.owned_tables() {
+            if !self.rows_where(&table, "ownerid", owner, &[]).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All roles of a unit, own and copied.
+    async fn roles_of_unit(&mut self, unit: Guid) -> Result<Vec<StoredRow>> {
+        let table = self.table_named("role")?;
+        let mut roles = Vec::new();
+        for id in self.rows_where(&table, "businessunitid", unit, &[]).await? {
+            roles.push(self.get(&table, id).await?);
+        }
+        Ok(roles)
+    }
+
+    /// Copies a role into every unit below its own.
+    async fn copy_role_below(&mut self, role: &StoredRow, unit: Guid) -> Result<()> {
+        let units = self.table_named("businessunit")?;
+        let mut waiting = vec![(role.clone(), unit)];
+        while let Some((parent, unit)) = waiting.pop() {
+            for child in self.rows_where(&units, "parentbusinessunitid", unit, &[]).await? {
+                let copy = self.copy_role(&parent, child).await?;
+                waiting.push((copy, child));
+            }
+        }
+        Ok(())
+    }
+
+    /// The inherited copy of a role in a unit: its own id, the privileges of its root.
+    async fn copy_role(&mut self, parent: &StoredRow, unit: Guid) -> Result<StoredRow> {
+        let table = self.table_named("role")?;
+        let units = self.table_named("businessunit")?;
+        let mut row = Draft::default();
+        for name in ["name", "isinherited", "roletemplateid", "parentrootroleid"] {
+            if let Some(column) = table.column(name) {
+                row.set(column.id, parent.get(column.id).clone());
+            }
+        }
+        row.stamp(&table, "parentroleid", Value::Lookup(table.id, parent.id));
+        row.stamp(&table, "businessunitid", Value::Lookup(units.id, unit));
+        self.stamp_platform_row(&table, &mut row);
+        let root = table.column("parentrootroleid").and_then(|column| parent.get(column.id).guid()).unwrap_or(parent.id);
+        let id = role_copy_id(root, unit);
+        let values = row.into_values();
+        let permit = self.platform_permit("role copy", &table, PrivilegeKind::Create)?;
+        self.transaction.insert(permit, &table, id, values.clone())?;
+        Ok(StoredRow::of(id, values))
+    }
+
+    async fn remove_platform_row(&mut self, table: &Arc<Table>, id: Guid) -> Result<()> {
+        if let Some(row) = self.find(table, &RowKey::Id(id)).await? {
+            let permit = self.platform_permit("security model", table, PrivilegeKind::Delete)?;
+            self.transaction.delete(permit, table, &row)?;
+        }
+        Ok(())
+    }
+
+    fn stamp_platform_row(&self, table: &Table, row: &mut Draft) {
+        row.stamp_absent(table, "createdon", Value::DateTime(self.transaction.now()));
+        self.stamp_modified(table, row);
+    }
+
+    /// Every activity also stands in `activitypointer`, with the columns both share.
+    async fn mirror_activity(&mut self, table: &Arc<Table>, id: Guid, row: &Draft, is_new: bool) -> Result<()> {
+        let pointers = self.table_named("activitypointer")?;
+        if !table.is_activity || table.id == pointers.id {
+            return Ok(());
+        }
+        let mut shared = Draft::default();
+        for (column, value) in row.iter() {
+            let Some(column) = table.column_by_id(column) else { continue };
+            let Some(twin) = pointers.column(&column.name).filter(|twin| twin.id != pointers.primary_id && twin.kind.is_stored()) else { continue };
+            if std::mem::discriminant(&twin.kind) == std::mem::discriminant(&column.kind) {
+                shared.set(twin.id, value.clone());
+            }
+        }
+        if is_new {
+            shared.stamp(&pointers, "activitytypecode", Value::Text(table.name.clone()));
+            let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Create)?;
+            self.transaction.insert(permit, &pointers, id, shared.into_values())?;
+        } else if !shared.is_empty() {
+            let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Write)?;
+            self.transaction.update(permit, &pointers, id, shared.into_values())?;
+        }
+        Ok(())
+    }
+}
+
+/// A unit has one default team, so its id follows from the unit's.
+pub(crate) fn default_team_id(unit: Guid) -> Guid {
+    Guid::new_v5(&unit, b"default team")
+}
+
+/// A unit has one copy of a role, so its id follows from both.
+pub(crate) fn role_copy_id(root: Guid, unit: Guid) -> Guid {
+    Guid::new_v5(&root, unit.as_bytes())
+}
+
+/// The template id of the System Administrator role.
+pub(crate) fn administrator_template() -> Option<Guid> {
+    builtin_roles().iter().find(|role| role.name == ADMINISTRATOR).map(|role| role.template_id.unwrap_or(role.root_id))
+}
+
+fn teamtype(table: &Table, row: &StoredRow) -> Option<i32> {
+    match table.column("teamtype").map(|column| row.get(column.id)) {
+        Some(Value::Integer(n)) => Some(*n),
+        _ => None,
+    }
+}
+
+fn refused(code: u32, why: &str) -> Error {
+    Error::Refused { code, why: why.to_owned() }
+}

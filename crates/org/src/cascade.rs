@@ -1,0 +1,108 @@
+//! The children of a record, as cascades select them.
+
+use std::sync::Arc;
+
+use custodia_access::Authority;
+use custodia_query::{Field, Filter, Query, Related};
+use custodia_schema::{AssignCascade, Guid, OneToMany, Table, TableId, Value};
+use custodia_store::{RowKey, StoredRow};
+
+use crate::assign::owner_of;
+use crate::error::{Error, Result};
+use crate::reading::Policy;
+use crate::writing::Writing;
+
+/// Children one request may touch through cascades; more is work for a job.
+const CHILDREN_MAX: u32 = 20_000;
+
+impl Writing<'_> {
+    /// The children of a row over one relationship that a cascade setting selects. `former` is the owner the parent had.
+    pub(crate) async fn children(
+        &mut self,
+        relationship: &OneToMany,
+        parent: Guid,
+        cascade: AssignCascade,
+        former: Option<Guid>,
+    ) -> Result<Vec<StoredRow>> {
+        if cascade == AssignCascade::None {
+            return Ok(Vec::new());
+        }
+        let table = self.table(relationship.referencing)?;
+        let all = self.all_children(&table, relationship, parent).await?;
+        Ok(all
+            .into_iter()
+            .filter(|child| match cascade {
+                AssignCascade::None => false,
+                AssignCascade::All => true,
+                AssignCascade::Active => {
+                    table.state().is_none_or(|state| *child.get(state.id) == Value::Integer(0))
+                }
+                AssignCascade::UserOwned => owner_of(&table, child) == former,
+            })
+            .collect())
+    }
+
+    /// All children of a row over one relationship.
+    pub(crate) async fn all_children(
+        &mut self,
+        table: &Arc<Table>,
+        relationship: &OneToMany,
+        parent: Guid,
+    ) -> Result<Vec<StoredRow>> {
+        let ids = self.child_ids(table, relationship, parent, CHILDREN_MAX + 1).await?;
+        if ids.len() > CHILDREN_MAX as usize {
+            return Err(Error::Invalid(format!(
+                "more than {CHILDREN_MAX} records of table '{}' depend on this one; change them in smaller steps first",
+                table.name
+            )));
+        }
+        let mut children = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(child) = self.transaction.fetch(table, &RowKey::Id(id), &[]).await? {
+                children.push(child);
+            }
+        }
+        Ok(children)
+    }
+
+    /// Ids of the children over one relationship, at most `limit`. A table that nobody used yet has none.
+    pub(crate) async fn child_ids(
+        &mut self,
+        table: &Table,
+        relationship: &OneToMany,
+        parent: Guid,
+        limit: u32,
+    ) -> Result<Vec<Guid>> {
+        if !self.transaction.has_table(table.id) {
+            return Ok(Vec::new());
+        }
+        let query = Query {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter: Filter::True,
+            related: Some(Related::ByLookup {
+                lookup: relationship.referencing_column,
+                parent,
+                parent_table: relationship.referenced,
+            }),
+            order: Vec::new(),
+            top: Some(limit),
+            page_size: limit,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        };
+        let authority = Authority::platform("cascade");
+        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
+        let ids = rows.iter().filter_map(|row| row.first().and_then(Value::guid));
+        Ok(ids.take(limit as usize).collect())
+    }
+
+    /// The table a lookup value points into and the row, if it points anywhere.
+    pub(crate) fn pointed(value: &Value) -> Option<(TableId, Guid)> {
+        match value {
+            Value::Lookup(table, id) => Some((*table, *id)),
+            _ => None,
+        }
+    }
+}

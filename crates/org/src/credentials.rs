@@ -1,0 +1,129 @@
+//! What a user signs in with. Kept beside the records, never among them: no query reaches it.
+
+use custodia_schema::Guid;
+use custodia_store::{AuditEntry, AuditOperation};
+
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::organization::Organization;
+use crate::writing::Writing;
+
+/// The kinds of credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// The hash of a password.
+    Password,
+    /// The hash of a client secret of an application user.
+    ClientSecret,
+    /// A family of refresh tokens.
+    RefreshToken,
+}
+
+impl CredentialKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::ClientSecret => "client secret",
+            Self::RefreshToken => "refresh token",
+        }
+    }
+}
+
+/// A credential as it is kept: hashed or sealed by whoever made it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Tells several of one kind apart; empty where there is one.
+    pub name: String,
+    /// The kept form.
+    pub secret: Vec<u8>,
+    /// When it was set, seconds since 1970.
+    pub changed: i64,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Organization {
+    /// Credentials of a user of one kind.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn credentials(&self, user: Guid, kind: CredentialKind) -> Result<Vec<Credential>> {
+        let found = self.shared.database.credentials(user, kind.word()).await?;
+        Ok(found.into_iter().map(|(name, secret, changed)| Credential { name, secret, changed }).collect())
+    }
+
+    /// Sets a credential of a user, or with `None` removes it. The audit tells that it was done, never what.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn set_credential(
+        &self,
+        caller: &Caller,
+        user: Guid,
+        kind: CredentialKind,
+        name: &str,
+        secret: Option<Vec<u8>>,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.in_transaction(caller, move |writing| {
+            let (name, secret) = (name.clone(), secret.clone());
+            Box::pin(async move { writing.set_credential(user, kind, &name, secret).await })
+        })
+        .await
+    }
+
+    /// Writes an audit entry about access to the service: a sign-in, a token.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn audit_access(&self, caller: &Caller, action: i32, detail: &str) -> Result<()> {
+        let detail = detail.to_owned();
+        self.in_transaction(caller, move |writing| {
+            let detail = detail.clone();
+            Box::pin(async move {
+                let user = writing.acting();
+                writing.audit_service(user, action, &detail);
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+impl Writing<'_> {
+    async fn set_credential(&mut self, user: Guid, kind: CredentialKind, name: &str, secret: Option<Vec<u8>>) -> Result<()> {
+        let users = self.table_named("systemuser")?;
+        self.get(&users, user).await?;
+        let done = if secret.is_some() { "set" } else { "removed" };
+        match secret {
+            Some(secret) => self.transaction.put_credential(user, kind.word(), name, secret),
+            None => self.transaction.remove_credential(user, kind.word(), name),
+        }
+        // Refresh tokens change with every use; what matters of them is the sign-in, which is told of by itself.
+        if kind != CredentialKind::RefreshToken {
+            self.audit_service(user, 64, &format!("{} {done}", kind.word()));
+        }
+        Ok(())
+    }
+
+    /// An entry about the service itself: told regardless of the switches for records.
+    fn audit_service(&mut self, user: Guid, action: i32, detail: &str) {
+        let table = self.schema.table_named("systemuser").map_or(custodia_schema::TableId(0), |table| table.id);
+        self.transaction.audit(&AuditEntry {
+            transaction: self.caller.request,
+            user: self.acting(),
+            calling_user: self.caller.acting_for.map(|_| self.caller.user),
+            origin: self.caller.origin.word().to_owned(),
+            table,
+            row: user,
+            operation: AuditOperation::Access,
+            action,
+            changes: Vec::new(),
+            detail: Some(detail.to_owned()),
+        });
+    }
+}

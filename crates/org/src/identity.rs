@@ -1,0 +1,126 @@
+//! Who a caller is in this organisation, and who somebody who signs in is.
+
+use custodia_access::Authority;
+use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_schema::{Guid, Value};
+
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::organization::Organization;
+use crate::reading::Policy;
+use crate::settings::{fields, fixed};
+
+/// What `WhoAmI` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WhoAmI {
+    /// The user in whose name the caller acts.
+    pub user: Guid,
+    /// The user's business unit.
+    pub unit: Guid,
+    /// The organisation.
+    pub organization: Guid,
+}
+
+/// A user, as sign-in finds one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: Guid,
+    /// Sign-in name.
+    pub domain_name: String,
+    /// Full name.
+    pub full_name: String,
+    /// It may not sign in.
+    pub disabled: bool,
+}
+
+impl Organization {
+    /// Who the caller is.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`] when the user is disabled or has no role.
+    pub async fn who_am_i(&self, caller: &Caller) -> Result<WhoAmI> {
+        let authority = custodia_store::retry_stale(|| async {
+            let authority = self.authority(caller).await?;
+            let head = self.shared.database.head().await?;
+            if self.check_fresh(&authority, head.versions).is_err() {
+                self.forget_rights(caller);
+                return Err(crate::Error::Store(custodia_store::Error::Stale));
+            }
+            Ok(authority)
+        })
+        .await?;
+        let unit = authority.acting().map_or(Guid::nil(), custodia_access::Rights::unit);
+        if let Some(rights) = authority.acting() {
+            rights.admitted()?;
+        }
+        Ok(WhoAmI { user: caller.acting(), unit, organization: self.id() })
+    }
+
+    /// The user whose domain name or e-mail address is this, compared without case and accents.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn find_user(&self, name: &str) -> Result<Option<User>> {
+        for column in ["domainname", "internalemailaddress"] {
+            let found = self.find_users_by(column, Value::Text(name.to_owned())).await?;
+            // Two users with one address: neither is meant.
+            if let [user] = found.as_slice() {
+                return Ok(Some(user.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The user that an application signs in as.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn find_application_user(&self, application: Guid) -> Result<Option<User>> {
+        Ok(self.find_users_by("applicationid", Value::Guid(application)).await?.into_iter().next())
+    }
+
+    /// The user with this id in the directory it is federated from.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn find_user_by_directory_id(&self, object: Guid) -> Result<Option<User>> {
+        Ok(self.find_users_by("azureactivedirectoryobjectid", Value::Guid(object)).await?.into_iter().next())
+    }
+
+    async fn find_users_by(&self, column: &str, value: Value) -> Result<Vec<User>> {
+        let schema = self.schema();
+        let table = fixed(&schema, "systemuser")?;
+        let Some(column) = table.column(column) else { return Ok(Vec::new()) };
+        let mut query = Query {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter: Filter::Compare { path: Path::own(column.id), operator: Comparison::Equal, value },
+            related: None,
+            order: Vec::new(),
+            top: Some(2),
+            page_size: 2,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        };
+        query.fields.extend(fields(table, &["domainname", "fullname", "isdisabled"]));
+        let authority = Authority::platform("find user");
+        let (rows, _) = self.shared.database.rows(&query, &Policy(&authority)).await?;
+        let text = |value: Option<&Value>| match value {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        Ok(rows
+            .iter()
+            .filter_map(|row| {
+                Some(User {
+                    id: row.first()?.guid()?,
+                    domain_name: text(row.get(1)),
+                    full_name: text(row.get(2)),
+                    disabled: matches!(row.get(3), Some(Value::Boolean(true))),
+                })
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,206 @@
+//! Linking two records: over an N:N relationship by a row of its intersect, over a 1:N one by setting the lookup.
+
+use std::sync::Arc;
+
+use custodia_access::{append_kind, append_to_kind};
+use custodia_schema::{Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
+use custodia_store::{AuditOperation, RowKey};
+
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::input::{Input, Precondition, RecordInput, Reference};
+use crate::organization::Organization;
+use crate::writing::{Draft, Writing};
+
+/// Two records and the relationship between them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkRequest {
+    /// The record addressed.
+    pub record: Reference,
+    /// Schema name of the relationship.
+    pub relationship: String,
+    /// The other record.
+    pub other: Reference,
+}
+
+/// A relationship as seen from the record addressed.
+enum Side {
+    /// An intersect holds both ids; whether the record addressed stands on the first side.
+    Many(ManyToMany, bool),
+    /// The other record's lookup holds the record addressed.
+    Children(OneToMany),
+    /// The lookup of the record addressed holds the other.
+    Parent(OneToMany),
+}
+
+impl Organization {
+    /// Links two records.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateKey`] when they are linked already over an N:N relationship; see [`Error`].
+    pub async fn associate(&self, caller: &Caller, request: LinkRequest) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let request = request.clone();
+            Box::pin(async move { writing.associate(&request).await })
+        })
+        .await
+    }
+
+    /// Takes a link away. One that is not there is no error.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn disassociate(&self, caller: &Caller, request: LinkRequest) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let request = request.clone();
+            Box::pin(async move { writing.disassociate(&request).await })
+        })
+        .await
+    }
+}
+
+impl Writing<'_> {
+    async fn associate(&mut self, request: &LinkRequest) -> Result<()> {
+        match self.side(request)? {
+            Side::Many(link, first) => {
+                let (intersect, ids) = self.linked(request, &link, first).await?;
+                if !self.intersect_rows(&intersect, &ids).await?.is_empty() {
+                    return Err(Error::DuplicateKey { constraint: link.name.clone() });
+                }
+                self.before_link(&link, &ids).await?;
+                let mut row = Draft::default();
+                for (column, id) in &ids {
+                    row.set(*column, Value::Guid(*id));
+                }
+                let permit = self.platform_permit("associate", &intersect, PrivilegeKind::Create)?;
+                let id = self.fresh.id();
+                self.transaction.insert(permit, &intersect, id, row.into_values())?;
+                self.audit_link(request, &link, &ids, 33).await
+            }
+            Side::Children(relationship) => {
+                let id = self.id_of(&request.record).await?;
+                self.set_lookup(&request.other, &relationship, Some((request.record.table, id))).await
+            }
+            Side::Parent(relationship) => {
+                let id = self.id_of(&request.other).await?;
+                self.set_lookup(&request.record, &relationship, Some((request.other.table, id))).await
+            }
+        }
+    }
+
+    async fn disassociate(&mut self, request: &LinkRequest) -> Result<()> {
+        match self.side(request)? {
+            Side::Many(link, first) => {
+                let (intersect, ids) = self.linked(request, &link, first).await?;
+                self.before_unlink(&link, &ids).await?;
+                let rows = self.intersect_rows(&intersect, &ids).await?;
+                let none = rows.is_empty();
+                for row in rows {
+                    let permit = self.platform_permit("disassociate", &intersect, PrivilegeKind::Delete)?;
+                    self.transaction.delete(permit, &intersect, &row)?;
+                }
+                if none { Ok(()) } else { self.audit_link(request, &link, &ids, 34).await }
+            }
+            Side::Children(relationship) => {
+                let id = self.id_of(&request.record).await?;
+                let child_table = self.table(request.other.table)?;
+                let child = self.find(&child_table, &request.other.key).await?;
+                let child = child.ok_or_else(|| Self::missing(&child_table, &request.other.key))?;
+                if child.get(relationship.referencing_column).guid() != Some(id) {
+                    return Ok(());
+                }
+                self.set_lookup(&request.other, &relationship, None).await
+            }
+            Side::Parent(relationship) => self.set_lookup(&request.record, &relationship, None).await,
+        }
+    }
+
+    /// Which relationship is meant, and from which side.
+    fn side(&self, request: &LinkRequest) -> Result<Side> {
+        let (record, other) = (request.record.table, request.other.table);
+        if let Some(link) = self.schema.links_of(record).find(|link| link.name == request.relationship) {
+            if link.first == record && link.second == other {
+                return Ok(Side::Many(link.clone(), true));
+            }
+            if link.second == record && link.first == other {
+                return Ok(Side::Many(link.clone(), false));
+            }
+        }
+        let one = |relationship: &&OneToMany| relationship.name == request.relationship;
+        if let Some(found) = self.schema.children_of(record).filter(|r| r.referencing == other).find(one) {
+            return Ok(Side::Children(found.clone()));
+        }
+        if let Some(found) = self.schema.parents_of(record).filter(|r| r.referenced == other).find(one) {
+            return Ok(Side::Parent(found.clone()));
+        }
+        Err(Error::Invalid(format!("relationship '{}' does not join these two tables", request.relationship)))
+    }
+
+    /// The intersect of an N:N relationship with both ids in their columns, once both records are found and may be linked:
+    /// Append on the one addressed, AppendTo on the other.
+    async fn linked(
+        &mut self,
+        request: &LinkRequest,
+        link: &ManyToMany,
+        first: bool,
+    ) -> Result<(Arc<Table>, [(custodia_schema::ColumnId, Guid); 2])> {
+        let record = self.reached(&request.record, append_kind).await?;
+        let other = self.reached(&request.other, append_to_kind).await?;
+        let intersect = self.table(link.intersect)?;
+        let (one, two) = if first { (record, other) } else { (other, record) };
+        Ok((intersect, [(link.first_column, one), (link.second_column, two)]))
+    }
+
+    /// The id of a record that the caller reaches with the right that linking needs there.
+    async fn reached(&mut self, reference: &Reference, kind: fn(&Table) -> PrivilegeKind) -> Result<Guid> {
+        let table = self.table(reference.table)?;
+        let kind = kind(&table);
+        let access = self.authority.rows(&table, kind)?;
+        let row = self.transaction.fetch(&table, &reference.key, std::slice::from_ref(&access)).await?;
+        let row = row.ok_or_else(|| Self::missing(&table, &reference.key))?;
+        if self.authority.platform_name().is_none() {
+            let _checked = self.authority.permit_row(kind, &table, row.reached.first() == Some(&true))?;
+        }
+        Ok(row.id)
+    }
+
+    async fn id_of(&mut self, reference: &Reference) -> Result<Guid> {
+        let table = self.table(reference.table)?;
+        match &reference.key {
+            RowKey::Id(id) => Ok(*id),
+            key @ RowKey::Alternate(_) => {
+                Ok(self.find(&table, key).await?.ok_or_else(|| Self::missing(&table, key))?.id)
+            }
+        }
+    }
+
+    /// A lookup is set by an ordinary update of the record that has it.
+    async fn set_lookup(
+        &mut self,
+        child: &Reference,
+        relationship: &OneToMany,
+        parent: Option<(TableId, Guid)>,
+    ) -> Result<()> {
+        let input = match parent {
+            Some((table, id)) => Input::Link(Reference::id(table, id)),
+            None => Input::Value(Value::Null),
+        };
+        let columns = vec![(relationship.referencing_column, input)];
+        let input = RecordInput { table: relationship.referencing, id: None, columns };
+        self.update(child, input, Precondition::None).await.map(|_| ())
+    }
+
+    async fn audit_link(
+        &mut self,
+        request: &LinkRequest,
+        link: &ManyToMany,
+        ids: &[(custodia_schema::ColumnId, Guid); 2],
+        action: i32,
+    ) -> Result<()> {
+        let table = self.table(request.record.table)?;
+        let [(_, one), (_, two)] = ids;
+        let (record, other) = if link.first == table.id { (*one, *two) } else { (*two, *one) };
+        let detail = format!("{}: {other}", link.name);
+        self.audit(&table, record, AuditOperation::Update, action, Vec::new(), Some(detail)).await
+    }
+}

@@ -1,0 +1,415 @@
+//! Sharing one record, and the rights that children inherit from the records they hang on.
+//!
+//! A share row keeps explicit and inherited rights apart. Inherited ones have several sources, so they are always computed
+//! anew from the present parents, never subtracted (DESIGN §9.8).
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use custodia_access::{RightsMask, RowAccess};
+use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_schema::{AssignCascade, ColumnId, Guid, OneToMany, PrivilegeKind, Table, Value};
+use custodia_store::{AuditOperation, RowKey, StoredRow};
+
+use crate::assign::owner_of;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::input::Reference;
+use crate::organization::Organization;
+use crate::reading::Policy;
+use crate::writing::{Draft, Writing};
+
+/// Principals one record may be shared with; more belongs into a team.
+const SHARES_MAX: u32 = 10_000;
+
+/// Rights that the owner of a parent inherits on its children.
+const OWNER_RIGHTS: RightsMask = RightsMask(1 | 2 | 4 | 16 | 65_536 | 262_144 | 524_288);
+
+/// One share of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The user or team.
+    pub principal: Guid,
+    /// It is a team.
+    pub is_team: bool,
+    /// Rights given by hand.
+    pub explicit: RightsMask,
+    /// Rights that come from parent records.
+    pub inherited: RightsMask,
+    row: Guid,
+}
+
+/// What to do with a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    Grant(RightsMask),
+    Modify(RightsMask),
+    Revoke,
+}
+
+impl Organization {
+    /// Shares a record with a user or team: adds rights to those it has.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn grant_access(&self, caller: &Caller, target: Reference, principal: Guid, rights: RightsMask) -> Result<()> {
+        self.share(caller, target, principal, Sharing::Grant(rights)).await
+    }
+
+    /// Replaces the rights a record is shared with.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn modify_access(&self, caller: &Caller, target: Reference, principal: Guid, rights: RightsMask) -> Result<()> {
+        self.share(caller, target, principal, Sharing::Modify(rights)).await
+    }
+
+    /// Takes a share away. Rights that come from a parent record stay.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn revoke_access(&self, caller: &Caller, target: Reference, principal: Guid) -> Result<()> {
+        self.share(caller, target, principal, Sharing::Revoke).await
+    }
+
+    async fn share(&self, caller: &Caller, target: Reference, principal: Guid, sharing: Sharing) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let target = target.clone();
+            Box::pin(async move { writing.share(&target, principal, sharing).await })
+        })
+        .await
+    }
+}
+
+impl Writing<'_> {
+    async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
+        let table = self.table(target.table)?;
+        let checks: Vec<_> = PrivilegeKind::ALL
+            .iter()
+            .map(|kind| self.authority.rows(&table, *kind).unwrap_or(RowAccess::nothing(self.acting())))
+            .collect();
+        let stored = self.transaction.fetch(&table, &target.key, &checks).await?;
+        let stored = stored.ok_or_else(|| Self::missing(&table, &target.key))?;
+        let held = PrivilegeKind::ALL
+            .iter()
+            .zip(&stored.reached)
+            .filter(|(_, reached)| **reached)
+            .fold(RightsMask::NONE, |held, (kind, _)| held.union(RightsMask::of(*kind)));
+        if self.authority.platform_name().is_none() {
+            let _checked = match sharing {
+                Sharing::Grant(rights) | Sharing::Modify(rights) => self.authority.permit_share(&table, held, rights)?,
+                Sharing::Revoke => {
+                    let reached = held.contains(RightsMask::of(PrivilegeKind::Share));
+                    self.authority.permit_row(PrivilegeKind::Share, &table, reached)?
+                }
+            };
+        }
+        if owner_of(&table, &stored) == Some(principal) {
+            return Err(Error::Refused {
+                code: 0x8004_0214,
+                why: "a record cannot be shared with its owner, who has all rights already".to_owned(),
+            });
+        }
+        let is_team = self.is_team(principal).await?;
+        let present = self.shares_of(stored.id).await?.into_iter().find(|share| share.principal == principal);
+        let before = present.as_ref().map_or(RightsMask::NONE, |share| share.explicit);
+        let after = match sharing {
+            Sharing::Grant(rights) => before.union(rights),
+            Sharing::Modify(rights) => rights,
+            Sharing::Revoke => RightsMask::NONE,
+        };
+        let inherited = present.as_ref().map_or(RightsMask::NONE, |share| share.inherited);
+        self.write_share(&table, stored.id, principal, is_team, after, inherited, present.as_ref())?;
+        let action = match (sharing, before == RightsMask::NONE) {
+            (Sharing::Revoke, _) => 49,
+            (_, true) => 14,
+            (_, false) => 48,
+        };
+        let detail = format!("principal {principal}: {before} -> {after}");
+        self.audit(&table, stored.id, AuditOperation::Update, action, Vec::new(), Some(detail)).await?;
+        let unshares = sharing == Sharing::Revoke;
+        self.pass_shares_down(&table, stored.id, |relationship| {
+            if unshares { relationship.cascade.unshare } else { relationship.cascade.share }
+        })
+        .await
+    }
+
+    /// Whether a principal is a team; refuses one that is neither user nor team.
+    async fn is_team(&mut self, principal: Guid) -> Result<bool> {
+        let users = self.table_named("systemuser")?;
+        if self.find(&users, &RowKey::Id(principal)).await?.is_some() {
+            return Ok(false);
+        }
+        let teams = self.table_named("team")?;
+        if self.find(&teams, &RowKey::Id(principal)).await?.is_some() {
+            return Ok(true);
+        }
+        Err(Error::NotFound { table: "systemuser or team".to_owned(), id: principal })
+    }
+
+    /// All shares of a record.
+    pub(crate) async fn shares_of(&mut self, record: Guid) -> Result<Vec<Share>> {
+        let table = self.table_named("principalobjectaccess")?;
+        let object = column(&table, "objectid")?;
+        let query = Query {
+            table: table.id,
+            fields: [Ok(table.primary_id)]
+                .into_iter()
+                .chain(SHARE_COLUMNS.iter().map(|name| column(&table, name)))
+                .map(|column| column.map(Field::Column))
+                .collect::<Result<_>>()?,
+            filter: Filter::Compare {
+                path: Path::own(object),
+                operator: Comparison::Equal,
+                value: Value::Guid(record),
+            },
+            related: None,
+            order: Vec::new(),
+            top: None,
+            page_size: SHARES_MAX,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        };
+        let authority = custodia_access::Authority::platform("shares of a record");
+        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
+        Ok(rows.iter().filter_map(|row| share_of(row)).collect())
+    }
+
+    /// Stores one share, or removes it when nothing is left of it.
+    #[expect(clippy::too_many_arguments, reason = "a share row is these seven facts")]
+    fn write_share(
+        &mut self,
+        of: &Table,
+        record: Guid,
+        principal: Guid,
+        is_team: bool,
+        explicit: RightsMask,
+        inherited: RightsMask,
+        present: Option<&Share>,
+    ) -> Result<()> {
+        let table = self.table_named("principalobjectaccess")?;
+        let masks = [("accessrightsmask", explicit), ("inheritedaccessrightsmask", inherited)];
+        match present {
+            Some(share) if explicit == RightsMask::NONE && inherited == RightsMask::NONE => {
+                let permit = self.platform_permit("share", &table, PrivilegeKind::Delete)?;
+                let last = StoredRow::of(share.row, Vec::new());
+                self.transaction.delete(permit, &table, &last)?;
+            }
+            Some(share) => {
+                let mut row = Draft::default();
+                for (name, mask) in masks {
+                    row.set(column(&table, name)?, mask_value(mask));
+                }
+                let permit = self.platform_permit("share", &table, PrivilegeKind::Write)?;
+                self.transaction.update(permit, &table, share.row, row.into_values())?;
+            }
+            None if explicit == RightsMask::NONE && inherited == RightsMask::NONE => {}
+            None => {
+                let mut row = Draft::default();
+                row.set(column(&table, "objectid")?, Value::Guid(record));
+                row.set(column(&table, "objecttypecode")?, Value::Text(of.name.clone()));
+                row.set(column(&table, "principalid")?, Value::Guid(principal));
+                let kind = if is_team { "team" } else { "systemuser" };
+                row.set(column(&table, "principaltypecode")?, Value::Text(kind.to_owned()));
+                row.stamp(&table, "changedon", Value::DateTime(self.transaction.now()));
+                for (name, mask) in masks {
+                    row.set(column(&table, name)?, mask_value(mask));
+                }
+                let permit = self.platform_permit("share", &table, PrivilegeKind::Create)?;
+                let id = self.fresh.id();
+                self.transaction.insert(permit, &table, id, row.into_values())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a new record what it inherits from the records it hangs on.
+    pub(crate) async fn inherit_shares(&mut self, table: &Arc<Table>, id: Guid, row: &Draft) -> Result<()> {
+        let wanted = self.inherited(table, row).await?;
+        for (principal, (is_team, rights)) in wanted {
+            self.write_share(table, id, principal, is_team, RightsMask::NONE, rights, None)?;
+        }
+        Ok(())
+    }
+
+    /// After a change of lookups or owner: computes anew what the record inherits and passes on.
+    pub(crate) async fn reparent(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
+        let hangs_elsewhere = parents(&self.schema, table).any(|relationship| {
+            changes
+                .get(relationship.referencing_column)
+                .is_some_and(|value| value.guid() != stored.get(relationship.referencing_column).guid())
+        });
+        if hangs_elsewhere {
+            let mut row = Draft::default();
+            for (column, value) in stored.values() {
+                row.set(*column, value.clone());
+            }
+            for (column, value) in changes.iter() {
+                row.set(column, value.clone());
+            }
+            if self.store_inherited(table, stored.id, &row).await? {
+                self.pass_shares_down(table, stored.id, |relationship| relationship.cascade.share).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a change of owner: the owner's inherited rights on the children follow.
+    pub(crate) async fn owner_changed(&mut self, table: &Arc<Table>, id: Guid, former: Option<Guid>, owner: Guid) -> Result<()> {
+        if former != Some(owner) {
+            self.moved_owners.push((table.id, id));
+        }
+        Ok(())
+    }
+
+    /// The last step of a request: rights that children inherit from records whose owner changed.
+    pub(crate) async fn settle_moved_owners(&mut self) -> Result<()> {
+        for (table, id) in std::mem::take(&mut self.moved_owners) {
+            let table = self.table(table)?;
+            self.pass_shares_down(&table, id, |relationship| relationship.cascade.reparent).await?;
+        }
+        Ok(())
+    }
+
+    /// Computes anew what the children of a record inherit, and theirs where something changed.
+    async fn pass_shares_down(
+        &mut self,
+        table: &Arc<Table>,
+        id: Guid,
+        cascade: impl Fn(&OneToMany) -> AssignCascade,
+    ) -> Result<()> {
+        let mut waiting = vec![(Arc::clone(table), id)];
+        let mut met = HashSet::from([id]);
+        while let Some((table, id)) = waiting.pop() {
+            let relationships: Vec<_> =
+                self.schema.children_of(table.id).filter(|r| cascade(r) != AssignCascade::None).cloned().collect();
+            for relationship in relationships {
+                let child_table = self.table(relationship.referencing)?;
+                if self.child_ids(&child_table, &relationship, id, 1).await?.is_empty() {
+                    continue;
+                }
+                // Children are judged by what their parent is now.
+                self.transaction.flush().await?;
+                let parent = self.get(&table, id).await?;
+                let former = owner_of(&table, &parent);
+                for child in self.children(&relationship, id, cascade(&relationship), former).await? {
+                    if !met.insert(child.id) {
+                        continue;
+                    }
+                    let mut row = Draft::default();
+                    for (column, value) in child.values() {
+                        row.set(*column, value.clone());
+                    }
+                    if self.store_inherited(&child_table, child.id, &row).await? {
+                        waiting.push((Arc::clone(&child_table), child.id));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what a record inherits where it differs from what is stored; whether anything did.
+    async fn store_inherited(&mut self, table: &Arc<Table>, id: Guid, row: &Draft) -> Result<bool> {
+        let mut wanted = self.inherited(table, row).await?;
+        let mut changed = false;
+        for share in self.shares_of(id).await? {
+            let rights = wanted.remove(&share.principal).map_or(RightsMask::NONE, |(_, rights)| rights);
+            if rights != share.inherited {
+                self.write_share(table, id, share.principal, share.is_team, share.explicit, rights, Some(&share))?;
+                changed = true;
+            }
+        }
+        for (principal, (is_team, rights)) in wanted {
+            self.write_share(table, id, principal, is_team, RightsMask::NONE, rights, None)?;
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    /// What a record inherits from the records its lookups hold: their shares, and all rights for their owners.
+    async fn inherited(&mut self, table: &Arc<Table>, row: &Draft) -> Result<BTreeMap<Guid, (bool, RightsMask)>> {
+        let mut wanted: BTreeMap<Guid, (bool, RightsMask)> = BTreeMap::new();
+        let relationships: Vec<_> = parents(&self.schema, table).cloned().collect();
+        let owner = table.column("ownerid").and_then(|column| row.get(column.id)).and_then(Value::guid);
+        for relationship in relationships {
+            let Some((target, parent)) = row.get(relationship.referencing_column).and_then(Self::pointed) else { continue };
+            if target != relationship.referenced || !selects(table, row, relationship.cascade.reparent) {
+                continue;
+            }
+            let parent_table = self.table(target)?;
+            let Some(parent_row) = self.find(&parent_table, &RowKey::Id(parent)).await? else { continue };
+            if let Some((kind, parent_owner)) =
+                parent_table.column("ownerid").and_then(|column| Self::pointed(parent_row.get(column.id)))
+            {
+                if Some(parent_owner) != owner {
+                    let is_team = self.table(kind)?.name == "team";
+                    wanted.insert(parent_owner, (is_team, OWNER_RIGHTS));
+                }
+            }
+            for share in self.shares_of(parent).await? {
+                if Some(share.principal) == owner {
+                    continue;
+                }
+                let held = wanted.entry(share.principal).or_insert((share.is_team, RightsMask::NONE));
+                held.1 = held.1.union(share.explicit).union(share.inherited);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Removes all shares of a record that goes.
+    pub(crate) async fn remove_shares(&mut self, record: Guid) -> Result<()> {
+        let table = self.table_named("principalobjectaccess")?;
+        for share in self.shares_of(record).await? {
+            let permit = self.platform_permit("share", &table, PrivilegeKind::Delete)?;
+            self.transaction.delete(permit, &table, &StoredRow::of(share.row, Vec::new()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of a share row, in the order [`share_of`] reads them after the id.
+const SHARE_COLUMNS: [&str; 4] = ["principalid", "principaltypecode", "accessrightsmask", "inheritedaccessrightsmask"];
+
+fn share_of(row: &[Value]) -> Option<Share> {
+    let mask = |at: usize| match row.get(at) {
+        Some(Value::BigInt(n)) => RightsMask(u32::try_from(*n).unwrap_or(0)),
+        Some(Value::Integer(n)) => RightsMask(u32::try_from(*n).unwrap_or(0)),
+        _ => RightsMask::NONE,
+    };
+    Some(Share {
+        row: row.first()?.guid()?,
+        principal: row.get(1)?.guid()?,
+        is_team: matches!(row.get(2), Some(Value::Text(kind)) if kind == "team"),
+        explicit: mask(3),
+        inherited: mask(4),
+    })
+}
+
+fn mask_value(mask: RightsMask) -> Value {
+    Value::Integer(i32::try_from(mask.0).unwrap_or(0))
+}
+
+/// Relationships over which a record of this table inherits rights.
+fn parents<'s>(schema: &'s custodia_schema::Schema, table: &Table) -> impl Iterator<Item = &'s OneToMany> {
+    schema.parents_of(table.id).filter(|relationship| relationship.cascade.reparent != AssignCascade::None)
+}
+
+/// Whether a cascade setting selects this child; the owner it compares with is the parent's, which inherits anyway.
+fn selects(table: &Table, row: &Draft, cascade: AssignCascade) -> bool {
+    match cascade {
+        AssignCascade::None => false,
+        AssignCascade::All | AssignCascade::UserOwned => true,
+        AssignCascade::Active => {
+            table.state().is_none_or(|state| row.get(state.id).is_none_or(|value| *value == Value::Integer(0)))
+        }
+    }
+}
+
+fn column(table: &Table, name: &str) -> Result<ColumnId> {
+    let found = table.column(name).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{name}'", table.name)))?;
+    Ok(found.id)
+}
+

@@ -1,0 +1,201 @@
+//! Changing a record, and making it when there is none (upsert).
+
+use std::sync::Arc;
+
+use custodia_access::RowAccess;
+use custodia_schema::{PrivilegeKind, RowSecurity, Table, TableId, Value};
+use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
+
+use crate::create::{Purpose, complete_state, is_stamp};
+use crate::error::{Error, Result};
+use crate::input::{Input, Precondition, RecordInput, Reference};
+use crate::names;
+use crate::writing::{Draft, Upserted, Writing, Written};
+
+impl Writing<'_> {
+    /// Changes a record that exists.
+    pub(crate) async fn update(&mut self, target: &Reference, input: RecordInput, when: Precondition) -> Result<Written> {
+        let table = self.table(target.table)?;
+        let stored = self.fetch_to_write(&table, &target.key).await?;
+        let stored = stored.ok_or_else(|| Self::missing(&table, &target.key))?;
+        check_version(&table, &stored, when)?;
+        self.update_stored(&table, stored, input).await
+    }
+
+    /// Changes a record, or makes it with `fresh` as its id when it is named by an alternate key and there is none.
+    pub(crate) async fn upsert(
+        &mut self,
+        target: &Reference,
+        mut input: RecordInput,
+        when: Precondition,
+        fresh: custodia_schema::Guid,
+    ) -> Result<Upserted> {
+        let table = self.table(target.table)?;
+        let found = self.fetch_to_write(&table, &target.key).await?;
+        match (found, when) {
+            (Some(_), Precondition::Absent) => Err(match &target.key {
+                RowKey::Id(id) => Error::Duplicate { table: table.name.clone(), id: *id },
+                RowKey::Alternate(_) => Error::DuplicateKey { constraint: table.name.clone() },
+            }),
+            (Some(stored), when) => {
+                check_version(&table, &stored, when)?;
+                let written = self.update_stored(&table, stored, input).await?;
+                Ok(Upserted { written, created: false })
+            }
+            (None, Precondition::Exists | Precondition::Version(_)) => Err(Self::missing(&table, &target.key)),
+            (None, Precondition::None | Precondition::Absent) => {
+                match &target.key {
+                    RowKey::Id(id) => input.id = Some(*id),
+                    RowKey::Alternate(parts) => {
+                        input.id = Some(fresh);
+                        for (column, value) in parts {
+                            if !input.columns.iter().any(|(given, _)| given == column) {
+                                input.columns.push((*column, Input::Value(value.clone())));
+                            }
+                        }
+                    }
+                }
+                let written = self.create(input).await?;
+                Ok(Upserted { written, created: true })
+            }
+        }
+    }
+
+    /// The row as it is, with what the caller reaches on it: Write, Append, Assign.
+    async fn fetch_to_write(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<StoredRow>> {
+        let checks: Vec<_> = KINDS
+            .iter()
+            // A right that the gate refuses is refused again, by name, where it is needed.
+            .map(|kind| self.authority.rows(table, *kind).unwrap_or(RowAccess::nothing(self.acting())))
+            .collect();
+        Ok(self.transaction.fetch(table, key, &checks).await?)
+    }
+
+    async fn update_stored(&mut self, table: &Arc<Table>, stored: StoredRow, input: RecordInput) -> Result<Written> {
+        if table.is_intersect {
+            return Err(Error::Invalid(format!("records of '{}' are links and cannot be changed", table.name)));
+        }
+        let mut changes = self.given(table, input, Purpose::Update).await?;
+        self.authority.check_updated_columns(table, changes.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
+        let reached = |at: usize| stored.reached.get(at) == Some(&true);
+        let mut permit = Some(self.permit_on(table, PrivilegeKind::Write, reached(0))?);
+
+        let new_owner = match table.security {
+            RowSecurity::Owned { owner, .. } => changes.remove(owner).filter(|value| value.guid() != stored.get(owner).guid()),
+            _ => None,
+        };
+        if let Some(value) = new_owner {
+            let Value::Lookup(target, id) = value else {
+                return Err(Error::Refused { code: 0x8004_0215, why: "a record cannot be without an owner".to_owned() });
+            };
+            let assigned = self.assign_stored(table, &stored, target, id, reached(0), reached(2)).await?;
+            for (column, value) in assigned {
+                changes.set(column, value);
+            }
+        }
+        complete_changed_state(table, &stored, &mut changes)?;
+        let links = self.check_links(table, &changes, Some(&stored)).await?;
+        if !links.is_empty() && self.authority.platform_name().is_none() {
+            let kind = custodia_access::append_kind(table);
+            let held = if kind == PrivilegeKind::Append { reached(1) } else { reached(0) };
+            let _checked = self.authority.permit_row(kind, table, held)?;
+        }
+        self.before_update(table, &stored, &mut changes).await?;
+
+        let mut row = Draft::default();
+        for (column, value) in stored.values() {
+            row.set(*column, value.clone());
+        }
+        for (column, value) in changes.iter() {
+            row.set(column, value.clone());
+        }
+        self.settle_amounts(table, &mut row, &mut changes).await?;
+        for (column, value) in names::compose(table, &row) {
+            if *stored.get(column) != value {
+                changes.set(column, value);
+            }
+        }
+        self.stamp_modified(table, &mut changes);
+
+        let values = changes.clone().into_values();
+        let audited: Vec<_> = values
+            .iter()
+            .filter(|(column, new)| stored.get(*column) != new && table.column_by_id(*column).is_some_and(|c| !is_stamp(c)))
+            .map(|(column, new)| AuditedChange { column: *column, old: stored.get(*column).clone(), new: new.clone() })
+            .collect();
+        let permit = match permit.take() {
+            Some(permit) => permit,
+            None => return Err(Error::Invalid("a change was not authorised".to_owned())),
+        };
+        let version = self.transaction.update(permit, table, stored.id, values)?;
+        if !audited.is_empty() {
+            let action = update_action(table, &audited);
+            self.audit(table, stored.id, AuditOperation::Update, action, audited, None).await?;
+        }
+        self.reparent(table, &stored, &changes).await?;
+        self.after_update(table, &stored, &changes).await?;
+        Ok(Written { id: stored.id, version })
+    }
+
+    /// A permit for a change of a stored row.
+    pub(crate) fn permit_on(&self, table: &Table, kind: PrivilegeKind, reached: bool) -> Result<custodia_access::Permit> {
+        if self.authority.platform_name().is_some() {
+            return Ok(custodia_access::Permit::platform(&self.authority, table, kind)?);
+        }
+        Ok(self.authority.permit_row(kind, table, reached)?)
+    }
+
+    /// Who changed it, and when.
+    pub(crate) fn stamp_modified(&self, table: &Table, changes: &mut Draft) {
+        let users = self.schema.table_named("systemuser").map_or(TableId(0), |table| table.id);
+        changes.stamp(table, "modifiedon", Value::DateTime(self.transaction.now()));
+        changes.stamp(table, "modifiedby", Value::Lookup(users, self.acting()));
+        let behind = self.caller.acting_for.map_or(Value::Null, |_| Value::Lookup(users, self.caller.user));
+        changes.stamp(table, "modifiedonbehalfby", behind);
+    }
+}
+
+/// Rights asked for with every row that is about to be changed, in this order.
+const KINDS: [PrivilegeKind; 3] = [PrivilegeKind::Write, PrivilegeKind::Append, PrivilegeKind::Assign];
+
+/// Refuses when the row is not at the version the caller read. Tables without optimistic concurrency ignore versions.
+pub(crate) fn check_version(table: &Table, stored: &StoredRow, when: Precondition) -> Result<()> {
+    let Precondition::Version(expected) = when else { return Ok(()) };
+    let Some(version) = table.column("versionnumber").filter(|_| table.optimistic_concurrency) else { return Ok(()) };
+    if *stored.get(version.id) == Value::BigInt(expected) { Ok(()) } else { Err(Error::VersionMismatch) }
+}
+
+/// A state that is set without a status takes its default; a status alone must fit the state it names.
+fn complete_changed_state(table: &Table, stored: &StoredRow, changes: &mut Draft) -> Result<()> {
+    let (Some(state), Some(status)) = (table.state(), table.status()) else { return Ok(()) };
+    if changes.get(state.id).is_some_and(Value::is_null) {
+        changes.remove(state.id);
+    }
+    if changes.get(status.id).is_some_and(Value::is_null) {
+        changes.remove(status.id);
+    }
+    if !changes.contains(state.id) && !changes.contains(status.id) {
+        return Ok(());
+    }
+    // Setting the state a record is in already keeps its status.
+    let same_state = changes.get(state.id).is_some_and(|value| value == stored.get(state.id));
+    if same_state && !changes.contains(status.id) {
+        changes.remove(state.id);
+        return Ok(());
+    }
+    complete_state(table, changes)
+}
+
+/// Dataverse's finer action of an update: 13 assign, 41 set state, else 2.
+fn update_action(table: &Table, changes: &[AuditedChange]) -> i32 {
+    let changed = |name: &str| {
+        table.column(name).is_some_and(|column| changes.iter().any(|change| change.column == column.id))
+    };
+    if changed("ownerid") {
+        13
+    } else if changed("statecode") {
+        41
+    } else {
+        2
+    }
+}

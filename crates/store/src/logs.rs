@@ -1,0 +1,109 @@
+//! Reading the two logs, and the store's own small tables.
+
+use custodia_schema::{Guid, TableId};
+
+use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
+use crate::change_log::{Change, ChangeKind};
+use crate::database::Database;
+use crate::row::Row;
+use crate::sql::internal;
+use crate::transaction::Transaction;
+use crate::{Error, Result};
+
+impl Database {
+    /// Changes after a number, in the one order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a payload cannot be read; store errors.
+    pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>> {
+        let rows = self
+            .internal_rows(&internal::select_changes(after, limit), |row| {
+                Some((
+                    row.integer(0)?,
+                    row.integer(1)?,
+                    ChangeKind::of_code(row.integer(2)?)?,
+                    TableId(u32::try_from(row.integer(3)?).ok()?),
+                    row.guid(4)?,
+                    row.bytes(5)?.to_vec(),
+                ))
+            })
+            .await?;
+        rows.into_iter()
+            .map(|(number, commit_time, kind, table, row, payload)| {
+                let values = crate::change_log::decode(&payload)
+                    .map_err(|error| Error::Corrupt(format!("change {number}: {error}")))?;
+                Ok(Change { number, commit_time, kind, table, row, values })
+            })
+            .collect()
+    }
+
+    /// Audit entries before a number, newest first, optionally of one row.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a payload cannot be read; store errors.
+    pub async fn audit_entries(&self, before: i64, limit: u32, of: Option<(TableId, Guid)>) -> Result<Vec<AuditRecord>> {
+        let rows = self.internal_rows(&internal::select_audit(before, limit, of), read_audit).await?;
+        rows.into_iter()
+            .map(|(mut record, payload)| {
+                record.entry.changes = crate::audit::decode(&payload)
+                    .map_err(|error| Error::Corrupt(format!("audit entry {}: {error}", record.number)))?;
+                Ok(record)
+            })
+            .collect()
+    }
+
+    /// Credentials of one kind of a principal: name, kept form, when set.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn credentials(&self, principal: Guid, kind: &str) -> Result<Vec<(String, Vec<u8>, i64)>> {
+        self.internal_rows(&internal::select_credentials(principal, kind), |row| {
+            Some((row.text(0)?.to_owned(), row.bytes(1)?.to_vec(), row.integer(2)?))
+        })
+        .await
+    }
+
+    /// A setting of the store's own.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let rows = self.internal_rows(&internal::select_setting(name), |row| Some(row.bytes(0)?.to_vec())).await?;
+        Ok(rows.into_iter().next())
+    }
+}
+
+impl Transaction {
+    /// Keeps a credential, replacing one of the same name.
+    pub fn put_credential(&mut self, principal: Guid, kind: &str, name: &str, secret: Vec<u8>) {
+        let changed = self.now();
+        self.internal(internal::upsert_credential(principal, kind, name, secret, changed));
+    }
+
+    /// Forgets a credential.
+    pub fn remove_credential(&mut self, principal: Guid, kind: &str, name: &str) {
+        self.internal(internal::delete_credential(principal, kind, name));
+    }
+
+    /// Keeps a setting of the store's own.
+    pub fn put_setting(&mut self, name: &str, value: Vec<u8>) {
+        self.internal(internal::upsert_setting(name, value));
+    }
+}
+
+/// An audit row, its payload not decoded yet.
+fn read_audit(row: &Row<'_>) -> Option<(AuditRecord, Vec<u8>)> {
+    let entry = AuditEntry {
+        transaction: row.guid(2)?,
+        user: row.guid(3)?,
+        calling_user: row.guid(4),
+        origin: row.text(5)?.to_owned(),
+        table: TableId(u32::try_from(row.integer(6)?).ok()?),
+        row: row.guid(7)?,
+        operation: AuditOperation::of_code(row.integer(8)?)?,
+        action: i32::try_from(row.integer(9)?).ok()?,
+        changes: Vec::new(),
+        detail: row.text(11).map(str::to_owned),
+    };
+    Some((AuditRecord { number: row.integer(0)?, created: row.integer(1)?, entry }, row.bytes(10)?.to_vec()))
+}
