@@ -31,7 +31,7 @@ impl BuiltinRole {
         schema.privileges().iter().filter_map(|privilege| {
             let level = match (privilege.kind, privilege.tables.first()) {
                 (Some(kind), Some(table)) => self.level(*table, kind)?,
-                _ => self.misc.iter().any(|name| *name == privilege.name).then_some(Level::Global)?,
+                _ => self.misc.contains(&privilege.name).then_some(Level::Global)?,
             };
             Some((privilege, level))
         })

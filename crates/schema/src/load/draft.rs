@@ -70,6 +70,9 @@ impl<'a> Draft<'a> {
         if primary_id.kind != ColumnKind::Guid {
             return Err(self.fault(&file.primary_id, "the primary id must be of kind guid: change the column's kind"));
         }
+        if primary_id.updatable {
+            return Err(self.fault(&file.primary_id, "the primary id of a row never changes: take out update = true"));
+        }
         let primary_name = match &file.primary_name {
             Some(name) => {
                 let column = self.known(name, find(name.get_ref()))?;

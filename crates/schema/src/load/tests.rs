@@ -429,6 +429,7 @@ fn a_lookup_at_nothing() {
 fn a_primary_column_that_is_none() {
     check("boat.toml", "primary_id = \"boatid\"", "primary_id = \"shipid\"", 8, "no column `shipid`");
     check("boat.toml", "primary_id = \"boatid\"", "primary_id = \"name\"", 8, "must be of kind guid");
+    check("boat.toml", "kind = \"guid\"", "kind = \"guid\", update = true", 8, "never changes");
     check("boat.toml", "primary_name = \"name\"", "primary_name = \"title\"", 9, "no column `title`");
     check("boat.toml", "primary_name = \"name\"", "primary_name = \"number\"", 9, "must be of kind text");
 }
