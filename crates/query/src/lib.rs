@@ -8,9 +8,9 @@
 
 mod like;
 pub mod odata;
+mod row_key;
 mod tree;
 
 pub use like::{LikePattern, LikeToken};
-pub use tree::{
-    Comparison, Expand, Field, Filter, Order, Path, Query, Related, SeekKey, Step,
-};
+pub use row_key::RowKey;
+pub use tree::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, SeekKey, Step};

@@ -1,1 +1,35 @@
-//! OData's query options: `$select`, `$filter`, `$orderby`, `$top`, `$count`, `$expand`.
+//! OData's URLs into what they mean: query options into a [`crate::Query`], paths into a [`Resource`], page tokens.
+//!
+//! Nothing here reads records or knows who asks. Every name is looked up in a schema, every literal takes the type of
+//! the column it is compared with, everything is bounded by [`Limits`], and every [`ODataError`] says where.
+//!
+//! Start at [`parse_resource`] for the path and [`parse_options`] for what follows the `?`; [`print()`] goes the other way.
+
+mod error;
+mod expand;
+mod filter;
+mod lexer;
+mod limits;
+mod literal;
+mod moment;
+mod names;
+mod number;
+mod options;
+mod order;
+mod parse;
+mod path;
+mod print;
+mod resource;
+mod select;
+mod shape;
+mod skip_token;
+
+pub use error::{ODataError, Place};
+pub use limits::Limits;
+pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigation, property, property_name};
+pub use options::{query_options, query_string};
+pub use parse::{Parsed, parse, parse_options, parse_record_options};
+pub use print::print;
+pub use resource::{Binding, ParameterValue, RecordReference, RelatedPart, Resource, parse_reference, parse_resource};
+pub use shape::{ExpandShape, Shape};
+pub use skip_token::{SkipToken, SkipTokenBinding, SkipTokenError};

@@ -1,0 +1,44 @@
+//! How much a request may ask for. Each limit has a default and the reason for it.
+
+/// Upper bounds of what one request may ask. A request beyond one is refused with the limit's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a query string or a resource path, as received. 65,536: Dataverse takes requests of 64 KB within
+    /// `$batch`, where clients move the long ones.
+    pub query_bytes_max: usize,
+    /// Parentheses and `not` within each other in `$filter`. 100: far above what people and programs write, far below
+    /// what would exhaust the stack of a parser or an engine.
+    pub filter_depth_max: usize,
+    /// Tests in one `$filter`. 500, as in Dataverse; engines build a tree of that depth.
+    pub filter_nodes_max: usize,
+    /// Values in all `in (…)` lists of one `$filter` together. 2,000: more than fit in 64 KB as GUIDs; each is a
+    /// statement parameter, of which SQLite takes 32,766.
+    pub in_values_max: usize,
+    /// Steps of one path (`a/b/c/name` has three). 10: each is a join.
+    pub path_steps_max: usize,
+    /// Different steps of all paths of `$filter` and `$orderby` together. 15, as many linked tables as Dataverse
+    /// takes; planners grow slow beyond.
+    pub joins_max: usize,
+    /// Sort keys. 10: seek paging cuts the order into two parts per key.
+    pub order_keys_max: usize,
+    /// Navigations in `$expand`. 15, as in Dataverse.
+    pub expand_max: usize,
+    /// Rows of one page when the caller does not ask for less. 5,000, as in Dataverse.
+    pub page_rows_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            query_bytes_max: 65_536,
+            filter_depth_max: 100,
+            filter_nodes_max: 500,
+            in_values_max: 2_000,
+            path_steps_max: 10,
+            joins_max: 15,
+            order_keys_max: 10,
+            expand_max: 15,
+            page_rows_max: 5_000,
+        }
+    }
+}

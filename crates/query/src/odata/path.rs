@@ -1,0 +1,193 @@
+//! Paths over single-valued navigations to a column: `parentaccountid/primarycontactid/lastname`.
+
+use custodia_schema::{Column, ColumnKind, Schema, Table};
+
+use super::lexer::{Lexer, Token};
+use super::names::{Navigation, SingleNavigation, navigation, property};
+use super::{Limits, ODataError};
+use crate::{Path, Step};
+
+/// What a path leads to.
+#[derive(Clone, Debug)]
+pub(super) enum Goal<'s> {
+    /// A stored column.
+    Column(Path, &'s Column),
+    /// A navigation to one row, which can only be told from null. The path is null when there is no such row.
+    Row(Path),
+}
+
+/// Reads paths from one table, and counts what they cost.
+pub(super) struct PathReader<'s> {
+    pub(super) schema: &'s Schema,
+    pub(super) limits: &'s Limits,
+    pub(super) table: &'s Table,
+    /// Every different sequence of steps used: each is a join.
+    joins: Vec<Vec<Step>>,
+}
+
+impl<'s> PathReader<'s> {
+    pub(super) fn new(schema: &'s Schema, limits: &'s Limits, table: &'s Table) -> Self {
+        Self { schema, limits, table, joins: Vec::new() }
+    }
+
+    /// Reads a path whose first name has been taken from the lexer already.
+    pub(super) fn read<'t>(
+        &mut self,
+        lexer: &mut Lexer<'t>,
+        first: &'t str,
+        first_at: usize,
+    ) -> Result<Goal<'s>, ODataError> {
+        let mut table = self.table;
+        let mut steps: Vec<Step> = Vec::new();
+        let (mut name, mut at) = (first, first_at);
+        loop {
+            let mut ahead = *lexer;
+            if ahead.next()?.0 != Token::Slash {
+                return self.end(lexer, table, steps, name, at);
+            }
+            let (Token::Word(next), next_at) = ahead.next()? else {
+                return Err(lexer.invalid(ahead.at(), "expected the name of a column or navigation after '/'"));
+            };
+            if name.contains('.') || next.contains('.') {
+                let what = format!("'{}'", if next.contains('.') { next } else { name });
+                return Err(lexer.unsupported(if next.contains('.') { next_at } else { at }, what));
+            }
+            let single = match navigation(self.schema, table, name) {
+                Some(Navigation::Single(single)) => single,
+                Some(Navigation::Collection(_)) if matches!(next, "any" | "all" | "$count") => {
+                    return Err(lexer.unsupported(next_at, format!("'{next}' on a collection")));
+                }
+                Some(Navigation::Collection(_)) => {
+                    let problem = format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it");
+                    return Err(lexer.invalid(at, problem));
+                }
+                None if property(table, name).is_some() => {
+                    return Err(lexer.invalid(at, format!("'{name}' is a column; nothing can be reached through it")));
+                }
+                None => return Err(unknown(lexer, at, name, &table.name)),
+            };
+            if steps.len() >= self.limits.path_steps_max {
+                return Err(lexer.too_much(at, "path_steps_max", self.limits.path_steps_max));
+            }
+            let lookup = table.column_by_id(single.lookup);
+            if single.targets.len() > 1 && lookup.is_some_and(|lookup| lookup.name == next) {
+                // The one property that a user and a team share under one name is their id: `ownerid/ownerid`.
+                let Some(lookup) = lookup else { return Err(unknown(lexer, next_at, next, "principal")) };
+                lexer.go_to(ahead.at());
+                return Ok(Goal::Column(self.finish(lexer, at, steps, lookup)?, lookup));
+            }
+            table = self.target(lexer, &single, next, next_at)?;
+            steps.push(Step { lookup: single.lookup, target: table.id });
+            self.join(lexer, at, &steps)?;
+            lexer.go_to(ahead.at());
+            (name, at) = (next, next_at);
+        }
+    }
+
+    /// The table a navigation leads to, given the name that follows.
+    fn target(
+        &self,
+        lexer: &Lexer<'_>,
+        single: &SingleNavigation,
+        next: &str,
+        next_at: usize,
+    ) -> Result<&'s Table, ODataError> {
+        let tables = single.targets.iter().filter_map(|id| self.schema.table(*id));
+        let mut known = tables.map(|table| &**table).filter(|table| {
+            single.targets.len() == 1
+                || property(table, next).is_some()
+                || navigation(self.schema, table, next).is_some()
+        });
+        match (known.next(), known.next()) {
+            (Some(table), None) => Ok(table),
+            (None, _) => Err(unknown(lexer, next_at, next, "principal")),
+            (Some(one), Some(other)) => {
+                let problem = format!(
+                    "'{}' leads to {} and to {}, and both have '{next}'; go through a lookup that leads to one of them",
+                    single.name, one.name, other.name
+                );
+                Err(lexer.invalid(next_at, problem))
+            }
+        }
+    }
+
+    fn end(
+        &mut self,
+        lexer: &Lexer<'_>,
+        table: &'s Table,
+        mut steps: Vec<Step>,
+        name: &str,
+        at: usize,
+    ) -> Result<Goal<'s>, ODataError> {
+        if let Some(column) = property(table, name) {
+            return Ok(Goal::Column(self.finish(lexer, at, steps, column)?, column));
+        }
+        match navigation(self.schema, table, name) {
+            Some(Navigation::Single(single)) => {
+                let polymorphic = table.column_by_id(single.lookup).is_some_and(|lookup| lookup.kind.is_polymorphic());
+                let column = match (polymorphic, single.targets.as_slice()) {
+                    // Null also when the lookup points at another table.
+                    (true, [target]) => {
+                        steps.push(Step { lookup: single.lookup, target: *target });
+                        self.join(lexer, at, &steps)?;
+                        self.schema.table(*target).map_or(single.lookup, |target| target.primary_id)
+                    }
+                    _ => single.lookup,
+                };
+                Ok(Goal::Row(Path { steps, column }))
+            }
+            Some(Navigation::Collection(_)) => {
+                Err(lexer.invalid(at, format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it")))
+            }
+            None => Err(unknown(lexer, at, name, &table.name)),
+        }
+    }
+
+    fn finish(&self, lexer: &Lexer<'_>, at: usize, steps: Vec<Step>, column: &Column) -> Result<Path, ODataError> {
+        if !column.kind.is_stored() {
+            return Err(lexer.unsupported(at, format!("column '{}'", column.name)));
+        }
+        Ok(Path { steps, column: column.id })
+    }
+
+    fn join(&mut self, lexer: &Lexer<'_>, at: usize, steps: &[Step]) -> Result<(), ODataError> {
+        if !self.joins.iter().any(|known| known == steps) {
+            if self.joins.len() >= self.limits.joins_max {
+                return Err(lexer.too_much(at, "joins_max", self.limits.joins_max));
+            }
+            self.joins.push(steps.to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// The table has no such property.
+pub(super) fn unknown(lexer: &Lexer<'_>, at: usize, name: &str, table: &str) -> ODataError {
+    ODataError::UnknownProperty { place: lexer.place(at), name: name.to_owned(), table: table.to_owned() }
+}
+
+/// Whether rows can be ordered by a column, and its values be compared as less or greater.
+pub(super) fn is_ordered(kind: &ColumnKind) -> bool {
+    match kind {
+        ColumnKind::Text { .. }
+        | ColumnKind::Memo { .. }
+        | ColumnKind::Integer { .. }
+        | ColumnKind::BigInt
+        | ColumnKind::Decimal { .. }
+        | ColumnKind::Double { .. }
+        | ColumnKind::Money { .. }
+        | ColumnKind::DateTime { .. }
+        | ColumnKind::Choice { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => true,
+        ColumnKind::Boolean { .. }
+        | ColumnKind::Choices { .. }
+        | ColumnKind::Guid
+        | ColumnKind::Lookup { .. }
+        | ColumnKind::TableName
+        | ColumnKind::PartyList
+        | ColumnKind::Image
+        | ColumnKind::File
+        | ColumnKind::Managed => false,
+    }
+}
