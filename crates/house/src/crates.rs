@@ -24,11 +24,12 @@ const PLACES: &[Place] = &[
     Place { name: "sqlite", stands_on: &[], tests: &[] },
     Place { name: "store", stands_on: &["schema", "query", "access", "sqlite"], tests: &[] },
     Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &[] },
+    Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
     Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &[] },
     Place {
         name: "server",
-        stands_on: &["schema", "query", "access", "store", "org", "identity", "web-api"],
+        stands_on: &["schema", "query", "access", "store", "org", "process", "identity", "web-api"],
         tests: &[],
     },
     Place { name: "testbed", stands_on: &[], tests: &[] },
@@ -36,7 +37,9 @@ const PLACES: &[Place] = &[
     Place { name: "house", stands_on: &[], tests: &[] },
     Place {
         name: "bench",
-        stands_on: &["schema", "query", "access", "sqlite", "store", "org", "identity", "web-api", "testbed"],
+        stands_on: &[
+            "schema", "query", "access", "sqlite", "store", "org", "process", "identity", "web-api", "testbed",
+        ],
         tests: &[],
     },
 ];

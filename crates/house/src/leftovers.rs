@@ -20,8 +20,9 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
             .split(|character: char| !character.is_alphanumeric())
             .any(|word| marks.iter().any(|mark| mark == word))
     });
-    let ignored = source.code.match_indices("#[ignore").map(|(offset, _)| {
-        let message = "a test runs or is not there: assert today's behaviour and note that it is a known fault";
+    let ignored = source.code.match_indices("#[ignore").filter(|(offset, _)| !is_command(source, *offset)).map(|(offset, _)| {
+        let message = "a test runs or is not there: assert today's behaviour and note that it is a known fault; only a command \
+                       in a test's clothes may stand aside, as #[ignore = \"rewrites …\"]";
         Finding::new(&source.path, source.line(offset), message)
     });
     put_off
@@ -31,6 +32,16 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
         })
         .chain(ignored)
         .collect()
+}
+
+/// Whether the attribute at this place marks what is asked for by name after an intended change, to rewrite expectations.
+fn is_command(source: &Source, attribute: usize) -> bool {
+    let end =
+        source.code.get(attribute..).and_then(|rest| rest.find(']')).map_or(attribute, |length| attribute + length);
+    source
+        .literals
+        .iter()
+        .any(|literal| (attribute..end).contains(&literal.offset) && literal.text.starts_with("rewrites "))
 }
 
 /// Lines that name a folder of one machine.
@@ -67,10 +78,11 @@ mod tests {
     fn what_is_put_off_is_found() {
         let mark = UNFINISHED.first().map(|(one, other)| format!("{one}{other}")).unwrap();
         let text = format!(
-            "// {mark}: later\nfn f() {{}} // {mark}S is another word\nlet a = \"{mark}\";\n#[ignore]\nfn g() {{}}\n"
+            "// {mark}: later\nfn f() {{}} // {mark}S is another word\nlet a = \"{mark}\";\n#[ignore]\nfn g() {{}}\n\
+             #[ignore = \"rewrites the files\"]\nfn h() {{}}\n#[ignore = \"slow\"]\nfn i() {{ \"rewrites \" }}\n"
         );
         let source = Source::parse(&File::sample("a.rs", &text));
-        assert_eq!(unfinished(&source).iter().map(|finding| finding.line).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(unfinished(&source).iter().map(|finding| finding.line).collect::<Vec<_>>(), [1, 4, 8]);
     }
 
     #[test]
