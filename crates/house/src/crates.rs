@@ -80,7 +80,7 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         libraries: &["tokio", "futures", "async-trait"],
-        by: &["store", "org", "web-api", "server", "bench"],
+        by: &["store", "org", "process", "web-api", "server", "bench"],
         because: "this crate does no I/O: it is pure functions over what it is handed",
     },
 ];
