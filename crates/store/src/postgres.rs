@@ -59,6 +59,25 @@ impl PostgresSettings {
 }
 
 impl PostgresConnection {
+    /// Connects to a database, making it when the server has none of that name.
+    pub(crate) async fn connect_or_create(settings: &PostgresSettings) -> Result<Self> {
+        match Self::connect(settings).await {
+            Err(Error::Unavailable { source: Some(source), context }) => {
+                let missing = source
+                    .downcast_ref::<tokio_postgres::Error>()
+                    .and_then(tokio_postgres::Error::code)
+                    .is_some_and(|code| *code == tokio_postgres::error::SqlState::UNDEFINED_DATABASE);
+                let Some(name) = settings.config.get_dbname().filter(|_| missing) else {
+                    return Err(Error::Unavailable { source: Some(source), context });
+                };
+                let server = Self::connect(&settings.database("postgres")).await?;
+                server.run(&internal::create_database(name)).await?;
+                Self::connect(settings).await
+            }
+            other => other,
+        }
+    }
+
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
         let mut config = settings.config.clone();
         config.application_name("custodia");

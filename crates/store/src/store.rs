@@ -76,7 +76,7 @@ impl Store {
         let (engine, link) = match &settings.postgres {
             Some(url) => {
                 let postgres = PostgresSettings::parse(url, limits.statement_ms)?;
-                let link = Link::Postgres(Arc::new(PostgresConnection::connect(&postgres).await?));
+                let link = Link::Postgres(Arc::new(PostgresConnection::connect_or_create(&postgres).await?));
                 (Engine::Postgres { settings: postgres }, link)
             }
             None => {

@@ -289,6 +289,7 @@ impl Transaction {
     /// When the permit is for another table or privilege.
     pub fn insert(&mut self, permit: Permit, table: &Arc<Table>, id: Guid, values: Vec<(ColumnId, Value)>) -> Result<i64> {
         check(&permit, table, &[PrivilegeKind::Create])?;
+        self.need_tables(&[table.id])?;
         let number = self.next_number();
         let mut row: Vec<_> = values.into_iter().filter(|(column, value)| *column != table.primary_id && !value.is_null()).collect();
         row.push((table.primary_id, Value::Guid(id)));

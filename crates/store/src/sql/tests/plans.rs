@@ -138,8 +138,13 @@ fn pages_and_points_are_found_by_index() {
         all.after = Some(vec![Value::Null, Value::Guid(id(9))]);
         steps(&all, &seller(1), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
 
-        // Few rows: by owner, then by share; what they give is sorted.
-        steps(&by_city(), &seller(2), Plan::Union).uses("ix_account__ownerid").uses("principalobjectaccess").sorts_at_most(3);
+        // Few rows: by owner, then by share; each path's first page is sorted, and then what they give together.
+        let gathered = steps(&by_city(), &seller(2), Plan::Union);
+        gathered.sorts_at_most(4);
+        if database.dialect() == Dialect::Sqlite {
+            // PostgreSQL has statistics and may combine the owner with the city.
+            gathered.uses("ix_account__ownerid").uses("ix_principalobjectaccess__principalid");
+        }
         let units = TestPolicy::reaching(
             "account",
             RowAccess::Arms(RowArms {

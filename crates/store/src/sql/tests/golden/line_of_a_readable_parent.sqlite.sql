@@ -1,0 +1,18 @@
+SELECT t0."quotedetailid", t0."quotedetailname"
+FROM "quotedetail" t0
+WHERE CASE WHEN t0."quoteid" IS NOT NULL THEN EXISTS (SELECT 1
+FROM "quote" t1
+WHERE t1."quoteid" = t0."quoteid" AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
+FROM "custodia_member" t2
+WHERE t2."userid" = ?1 AND t2."principalid" = +t1."ownerid") OR +t1."owningbusinessunit" IN (?2) OR EXISTS (SELECT 1
+FROM "custodia_unit_closure" t3
+WHERE t3."ancestor" IN (?3) AND t3."descendant" = +t1."owningbusinessunit") OR EXISTS (SELECT 1
+FROM "principalobjectaccess" t4
+CROSS JOIN "custodia_member" t5 ON t5."userid" = ?1 AND t5."principalid" = t4."principalid"
+WHERE t4."objectid" = +t1."quoteid" AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & ?4) <> 0))) ELSE FALSE END AND t0."quotedetailid" = ?5
+-- 1: Guid(00000000-0000-0000-0000-000000000001)
+-- 2: Guid(00000000-0000-0000-0000-000000000002)
+-- 3: Guid(00000000-0000-0000-0000-000000000003)
+-- 4: Integer(1)
+-- 5: Guid(00000000-0000-0000-0000-000000000003)
+-- outputs: [Guid, Text]

@@ -1,0 +1,32 @@
+SELECT t2."accountid", t2."versionnumber", t2."name", t2."revenue"
+FROM (SELECT *
+FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
+FROM "account" t0
+WHERE t0."ownerid" IN (SELECT t3."principalid"
+FROM "custodia_member" t3
+WHERE t3."userid" = ?1) AND +t0."address1_city__f" = ?2 AND (((t0."name__f", t0."accountid") > (?3, ?4)))
+ORDER BY t0."name__f", t0."accountid"
+LIMIT 51) t4
+UNION ALL SELECT *
+FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
+FROM "account" t0
+WHERE t0."accountid" IN (SELECT t6."objectid"
+FROM "custodia_member" t5
+CROSS JOIN "principalobjectaccess" t6 ON t6."principalid" = t5."principalid"
+WHERE t5."userid" = ?1 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?5) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
+FROM "custodia_member" t7
+WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?6 AND (((t0."name__f", t0."accountid") > (?3, ?4)))
+ORDER BY t0."name__f", t0."accountid"
+LIMIT 51) t8
+ORDER BY k0, k1
+LIMIT 51) t1
+CROSS JOIN "account" t2 ON t2."accountid" = t1.k1
+ORDER BY t1.k0, t1.k1
+-- 1: Guid(00000000-0000-0000-0000-000000000001)
+-- 2: Text("wien")
+-- 3: Text("ahre")
+-- 4: Guid(00000000-0000-0000-0000-000000000007)
+-- 5: Integer(1)
+-- 6: Text("wien")
+-- outputs: [Guid, Integer, Text, Money]
+-- keys: [2]
