@@ -619,6 +619,9 @@ fn derived_columns_know_their_sources() {
     assert_eq!(sources("account", "creditlimit_base"), ["creditlimit"]);
     assert_eq!(sources("opportunity", "accountid"), ["customerid"]);
     assert_eq!(sources("contact", "accountid"), ["parentcustomerid"]);
+    for name in ["lead", "opportunity"] {
+        assert!(sources(name, "parentcontactid").is_empty() && column(name, "parentcontactid").updatable, "{name}");
+    }
     for name in ["owninguser", "owningteam"] {
         assert!(sources("account", name).is_empty());
     }
