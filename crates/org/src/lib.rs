@@ -39,3 +39,6 @@ pub use reading::{Answer, Restart, Rows};
 pub use seed::{NewOrganization, Seeded};
 pub use settings::{Currency, UserSettings};
 pub use writing::{Upserted, Written};
+
+/// What a sink takes and what the store answers, for those above that know no store.
+pub use custodia_store::{Error as StoreError, Row, RowSink};
