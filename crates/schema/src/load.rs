@@ -39,6 +39,8 @@
 mod columns;
 mod defaults;
 mod draft;
+mod options;
+mod pairs;
 mod raw;
 mod relationships;
 mod security;
@@ -83,7 +85,7 @@ pub fn load(files: &[(&str, &str)]) -> Result<Schema, LoadError> {
     };
     let defaults = Defaults::read(&defaults)?;
     let option_sets = match special("option-sets.toml") {
-        Some(source) => columns::read_option_sets(&source)?,
+        Some(source) => options::read_option_sets(&source)?,
         None => HashMap::new(),
     };
 

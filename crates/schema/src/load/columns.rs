@@ -6,8 +6,9 @@ use toml::Spanned;
 
 use super::defaults::{Defaults, Layers};
 use super::draft::{Draft, check_name};
-use super::raw::{self, ChoiceOption, DefaultValue, Kind, Number, OptionSetFile, Required};
-use super::{LoadError, Source, TableIds};
+use super::options::choices;
+use super::raw::{self, ChoiceOption, DefaultValue, Kind, Number, Required};
+use super::{LoadError, TableIds, pairs};
 use crate::{
     Choice, Column, ColumnId, ColumnKind, DateBehavior, Decimal, Label, LookupFlavor, MoneyRole, RequiredLevel,
     StateInfo,
@@ -21,20 +22,6 @@ const MEMO_LENGTH_MAX: u32 = 1_048_576;
 const PRECISION_MAX: u8 = 12;
 /// The most digits after the point of a money column: money is kept in ten-thousandths.
 const MONEY_PRECISION_MAX: u8 = 4;
-
-/// Reads `option-sets.toml`.
-pub(super) fn read_option_sets(source: &Source<'_>) -> Result<HashMap<String, Vec<Choice>>, LoadError> {
-    let file: OptionSetFile = source.parse()?;
-    let mut sets = HashMap::with_capacity(file.option_sets.len());
-    for set in &file.option_sets {
-        let raw = set.get_ref();
-        let options = choices(&raw.options).map_err(|problem| source.fault(&set.span(), problem))?;
-        if sets.insert(raw.name.clone(), options).is_some() {
-            return Err(source.fault(&set.span(), format!("a second option set `{}`: rename or remove it", raw.name)));
-        }
-    }
-    Ok(sets)
-}
 
 /// Reads the columns of a table, in order of their numbers.
 pub(super) fn read(
@@ -50,8 +37,8 @@ pub(super) fn read(
         let reader = Reader { draft, line, ids, defaults, option_sets, numbers: &numbers };
         columns.push(reader.column()?);
     }
-    pair_amounts(draft, &mut columns)?;
-    check_states(draft, &columns)?;
+    pairs::tell_amounts(draft, &mut columns)?;
+    pairs::check_states(draft, &columns)?;
     columns.sort_by_key(|column| column.id);
     Ok(columns)
 }
@@ -466,83 +453,6 @@ fn exact(number: &Number) -> Option<Decimal> {
         Number::Exact(text) => text.parse().ok(),
         Number::Binary(_) => None,
     }
-}
-
-/// The options of a list: at least one, each number once.
-fn choices(options: &[ChoiceOption]) -> Result<Vec<Choice>, String> {
-    if options.is_empty() {
-        return Err("no options: add at least one".to_owned());
-    }
-    let mut choices: Vec<Choice> = Vec::with_capacity(options.len());
-    for option in options {
-        if choices.iter().any(|known| known.value == option.value) {
-            return Err(format!("option {} stands twice: renumber or remove one", option.value));
-        }
-        choices.push(Choice { value: option.value, label: Label(option.label.clone()) });
-    }
-    Ok(choices)
-}
-
-/// Tells each amount of its base-currency companion.
-fn pair_amounts(draft: &Draft<'_>, columns: &mut [Column]) -> Result<(), LoadError> {
-    let pairs: Vec<(usize, ColumnId, ColumnId)> = columns
-        .iter()
-        .enumerate()
-        .filter_map(|(at, column)| match column.kind {
-            ColumnKind::Money { role: MoneyRole::Base { of }, .. } => Some((at, column.id, of)),
-            _ => None,
-        })
-        .collect();
-    for (at, base, of) in pairs {
-        let amount = columns.iter_mut().find(|column| column.id == of);
-        match amount.map(|amount| &mut amount.kind) {
-            Some(ColumnKind::Money { role: MoneyRole::Amount { base: companion @ None }, .. }) => {
-                *companion = Some(base)
-            }
-            _ => {
-                let problem = "base_of must name an amount of money that has no other companion: correct the name";
-                return Err(match draft.file.columns.get(at) {
-                    Some(line) => draft.fault(line, problem),
-                    None => draft.fault(&draft.file.name, problem),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A table has a state and a status or neither, one of each, and they fit together.
-fn check_states(draft: &Draft<'_>, columns: &[Column]) -> Result<(), LoadError> {
-    let mut state = None;
-    let mut status = None;
-    for (line, column) in draft.file.columns.iter().zip(columns) {
-        let (seen, what) = match &column.kind {
-            ColumnKind::State { .. } => (&mut state, "state"),
-            ColumnKind::Status { .. } => (&mut status, "status"),
-            _ => continue,
-        };
-        if seen.replace((line, column)).is_some() {
-            return Err(draft.fault(line, format!("a second {what} column: a table has one")));
-        }
-    }
-    let ((_, state), (line, status)) = match (state, status) {
-        (None, None) => return Ok(()),
-        (Some((line, _)), None) => return Err(draft.fault(line, "a state column without a status column: add it")),
-        (None, Some((line, _))) => return Err(draft.fault(line, "a status column without a state column: add it")),
-        (Some(state), Some(status)) => (state, status),
-    };
-    if let (ColumnKind::State { options: states }, ColumnKind::Status { options: reasons }) =
-        (&state.kind, &status.kind)
-    {
-        let unknown = reasons.iter().find(|(_, of)| !states.iter().any(|state| state.choice.value == *of));
-        if let Some((reason, of)) = unknown {
-            return Err(draft.fault(
-                line,
-                format!("status reason {} belongs to state {of}, which does not exist: correct it", reason.value),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Whether a column is the table's owner.

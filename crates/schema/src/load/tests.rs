@@ -684,3 +684,57 @@ fn tables_that_share_a_privilege_are_named_once_in_a_role() {
     let fault = load_roles("roles.toml", &format!("{role}boat = \"04000000\"\n"), &schema).unwrap_err();
     assert!(fault.problem.contains("shares `prvReadTeam`"), "{fault}");
 }
+
+/// A name in the defaults that fits nothing would be a correction without effect.
+#[test]
+fn every_name_in_the_standard_defaults_exists() {
+    let schema = load(standard_files()).unwrap();
+    let file: raw::DefaultsFile = toml::from_str(defaults()).unwrap();
+    let exists = |column: &str| schema.tables().iter().any(|table| table.column(column).is_some());
+    for name in file.columns.keys() {
+        assert!(exists(name), "columns.{name}");
+    }
+    for (name, known) in &file.tables {
+        let table = schema.table_named(name).unwrap_or_else(|| panic!("tables.{name}"));
+        let columns = known.lengths.keys().chain(known.values.keys()).chain(known.auto_numbers.keys());
+        for column in columns.chain(&known.platform_fills) {
+            assert!(table.column(column).is_some(), "tables.{name}: {column}");
+        }
+        let reasons = match table.status().map(|status| &status.kind) {
+            Some(ColumnKind::Status { options }) => options.iter().map(|(reason, _)| reason.value).collect(),
+            _ => Vec::new(),
+        };
+        assert!(known.default_status.iter().all(|reason| reasons.contains(reason)), "tables.{name}: default_status");
+    }
+    for name in &file.hierarchy.relationships {
+        assert!(schema.one_to_many().iter().any(|known| known.name == *name), "hierarchy: {name}");
+    }
+    // Each rule of the cascades decides for a relationship that states none.
+    let undecided: Vec<(String, String, String)> = standard_files()
+        .iter()
+        .filter(|(name, _)| schema.table_named(name.trim_end_matches(".toml")).is_some())
+        .flat_map(|(_, text)| {
+            let file: raw::TableFile = toml::from_str(text).unwrap();
+            let child = file.name.get_ref().clone();
+            let silent =
+                file.parents.into_iter().map(toml::Spanned::into_inner).filter(|parent| parent.cascade.is_none());
+            silent.map(move |parent| (parent.column, parent.table, child.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let fits = |names: &[String], name: &String| names.is_empty() || names.contains(name);
+    let mut left: Vec<&(String, String, String)> = undecided.iter().collect();
+    for rule in &file.cascade {
+        let before = left.len();
+        left.retain(|(column, parent, child)| {
+            !(fits(&rule.columns, column) && fits(&rule.parents, parent) && fits(&rule.children, child))
+        });
+        assert!(
+            left.len() < before,
+            "no relationship needs the rule for {:?} {:?} {:?}",
+            rule.columns,
+            rule.parents,
+            rule.children
+        );
+    }
+    assert!(left.is_empty());
+}
