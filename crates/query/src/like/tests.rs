@@ -120,6 +120,15 @@ fn many_wildcards_stay_bounded() {
     assert!(!LikePattern::parse(&format!("{}b", "a%".repeat(40))).matches(&"a".repeat(4_000)));
 }
 
+#[test]
+fn every_folded_character_reads_back_as_itself() {
+    for c in ('\u{1}'..=char::MAX).filter(|c| !c.is_ascii()) {
+        let folded = fold_piece(c.encode_utf8(&mut [0; 4]));
+        let tokens: Vec<LikeToken> = folded.chars().map(LikeToken::Char).collect();
+        assert_eq!(super::tokens(&pattern_text(&tokens)), tokens, "{c:?}");
+    }
+}
+
 /// By definition, not by cleverness: tries every way.
 fn naive(tokens: &[LikeToken], text: &[char]) -> bool {
     match (tokens.first(), text.first()) {

@@ -205,7 +205,7 @@ fn expand_collection(
         related: Some(collection.of(table.id, Guid::nil())),
         order,
         top: options.top,
-        page_size: limits.page_rows_max,
+        page_size: limits.page_rows_max.max(1),
         after: None,
         count: false,
         expand: Vec::new(),

@@ -22,8 +22,6 @@ pub(super) enum Token<'t> {
     Equals,
     /// `*`.
     Star,
-    /// `:`.
-    Colon,
     /// A name, a qualified name, an operator, `null`, `true`, `$count`.
     Word(&'t str),
     /// `@p1`, with its sign.
@@ -116,7 +114,6 @@ impl<'t> Lexer<'t> {
             '/' => Some(Token::Slash),
             '=' => Some(Token::Equals),
             '*' => Some(Token::Star),
-            ':' => Some(Token::Colon),
             _ => None,
         };
         if let Some(token) = single {
@@ -183,6 +180,10 @@ impl<'t> Lexer<'t> {
                 return Err(self.invalid(start, "this quoted text has no end; expected another '"));
             };
             text.push_str(piece);
+            if piece.contains('\0') {
+                // One of the engines has no text that holds it, so no record has.
+                return Err(self.invalid(start, "this quoted text holds the null character, which no text may"));
+            }
             match after.strip_prefix('\'') {
                 Some(more) => {
                     text.push('\'');
@@ -338,6 +339,7 @@ mod tests {
             ("a1b2c3d4-0000-0000-0000-00000000000fa", 37),
             ("{a1b2c3d4}", 1),
             ("\u{0}", 1),
+            ("a eq 'x\u{0}'", 6),
         ];
         for (text, character) in cases {
             let error = tokens(text).unwrap_err();

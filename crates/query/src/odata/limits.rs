@@ -6,6 +6,9 @@ pub struct Limits {
     /// Bytes of a query string or a resource path, as received. 65,536: Dataverse takes requests of 64 KB within
     /// `$batch`, where clients move the long ones.
     pub query_bytes_max: usize,
+    /// Options of a query string, parameter aliases among them. 100: the protocol has a dozen, functions take few
+    /// parameters.
+    pub options_max: usize,
     /// Parentheses and `not` within each other in `$filter`. 100: far above what people and programs write, far below
     /// what would exhaust the stack of a parser or an engine.
     pub filter_depth_max: usize,
@@ -31,6 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             query_bytes_max: 65_536,
+            options_max: 100,
             filter_depth_max: 100,
             filter_nodes_max: 500,
             in_values_max: 2_000,

@@ -30,17 +30,20 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 /// begins no code stands for itself.
 ///
 /// # Errors
-/// Text beyond [`Limits::query_bytes_max`], or bytes that are no UTF-8.
+/// More than [`Limits::query_bytes_max`] or [`Limits::options_max`], or bytes that are no UTF-8.
 pub fn query_options(raw: &str, limits: &Limits) -> Result<Vec<(String, String)>, ODataError> {
+    let too_much = |limit, max| {
+        let place = Place { part: "query string".to_owned(), character: 1 };
+        Err(ODataError::TooMuch { place, limit, max })
+    };
     if raw.len() > limits.query_bytes_max {
-        return Err(ODataError::TooMuch {
-            place: Place { part: "query string".to_owned(), character: 1 },
-            limit: "query_bytes_max",
-            max: limits.query_bytes_max,
-        });
+        return too_much("query_bytes_max", limits.query_bytes_max);
     }
     let mut options = Vec::new();
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        if options.len() >= limits.options_max {
+            return too_much("options_max", limits.options_max);
+        }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name, "query string")?;
         let value = decode(value, &name)?;
@@ -114,11 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn long_query_strings_are_refused() {
+    fn query_strings_are_bounded() {
         let limits = Limits { query_bytes_max: 10, ..Limits::default() };
         assert!(query_options("$top=12345", &limits).is_ok());
         let error = query_options("$top=123456", &limits).unwrap_err();
         assert!(matches!(error, ODataError::TooMuch { limit: "query_bytes_max", max: 10, .. }));
+        let limits = Limits { options_max: 2, ..Limits::default() };
+        assert!(query_options("a=1&&b=2&", &limits).is_ok());
+        let error = query_options("a=1&b=2&c=3", &limits).unwrap_err();
+        assert!(matches!(error, ODataError::TooMuch { limit: "options_max", max: 2, .. }));
     }
 
     proptest! {

@@ -380,6 +380,7 @@ fn malformed_filters_say_where_and_what() {
             ("new_at eq 2024-02-30", 11, "there is no such date"),
             ("new_count eq 5x", 14, "is not a number"),
             ("new_count eq -new_count", 14, "expected a number after '-'"),
+            ("new_name eq 'a\u{0}'", 13, "holds the null character"),
         ],
     );
 }
