@@ -3,6 +3,7 @@
 use custodia_query::{Comparison, Filter, Query};
 use custodia_schema::{ColumnKind, Table};
 
+use super::filter::Indexing;
 use super::select::{Question, Source};
 use super::writer::Writer;
 use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement};
@@ -36,12 +37,12 @@ pub fn count(
         Some((arms, paths)) => {
             for (at, path) in paths.into_iter().enumerate() {
                 w.text(if at > 0 { " UNION ALL SELECT 1" } else { "SELECT 1" });
-                question.write_rows(&mut w, &question.joins, Source::Path(arms, path), None)?;
+                question.write_rows(&mut w, Source::Path(arms, path), Indexing::Closed, None)?;
             }
         }
         None => {
             w.text("SELECT 1");
-            question.write_rows(&mut w, &question.joins, Source::Tested, None)?;
+            question.write_rows(&mut w, Source::Tested, Indexing::Open, None)?;
         }
     }
     w.text(" LIMIT ");

@@ -15,11 +15,11 @@ impl Dialect {
     /// Appends an identifier, always quoted.
     pub(crate) fn push_identifier(sql: &mut String, name: &str) {
         sql.push('"');
-        for character in name.chars() {
-            if character == '"' {
-                sql.push('"');
+        for (at, part) in name.split('"').enumerate() {
+            if at > 0 {
+                sql.push_str("\"\"");
             }
-            sql.push(character);
+            sql.push_str(part);
         }
         sql.push('"');
     }

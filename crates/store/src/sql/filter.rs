@@ -5,7 +5,7 @@
 //! unknown of the engine and a false come to the same.
 
 use custodia_query::{Comparison, Filter, LikePattern, Path};
-use custodia_schema::{ColumnKind, Decimal, TableId, Value, fold};
+use custodia_schema::{Column, ColumnKind, Decimal, TableId, Value, fold};
 
 use super::join::{Joins, Place};
 use super::storage::{Storage, TARGET, comparison_suffix, is_always_set};
@@ -19,13 +19,29 @@ const CHAIN_MAX: usize = 64;
 /// Digits after the point that decimals are stored with.
 const DECIMAL_SCALE: u32 = crate::decimal::SCALE;
 
-/// Whether an index may serve a condition.
+/// Whether an index may serve a condition. SQLite weighs indexes without statistics, so what is known better is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Indexing {
     /// Yes.
     Open,
-    /// No, because rows are found by the caller's access paths: SQLite would weigh them without statistics.
+    /// Not for columns with few values: an index holds the rows in the order asked without them, and they would only
+    /// leave many rows to sort.
+    Selective,
+    /// No: the rows are found by the caller's access paths.
     Closed,
+}
+
+/// Whether the column has so few values that one of them is shared by many rows.
+pub(crate) fn has_few_values(column: &Column) -> bool {
+    matches!(
+        column.kind,
+        ColumnKind::Boolean { .. }
+            | ColumnKind::Managed
+            | ColumnKind::Choice { .. }
+            | ColumnKind::State { .. }
+            | ColumnKind::Status { .. }
+            | ColumnKind::TableName
+    )
 }
 
 /// Writes the filter of one statement; its joins were added before.
@@ -377,18 +393,23 @@ impl FilterWriter<'_, '_> {
     }
 
     fn raw_column(&self, w: &mut Writer, place: Place<'_>, suffix: &str) {
-        close(w, self.indexing);
+        close(w, place, self.indexing);
         w.column(place.alias, &place.column.name, suffix);
     }
 }
 
 fn column_text(w: &mut Writer, place: Place<'_>, indexing: Indexing) {
-    close(w, indexing);
+    close(w, place, indexing);
     w.column(place.alias, &place.column.name, comparison_suffix(place.column));
 }
 
-fn close(w: &mut Writer, indexing: Indexing) {
-    if indexing == Indexing::Closed && w.dialect == Dialect::Sqlite {
+fn close(w: &mut Writer, place: Place<'_>, indexing: Indexing) {
+    let closed = match indexing {
+        Indexing::Open => false,
+        Indexing::Selective => has_few_values(place.column),
+        Indexing::Closed => true,
+    };
+    if closed && w.dialect == Dialect::Sqlite {
         w.text("+");
     }
 }

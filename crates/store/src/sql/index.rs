@@ -14,6 +14,10 @@ use super::access::{
     INHERITED_MASK, SHARED_MASK, SHARED_OBJECT, SHARED_PRINCIPAL, SHARES, owner_column, unit_column,
 };
 
+/// Tables of few rows that every row of others points at: an index on such a lookup would cost each insert and find
+/// nothing but the rare child of a currency about to be deleted.
+const POINTED_AT_BY_ALL: &[&str] = &["transactioncurrency"];
+
 /// An index over columns in the form in which they are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Index {
@@ -127,10 +131,14 @@ fn with_tail(table: &Table, lead: &[ColumnId]) -> Vec<ColumnId> {
 fn followed_lookups<'s>(schema: &'s Schema, table: &'s Table) -> impl Iterator<Item = ColumnId> + 's {
     schema
         .parents_of(table.id)
-        .filter(|relationship| is_followed(relationship))
+        .filter(|relationship| is_followed(relationship) && !is_pointed_at_by_all(schema, relationship))
         .map(|relationship| relationship.referencing_column)
         .filter(|lookup| !security_columns(table).any(|column| column == *lookup))
         .filter(|lookup| !list_leads(table).any(|lead| lead.first() == Some(lookup)))
+}
+
+fn is_pointed_at_by_all(schema: &Schema, relationship: &OneToMany) -> bool {
+    schema.table(relationship.referenced).is_some_and(|table| POINTED_AT_BY_ALL.contains(&table.name.as_str()))
 }
 
 fn is_followed(relationship: &OneToMany) -> bool {

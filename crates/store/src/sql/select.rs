@@ -9,7 +9,7 @@ use custodia_query::{Comparison, Expand, Field, Filter, Query, Related, Step};
 use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table, Value};
 
 use super::access::{AccessWriter, Path, Probing, primary, stored};
-use super::filter::{FilterWriter, Indexing};
+use super::filter::{FilterWriter, Indexing, has_few_values};
 use super::join::Joins;
 use super::seek::{Arm, Seek, write_name};
 use super::storage::{Storage, TARGET, comparison_suffix};
@@ -96,27 +96,23 @@ impl<'a> Question<'a> {
     pub(crate) fn write_rows(
         &self,
         w: &mut Writer,
-        joins: &Joins<'a>,
         source: Source<'_>,
+        indexing: Indexing,
         more: Option<&mut dyn FnMut(&mut Writer)>,
     ) -> Result<(), CompileError> {
+        let joins = &self.joins;
         w.text(" FROM ");
         w.table(&self.table.name, joins.root);
         joins.write(w)?;
         let mut conditions = Conditions::default();
-        let indexing = match source {
+        match source {
+            Source::Tested if self.access == RowAccess::All => {}
             Source::Tested => {
-                if self.access != RowAccess::All {
-                    conditions.next(w);
-                    self.writer.test(w, joins.root, self.table, &self.access)?;
-                }
-                Indexing::Open
+                conditions.next(w);
+                self.writer.test(w, joins.root, self.table, &self.access)?;
             }
-            Source::Path(arms, path) => {
-                self.write_source(w, joins.root, arms, path, &mut conditions)?;
-                Indexing::Closed
-            }
-        };
+            Source::Path(arms, path) => self.write_source(w, joins.root, arms, path, &mut conditions)?,
+        }
         if let Some(related) = &self.query.related {
             conditions.next(w);
             related::write(w, joins, related)?;
@@ -163,22 +159,30 @@ impl<'a> Question<'a> {
             self.joins.add(w, &order.path.steps)?;
         }
         let seek = Seek::new(&self.joins, &self.query.order, self.query.after.as_deref())?;
+        let arms = seek.arms();
         let exists = (self.context.tables)(self.table.id) && self.writer.constant(self.table, &self.access) != Some(false);
         if !exists {
-            self.write_nothing(w)
-        } else if self.query.after.is_none() && self.names_one_row() {
-            self.write_direct(w, seek, None, false)
-        } else if let Some((arms, paths)) = self.union() {
-            let arms = arms.clone();
-            self.write_keys_first(w, seek, Some((&arms, &paths)))
+            return self.write_nothing(w);
+        }
+        if arms.is_empty() && self.names_one_row() {
+            return self.write_direct(w, seek, &arms, Indexing::Open, false);
+        }
+        if let Some((access, paths)) = self.union() {
+            let access = access.clone();
+            let selects: Vec<_> = paths.iter().map(|path| (Source::Path(&access, *path), arms.as_slice())).collect();
+            return self.write_keys_first(w, seek, &selects, Indexing::Closed);
+        }
+        let walk = self.walk(&seek);
+        // Each arm is a range of an index; where none begins with the order, one pass over the rows serves them all.
+        let selects: Vec<_> = if walk.begins && arms.len() > 1 {
+            arms.chunks(1).map(|arm| (Source::Tested, arm)).collect()
         } else {
-            let arms = seek.arms();
-            let direct = self.plan == Plan::Ordered && arms.len() < 2 && self.order_is_indexed(&seek);
-            match arms.as_slice() {
-                [] if direct => self.write_direct(w, seek, None, true),
-                [arm] if direct => self.write_direct(w, seek, Some(*arm), true),
-                _ => self.write_keys_first(w, seek, None),
-            }
+            vec![(Source::Tested, arms.as_slice())]
+        };
+        if self.plan == Plan::Ordered && walk.holds && selects.len() == 1 {
+            self.write_direct(w, seek, &arms, walk.indexing, true)
+        } else {
+            self.write_keys_first(w, seek, &selects, walk.indexing)
         }
     }
 
@@ -203,7 +207,8 @@ impl<'a> Question<'a> {
         mut self,
         w: &mut Writer,
         mut seek: Seek<'a>,
-        arm: Option<Arm>,
+        arms: &[Arm],
+        indexing: Indexing,
         ordered: bool,
     ) -> Result<(), CompileError> {
         for step in self.expands() {
@@ -214,13 +219,7 @@ impl<'a> Question<'a> {
         outputs.write_fields(w)?;
         outputs.write_expands(w, &self.joins)?;
         self.write_key_outputs(w, &outputs, &seek, None)?;
-        let mut after = |w: &mut Writer| {
-            if let Some(arm) = arm {
-                seek.write_arm(w, arm);
-            }
-        };
-        let more: Option<&mut dyn FnMut(&mut Writer)> = if arm.is_some() { Some(&mut after) } else { None };
-        self.write_rows(w, &self.joins, Source::Tested, more)?;
+        self.write_rows_after(w, &mut seek, Source::Tested, arms, indexing)?;
         if ordered {
             seek.write_order(w);
             self.write_limit(w);
@@ -232,7 +231,8 @@ impl<'a> Question<'a> {
         self,
         w: &mut Writer,
         mut seek: Seek<'a>,
-        union: Option<(&RowArms, &[Path])>,
+        selects: &[(Source<'_>, &[Arm])],
+        indexing: Indexing,
     ) -> Result<(), CompileError> {
         let (keys, row) = (w.new_alias(), w.new_alias());
         let mut outer = Joins::new(self.writer, self.policy, row, self.table);
@@ -245,31 +245,18 @@ impl<'a> Question<'a> {
         outputs.write_expands(w, &outer)?;
         self.write_key_outputs(w, &outputs, &seek, Some((keys, row)))?;
         w.text(" FROM (");
-        let arms = seek.arms();
-        match union {
-            Some((access, [path])) => self.write_union_arm(w, &mut seek, &arms, access, *path)?,
-            Some((access, paths)) => {
-                for (at, path) in paths.iter().enumerate() {
-                    open_arm(w, at);
-                    self.write_union_arm(w, &mut seek, &arms, access, *path)?;
-                    close_arm(w);
-                }
-                seek.write_order_of_names(w, None);
-                self.write_limit(w);
+        if let [(source, arms)] = selects {
+            self.write_keys(w, &mut seek, *source, arms, indexing)?;
+        } else {
+            for (at, (source, arms)) in selects.iter().enumerate() {
+                w.text(if at > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+                self.write_keys(w, &mut seek, *source, arms, indexing)?;
+                w.text(") ");
+                let alias = w.new_alias();
+                w.alias(alias);
             }
-            None => match arms.as_slice() {
-                [] => self.write_arm(w, &mut seek, None)?,
-                [arm] => self.write_arm(w, &mut seek, Some(*arm))?,
-                many => {
-                    for (at, arm) in many.iter().enumerate() {
-                        open_arm(w, at);
-                        self.write_arm(w, &mut seek, Some(*arm))?;
-                        close_arm(w);
-                    }
-                    seek.write_order_of_names(w, None);
-                    self.write_limit(w);
-                }
-            },
+            seek.write_order_of_names(w, None);
+            self.write_limit(w);
         }
         w.text(") ");
         w.alias(keys);
@@ -282,53 +269,50 @@ impl<'a> Question<'a> {
         w.text(".");
         write_name(w, seek.keys.len().saturating_sub(1));
         outer.write(w)?;
-        // The arms come in turn on both engines, but SQL does not promise it.
+        // The keys come in order on both engines, but SQL does not promise that a join keeps it.
         seek.write_order_of_names(w, Some(keys));
         Ok(())
     }
 
-    /// The keys of one arm of the order.
-    fn write_arm(&self, w: &mut Writer, seek: &mut Seek<'a>, arm: Option<Arm>) -> Result<(), CompileError> {
+    /// The keys of the first rows of a source after the place.
+    fn write_keys(
+        &self,
+        w: &mut Writer,
+        seek: &mut Seek<'a>,
+        source: Source<'_>,
+        arms: &[Arm],
+        indexing: Indexing,
+    ) -> Result<(), CompileError> {
         w.text("SELECT ");
         self.write_key_columns(w, seek);
-        let mut after = |w: &mut Writer| {
-            if let Some(arm) = arm {
-                seek.write_arm(w, arm);
-            }
-        };
-        let more: Option<&mut dyn FnMut(&mut Writer)> = if arm.is_some() { Some(&mut after) } else { None };
-        self.write_rows(w, &self.joins, Source::Tested, more)?;
+        self.write_rows_after(w, seek, source, arms, indexing)?;
         seek.write_order(w);
         self.write_limit(w);
         Ok(())
     }
 
-    /// The keys of one access path: its rows are all visited anyway, so the place to continue after is one condition.
-    fn write_union_arm(
+    /// The rows of a source that lie in one of the arms; all of them when there is no place to continue after.
+    fn write_rows_after(
         &self,
         w: &mut Writer,
         seek: &mut Seek<'a>,
+        source: Source<'_>,
         arms: &[Arm],
-        access: &RowArms,
-        path: Path,
+        indexing: Indexing,
     ) -> Result<(), CompileError> {
-        w.text("SELECT ");
-        self.write_key_columns(w, seek);
-        let starts = self.query.after.is_none();
-        let mut after = |w: &mut Writer| {
-            w.text("(");
-            for (at, arm) in arms.iter().enumerate() {
-                w.text(if at > 0 { " OR (" } else { "(" });
-                seek.write_arm(w, *arm);
+        let mut after = |w: &mut Writer| match arms {
+            [arm] => seek.write_arm(w, *arm),
+            many => {
+                for (at, arm) in many.iter().enumerate() {
+                    w.text(if at > 0 { " OR (" } else { "((" });
+                    seek.write_arm(w, *arm);
+                    w.text(")");
+                }
                 w.text(")");
             }
-            w.text(if arms.is_empty() { "FALSE)" } else { ")" });
         };
-        let more: Option<&mut dyn FnMut(&mut Writer)> = if starts { None } else { Some(&mut after) };
-        self.write_rows(w, &self.joins, Source::Path(access, path), more)?;
-        seek.write_order(w);
-        self.write_limit(w);
-        Ok(())
+        let more: Option<&mut dyn FnMut(&mut Writer)> = if arms.is_empty() { None } else { Some(&mut after) };
+        self.write_rows(w, source, indexing, more)
     }
 
     /// The sort keys, and the values behind keys of joined rows that are sorted by something else.
@@ -406,27 +390,47 @@ impl<'a> Question<'a> {
         equalities(&self.query.filter).contains(&self.table.primary_id)
     }
 
-    /// Whether an index holds the rows that the filter's equalities leave in the order asked.
-    fn order_is_indexed(&self, seek: &Seek<'a>) -> bool {
+    /// How the order asked goes with the indexes.
+    fn walk(&self, seek: &Seek<'a>) -> Walk {
+        let nothing = Walk { holds: false, begins: false, indexing: Indexing::Open };
         let mut equal = equalities(&self.query.filter);
-        if let Some(Related::ByLookup { lookup, .. }) = &self.query.related {
-            equal.push(*lookup);
+        match &self.query.related {
+            Some(Related::ByLookup { lookup, .. }) => equal.push(*lookup),
+            // Found by its links, which have no order.
+            Some(Related::ByLink { .. }) => return nothing,
+            None => {}
         }
-        if matches!(self.query.related, Some(Related::ByLink { .. })) {
-            return false;
-        }
-        let mut order = Vec::with_capacity(seek.keys.len());
+        let few_values = |id: &ColumnId| self.table.column_by_id(*id).is_some_and(has_few_values);
+        let selective: Vec<ColumnId> = equal.iter().copied().filter(|id| !few_values(id)).collect();
+        let choices = [(Indexing::Open, equal), (Indexing::Selective, selective)];
         let descending = seek.keys.first().is_some_and(|key| key.descending);
-        for key in &seek.keys {
-            if key.place.joined || key.descending != descending {
-                return false;
+        let own = seek.keys.iter().take_while(|key| !key.place.joined && key.descending == descending).count();
+        let ordered_by = |equal: &[ColumnId], count: usize| -> Vec<ColumnId> {
+            let columns = seek.keys.iter().take(count).map(|key| key.place.column.id);
+            columns.filter(|id| !equal.contains(id)).collect()
+        };
+        let mut begins = None;
+        for (indexing, equal) in &choices {
+            if own == seek.keys.len() && index::holds(self.context.schema, self.table, equal, &ordered_by(equal, own)) {
+                return Walk { holds: true, begins: true, indexing: *indexing };
             }
-            if !equal.contains(&key.place.column.id) {
-                order.push(key.place.column.id);
+            if begins.is_none() && own > 0 && index::holds(self.context.schema, self.table, equal, &ordered_by(equal, 1)) {
+                begins = Some(Walk { holds: false, begins: true, indexing: *indexing });
             }
         }
-        index::holds(self.context.schema, self.table, &equal, &order)
+        begins.unwrap_or(nothing)
     }
+}
+
+/// How an order goes with a table's indexes.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    /// An index holds the whole order.
+    holds: bool,
+    /// An index begins with its first key.
+    begins: bool,
+    /// Which conditions may draw the engine to another index.
+    indexing: Indexing,
 }
 
 /// Columns of the queried table that the filter pins to one value.
@@ -445,16 +449,6 @@ fn equalities(filter: &Filter) -> Vec<ColumnId> {
     let mut found = Vec::new();
     gather(filter, &mut found);
     found
-}
-
-fn open_arm(w: &mut Writer, at: usize) {
-    w.text(if at > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
-}
-
-fn close_arm(w: &mut Writer) {
-    w.text(") ");
-    let alias = w.new_alias();
-    w.alias(alias);
 }
 
 /// The name of the value behind a key in a subquery.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use custodia_schema::{Column, ColumnKind, DateBehavior, RowSecurity, Table, Value};
+use custodia_schema::{Column, ColumnKind, DateBehavior, RequiredLevel, RowSecurity, Table, Value};
 
 use super::Output;
 
@@ -139,11 +139,14 @@ pub(crate) fn physical<'n>(name: &'n str, suffix: &str) -> Cow<'n, str> {
     if suffix.is_empty() && name.len() <= IDENTIFIER_BYTES_MAX {
         return Cow::Borrowed(name);
     }
-    let mut whole = String::with_capacity(IDENTIFIER_BYTES_MAX);
-    whole.push_str(name);
-    whole.push_str(suffix);
+    let mut whole = format!("{name}{suffix}");
     shorten(&mut whole, suffix);
     Cow::Owned(whole)
+}
+
+/// Whether a name with a suffix needs neither cutting nor escaping, which is nearly always.
+pub(crate) fn is_plain(name: &str, suffix: &str) -> bool {
+    name.len() + suffix.len() <= IDENTIFIER_BYTES_MAX && !name.contains('"')
 }
 
 /// Cuts an identifier that is too long; the same text always gives the same name, on both engines.
@@ -180,7 +183,17 @@ pub(crate) fn is_always_set(table: &Table, column: &Column) -> bool {
         RowSecurity::Owned { owner, unit } if column.id == *owner || column.id == *unit => return true,
         _ => {}
     }
-    is_share_part(table, column) || matches!(column.kind, ColumnKind::State { .. } | ColumnKind::Status { .. })
+    is_share_part(table, column)
+        || is_link_end(table, column)
+        || matches!(column.kind, ColumnKind::State { .. } | ColumnKind::Status { .. })
+}
+
+/// Whether the column is one of the two ends of an N:N intersect.
+fn is_link_end(table: &Table, column: &Column) -> bool {
+    table.is_intersect
+        && table.security == RowSecurity::Intersect
+        && column.required == RequiredLevel::System
+        && matches!(column.kind, ColumnKind::Guid | ColumnKind::Lookup { .. })
 }
 
 /// Whether the column is one that the predicates over shares rely on.

@@ -3,7 +3,7 @@
 use custodia_schema::{Guid, Value};
 
 use super::dialect::push_number;
-use super::storage::{Storage, physical};
+use super::storage::{Storage, is_plain, physical};
 use super::{Dialect, Output, Parameter, Statement};
 
 /// A table's name within one statement.
@@ -50,7 +50,14 @@ impl Writer {
 
     /// A column's physical name with a suffix, without the table.
     pub(crate) fn name(&mut self, name: &str, suffix: &str) {
-        self.identifier(&physical(name, suffix));
+        if is_plain(name, suffix) {
+            self.text("\"");
+            self.text(name);
+            self.text(suffix);
+            self.text("\"");
+        } else {
+            self.identifier(&physical(name, suffix));
+        }
     }
 
     /// A name for one more table of the statement.

@@ -222,6 +222,7 @@ fn readable(statement: &Statement) -> String {
     for word in [" FROM ", " LEFT JOIN ", " CROSS JOIN ", " INNER JOIN ", " WHERE ", " UNION ALL ", " ORDER BY ", " LIMIT ", " SET ", " VALUES "] {
         text = text.replace(word, &format!("\n{}", word.trim_start()));
     }
+    text = text.replace("IS DISTINCT\nFROM", "IS DISTINCT FROM");
     text.push('\n');
     for (at, parameter) in statement.parameters.iter().enumerate() {
         match parameter {

@@ -138,6 +138,17 @@ fn pages_and_points_are_found_by_index() {
         all.after = Some(vec![Value::Null, Value::Guid(id(9))]);
         steps(&all, &seller(1), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
 
+        // A state that most rows share does not draw SQLite away from the order asked.
+        let mut active = query("account", &["name"]);
+        active.filter = equal("account", "statecode", Value::Integer(0));
+        active.order = order("account", &["-createdon"]);
+        steps(&active, &seller(1), Plan::Ordered).uses("ix_account__createdon").sorts_at_most(0);
+        active.order = order("account", &["name"]);
+        steps(&active, &seller(1), Plan::Ordered).sorts_at_most(0);
+        if database.dialect() == Dialect::Sqlite {
+            steps(&active, &seller(1), Plan::Ordered).uses("ix_account__statecode__name");
+        }
+
         // Few rows: by owner, then by share; each path's first page is sorted, and then what they give together.
         let gathered = steps(&by_city(), &seller(2), Plan::Union);
         gathered.sorts_at_most(4);
@@ -176,6 +187,20 @@ fn pages_and_points_are_found_by_index() {
         };
         prefix.order = order("account", &["name"]);
         steps(&prefix, &TestPolicy::open(), Plan::Ordered).uses("ix_account__name").sorts_at_most(0);
+    }
+}
+
+#[test]
+fn an_order_that_no_index_begins_with_is_walked_once() {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let mut list = query("account", &[]);
+        list.order = order("account", &["-telephone1", "name"]);
+        list.after = Some(vec![text("1"), text("a"), Value::Guid(id(1))]);
+        let statement = compile(dialect, &list, &TestPolicy::open(), Plan::Ordered);
+        assert!(!statement.sql.contains("UNION ALL") && statement.sql.contains(" OR "), "{}", statement.sql);
+        list.order = order("account", &["-name", "telephone1"]);
+        let statement = compile(dialect, &list, &TestPolicy::open(), Plan::Ordered);
+        assert_eq!(statement.sql.matches("UNION ALL").count(), 2, "{}", statement.sql);
     }
 }
 

@@ -1,8 +1,6 @@
 SELECT t0."accountid"
 FROM "account" t0
-WHERE ((t0."name__f" IS DISTINCT
-FROM $1::text AND (t0."revenue" >= $2::bigint OR t0."revenue" IS NULL) AND t0."telephone1" IS NOT NULL AND (t0."industrycode" IN ($3::integer, $4::integer)) IS NOT TRUE) AND t0."exchangerate" > $5::numeric AND ((t0."ownerid" = $6::uuid AND t0."ownerid__t" = 9) IS NOT TRUE) AND t0."creditonhold" IS DISTINCT
-FROM $7::boolean AND ((t0."address1_city__f" = t0."address2_city__f") IS NOT TRUE) AND t0."createdon" > $8::timestamptz)
+WHERE ((t0."name__f" IS DISTINCT FROM $1::text AND (t0."revenue" >= $2::bigint OR t0."revenue" IS NULL) AND t0."telephone1" IS NOT NULL AND (t0."industrycode" IN ($3::integer, $4::integer)) IS NOT TRUE) AND t0."exchangerate" > $5::numeric AND ((t0."ownerid" = $6::uuid AND t0."ownerid__t" = 9) IS NOT TRUE) AND t0."creditonhold" IS DISTINCT FROM $7::boolean AND ((t0."address1_city__f" = t0."address2_city__f") IS NOT TRUE) AND t0."createdon" > $8::timestamptz)
 ORDER BY t0."accountid"
 LIMIT 51
 -- 1: Text("grosse")

@@ -4,7 +4,7 @@ FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
 FROM "account" t0
 WHERE t0."ownerid" IN (SELECT t3."principalid"
 FROM "custodia_member" t3
-WHERE t3."userid" = ?1) AND +t0."address1_city__f" = ?2 AND (((t0."name__f", t0."accountid") > (?3, ?4)))
+WHERE t3."userid" = ?1) AND +t0."address1_city__f" = ?2 AND (t0."name__f", t0."accountid") > (?3, ?4)
 ORDER BY t0."name__f", t0."accountid"
 LIMIT 51) t4
 UNION ALL SELECT *
@@ -15,7 +15,7 @@ FROM "custodia_member" t5
 CROSS JOIN "principalobjectaccess" t6 ON t6."principalid" = t5."principalid"
 WHERE t5."userid" = ?1 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?5) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t7
-WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?6 AND (((t0."name__f", t0."accountid") > (?3, ?4)))
+WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?6 AND (t0."name__f", t0."accountid") > (?3, ?4)
 ORDER BY t0."name__f", t0."accountid"
 LIMIT 51) t8
 ORDER BY k0, k1

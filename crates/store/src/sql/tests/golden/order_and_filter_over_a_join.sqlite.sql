@@ -5,7 +5,6 @@ FROM "contact" t6
 WHERE t6."contactid" = t3."parentcustomerid") END, CASE WHEN t3."createdby" IS NOT NULL THEN 8 END, (SELECT t7."fullname"
 FROM "systemuser" t7
 WHERE t7."systemuserid" = t3."createdby"), t4."accountid", t4."name", t2.v0
-FROM (SELECT *
 FROM (SELECT t1."name__f" AS k0, t0."fullname__f" AS k1, t0."contactid" AS k2, t1."name" AS v0
 FROM "contact" t0
 LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
@@ -14,54 +13,16 @@ WHERE t8."userid" = ?1 AND t8."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t9
 CROSS JOIN "custodia_member" t10 ON t10."userid" = ?1 AND t10."principalid" = t9."principalid"
 WHERE t9."objectid" = +t1."accountid" AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & ?2) <> 0))
-WHERE t1."address1_city__f" = ?3 AND t1."name__f" = ?4 AND t0."fullname__f" IS NULL AND t0."contactid" > ?5
+WHERE t1."address1_city__f" = ?3 AND ((t1."name__f" = ?4 AND t0."fullname__f" IS NULL AND t0."contactid" > ?5) OR (t1."name__f" = ?4 AND t0."fullname__f" IS NOT NULL) OR (t1."name__f" < ?4) OR (t1."name__f" IS NULL))
 ORDER BY t1."name__f" DESC, t0."fullname__f", t0."contactid"
-LIMIT 51) t11
-UNION ALL SELECT *
-FROM (SELECT t1."name__f" AS k0, t0."fullname__f" AS k1, t0."contactid" AS k2, t1."name" AS v0
-FROM "contact" t0
-LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
-FROM "custodia_member" t12
-WHERE t12."userid" = ?1 AND t12."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
-FROM "principalobjectaccess" t13
-CROSS JOIN "custodia_member" t14 ON t14."userid" = ?1 AND t14."principalid" = t13."principalid"
-WHERE t13."objectid" = +t1."accountid" AND ((t13."accessrightsmask" | t13."inheritedaccessrightsmask") & ?6) <> 0))
-WHERE t1."address1_city__f" = ?7 AND t1."name__f" = ?4 AND t0."fullname__f" IS NOT NULL
-ORDER BY t1."name__f" DESC, t0."fullname__f", t0."contactid"
-LIMIT 51) t15
-UNION ALL SELECT *
-FROM (SELECT t1."name__f" AS k0, t0."fullname__f" AS k1, t0."contactid" AS k2, t1."name" AS v0
-FROM "contact" t0
-LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
-FROM "custodia_member" t16
-WHERE t16."userid" = ?1 AND t16."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
-FROM "principalobjectaccess" t17
-CROSS JOIN "custodia_member" t18 ON t18."userid" = ?1 AND t18."principalid" = t17."principalid"
-WHERE t17."objectid" = +t1."accountid" AND ((t17."accessrightsmask" | t17."inheritedaccessrightsmask") & ?8) <> 0))
-WHERE t1."address1_city__f" = ?9 AND t1."name__f" < ?4
-ORDER BY t1."name__f" DESC, t0."fullname__f", t0."contactid"
-LIMIT 51) t19
-UNION ALL SELECT *
-FROM (SELECT t1."name__f" AS k0, t0."fullname__f" AS k1, t0."contactid" AS k2, t1."name" AS v0
-FROM "contact" t0
-LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
-FROM "custodia_member" t20
-WHERE t20."userid" = ?1 AND t20."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
-FROM "principalobjectaccess" t21
-CROSS JOIN "custodia_member" t22 ON t22."userid" = ?1 AND t22."principalid" = t21."principalid"
-WHERE t21."objectid" = +t1."accountid" AND ((t21."accessrightsmask" | t21."inheritedaccessrightsmask") & ?10) <> 0))
-WHERE t1."address1_city__f" = ?11 AND t1."name__f" IS NULL
-ORDER BY t1."name__f" DESC, t0."fullname__f", t0."contactid"
-LIMIT 51) t23
-ORDER BY k0 DESC, k1, k2
 LIMIT 51) t2
 CROSS JOIN "contact" t3 ON t3."contactid" = t2.k2
 LEFT JOIN "account" t4 ON t4."accountid" = t3."parentcustomerid" AND t3."parentcustomerid__t" = 1 AND (+t4."ownerid" = ?1 OR EXISTS (SELECT 1
-FROM "custodia_member" t24
-WHERE t24."userid" = ?1 AND t24."principalid" = +t4."ownerid") OR EXISTS (SELECT 1
-FROM "principalobjectaccess" t25
-CROSS JOIN "custodia_member" t26 ON t26."userid" = ?1 AND t26."principalid" = t25."principalid"
-WHERE t25."objectid" = +t4."accountid" AND ((t25."accessrightsmask" | t25."inheritedaccessrightsmask") & ?12) <> 0))
+FROM "custodia_member" t11
+WHERE t11."userid" = ?1 AND t11."principalid" = +t4."ownerid") OR EXISTS (SELECT 1
+FROM "principalobjectaccess" t12
+CROSS JOIN "custodia_member" t13 ON t13."userid" = ?1 AND t13."principalid" = t12."principalid"
+WHERE t12."objectid" = +t4."accountid" AND ((t12."accessrightsmask" | t12."inheritedaccessrightsmask") & ?6) <> 0))
 ORDER BY t2.k0 DESC, t2.k1, t2.k2
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
 -- 2: Integer(1)
@@ -69,11 +30,5 @@ ORDER BY t2.k0 DESC, t2.k1, t2.k2
 -- 4: Text("a")
 -- 5: Guid(00000000-0000-0000-0000-000000000007)
 -- 6: Integer(1)
--- 7: Text("wien")
--- 8: Integer(1)
--- 9: Text("wien")
--- 10: Integer(1)
--- 11: Text("wien")
--- 12: Integer(1)
 -- outputs: [Guid, Text, Guid, Integer, Text, Integer, Text, Guid, Text, Text]
 -- keys: [9, 1]

@@ -3,6 +3,4 @@ CREATE INDEX "ix_queueitem__queueid__enteredon__queueitemid" ON "queueitem" ("qu
 CREATE INDEX "ix_queueitem__workerid__enteredon__queueitemid" ON "queueitem" ("workerid" NULLS FIRST, "enteredon" NULLS FIRST, "queueitemid");
 CREATE INDEX "ix_queueitem__title__queueitemid" ON "queueitem" ("title__f" NULLS FIRST, "queueitemid");
 CREATE INDEX "ix_queueitem__objectid__queueitemid" ON "queueitem" ("objectid" NULLS FIRST, "queueitemid")
-WHERE "objectid" IS NOT NULL;
-CREATE INDEX "ix_queueitem__transactioncurrencyid__queueitemid" ON "queueitem" ("transactioncurrencyid" NULLS FIRST, "queueitemid")
-WHERE "transactioncurrencyid" IS NOT NULL
+WHERE "objectid" IS NOT NULL

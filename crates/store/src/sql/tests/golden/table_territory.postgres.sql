@@ -1,5 +1,3 @@
 CREATE TABLE "territory" ("territoryid" uuid NOT NULL, "name" text COLLATE "C", "name__f" text COLLATE "C", "createdby" uuid, "createdon" timestamptz, "createdonbehalfby" uuid, "description" text COLLATE "C", "description__f" text COLLATE "C", "entityimage_timestamp" bigint, "entityimage_url" text COLLATE "C", "entityimage_url__f" text COLLATE "C", "entityimageid" uuid, "exchangerate" numeric, "importsequencenumber" integer, "managerid" uuid, "modifiedby" uuid, "modifiedon" timestamptz, "modifiedonbehalfby" uuid, "organizationid" uuid, "overriddencreatedon" timestamptz, "timezoneruleversionnumber" integer, "transactioncurrencyid" uuid, "utcconversiontimezonecode" integer, "versionnumber" bigint, CONSTRAINT "pk_territory" PRIMARY KEY ("territoryid"));
 CREATE UNIQUE INDEX "uq_territory__name" ON "territory" ("name__f" NULLS FIRST);
-CREATE INDEX "ix_territory__name__territoryid" ON "territory" ("name__f" NULLS FIRST, "territoryid");
-CREATE INDEX "ix_territory__transactioncurrencyid__territoryid" ON "territory" ("transactioncurrencyid" NULLS FIRST, "territoryid")
-WHERE "transactioncurrencyid" IS NOT NULL
+CREATE INDEX "ix_territory__name__territoryid" ON "territory" ("name__f" NULLS FIRST, "territoryid")

@@ -1,5 +1,3 @@
 CREATE TABLE "territory" ("territoryid" BLOB NOT NULL, "name" TEXT, "name__f" TEXT, "createdby" BLOB, "createdon" INTEGER, "createdonbehalfby" BLOB, "description" TEXT, "description__f" TEXT, "entityimage_timestamp" INTEGER, "entityimage_url" TEXT, "entityimage_url__f" TEXT, "entityimageid" BLOB, "exchangerate" BLOB, "importsequencenumber" INTEGER, "managerid" BLOB, "modifiedby" BLOB, "modifiedon" INTEGER, "modifiedonbehalfby" BLOB, "organizationid" BLOB, "overriddencreatedon" INTEGER, "timezoneruleversionnumber" INTEGER, "transactioncurrencyid" BLOB, "utcconversiontimezonecode" INTEGER, "versionnumber" INTEGER, CONSTRAINT "pk_territory" PRIMARY KEY ("territoryid")) STRICT;
 CREATE UNIQUE INDEX "uq_territory__name" ON "territory" ("name__f");
-CREATE INDEX "ix_territory__name__territoryid" ON "territory" ("name__f", "territoryid");
-CREATE INDEX "ix_territory__transactioncurrencyid__territoryid" ON "territory" ("transactioncurrencyid", "territoryid")
-WHERE "transactioncurrencyid" IS NOT NULL
+CREATE INDEX "ix_territory__name__territoryid" ON "territory" ("name__f", "territoryid")
