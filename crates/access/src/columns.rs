@@ -14,7 +14,7 @@ pub(crate) struct ClosedColumns {
 
 impl ClosedColumns {
     /// What `permissions` (of all profiles of the user, of all tables) leave closed in `table`; `None` when nothing is.
-    pub(crate) fn of(table: &Table, permissions: &[FieldPermission]) -> Option<Box<Self>> {
+    pub(crate) fn of(table: &Table, permissions: &[FieldPermission]) -> Option<Self> {
         if !table.columns().iter().any(|column| column.secured) {
             return None;
         }
@@ -29,7 +29,7 @@ impl ClosedColumns {
             create: closed(|permission| permission.create).into(),
             update: closed(|permission| permission.update).into(),
         };
-        (!closed.read.is_empty() || !closed.create.is_empty() || !closed.update.is_empty()).then(|| Box::new(closed))
+        (!closed.read.is_empty() || !closed.create.is_empty() || !closed.update.is_empty()).then_some(closed)
     }
 
     pub(crate) fn reads(&self, column: ColumnId) -> bool {

@@ -29,22 +29,15 @@ pub struct Rights {
     security_version: u64,
     user: UserFacts,
     has_roles: bool,
-    tables: HashMap<TableId, TableRights>,
+    /// By kind, for tables on which some privilege is held: position in `grant_lists`.
+    grants: HashMap<TableId, [u16; 8]>,
+    /// For tables on which some column is closed.
+    closed_columns: HashMap<TableId, ClosedColumns>,
     /// The distinct lists of grants; many tables and kinds share one. The first is empty.
     grant_lists: Vec<Box<[Grant]>>,
     /// Privileges that belong to no table, and whether a directly assigned role gives them.
     miscellaneous: HashMap<Box<str>, HeldBy>,
     root_roles: Box<[Guid]>,
-}
-
-/// What a user may do with one table.
-#[derive(Debug)]
-struct TableRights {
-    /// By kind: position in `Rights::grant_lists`.
-    grants: [u16; 8],
-    closed_columns: Option<Box<ClosedColumns>>,
-    /// The greatest column number when the rights were computed: a column they have never heard of is closed.
-    last_column: ColumnId,
 }
 
 /// Where a miscellaneous privilege comes from.
@@ -62,7 +55,7 @@ impl Rights {
     /// To judge whether a *team* may own rows, give the team's id and unit as the user's and its roles as direct ones.
     #[must_use]
     pub fn build(schema: &Arc<Schema>, facts: &Facts) -> Self {
-        let mut held_kinds: HashMap<(TableId, PrivilegeKind), Vec<Grant>> = HashMap::new();
+        let mut held: HashMap<TableId, [Vec<Grant>; 8]> = HashMap::new();
         let mut miscellaneous: HashMap<Box<str>, HeldBy> = HashMap::new();
 
         let direct = facts.roles.iter().map(|role| (role, None, HeldBy::User));
@@ -81,41 +74,40 @@ impl Rights {
                 for table in named.tables.iter().filter_map(|&table| schema.table(table)) {
                     let Some(privilege) = table.privilege(kind) else { continue };
                     let level = effective_level(table, privilege, granted.level);
-                    held_kinds.entry((table.id, kind)).or_default().push(Grant {
-                        level,
-                        base_unit: role.base_unit,
-                        // Only Basic is affected by "team privileges only" (security-model.md §4).
-                        team_only: team_only.filter(|_| level == Level::Basic),
-                    });
+                    // Only Basic is affected by "team privileges only" (security-model.md §4).
+                    let team_only = team_only.filter(|_| level == Level::Basic);
+                    if let Some(list) = held.entry(table.id).or_default().get_mut(kind as usize) {
+                        list.push(Grant { level, base_unit: role.base_unit, team_only });
+                    }
                 }
             }
         }
 
         let mut grant_lists: Vec<Box<[Grant]>> = vec![Box::default()];
         let mut positions: HashMap<Box<[Grant]>, u16> = HashMap::new();
-        let mut tables = HashMap::with_capacity(schema.tables().len());
-        for table in schema.tables() {
-            let mut grants = [0_u16; 8];
-            for (slot, kind) in grants.iter_mut().zip(PrivilegeKind::ALL) {
-                let Some(held) = held_kinds.remove(&(table.id, kind)) else { continue };
-                let list = shortest(held);
-                *slot = match positions.get(&list) {
-                    Some(&known) => known,
-                    // More than 65,535 distinct lists do not occur: each table has eight. One too many is no grant.
-                    None => match u16::try_from(grant_lists.len()) {
-                        Ok(next) => {
-                            grant_lists.push(list.clone());
-                            positions.insert(list, next);
-                            next
-                        }
-                        Err(_) => 0,
-                    },
-                };
+        let mut position = |list: Vec<Grant>| -> u16 {
+            if list.is_empty() {
+                return 0;
             }
-            let closed_columns =
-                if facts.all_columns { None } else { ClosedColumns::of(table, &facts.field_permissions) };
-            let last_column = table.columns().last().map_or(ColumnId(0), |column| column.id);
-            tables.insert(table.id, TableRights { grants, closed_columns, last_column });
+            let list = shortest(list);
+            if let Some(&known) = positions.get(&list) {
+                return known;
+            }
+            // More than 65,535 distinct lists do not occur: each table has eight. One too many would be no grant.
+            let Ok(next) = u16::try_from(grant_lists.len()) else { return 0 };
+            grant_lists.push(list.clone());
+            positions.insert(list, next);
+            next
+        };
+        let grants = held.into_iter().map(|(table, kinds)| (table, kinds.map(&mut position))).collect();
+
+        let mut closed_columns = HashMap::new();
+        if !facts.all_columns {
+            for table in schema.tables() {
+                if let Some(closed) = ClosedColumns::of(table, &facts.field_permissions) {
+                    closed_columns.insert(table.id, closed);
+                }
+            }
         }
 
         let mut root_roles: Vec<Guid> =
@@ -128,7 +120,8 @@ impl Rights {
             security_version: facts.security_version,
             user: facts.user.clone(),
             has_roles: !root_roles.is_empty(),
-            tables,
+            grants,
+            closed_columns,
             grant_lists,
             miscellaneous,
             root_roles: root_roles.into(),
@@ -168,9 +161,9 @@ impl Rights {
     /// or one Basic grant, several Basic grants of single teams, or Local and Deep grants.
     #[must_use]
     pub fn grants(&self, table: TableId, kind: PrivilegeKind) -> &[Grant] {
-        self.tables
+        self.grants
             .get(&table)
-            .and_then(|rights| rights.grants.get(kind as usize))
+            .and_then(|by_kind| by_kind.get(kind as usize))
             .and_then(|&list| self.grant_lists.get(usize::from(list)))
             .map_or(&[], |list| list)
     }
@@ -224,9 +217,9 @@ impl Rights {
     }
 
     fn column_is(&self, table: TableId, column: ColumnId, open: fn(&ClosedColumns, ColumnId) -> bool) -> bool {
-        self.tables.get(&table).is_some_and(|rights| {
-            column <= rights.last_column && rights.closed_columns.as_ref().is_none_or(|closed| open(closed, column))
-        })
+        let known = self.schema.table(table).and_then(|table| table.columns().last());
+        known.is_some_and(|last| column <= last.id)
+            && self.closed_columns.get(&table).is_none_or(|closed| open(closed, column))
     }
 
     /// Whether the user may do anything at all.

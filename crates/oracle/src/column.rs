@@ -1,0 +1,65 @@
+//! Column security (security-model.md §8).
+
+use custodia_schema::Guid;
+
+use crate::{GrantPath, Refusal, Verdict, World, WorldTable};
+
+/// What is asked of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnRight {
+    /// See its value.
+    Read,
+    /// Give it a value on create.
+    Create,
+    /// Change it.
+    Update,
+}
+
+/// The columns that are secured in every world. In the standard tables they are not; [`crate::secured_standard`] switches
+/// them on.
+pub const SECURED_COLUMNS: [(WorldTable, &str); 4] = [
+    (WorldTable::Account, "creditlimit"),
+    (WorldTable::Contact, "address1_city"),
+    (WorldTable::Contact, "jobtitle"),
+    (WorldTable::Opportunity, "estimatedvalue"),
+];
+
+/// Columns of the worlds' tables that show the value of a secured one, with the column they show.
+pub const DERIVED_COLUMNS: [(WorldTable, &str, &str); 3] = [
+    (WorldTable::Account, "creditlimit_base", "creditlimit"),
+    (WorldTable::Contact, "address1_composite", "address1_city"),
+    (WorldTable::Opportunity, "estimatedvalue_base", "estimatedvalue"),
+];
+
+/// Whether a column is open to a user. Roles do not matter.
+#[must_use]
+pub fn column_open(world: &World, user: Guid, right: ColumnRight, table: WorldTable, column: &str) -> Verdict {
+    // A derived column is read like what it shows. Callers never write it.
+    let source = DERIVED_COLUMNS.iter().find(|(of, derived, _)| *of == table && *derived == column);
+    if let (Some((_, _, source)), ColumnRight::Read) = (source, right) {
+        let verdict = column_open(world, user, right, table, source);
+        return if verdict.allowed { verdict } else { Verdict::refuse([Refusal::SourceColumnClosed]) };
+    }
+    if !SECURED_COLUMNS.contains(&(table, column)) {
+        return Verdict::allow([GrantPath::ColumnOpen]);
+    }
+    let mut paths = Vec::new();
+    for profile in &world.profiles {
+        let opens = profile.permissions.iter().any(|permission| {
+            permission.table == table
+                && permission.column == column
+                && match right {
+                    ColumnRight::Read => permission.read,
+                    ColumnRight::Create => permission.create,
+                    ColumnRight::Update => permission.update,
+                }
+        });
+        if opens && profile.users.contains(&user) {
+            paths.push(GrantPath::ColumnOfUserProfile);
+        }
+        if opens && world.teams_of(user).any(|team| profile.teams.contains(&team.id)) {
+            paths.push(GrantPath::ColumnOfTeamProfile);
+        }
+    }
+    if paths.is_empty() { Verdict::refuse([Refusal::ColumnClosed]) } else { Verdict::allow(paths) }
+}

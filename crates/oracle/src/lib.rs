@@ -1,0 +1,46 @@
+//! The security oracle: the rules of who may do what, written a second time by brute force over small worlds, so that
+//! the real ones (the predicates of `custodia-access`, and the statements they become) can be compared with it.
+//!
+//! It is test support. It shares no rule with the code it judges: of the other crates it uses the names of privilege
+//! kinds and levels, nothing else. Every rule here reads like the sentence of security-model.md §4-§6 and §8 that it
+//! comes from, or like the choice in `docs/security-choices.md`; speed does not count, worlds are small.
+//!
+//! - [`World::generate`] makes a world from a seed: units, users, teams, roles, rows, shares, profiles, chosen so that
+//!   every way to be allowed or refused is common. The same seed gives the same world for ever.
+//! - [`may`] and its neighbours ([`may_on_behalf`], [`may_create`], [`may_link`], [`may_associate`], [`may_assign`],
+//!   [`may_share`], [`column_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
+//! - [`World::questions`] lists everything there is to ask, [`World::answer`] gives the verdict: a comparison is one loop.
+//! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
+//! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
+//!
+//! Several worlds may be loaded into one organisation: hang each world's root unit under the organisation's root, and
+//! compare over the world's own rows only (what Global reaches elsewhere does not concern the world).
+
+mod column;
+mod coverage;
+mod create;
+mod generate;
+mod give;
+mod grant;
+mod inherit;
+mod question;
+mod random;
+mod row;
+mod schema;
+mod verdict;
+mod world;
+
+pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_open};
+pub use coverage::{Coverage, Operation};
+pub use create::{NewRow, may_create, may_create_on_behalf};
+pub use give::{may_assign, may_associate, may_link, may_share, rights_on};
+pub use grant::ACT_ON_BEHALF;
+pub use inherit::{inherited_shares, shares_run_along};
+pub use question::{Asker, Question};
+pub use row::{may, may_on_behalf};
+pub use schema::secured_standard;
+pub use verdict::{GrantPath, Refusal, Verdict};
+pub use world::{
+    Link, Lookup, Permission, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind, Unit, User, World,
+    WorldTable,
+};
