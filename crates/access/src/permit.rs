@@ -9,7 +9,19 @@ use crate::{Authority, Denied};
 ///
 /// Only this crate makes permits: [`Authority`]'s `permit_*` methods after a check, [`Permit::cascade`] for what a
 /// relationship does to the children of a row, and [`Permit::platform`] for the platform's own callers. It cannot be
-/// copied, so that one check is one write.
+/// copied, so that one check is one write:
+///
+/// ```compile_fail,E0451
+/// use custodia_access::Permit;
+/// use custodia_schema::{PrivilegeKind, TableId};
+/// let forged = Permit { table: TableId(1), kind: PrivilegeKind::Delete };
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn twice(permit: custodia_access::Permit) -> [custodia_access::Permit; 2] {
+///     [permit.clone(), permit]
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that nothing is written with means that the write was forgotten"]
 pub struct Permit {
