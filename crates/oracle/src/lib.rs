@@ -13,6 +13,9 @@
 //! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
 //! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
 //!
+//! A world is loaded as plain rows, without a check of anybody's rights. Where the code that loads it makes the default
+//! team of a unit or the copies of a role itself, let it take the world's ids, or translate them.
+//!
 //! Several worlds may be loaded into one organisation: hang each world's root unit under the organisation's root, and
 //! compare over the world's own rows only (what Global reaches elsewhere does not concern the world).
 
