@@ -25,7 +25,6 @@ const PLACES: &[Place] = &[
     Place { name: "store", stands_on: &["schema", "query", "access", "sqlite"], tests: &[] },
     Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &[] },
     Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
-    Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
     Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &[] },
     Place {
