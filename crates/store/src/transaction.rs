@@ -238,7 +238,7 @@ impl Transaction {
     pub async fn fetch(&mut self, table: &Arc<Table>, key: &RowKey, checks: &[RowAccess]) -> Result<Option<StoredRow>> {
         let mut needed = vec![table.id];
         for check in checks {
-            sql::tables_of_access(&self.schema, table, check, &mut needed);
+            sql::tables_of_access(&self.schema, check, &mut needed);
         }
         self.need_tables(&needed)?;
         match key {
@@ -295,10 +295,7 @@ impl Transaction {
         row.push((table.primary_id, Value::Guid(id)));
         stamp_version(table, number, &mut row);
         row.sort_by_key(|(column, _)| *column);
-        let statement = {
-            let context = self.write_context();
-            sql::insert(&context, table, &row)?
-        };
+        let statement = sql::insert(self.link.dialect(), table, &row)?;
         self.push(statement, Some(1), table.id, id, true);
         self.log(number, ChangeKind::Insert, table, id, &row);
         self.derive(ChangeKind::Insert, table, id, &row);
@@ -315,10 +312,7 @@ impl Transaction {
         let mut row = changes;
         stamp_version(table, number, &mut row);
         row.sort_by_key(|(column, _)| *column);
-        let statement = {
-            let context = self.write_context();
-            sql::update(&context, table, id, &row)?
-        };
+        let statement = sql::update(self.link.dialect(), table, id, &row)?;
         self.push(statement, Some(1), table.id, id, false);
         self.log(number, ChangeKind::Update, table, id, &row);
         self.derive(ChangeKind::Update, table, id, &row);
@@ -332,10 +326,7 @@ impl Transaction {
     pub fn delete(&mut self, permit: Permit, table: &Arc<Table>, last: &StoredRow) -> Result<()> {
         check(&permit, table, &[PrivilegeKind::Delete])?;
         let number = self.next_number();
-        let statement = {
-            let context = self.write_context();
-            sql::delete(&context, table, last.id)?
-        };
+        let statement = sql::delete(self.link.dialect(), table, last.id)?;
         self.push(statement, Some(1), table.id, last.id, false);
         self.log(number, ChangeKind::Delete, table, last.id, &[]);
         self.derive(ChangeKind::Delete, table, last.id, &last.values);
@@ -422,10 +413,6 @@ impl Transaction {
 
     fn next_number(&self) -> i64 {
         self.batch.number.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn write_context(&self) -> sql::WriteContext<'_> {
-        sql::WriteContext { dialect: self.link.dialect(), schema: &self.schema }
     }
 
     fn log(&mut self, number: i64, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {

@@ -59,7 +59,11 @@ impl<'a> AccessWriter<'a> {
         match access {
             RowAccess::All => Some(true),
             RowAccess::Arms(arms) => {
-                if self.paths(table, arms).iter().all(Option::is_none) { Some(false) } else { None }
+                if self.paths(table, arms).iter().all(Option::is_none) {
+                    Some(false)
+                } else {
+                    None
+                }
             }
             RowAccess::Parent(parents) => {
                 let reaches = |parent: &ParentAccess| parent.access.is_some() && (self.context.tables)(parent.table);
@@ -92,7 +96,13 @@ impl<'a> AccessWriter<'a> {
     }
 
     /// A test of the row at `alias`, in brackets where it needs them.
-    pub(crate) fn test(self, w: &mut Writer, alias: Alias, table: &Table, access: &RowAccess) -> Result<(), CompileError> {
+    pub(crate) fn test(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        table: &Table,
+        access: &RowAccess,
+    ) -> Result<(), CompileError> {
         if let Some(answer) = self.constant(table, access) {
             w.text(if answer { "TRUE" } else { "FALSE" });
             return Ok(());
@@ -454,6 +464,8 @@ fn self_column(table: &Table) -> Option<ColumnId> {
 fn named(table: &Table, column: Option<ColumnId>) -> Result<&Column, CompileError> {
     match column {
         Some(column) => stored(table, column),
-        None => Err(CompileError::NoRelationship { table: table.name.clone(), why: "it has no owner or business unit" }),
+        None => {
+            Err(CompileError::NoRelationship { table: table.name.clone(), why: "it has no owner or business unit" })
+        }
     }
 }

@@ -17,15 +17,6 @@ pub struct Context<'a> {
     pub tables: &'a (dyn Fn(TableId) -> bool + Sync),
 }
 
-/// What a write is compiled against.
-#[derive(Clone, Copy)]
-pub struct WriteContext<'a> {
-    /// The engine.
-    pub dialect: Dialect,
-    /// The organisation's tables and relationships.
-    pub schema: &'a Schema,
-}
-
 /// Whose rows and columns a read may show.
 pub trait ReadPolicy: Send + Sync {
     /// Which rows of a table are reached with a privilege.
@@ -93,6 +84,14 @@ pub enum CompileError {
         table: String,
         /// What is missing.
         why: &'static str,
+    },
+    /// The question is larger than an engine takes.
+    #[error("the query needs more than {limit} {what}; ask for less at once")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there may be.
+        limit: usize,
     },
     /// The place to continue after does not belong to this order.
     #[error("the place to continue after has {given} keys, the order needs {needed}")]

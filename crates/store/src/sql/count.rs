@@ -23,14 +23,16 @@ pub fn count(
     cap: u64,
 ) -> Result<Statement, CompileError> {
     let mut w = Writer::new(context.dialect);
-    let few_are_left =
-        context.schema.table(query.table).is_some_and(|table| query.related.is_some() || is_narrow(table, &query.filter));
+    let few_are_left = context
+        .schema
+        .table(query.table)
+        .is_some_and(|table| query.related.is_some() || is_narrow(table, &query.filter));
     let plan = if few_are_left { Plan::Ordered } else { Plan::Union };
     let question = Question::new(context, &mut w, query, policy, plan)?;
     w.output(Output::Integer);
     if !(context.tables)(question.table.id) {
         w.text("SELECT 0");
-        return Ok(w.finish());
+        return w.finish();
     }
     w.text("SELECT count(*) FROM (");
     match question.union() {
@@ -50,7 +52,7 @@ pub fn count(
     w.text(") ");
     let all = w.new_alias();
     w.alias(all);
-    Ok(w.finish())
+    w.finish()
 }
 
 /// Whether the filter pins a column that has many different values.

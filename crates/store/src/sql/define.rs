@@ -5,10 +5,10 @@
 
 use custodia_schema::{Column, ColumnId, Schema, Table};
 
+use super::Dialect;
 use super::fetch::stored_columns;
 use super::index::{Index, indexes};
 use super::storage::{FOLD, Storage, TARGET, comparison_suffix, is_always_set, physical, shorten};
-use super::Dialect;
 
 /// The statements that make a table and its indexes, in order.
 #[must_use]
@@ -22,7 +22,8 @@ pub fn create_table(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<Str
 #[must_use]
 pub fn is_primary_constraint(table: &Table, constraint: &str) -> bool {
     let column = table.column_by_id(table.primary_id).is_some_and(|column| {
-        constraint.strip_prefix(table.name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(column.name.as_str())
+        constraint.strip_prefix(table.name.as_str()).and_then(|rest| rest.strip_prefix('.'))
+            == Some(column.name.as_str())
     });
     column || constraint == primary_name(table)
 }

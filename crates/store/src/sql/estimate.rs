@@ -74,5 +74,5 @@ pub fn estimate(context: &Context<'_>, table: &Table, arms: &RowArms, cap: u32) 
             w.text("))");
         }
     }
-    Ok(w.finish())
+    w.finish()
 }

@@ -68,7 +68,7 @@ pub fn fetch(
             }
         }
     }
-    Ok(w.finish())
+    w.finish()
 }
 
 /// The values of a row that [`fetch()`] read, with the types of their columns, and how many outputs they took.

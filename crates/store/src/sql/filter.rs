@@ -253,8 +253,7 @@ impl FilterWriter<'_, '_> {
         let (left_column, right_column) = (self.joins.column_of(left)?, self.joins.column_of(right)?);
         let comparable = match (Storage::of(&left_column.kind), Storage::of(&right_column.kind)) {
             (Some(left), Some(right)) => {
-                left.compares_with(right)
-                    && comparison_suffix(left_column) == comparison_suffix(right_column)
+                left.compares_with(right) && comparison_suffix(left_column) == comparison_suffix(right_column)
             }
             _ => false,
         };

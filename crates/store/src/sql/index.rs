@@ -10,9 +10,7 @@ use custodia_schema::{
     AssignCascade, Column, ColumnId, DeleteCascade, ManyToMany, OneToMany, RowSecurity, Schema, Table,
 };
 
-use super::access::{
-    INHERITED_MASK, SHARED_MASK, SHARED_OBJECT, SHARED_PRINCIPAL, SHARES, owner_column, unit_column,
-};
+use super::access::{INHERITED_MASK, SHARED_MASK, SHARED_OBJECT, SHARED_PRINCIPAL, SHARES, owner_column, unit_column};
 
 /// Tables of few rows that every row of others points at: an index on such a lookup would cost each insert and find
 /// nothing but the rare child of a currency about to be deleted.

@@ -9,6 +9,9 @@ use super::storage::TARGET;
 use super::writer::{Alias, Writer};
 use super::{CompileError, ReadPolicy};
 
+/// Related rows that one statement may join: SQLite takes 64 tables, PostgreSQL plans many more only slowly.
+const JOINS_MAX: usize = 40;
+
 /// The rows that a query stands on: the queried table's and those some steps away.
 pub(crate) struct Joins<'a> {
     pub(crate) access: AccessWriter<'a>,
@@ -59,7 +62,10 @@ impl<'a> Joins<'a> {
                 self.add(w, &right.steps)?;
                 Ok(())
             }
-            Filter::Compare { path, .. } | Filter::IsNull(path) | Filter::In { path, .. } | Filter::Like { path, .. } => {
+            Filter::Compare { path, .. }
+            | Filter::IsNull(path)
+            | Filter::In { path, .. }
+            | Filter::Like { path, .. } => {
                 self.add(w, &path.steps)?;
                 Ok(())
             }
@@ -148,6 +154,12 @@ impl<'a> Joins<'a> {
     }
 
     fn add_step(&mut self, w: &mut Writer, from: Option<usize>, step: Step) -> Result<usize, CompileError> {
+        if self.nodes.len() >= JOINS_MAX {
+            return Err(CompileError::TooLarge {
+                what: "related records in its filter, order and expansions",
+                limit: JOINS_MAX,
+            });
+        }
         let context = self.access.context;
         let source = match from.and_then(|at| self.nodes.get(at)) {
             None => self.table,

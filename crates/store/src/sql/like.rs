@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use custodia_query::{LikePattern, LikeToken};
 use custodia_schema::Value;
 
+use super::Dialect;
 use super::filter::{Indexing, constant};
 use super::storage::Storage;
 use super::writer::Writer;
-use super::Dialect;
 
 /// Writes the condition, in brackets where it needs them; it is unknown for null. `column` writes the folded column.
 pub(crate) fn write(w: &mut Writer, pattern: &LikePattern, column: impl Fn(&mut Writer, Indexing)) {

@@ -37,7 +37,7 @@ mod writer;
 
 pub use custodia_query::RowKey;
 
-pub use context::{CompileError, Context, Plan, ReadPolicy, WriteContext};
+pub use context::{CompileError, Context, Plan, ReadPolicy};
 pub use count::count;
 pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;

@@ -2,11 +2,11 @@
 
 use custodia_access::{Denied, RowAccess};
 use custodia_query::{Expand, Filter, Path, Query, Step};
-use custodia_schema::{PrivilegeKind, Schema, Table, TableId};
+use custodia_schema::{PrivilegeKind, Schema, TableId};
 
+use super::ReadPolicy;
 use super::access::SHARES;
 use super::related::link_ends;
-use super::ReadPolicy;
 
 /// The tables that a query's answer depends on, without repeats: the queried one, those its steps lead to, the intersect it is
 /// related through, and those that the caller's access looks at. [`super::select()`] needs none of them to exist. Tables
@@ -26,7 +26,7 @@ pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) ->
     for id in std::iter::once(query.table).chain(steps.iter().map(|step: &&Step| step.target)) {
         add(&mut needed, id);
         if let Some(table) = schema.table(id) {
-            tables_of_access(schema, table, &policy.rows(table, PrivilegeKind::Read)?, &mut needed);
+            tables_of_access(schema, &policy.rows(table, PrivilegeKind::Read)?, &mut needed);
         }
     }
     if let Some(link) = query.related.as_ref().and_then(|related| link_ends(schema, related)) {
@@ -35,25 +35,23 @@ pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) ->
     Ok(needed)
 }
 
-/// Adds the tables that a test of the rows of `table` looks at, besides the table itself.
-pub fn tables_of_access(schema: &Schema, table: &Table, access: &RowAccess, needed: &mut Vec<TableId>) {
+/// Adds the tables that a test of a row looks at, besides the row's own.
+pub fn tables_of_access(schema: &Schema, access: &RowAccess, needed: &mut Vec<TableId>) {
     match access {
         RowAccess::All => {}
         RowAccess::Arms(arms) => {
-            if arms.shared.is_some() {
-                if let Some(shares) = schema.table_named(SHARES) {
-                    add(needed, shares.id);
-                }
+            if let Some(shares) = schema.table_named(SHARES).filter(|_| arms.shared.is_some()) {
+                add(needed, shares.id);
             }
         }
         RowAccess::Parent(parents) => {
             for parent in parents {
-                let (Some(access), Some(target)) = (parent.access.as_deref(), schema.table(parent.table)) else { continue };
+                let Some(access) = parent.access.as_deref() else { continue };
                 add(needed, parent.table);
-                tables_of_access(schema, target, access, needed);
+                tables_of_access(schema, access, needed);
             }
         }
-        RowAccess::Every(all) => all.iter().for_each(|access| tables_of_access(schema, table, access, needed)),
+        RowAccess::Every(all) => all.iter().for_each(|access| tables_of_access(schema, access, needed)),
     }
 }
 

@@ -3,12 +3,12 @@
 use custodia_query::Related;
 use custodia_schema::{ColumnId, Guid, Schema, TableId};
 
+use super::CompileError;
 use super::access::{primary, stored};
 use super::filter::constant;
 use super::join::Joins;
 use super::storage::TARGET;
 use super::writer::Writer;
-use super::CompileError;
 
 /// The condition that ties the queried rows to the row they hang on.
 pub(crate) fn write(w: &mut Writer, joins: &Joins<'_>, related: &Related) -> Result<(), CompileError> {
@@ -66,7 +66,10 @@ fn by_lookup(
 fn by_link(w: &mut Writer, joins: &Joins<'_>, related: &Related, parent: Guid) -> Result<(), CompileError> {
     let context = joins.access.context;
     let link = link_ends(context.schema, related).filter(|link| link.queried == joins.table.id).ok_or_else(|| {
-        CompileError::NoRelationship { table: joins.table.name.clone(), why: "no such many-to-many relationship ends there" }
+        CompileError::NoRelationship {
+            table: joins.table.name.clone(),
+            why: "no such many-to-many relationship ends there",
+        }
     })?;
     let intersect = context.schema.table(link.intersect).ok_or(CompileError::NoTable(link.intersect))?;
     if !(context.tables)(intersect.id) {

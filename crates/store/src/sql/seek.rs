@@ -13,6 +13,9 @@ use super::storage::{Storage, comparison_suffix, is_always_set};
 use super::writer::{Alias, Bound, Writer};
 use super::{CompileError, Dialect};
 
+/// Columns a list may be sorted by: each may become two arms of a compound, of which SQLite takes 500.
+const ORDER_KEYS_MAX: usize = 32;
+
 /// A column that the rows are sorted by. Keys the caller may not read are left out: they are null in every row.
 #[derive(Clone, Copy)]
 pub(crate) struct SortKey<'a> {
@@ -56,6 +59,9 @@ pub(crate) enum Then {
 impl<'a> Seek<'a> {
     /// Resolves the keys; the joins they need were added.
     pub(crate) fn new(joins: &Joins<'a>, order: &[Order], after: Option<&[Value]>) -> Result<Self, CompileError> {
+        if order.len() > ORDER_KEYS_MAX {
+            return Err(CompileError::TooLarge { what: "columns to sort by", limit: ORDER_KEYS_MAX });
+        }
         let table = joins.table;
         let mut keys: Vec<SortKey<'a>> = Vec::with_capacity(order.len() + 1);
         let mut unique = false;

@@ -6,7 +6,7 @@
 
 use custodia_access::{RowAccess, RowArms};
 use custodia_query::{Comparison, Expand, Field, Filter, Query, Related, Step};
-use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table, Value};
+use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table};
 
 use super::access::{AccessWriter, Path, Probing, primary, stored};
 use super::filter::{FilterWriter, Indexing, has_few_values};
@@ -33,7 +33,7 @@ pub fn select(
     let mut w = Writer::new(context.dialect);
     let question = Question::new(context, &mut w, query, policy, plan)?;
     question.write(&mut w)?;
-    Ok(w.finish())
+    w.finish()
 }
 
 /// A query with everything resolved that its text depends on.
@@ -160,7 +160,8 @@ impl<'a> Question<'a> {
         }
         let seek = Seek::new(&self.joins, &self.query.order, self.query.after.as_deref())?;
         let arms = seek.arms();
-        let exists = (self.context.tables)(self.table.id) && self.writer.constant(self.table, &self.access) != Some(false);
+        let exists =
+            (self.context.tables)(self.table.id) && self.writer.constant(self.table, &self.access) != Some(false);
         if !exists {
             return self.write_nothing(w);
         }
@@ -414,7 +415,10 @@ impl<'a> Question<'a> {
             if own == seek.keys.len() && index::holds(self.context.schema, self.table, equal, &ordered_by(equal, own)) {
                 return Walk { holds: true, begins: true, indexing: *indexing };
             }
-            if begins.is_none() && own > 0 && index::holds(self.context.schema, self.table, equal, &ordered_by(equal, 1)) {
+            if begins.is_none()
+                && own > 0
+                && index::holds(self.context.schema, self.table, equal, &ordered_by(equal, 1))
+            {
                 begins = Some(Walk { holds: false, begins: true, indexing: *indexing });
             }
         }
@@ -438,10 +442,8 @@ fn equalities(filter: &Filter) -> Vec<ColumnId> {
     fn gather(filter: &Filter, found: &mut Vec<ColumnId>) {
         match filter {
             Filter::And(all) => all.iter().for_each(|filter| gather(filter, found)),
-            Filter::Compare { path, operator: Comparison::Equal, value } if path.steps.is_empty() => {
-                if !matches!(value, Value::Null) {
-                    found.push(path.column);
-                }
+            Filter::Compare { path, operator: Comparison::Equal, .. } if path.steps.is_empty() => {
+                found.push(path.column)
             }
             _ => {}
         }

@@ -27,7 +27,6 @@ pub(crate) enum Storage {
     Guid,
     DateTime,
     Date,
-    Bytes,
 }
 
 impl Storage {
@@ -84,7 +83,7 @@ impl Storage {
             Self::Decimal => Output::Decimal,
             Self::Double => Output::Double,
             Self::Money => Output::Money,
-            Self::Text | Self::Bytes => Output::Text,
+            Self::Text => Output::Text,
             Self::Guid => Output::Guid,
             Self::DateTime => Output::DateTime,
             Self::Date => Output::Date,
@@ -103,7 +102,6 @@ impl Storage {
             Self::Guid => "uuid",
             Self::DateTime => "timestamptz",
             Self::Date => "date",
-            Self::Bytes => "bytea",
         }
     }
 
@@ -111,7 +109,7 @@ impl Storage {
     pub(crate) fn sqlite(self) -> &'static str {
         match self {
             Self::Boolean | Self::Integer | Self::BigInt | Self::Money | Self::DateTime | Self::Date => "INTEGER",
-            Self::Decimal | Self::Guid | Self::Bytes => "BLOB",
+            Self::Decimal | Self::Guid => "BLOB",
             Self::Double => "REAL",
             Self::Text => "TEXT",
         }
@@ -129,7 +127,6 @@ impl Storage {
             Self::Guid => "an id",
             Self::DateTime => "a date and time",
             Self::Date => "a date",
-            Self::Bytes => "bytes",
         }
     }
 }
@@ -155,9 +152,9 @@ pub(crate) fn shorten(name: &mut String, suffix: &str) {
         return;
     }
     // FNV-1a: names are stored in databases, so the hash must never change with a library.
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let tail = format!("_{hash:016x}{suffix}");
     let mut keep = IDENTIFIER_BYTES_MAX.saturating_sub(tail.len());
     while !name.is_char_boundary(keep) {

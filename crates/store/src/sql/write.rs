@@ -6,18 +6,14 @@ use custodia_schema::{Column, ColumnId, Guid, Table, TableId, Value, fold};
 use super::access::{primary, stored};
 use super::storage::{FOLD, Storage, TARGET};
 use super::writer::Writer;
-use super::{CompileError, Statement, WriteContext};
+use super::{CompileError, Dialect, Statement};
 
 /// Makes a row. Columns that are not named are null.
 ///
 /// # Errors
 /// When a column is not stored or a value does not fit it; a polymorphic lookup needs a [`Value::Lookup`].
-pub fn insert(
-    context: &WriteContext<'_>,
-    table: &Table,
-    values: &[(ColumnId, Value)],
-) -> Result<Statement, CompileError> {
-    let mut w = Writer::new(context.dialect);
+pub fn insert(dialect: Dialect, table: &Table, values: &[(ColumnId, Value)]) -> Result<Statement, CompileError> {
+    let mut w = Writer::new(dialect);
     w.text("INSERT INTO ");
     w.identifier(&table.name);
     w.text(" (");
@@ -25,7 +21,7 @@ pub fn insert(
     w.text(") VALUES (");
     each(&mut w, table, values, |w, _, _, storage, value| w.value(value, storage))?;
     w.text(")");
-    Ok(w.finish())
+    w.finish()
 }
 
 /// Changes columns of a row.
@@ -33,12 +29,12 @@ pub fn insert(
 /// # Errors
 /// As [`insert()`].
 pub fn update(
-    context: &WriteContext<'_>,
+    dialect: Dialect,
     table: &Table,
     id: Guid,
     values: &[(ColumnId, Value)],
 ) -> Result<Statement, CompileError> {
-    let mut w = Writer::new(context.dialect);
+    let mut w = Writer::new(dialect);
     w.text("UPDATE ");
     w.identifier(&table.name);
     w.text(" SET ");
@@ -48,19 +44,19 @@ pub fn update(
         w.value(value, storage);
     })?;
     write_key(&mut w, table, id)?;
-    Ok(w.finish())
+    w.finish()
 }
 
 /// Removes a row.
 ///
 /// # Errors
 /// When the table has no primary id.
-pub fn delete(context: &WriteContext<'_>, table: &Table, id: Guid) -> Result<Statement, CompileError> {
-    let mut w = Writer::new(context.dialect);
+pub fn delete(dialect: Dialect, table: &Table, id: Guid) -> Result<Statement, CompileError> {
+    let mut w = Writer::new(dialect);
     w.text("DELETE FROM ");
     w.identifier(&table.name);
     write_key(&mut w, table, id)?;
-    Ok(w.finish())
+    w.finish()
 }
 
 fn write_key(w: &mut Writer, table: &Table, id: Guid) -> Result<(), CompileError> {

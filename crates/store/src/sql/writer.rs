@@ -4,7 +4,10 @@ use custodia_schema::{Guid, Value};
 
 use super::dialect::push_number;
 use super::storage::{Storage, is_plain, physical};
-use super::{Dialect, Output, Parameter, Statement};
+use super::{CompileError, Dialect, Output, Parameter, Statement};
+
+/// Values that may be bound to one statement: SQLite takes 32,766, PostgreSQL twice as many.
+const PARAMETERS_MAX: usize = 32_766;
 
 /// A table's name within one statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,11 @@ impl Writer {
         Self { dialect, statement: Statement { sql, ..Statement::default() }, aliases: 0, user: None }
     }
 
-    pub(crate) fn finish(self) -> Statement {
-        self.statement
+    pub(crate) fn finish(self) -> Result<Statement, CompileError> {
+        if self.statement.parameters.len() > PARAMETERS_MAX {
+            return Err(CompileError::TooLarge { what: "values", limit: PARAMETERS_MAX });
+        }
+        Ok(self.statement)
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -90,13 +96,6 @@ impl Writer {
     pub(crate) fn value(&mut self, value: Value, storage: Storage) {
         let bound = self.bind(value, storage);
         self.bound(bound);
-    }
-
-    /// Binds bytes and names them.
-    pub(crate) fn bytes(&mut self, bytes: Vec<u8>) {
-        self.statement.parameters.push(Parameter::Bytes(bytes));
-        let position = self.statement.parameters.len();
-        self.bound(Bound { position, storage: Storage::Bytes });
     }
 
     /// Binds a value without naming it yet.

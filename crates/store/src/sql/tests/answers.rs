@@ -110,10 +110,7 @@ fn leaves() -> Vec<(Filter, Vec<u128>)> {
         (columns("name", NotEqual, "address1_city"), vec![0, 1, 3, 4]),
         (columns("statecode", Less, "numberofemployees"), vec![2, 3]),
         (columns("accountid", Equal, "primarycontactid"), vec![0, 1, 2, 3]),
-        (
-            Filter::Or((0..300).map(|at| of("numberofemployees", Equal, Value::Integer(at))).collect()),
-            vec![1, 2, 3],
-        ),
+        (Filter::Or((0..300).map(|at| of("numberofemployees", Equal, Value::Integer(at))).collect()), vec![1, 2, 3]),
         (
             Filter::And((1..3_000).map(|at| of("numberofemployees", NotEqual, Value::Integer(at))).collect()),
             vec![0, 1, 4],
@@ -242,5 +239,42 @@ fn rows_are_found_by_what_they_hang_on() {
         }
         let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
         assert!(select(&context, &wrong, &TestPolicy::open(), Plan::Ordered).is_err());
+    }
+}
+
+#[test]
+fn questions_larger_than_an_engine_takes_are_refused_with_what_is_too_much() {
+    let schema = schema();
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let context = Context { dialect, schema: &schema, tables: &|_| true };
+        let refused =
+            |question: &custodia_query::Query| match select(&context, question, &TestPolicy::open(), Plan::Ordered) {
+                Err(CompileError::TooLarge { what, .. }) => what,
+                other => panic!("{other:?}"),
+            };
+        let mut values = query("account", &[]);
+        values.filter = Filter::In {
+            path: path("account", "numberofemployees"),
+            values: (0..40_000).map(Value::Integer).collect(),
+        };
+        assert_eq!(refused(&values), "values");
+        let mut steps = query("account", &[]);
+        let mut deep = path("account", "name");
+        steps.filter = Filter::And(
+            (0..50)
+                .map(|_| {
+                    let step = custodia_query::Step {
+                        lookup: column("account", "parentaccountid"),
+                        target: table("account").id,
+                    };
+                    deep.steps.push(step);
+                    Filter::IsNull(deep.clone())
+                })
+                .collect(),
+        );
+        assert!(refused(&steps).starts_with("related records"));
+        let mut keys = query("account", &[]);
+        keys.order = super::order("account", &["name"; 33]);
+        assert_eq!(refused(&keys), "columns to sort by");
     }
 }

@@ -9,11 +9,9 @@ use custodia_query::{Comparison, Expand, Field, Filter, LikePattern, LikeToken, 
 use custodia_schema::{Decimal, RelationshipId, Value};
 
 use super::super::{
-    Context, Dialect, Parameter, Plan, Statement, WriteContext, count, create_table, delete, estimate, fetch, update,
+    Context, Dialect, Parameter, Plan, Statement, count, create_table, delete, estimate, fetch, update,
 };
-use super::{
-    TestPolicy, column, compare, compile, compile_insert, equal, id, order, path, query, schema, table, text,
-};
+use super::{TestPolicy, column, compare, compile, compile_insert, equal, id, order, path, query, schema, table, text};
 
 fn seller() -> RowAccess {
     RowAccess::Arms(RowArms {
@@ -38,7 +36,6 @@ fn manager() -> RowAccess {
 fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     let schema = schema();
     let context = Context { dialect, schema: &schema, tables: &|_| true };
-    let writing = WriteContext { dialect, schema: &schema };
     let open = TestPolicy::open();
     let sellers = TestPolicy::reaching("account", seller());
     let mut cases = Vec::new();
@@ -52,8 +49,14 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     list.order = order("account", &["name"]);
     cases.push(("list_in_index_order", compile(dialect, &list, &sellers, Plan::Ordered)));
     cases.push(("list_passing_many_rows", compile(dialect, &list, &sellers, Plan::Sweep)));
-    cases.push(("list_by_access_paths", compile(dialect, &list, &TestPolicy::reaching("account", manager()), Plan::Union)));
-    cases.push(("list_hiding_the_city", compile(dialect, &list, &sellers.clone().hiding("account", "address1_city"), Plan::Ordered)));
+    cases.push((
+        "list_by_access_paths",
+        compile(dialect, &list, &TestPolicy::reaching("account", manager()), Plan::Union),
+    ));
+    cases.push((
+        "list_hiding_the_city",
+        compile(dialect, &list, &sellers.clone().hiding("account", "address1_city"), Plan::Ordered),
+    ));
     list.after = Some(vec![text("Ähre"), Value::Guid(id(7))]);
     cases.push(("next_page_ascending", compile(dialect, &list, &open, Plan::Ordered)));
     cases.push(("next_page_by_access_paths", compile(dialect, &list, &sellers, Plan::Union)));
@@ -67,7 +70,10 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     let customer = column("contact", "parentcustomerid");
     let mut contacts = query("contact", &["fullname", "parentcustomerid"]);
     contacts.fields.extend([Field::TargetTable(customer), Field::TargetName(customer)]);
-    contacts.fields.extend([Field::TargetTable(column("contact", "createdby")), Field::TargetName(column("contact", "createdby"))]);
+    contacts.fields.extend([
+        Field::TargetTable(column("contact", "createdby")),
+        Field::TargetName(column("contact", "createdby")),
+    ]);
     contacts.expand = vec![Expand::One {
         name: "parentcustomerid_account".to_owned(),
         step: Step { lookup: customer, target: table("account").id },
@@ -147,7 +153,10 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
         table: table("quote").id,
         access: Some(Box::new(manager())),
     }]);
-    cases.push(("line_of_a_readable_parent", compile(dialect, &lines, &TestPolicy::reaching("quotedetail", parent), Plan::Ordered)));
+    cases.push((
+        "line_of_a_readable_parent",
+        compile(dialect, &lines, &TestPolicy::reaching("quotedetail", parent), Plan::Ordered),
+    ));
 
     let notes = RowAccess::Parent(vec![
         ParentAccess {
@@ -160,24 +169,39 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     let mut annotation = query("annotation", &["subject"]);
     annotation.filter = equal("annotation", "annotationid", Value::Guid(id(3)));
     let both = RowAccess::Every(vec![notes, seller()]);
-    cases.push(("polymorphic_parent_for_two_callers", compile(dialect, &annotation, &TestPolicy::reaching("annotation", both), Plan::Ordered)));
+    cases.push((
+        "polymorphic_parent_for_two_callers",
+        compile(dialect, &annotation, &TestPolicy::reaching("annotation", both), Plan::Ordered),
+    ));
 
     let mut counted = query("account", &[]);
     counted.filter = equal("account", "statecode", Value::Integer(0));
-    cases.push(("count_by_access_paths", count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap()));
+    cases.push((
+        "count_by_access_paths",
+        count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap(),
+    ));
     counted.filter = equal("account", "address1_city", text("Wien"));
-    cases.push(("count_of_few", count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap()));
+    cases
+        .push(("count_of_few", count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap()));
     let RowAccess::Arms(arms) = manager() else { panic!("a manager has arms") };
     cases.push(("estimate", estimate(&context, &table("account"), &arms, 20_000).unwrap()));
 
-    let checks = [RowAccess::All, seller(), RowAccess::Arms(RowArms { own: Own::Teams(vec![id(4)]), shared: None, ..arms })];
-    cases.push(("row_before_a_write", fetch(&context, &table("teamtemplate"), &RowKey::Id(id(9)), &[RowAccess::All]).unwrap()));
-    cases.push(("row_by_alternate_key_with_checks", fetch(
-        &context,
-        &table("subject"),
-        &RowKey::Alternate(vec![(column("subject", "title"), text("Straße"))]),
-        &checks[..1],
-    ).unwrap()));
+    let checks =
+        [RowAccess::All, seller(), RowAccess::Arms(RowArms { own: Own::Teams(vec![id(4)]), shared: None, ..arms })];
+    cases.push((
+        "row_before_a_write",
+        fetch(&context, &table("teamtemplate"), &RowKey::Id(id(9)), &[RowAccess::All]).unwrap(),
+    ));
+    cases.push((
+        "row_by_alternate_key_with_checks",
+        fetch(
+            &context,
+            &table("subject"),
+            &RowKey::Alternate(vec![(column("subject", "title"), text("Straße"))]),
+            &checks[..1],
+        )
+        .unwrap(),
+    ));
     let unit = RowAccess::Arms(RowArms {
         user: id(1),
         own: Own::Self_,
@@ -189,20 +213,36 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     user.filter = equal("systemuser", "systemuserid", Value::Guid(id(3)));
     cases.push(("own_user_row", compile(dialect, &user, &TestPolicy::reaching("systemuser", unit), Plan::Ordered)));
 
-    cases.push(("insert", compile_insert(dialect, "contact", &[
-        ("contactid", Value::Guid(id(1))),
-        ("fullname", text("Zoë")),
-        ("parentcustomerid", Value::Lookup(table("account").id, id(2))),
-        ("createdon", Value::DateTime(1)),
-        ("creditlimit", Value::Null),
-        ("anniversary", Value::Null),
-    ])));
-    cases.push(("update", update(&writing, &table("contact"), id(1), &[
-        (column("contact", "fullname"), Value::Null),
-        (column("contact", "parentcustomerid"), Value::Null),
-        (column("contact", "creditonhold"), Value::Boolean(true)),
-    ]).unwrap()));
-    cases.push(("delete", delete(&writing, &table("contact"), id(1)).unwrap()));
+    cases.push((
+        "insert",
+        compile_insert(
+            dialect,
+            "contact",
+            &[
+                ("contactid", Value::Guid(id(1))),
+                ("fullname", text("Zoë")),
+                ("parentcustomerid", Value::Lookup(table("account").id, id(2))),
+                ("createdon", Value::DateTime(1)),
+                ("creditlimit", Value::Null),
+                ("anniversary", Value::Null),
+            ],
+        ),
+    ));
+    cases.push((
+        "update",
+        update(
+            dialect,
+            &table("contact"),
+            id(1),
+            &[
+                (column("contact", "fullname"), Value::Null),
+                (column("contact", "parentcustomerid"), Value::Null),
+                (column("contact", "creditonhold"), Value::Boolean(true)),
+            ],
+        )
+        .unwrap(),
+    ));
+    cases.push(("delete", delete(dialect, &table("contact"), id(1)).unwrap()));
 
     for (name, of) in [
         ("table_teammembership", "teammembership"),
@@ -219,7 +259,18 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
 /// A statement as a person reads it: a clause per line, then what is bound and how outputs are decoded.
 fn readable(statement: &Statement) -> String {
     let mut text = statement.sql.clone();
-    for word in [" FROM ", " LEFT JOIN ", " CROSS JOIN ", " INNER JOIN ", " WHERE ", " UNION ALL ", " ORDER BY ", " LIMIT ", " SET ", " VALUES "] {
+    for word in [
+        " FROM ",
+        " LEFT JOIN ",
+        " CROSS JOIN ",
+        " INNER JOIN ",
+        " WHERE ",
+        " UNION ALL ",
+        " ORDER BY ",
+        " LIMIT ",
+        " SET ",
+        " VALUES ",
+    ] {
         text = text.replace(word, &format!("\n{}", word.trim_start()));
     }
     text = text.replace("IS DISTINCT\nFROM", "IS DISTINCT FROM");

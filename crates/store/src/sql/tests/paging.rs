@@ -29,7 +29,8 @@ fn write_accounts(database: &TestDatabase, count: u64) -> Vec<Written> {
     let names = ["", "a", "A", "Ä", "b", "B ", "ß", "ss", "z\u{10FFFF}", "Zoë"].map(text);
     let mut rows = Vec::new();
     for at in 0..count {
-        let mut pick = |values: &[Value]| if numbers.below(3) == 0 { Value::Null } else { numbers.pick(values).clone() };
+        let mut pick =
+            |values: &[Value]| if numbers.below(3) == 0 { Value::Null } else { numbers.pick(values).clone() };
         let name = pick(&names);
         let employees = pick(&[Value::Integer(i32::MIN), Value::Integer(0), Value::Integer(i32::MAX)]);
         let revenue = pick(&[Value::Money(Money(i64::MIN)), Value::Money(Money(-1)), Value::Money(Money(i64::MAX))]);
@@ -146,13 +147,8 @@ fn pages_joined_equal_the_list() {
         for user in 1..=3 {
             database.execute(&internal::insert_member(id(user), id(user)));
         }
-        let everything = RowArms {
-            user: id(1),
-            own: Own::UserAndTeams,
-            units: vec![id(1)],
-            subtrees: Vec::new(),
-            shared: None,
-        };
+        let everything =
+            RowArms { user: id(1), own: Own::UserAndTeams, units: vec![id(1)], subtrees: Vec::new(), shared: None };
         for keys in ORDERS {
             for hidden in [None, Some("name")] {
                 let expected = sorted(rows.clone(), keys, hidden);
@@ -226,7 +222,9 @@ fn pages_ordered_over_a_join_equal_the_list() {
 fn top_ends_the_list_without_asking_for_more() {
     for database in engines(&["account"]) {
         write_accounts(&database, 9);
-        for (top, page_size, expected) in [(Some(0), 5, 0), (Some(4), 5, 4), (Some(5), 5, 5), (Some(6), 5, 6), (None, 5, 6)] {
+        for (top, page_size, expected) in
+            [(Some(0), 5, 0), (Some(4), 5, 4), (Some(5), 5, 5), (Some(6), 5, 6), (None, 5, 6)]
+        {
             let mut question = query("account", &["name"]);
             (question.top, question.page_size) = (top, page_size);
             let statement = compile(database.dialect(), &question, &TestPolicy::open(), Plan::Ordered);

@@ -3,13 +3,34 @@
 use custodia_query::{Filter, LikePattern, LikeToken};
 use custodia_schema::{Value, fold};
 
-use super::super::like::after_prefix;
 use super::super::Plan;
+use super::super::like::after_prefix;
 use super::engines::engines;
 use super::{Numbers, TestPolicy, compile, id, path, query, table, text};
 
-const ALPHABET: &[char] =
-    &['a', 'b', 'Ä', '%', '_', '[', ']', '^', '-', '*', '?', '\\', '.', '\'', '"', '\n', 'ß', '日', '\u{10FFFF}', '\u{D7FF}', ' '];
+const ALPHABET: &[char] = &[
+    'a',
+    'b',
+    'Ä',
+    '%',
+    '_',
+    '[',
+    ']',
+    '^',
+    '-',
+    '*',
+    '?',
+    '\\',
+    '.',
+    '\'',
+    '"',
+    '\n',
+    'ß',
+    '日',
+    '\u{10FFFF}',
+    '\u{D7FF}',
+    ' ',
+];
 
 fn any_text(numbers: &mut Numbers, longest: u64) -> String {
     (0..numbers.below(longest + 1)).map(|_| *numbers.pick(ALPHABET)).collect()

@@ -211,7 +211,9 @@ fn postgres_probes_shares_unless_it_is_told_that_many_rows_are_passed() {
             continue;
         }
         fill(&database);
-        let hashed = |plan| database.explain(&compile(Dialect::Postgres, &by_city(), &seller(1), plan)).contains("hashed SubPlan");
+        let hashed = |plan| {
+            database.explain(&compile(Dialect::Postgres, &by_city(), &seller(1), plan)).contains("hashed SubPlan")
+        };
         assert!(!hashed(Plan::Ordered));
         assert!(hashed(Plan::Sweep));
     }

@@ -36,8 +36,13 @@ const ACCOUNTS: &[(u128, u128, u128)] = &[
     (107, OTHER_TEAM, ROOT),
 ];
 /// Shares: row, principal, explicit mask, inherited mask.
-const SHARES: &[(u128, u128, u32, u32)] =
-    &[(105, ANN, READ, 0), (106, TEAM, 0, READ | WRITE), (107, ANN, WRITE, 0), (103, BEN, READ, 0), (100, ANN, READ, 0)];
+const SHARES: &[(u128, u128, u32, u32)] = &[
+    (105, ANN, READ, 0),
+    (106, TEAM, 0, READ | WRITE),
+    (107, ANN, WRITE, 0),
+    (103, BEN, READ, 0),
+    (100, ANN, READ, 0),
+];
 
 fn fill(database: &TestDatabase) {
     for (user, principal) in [(ANN, ANN), (ANN, TEAM), (BEN, BEN), (BEN, OTHER_TEAM)] {
@@ -110,7 +115,11 @@ fn shapes() -> Vec<(&'static str, RowAccess, Vec<u128>)> {
         ("local", of(RowArms { units: ids(&[EAST]), ..arms() }), vec![100, 101]),
         ("two units", of(RowArms { units: ids(&[EAST1, WEST]), ..arms() }), vec![102, 103, 104, 106]),
         ("deep", of(RowArms { subtrees: ids(&[EAST]), ..arms() }), vec![100, 101, 103]),
-        ("deep and local", of(RowArms { subtrees: ids(&[EAST]), units: ids(&[WEST]), ..arms() }), vec![100, 101, 102, 103, 104, 106]),
+        (
+            "deep and local",
+            of(RowArms { subtrees: ids(&[EAST]), units: ids(&[WEST]), ..arms() }),
+            vec![100, 101, 102, 103, 104, 106],
+        ),
         ("shared for reading", of(RowArms { shared: Some(RightsMask(READ)), ..arms() }), vec![100, 105, 106]),
         ("shared for writing", of(RowArms { shared: Some(RightsMask(WRITE)), ..arms() }), vec![106, 107]),
         ("shared for deleting", of(RowArms { shared: Some(RightsMask(65_536)), ..arms() }), vec![]),
@@ -125,11 +134,7 @@ fn shapes() -> Vec<(&'static str, RowAccess, Vec<u128>)> {
             }),
             vec![100, 101, 102, 103, 104, 105, 106],
         ),
-        (
-            "the own row",
-            of(RowArms { user: id(103), own: Own::Self_, ..arms() }),
-            vec![103],
-        ),
+        ("the own row", of(RowArms { user: id(103), own: Own::Self_, ..arms() }), vec![103]),
         (
             "two callers",
             RowAccess::Every(vec![
@@ -138,7 +143,11 @@ fn shapes() -> Vec<(&'static str, RowAccess, Vec<u128>)> {
             ]),
             vec![105, 106],
         ),
-        ("two callers, one of them everywhere", RowAccess::Every(vec![RowAccess::All, of(RowArms { units: ids(&[EAST]), ..arms() })]), vec![100, 101]),
+        (
+            "two callers, one of them everywhere",
+            RowAccess::Every(vec![RowAccess::All, of(RowArms { units: ids(&[EAST]), ..arms() })]),
+            vec![100, 101],
+        ),
         ("two callers, one of them nowhere", RowAccess::Every(vec![of(arms()), RowAccess::All]), vec![]),
     ]
 }
@@ -160,7 +169,12 @@ fn every_plan_reaches_the_rows_that_the_rules_say() {
             let mut question = query("account", &["name"]);
             question.order = order("account", &["name"]);
             for plan in [Plan::Ordered, Plan::Sweep, Plan::Union] {
-                assert_eq!(ids_of(&database, &question, &policy, plan), expected, "{name} {plan:?} {:?}", database.dialect());
+                assert_eq!(
+                    ids_of(&database, &question, &policy, plan),
+                    expected,
+                    "{name} {plan:?} {:?}",
+                    database.dialect()
+                );
                 let mut by_unit = question.clone();
                 by_unit.order = order("account", &["-owningbusinessunit", "ownerid"]);
                 let found: BTreeSet<_> = ids_of(&database, &by_unit, &policy, plan).into_iter().collect();
@@ -184,7 +198,8 @@ fn every_plan_reaches_the_rows_that_the_rules_say() {
             // As a check before a write.
             let mut reached = Vec::new();
             for (row, ..) in ACCOUNTS {
-                let read = fetch(&context, &table("account"), &RowKey::Id(id(*row)), std::slice::from_ref(&access)).unwrap();
+                let read =
+                    fetch(&context, &table("account"), &RowKey::Id(id(*row)), std::slice::from_ref(&access)).unwrap();
                 database.each(&read, &mut |found| {
                     let (_, at) = stored_values(&table("account"), found);
                     if found.get(at) == ValueRef::Boolean(true) {
@@ -195,8 +210,16 @@ fn every_plan_reaches_the_rows_that_the_rules_say() {
             assert_eq!(reached, expected, "{name} checked");
             // As the parent that a child follows.
             let follows = RowAccess::Parent(vec![
-                ParentAccess { lookup: column("contact", "parentcustomerid"), table: table("contact").id, access: Some(Box::new(RowAccess::All)) },
-                ParentAccess { lookup: column("contact", "parentcustomerid"), table: table("account").id, access: Some(Box::new(access.clone())) },
+                ParentAccess {
+                    lookup: column("contact", "parentcustomerid"),
+                    table: table("contact").id,
+                    access: Some(Box::new(RowAccess::All)),
+                },
+                ParentAccess {
+                    lookup: column("contact", "parentcustomerid"),
+                    table: table("account").id,
+                    access: Some(Box::new(access.clone())),
+                },
             ]);
             let policy = TestPolicy::reaching("contact", follows);
             for plan in [Plan::Ordered, Plan::Sweep, Plan::Union] {
@@ -250,7 +273,10 @@ fn steps_show_only_rows_that_are_reached_but_names_of_all() {
         assert_eq!(rows.len(), ACCOUNTS.len());
         for (row, (account, _, unit)) in rows.iter().zip(ACCOUNTS) {
             let name = text(&format!("Account {account}"));
-            assert_eq!(row[1..4], [Value::Guid(id(*account)), Value::BigInt(i64::from(table("account").id.0)), name.clone()]);
+            assert_eq!(
+                row[1..4],
+                [Value::Guid(id(*account)), Value::BigInt(i64::from(table("account").id.0)), name.clone()]
+            );
             let expanded = if *unit == EAST {
                 vec![Value::Guid(id(*account)), name, Value::BigInt(i64::from(table("businessunit").id.0))]
             } else {
@@ -266,9 +292,19 @@ fn steps_show_only_rows_that_are_reached_but_names_of_all() {
 
         // Column security on the lookup hides all of it; on the name, the name wherever it would show.
         question.filter = Filter::True;
-        let rows = database.rows(&compile(database.dialect(), &question, &policy.clone().hiding("contact", "parentcustomerid"), Plan::Ordered));
+        let rows = database.rows(&compile(
+            database.dialect(),
+            &question,
+            &policy.clone().hiding("contact", "parentcustomerid"),
+            Plan::Ordered,
+        ));
         assert!(rows.iter().all(|row| row[1..].iter().all(Value::is_null)));
-        let rows = database.rows(&compile(database.dialect(), &question, &policy.clone().hiding("account", "name"), Plan::Ordered));
+        let rows = database.rows(&compile(
+            database.dialect(),
+            &question,
+            &policy.clone().hiding("account", "name"),
+            Plan::Ordered,
+        ));
         assert!(rows.iter().all(|row| row[3].is_null() && row[5].is_null() && !row[1].is_null()));
     }
 }
@@ -292,11 +328,19 @@ fn a_column_that_may_not_be_read_is_null_in_every_place() {
             (Filter::In { path: revenue(), values: vec![money(1_000)] }, 0),
             (not(Filter::In { path: revenue(), values: vec![money(1_000)] }), all),
             (
-                Filter::CompareColumns { left: revenue(), operator: Comparison::Equal, right: super::path("account", "marketcap") },
+                Filter::CompareColumns {
+                    left: revenue(),
+                    operator: Comparison::Equal,
+                    right: super::path("account", "marketcap"),
+                },
                 0,
             ),
             (
-                Filter::CompareColumns { left: super::path("account", "marketcap"), operator: Comparison::NotEqual, right: revenue() },
+                Filter::CompareColumns {
+                    left: super::path("account", "marketcap"),
+                    operator: Comparison::NotEqual,
+                    right: revenue(),
+                },
                 all,
             ),
         ] {
