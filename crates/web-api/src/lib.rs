@@ -1,1 +1,34 @@
-//! Placeholder.
+//! How programs talk to an organisation: the OData protocol, as Dataverse's Web API speaks it, over the gate.
+//!
+//! It knows HTTP messages and nothing of sockets, tokens or SQL: the server hands it a request whose caller is known, and
+//! sends what it answers. Records are reached through [`custodia_org::Organization`] only.
+//!
+//! Start at [`handle`]: `routes.rs` says which file answers which path and method. Rows become bytes in `rows.rs`, errors
+//! become answers in `failure.rs`. What is supported stands in docs/api.md.
+
+mod answer;
+mod body;
+mod call;
+mod etag;
+mod failure;
+mod formatted;
+mod functions;
+mod impersonation;
+mod input;
+mod json;
+mod links;
+mod locale;
+mod media;
+mod paging;
+mod prefer;
+mod reads;
+mod routes;
+mod rows;
+mod time_zone;
+mod writes;
+
+pub use answer::refusal;
+pub use call::ApiRequest;
+pub use custodia_query::odata::Limits;
+pub use impersonation::acting_for;
+pub use routes::handle;

@@ -1,0 +1,93 @@
+//! Answers: status, headers and body.
+
+use bytes::Bytes;
+use custodia_schema::Guid;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::failure::Failure;
+use crate::json;
+use crate::media::Media;
+
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+const ODATA_ENTITY_ID: HeaderName = HeaderName::from_static("odata-entityid");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+const SERVICE_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-service-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("req_id");
+
+/// An answer with nothing to say but its status.
+pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, media: Media, body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, media.content_type());
+    response
+}
+
+/// An answer in plain text.
+pub(crate) fn text(body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// Says which preferences were followed.
+pub(crate) fn applied(mut response: Response<Bytes>, preferences: Option<&str>) -> Response<Bytes> {
+    if let Some(value) = preferences.and_then(|text| HeaderValue::from_str(text).ok()) {
+        response.headers_mut().insert(PREFERENCE_APPLIED, value);
+    }
+    response
+}
+
+/// Says which record was written.
+pub(crate) fn written(mut response: Response<Bytes>, address: &str) -> Response<Bytes> {
+    if let Ok(value) = HeaderValue::from_str(address) {
+        response.headers_mut().insert(ODATA_ENTITY_ID, value.clone());
+        response.headers_mut().insert(LOCATION, value);
+    }
+    response
+}
+
+/// An answer that says why a request failed.
+pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
+    let mut body = b"{\"error\":{\"code\":\"0x".to_vec();
+    body.extend_from_slice(format!("{:x}", failure.code).as_bytes());
+    body.extend_from_slice(b"\",\"message\":");
+    json::text(&mut body, &failure.message);
+    body.extend_from_slice(b"}}");
+    let mut response = json(failure.status, Media::default(), body);
+    if let Some(methods) = failure.allow {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if let Some(seconds) = failure.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Adds what every answer carries.
+pub(crate) fn finished(mut response: Response<Bytes>, request: Guid) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut id = Vec::with_capacity(36);
+    json::guid(&mut id, &request);
+    if let Ok(id) = HeaderValue::from_bytes(&id) {
+        headers.insert(SERVICE_REQUEST_ID, id.clone());
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// An error in the form of the Web API, for what the server refuses before a request gets here: no token (401), too
+/// long a body (413), too many requests (429). `message` must say what, why and what to do; it is never empty.
+#[must_use]
+pub fn refusal(request: Guid, status: StatusCode, code: u32, message: &str) -> Response<Bytes> {
+    finished(failure(&Failure::new(status, code, message)), request)
+}

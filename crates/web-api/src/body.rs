@@ -1,0 +1,227 @@
+//! Bodies of requests: JSON, read without a tree.
+//!
+//! An object is a list of names with the raw text of their values, so that a number keeps the digits it was written with.
+//! Each value is read when its column is known.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+
+/// Members of one object at most: more than any table has columns and their annotations.
+const MEMBERS_MAX: usize = 10_000;
+
+/// An object: names in the order given, each once.
+pub(crate) struct Object<'b> {
+    members: Vec<(String, Json<'b>)>,
+}
+
+/// A value as it was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Json<'b>(&'b str);
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonKind {
+    Null,
+    Boolean,
+    Number,
+    Text,
+    List,
+    Object,
+}
+
+impl JsonKind {
+    /// What it is called in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "true or false",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::List => "a list",
+            Self::Object => "an object",
+        }
+    }
+}
+
+impl<'b> Object<'b> {
+    /// Reads a whole body. An empty one is no object.
+    pub(crate) fn read(body: &'b [u8]) -> Result<Self, Failure> {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| Failure::body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim().is_empty() {
+            return Err(Failure::body("the body is empty; expected an object in JSON"));
+        }
+        Self::parse(text)
+    }
+
+    fn parse(text: &'b str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|error| Failure::body(format!("the body cannot be read: {error}")))
+    }
+
+    /// The members in the order given.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Json<'b>)> {
+        self.members.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// The member of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<Json<'b>> {
+        self.members.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
+    /// The member of that name that an operation cannot do without.
+    pub(crate) fn need(&self, name: &str) -> Result<Json<'b>, Failure> {
+        self.get(name).ok_or_else(|| Failure::body(format!("the body lacks '{name}'")))
+    }
+
+    /// The object under that name that an operation cannot do without.
+    pub(crate) fn need_object(&self, name: &str) -> Result<Self, Failure> {
+        let value = self.need(name)?;
+        value
+            .object()?
+            .ok_or_else(|| Failure::body(format!("'{name}' is {}; an object was expected", value.kind().noun())))
+    }
+
+    /// The text under that name that an operation cannot do without.
+    pub(crate) fn need_text(&self, name: &str) -> Result<String, Failure> {
+        let value = self.need(name)?;
+        value.text().ok_or_else(|| Failure::body(format!("'{name}' is {}; a text was expected", value.kind().noun())))
+    }
+}
+
+impl<'b> Json<'b> {
+    /// What it is. What stands here was read as JSON already, so the first character tells.
+    pub(crate) fn kind(self) -> JsonKind {
+        match self.0.bytes().next() {
+            Some(b'n') | None => JsonKind::Null,
+            Some(b't' | b'f') => JsonKind::Boolean,
+            Some(b'"') => JsonKind::Text,
+            Some(b'[') => JsonKind::List,
+            Some(b'{') => JsonKind::Object,
+            Some(_) => JsonKind::Number,
+        }
+    }
+
+    /// Whether it is null.
+    pub(crate) fn is_null(self) -> bool {
+        self.kind() == JsonKind::Null
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A number, as it was written.
+    pub(crate) fn number(self) -> Option<&'b str> {
+        (self.kind() == JsonKind::Number).then_some(self.0)
+    }
+
+    /// A text.
+    pub(crate) fn text(self) -> Option<String> {
+        // Lone surrogates are no text.
+        (self.kind() == JsonKind::Text).then(|| serde_json::from_str(self.0).ok()).flatten()
+    }
+
+    /// An object; `None` when it is something else.
+    pub(crate) fn object(self) -> Result<Option<Object<'b>>, Failure> {
+        if self.kind() != JsonKind::Object {
+            return Ok(None);
+        }
+        Object::parse(self.0).map(Some)
+    }
+
+    /// A list without members.
+    pub(crate) fn is_empty_list(self) -> bool {
+        let inner = self.0.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.trim().is_empty())
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Vec<(String, Json<'de>)> = Vec::new();
+        let mut names = std::collections::HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if members.len() >= MEMBERS_MAX {
+                return Err(A::Error::custom(format!("an object has more than {MEMBERS_MAX} members")));
+            }
+            // Which of the two would count is not for us to guess.
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom(format!("'{name}' is given twice")));
+            }
+            let value: &RawValue = map.next_value()?;
+            members.push((name, Json(value.get())));
+        }
+        Ok(Object { members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_their_digits() {
+        let body = br#" {"a": 1.50000000000000000000000001, "b" : "x\n\u00fc", "c":null,"d":[ ],"e":{"f":true}} "#;
+        let object = Object::read(body).unwrap();
+        let names: Vec<_> = object.members().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e"]);
+        assert_eq!(object.get("a").unwrap().number(), Some("1.50000000000000000000000001"));
+        assert_eq!(object.get("b").unwrap().text().as_deref(), Some("x\nü"));
+        assert!(object.get("c").unwrap().is_null());
+        assert!(object.get("d").unwrap().is_empty_list());
+        assert_eq!(object.need_object("e").unwrap().get("f").unwrap().boolean(), Some(true));
+        assert!(object.get("x").is_none());
+        assert!(object.get("a").unwrap().text().is_none() && object.get("b").unwrap().number().is_none());
+    }
+
+    #[test]
+    fn bodies_that_cannot_be_read_are_refused_with_a_reason() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let cases: [(&[u8], &str); 9] = [
+            (b"", "empty"),
+            (b" \n", "empty"),
+            (b"[1]", "an object"),
+            (b"{\"a\":1", "line 1 column 6"),
+            (b"{\"a\":1,}", "line 1"),
+            (b"{\"a\":1,\"b\":2,\"a\":3}", "'a' is given twice"),
+            (b"{\"a\":01}", "line 1"),
+            (b"{\"a\":\"\xff\"}", "byte 6"),
+            (b"{\"a\":1} x", "trailing"),
+        ];
+        for (body, expected) in cases {
+            let Err(failure) = Object::read(body) else { panic!("{body:?}") };
+            assert_eq!((failure.status.as_u16(), failure.code), (400, 0x8004_8d19));
+            assert!(failure.message.contains(expected), "{}", failure.message);
+        }
+        // Depth costs nothing: what is inside is not looked at.
+        let _ = Object::read(deep.as_bytes()).map(|object| object.get("a").map(Json::kind));
+        let surrogate = Object::read(br#"{"a":"\ud800"}"#).unwrap();
+        assert_eq!(surrogate.get("a").unwrap().text(), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! Why a request is not answered as asked: status, code and message, as clients know them.
+//!
+//! This is the one place where errors of the crates below become an answer (web-api.md §10 and DESIGN §9.20 say which).
+//! What a client sees repeats its own request and names users, privileges, tables and columns; what the machinery said
+//! goes to the log, under the request's id.
+
+use custodia_access::Denied;
+use custodia_org::{Error, Fault, StoreError};
+use custodia_query::odata::{ODataError, SkipTokenError};
+use http::StatusCode;
+
+/// Codes that clients know, by what they say.
+pub(crate) mod code {
+    /// Parser errors of the protocol have no code of their own.
+    pub(crate) const NONE: u32 = 0;
+    /// A request that is malformed or asks for what there is not.
+    pub(crate) const INVALID_REQUEST: u32 = 0x8006_0888;
+    /// A path that names nothing.
+    pub(crate) const NO_SUCH_RESOURCE: u32 = 0x8006_088a;
+    /// A preference that makes no sense.
+    pub(crate) const INVALID_PREFERENCE: u32 = 0x8006_088b;
+    /// A body that cannot be read.
+    pub(crate) const UNREADABLE_BODY: u32 = 0x8004_8d19;
+    /// A value or combination that makes no sense.
+    pub(crate) const INVALID_ARGUMENT: u32 = 0x8004_0203;
+    /// No such record.
+    pub(crate) const NOT_FOUND: u32 = 0x8004_0217;
+    /// No record with these key values.
+    pub(crate) const NOT_FOUND_BY_KEY: u32 = 0x8006_0891;
+    /// A record with the same id, or the same link.
+    pub(crate) const DUPLICATE: u32 = 0x8004_0237;
+    /// A record with the same alternate key.
+    pub(crate) const DUPLICATE_KEY: u32 = 0x8006_0892;
+    /// The record is not what the caller takes it for.
+    pub(crate) const VERSION_MISMATCH: u32 = 0x8006_0882;
+    /// Other records depend on it.
+    pub(crate) const RESTRICTED: u32 = 0x8004_0227;
+    /// A text that is too long.
+    pub(crate) const TOO_LONG: u32 = 0x8004_4331;
+    /// A number out of its range.
+    pub(crate) const OUT_OF_RANGE: u32 = 0x8004_4330;
+    /// Not one of the options.
+    pub(crate) const NOT_AN_OPTION: u32 = 0x8004_431a;
+    /// A value of the wrong type.
+    pub(crate) const WRONG_TYPE: u32 = 0x8004_432f;
+    /// State and status reason that do not belong together.
+    pub(crate) const STATE_STATUS: u32 = 0x8004_8408;
+    /// Rights that make no sense.
+    pub(crate) const INVALID_RIGHTS: u32 = 0x8004_020d;
+    /// The caller may not act for that user.
+    pub(crate) const MAY_NOT_ACT: u32 = 0x8006_0308;
+    /// Something broke.
+    pub(crate) const UNEXPECTED: u32 = 0x8004_0216;
+    /// The database refused.
+    pub(crate) const DATABASE: u32 = 0x8004_4150;
+    /// The database took too long.
+    pub(crate) const DATABASE_TIMEOUT: u32 = 0x8004_4151;
+    /// The service cannot answer at present.
+    pub(crate) const UNAVAILABLE: u32 = 0x8005_f103;
+    /// Too many requests at the same time.
+    pub(crate) const TOO_MANY: u32 = 0x8007_2326;
+}
+
+/// A failed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub status: StatusCode,
+    pub code: u32,
+    /// For the client. Never empty.
+    pub message: String,
+    /// Methods that the resource knows, for a wrong one.
+    pub allow: Option<&'static str>,
+    /// Seconds after which the request may be tried again.
+    pub retry_after: Option<u32>,
+}
+
+impl Failure {
+    /// A failure with neither methods nor a time to wait.
+    pub(crate) fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), allow: None, retry_after: None }
+    }
+
+    /// The request is malformed or asks for what there is not.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message)
+    }
+
+    /// The body cannot be read.
+    pub(crate) fn body(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::UNREADABLE_BODY, message)
+    }
+
+    /// A preference makes no sense.
+    pub(crate) fn preference(message: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::INVALID_PREFERENCE, format!("Prefer: {message}"))
+    }
+
+    /// The protocol has it, this service does not yet.
+    pub(crate) fn unsupported(what: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, code::INVALID_REQUEST, format!("{what} is not supported yet"))
+    }
+
+    /// The path names nothing.
+    pub(crate) fn no_such_resource(segment: &str) -> Self {
+        let message = format!("Resource not found for the segment '{segment}'.");
+        Self::new(StatusCode::NOT_FOUND, code::NO_SUCH_RESOURCE, message)
+    }
+
+    /// An operation called with the wrong method: for the protocol there is no such thing.
+    pub(crate) fn no_matching_operation(name: &str, method: &str) -> Self {
+        let message =
+            format!("No HTTP resource was found that matches the request URI: '{name}' is not called with {method}.");
+        Self::new(StatusCode::NOT_FOUND, code::NONE, message)
+    }
+
+    /// The resource does not know the method.
+    pub(crate) fn method(method: &str, allow: &'static str) -> Self {
+        let message = format!("The method {method} is not allowed here; allowed are {allow}.");
+        let failure = Self::new(StatusCode::METHOD_NOT_ALLOWED, code::INVALID_REQUEST, message);
+        Self { allow: Some(allow), ..failure }
+    }
+
+    /// The record changed since the caller read it.
+    pub(crate) fn version_mismatch() -> Self {
+        Error::VersionMismatch.into()
+    }
+
+    /// What is to be made is there.
+    pub(crate) fn already_there(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE, message)
+    }
+
+    /// A fault of the service itself. What happened goes to the log; the client gets its request's id from the headers.
+    fn internal(status: StatusCode, code: u32, message: &str, error: &dyn std::error::Error) -> Self {
+        let mut chain = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            chain.push_str(": ");
+            chain.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        tracing::error!(error = %chain, "a request failed");
+        Self::new(status, code, message)
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let status = match denied {
+            Denied::InvalidMask { .. } => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        };
+        Self::new(status, denied.code(), denied.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (status, code) = match &error {
+            Error::Denied(denied) => return denied.clone().into(),
+            Error::NotFound { .. } => (StatusCode::NOT_FOUND, code::NOT_FOUND),
+            Error::NotFoundByKey { .. } => (StatusCode::NOT_FOUND, code::NOT_FOUND_BY_KEY),
+            Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, code::VERSION_MISMATCH),
+            Error::Duplicate { .. } => (StatusCode::PRECONDITION_FAILED, code::DUPLICATE),
+            Error::DuplicateKey { .. } => (StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY),
+            Error::Restricted { .. } => (StatusCode::METHOD_NOT_ALLOWED, code::RESTRICTED),
+            Error::Value { fault, .. } => (StatusCode::BAD_REQUEST, code_of(*fault)),
+            Error::Invalid(_) => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
+            Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Error::Store(_) => {
+                if let Error::Store(error) = error {
+                    return error.into();
+                }
+                (StatusCode::INTERNAL_SERVER_ERROR, code::UNEXPECTED)
+            }
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+fn code_of(fault: Fault) -> u32 {
+    match fault {
+        Fault::Required | Fault::Target => code::INVALID_ARGUMENT,
+        Fault::TooLong => code::TOO_LONG,
+        Fault::OutOfRange => code::OUT_OF_RANGE,
+        Fault::NotAnOption => code::NOT_AN_OPTION,
+        Fault::StateStatus => code::STATE_STATUS,
+        Fault::Type => code::WRONG_TYPE,
+    }
+}
+
+/// What a client is told when something broke.
+const BROKEN: &str = "The service failed to answer. An operator finds the cause in the log under the request's id.";
+/// What a client is told when the database is away.
+const AWAY: &str = "The organisation's database is not available at present; try again shortly.";
+
+/// Seconds after which a request that met a passing obstacle may be tried again.
+const RETRY_SECONDS: u32 = 1;
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let later = |failure: Self| Self { retry_after: Some(RETRY_SECONDS), ..failure };
+        match &error {
+            StoreError::Denied(denied) => denied.clone().into(),
+            StoreError::DuplicateId { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE, error.to_string())
+            }
+            StoreError::DuplicateKey { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY, error.to_string())
+            }
+            StoreError::Query(_) => Self::invalid(error.to_string()),
+            StoreError::Timeout { .. } => {
+                let message = "The request took longer than this service allows and was stopped; ask for less.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::DATABASE_TIMEOUT, message)
+            }
+            StoreError::QueueFull { .. } => {
+                later(Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_MANY, error.to_string()))
+            }
+            StoreError::Stale => {
+                let message = "Rights or tables changed while the request ran; try again.";
+                later(Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message))
+            }
+            StoreError::OrganizationState { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
+            }
+            StoreError::NoOrganization(_) => Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, error.to_string()),
+            StoreError::OrganizationName { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT, error.to_string())
+            }
+            StoreError::Unavailable { .. } | StoreError::DiskFull => {
+                later(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error))
+            }
+            StoreError::TooNew { .. } | StoreError::Key(_) => {
+                Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error)
+            }
+            StoreError::Corrupt(_) => Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::DATABASE, BROKEN, &error),
+            StoreError::Missing { .. } | StoreError::File { .. } => {
+                Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::UNEXPECTED, BROKEN, &error)
+            }
+        }
+    }
+}
+
+impl From<ODataError> for Failure {
+    fn from(error: ODataError) -> Self {
+        let (status, code) = match error {
+            ODataError::Invalid { .. } | ODataError::TooMuch { .. } => (StatusCode::BAD_REQUEST, code::INVALID_REQUEST),
+            ODataError::UnknownProperty { .. } => (StatusCode::BAD_REQUEST, code::NONE),
+            ODataError::UnknownSegment { .. } => (StatusCode::NOT_FOUND, code::NO_SUCH_RESOURCE),
+            ODataError::Unsupported { .. } => (StatusCode::NOT_IMPLEMENTED, code::INVALID_REQUEST),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<SkipTokenError> for Failure {
+    fn from(error: SkipTokenError) -> Self {
+        Self::invalid(format!("$skiptoken: {error}"))
+    }
+}

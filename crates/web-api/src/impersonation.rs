@@ -1,0 +1,53 @@
+//! Acting for another user: the headers in which a caller says for whom.
+
+use bytes::Bytes;
+use custodia_org::Organization;
+use custodia_schema::Guid;
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::answer;
+use crate::failure::{Failure, code};
+
+/// The user by id.
+const BY_USER: &str = "mscrmcallerid";
+/// The user by the id in the directory it is federated from.
+const BY_DIRECTORY_OBJECT: &str = "callerobjectid";
+
+/// The user that the request is to be done for, if the headers name one. Whether the caller may is for the gate to say.
+///
+/// # Errors
+/// The whole answer, when a header is malformed or names nobody.
+pub async fn acting_for(
+    organization: &Organization,
+    headers: &HeaderMap,
+    request: Guid,
+) -> Result<Option<Guid>, Response<Bytes>> {
+    read(organization, headers).await.map_err(|failure| answer::finished(answer::failure(&failure), request))
+}
+
+async fn read(organization: &Organization, headers: &HeaderMap) -> Result<Option<Guid>, Failure> {
+    if let Some(user) = guid(headers, BY_USER)? {
+        return Ok(Some(user));
+    }
+    let Some(object) = guid(headers, BY_DIRECTORY_OBJECT)? else { return Ok(None) };
+    match organization.find_user_by_directory_id(object).await? {
+        Some(user) => Ok(Some(user.id)),
+        None => {
+            let message = format!("CallerObjectId: no user has the directory id {object}");
+            Err(Failure::new(StatusCode::FORBIDDEN, code::MAY_NOT_ACT, message))
+        }
+    }
+}
+
+/// The GUID in a header; none in an empty one.
+fn guid(headers: &HeaderMap, name: &str) -> Result<Option<Guid>, Failure> {
+    let text = headers.get(name).map(|header| header.to_str().unwrap_or_default().trim());
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => {
+            let id =
+                Guid::try_parse(text).map_err(|_| Failure::invalid(format!("{name} is '{text}'; expected a GUID")))?;
+            Ok(Some(id))
+        }
+    }
+}

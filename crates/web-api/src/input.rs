@@ -1,0 +1,372 @@
+//! What a caller gives for a record: JSON members into columns and links.
+
+use custodia_org::{Input, RecordInput, Reference};
+use custodia_query::RowKey;
+use custodia_query::odata::{Navigation, SingleNavigation, navigation, parse_reference};
+use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
+use http::StatusCode;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, date};
+
+use crate::body::{Json, JsonKind, Object};
+use crate::call::Call;
+use crate::failure::{Failure, code};
+
+/// What names a link in a body.
+const BIND: &str = "odata.bind";
+
+/// The members of a body as the columns of a record of `table`. Annotations are passed over.
+///
+/// # Errors
+/// Members that the table does not have or that are of another type; records within records.
+pub(crate) fn record_input(
+    call: &Call<'_>,
+    table: &Table,
+    object: &Object<'_>,
+    numbers_quoted: bool,
+) -> Result<RecordInput, Failure> {
+    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None };
+    for (name, value) in object.members() {
+        reader.member(name, value)?;
+    }
+    Ok(RecordInput { table: table.id, id: reader.id, columns: reader.columns })
+}
+
+struct Reader<'r> {
+    call: &'r Call<'r>,
+    table: &'r Table,
+    numbers_quoted: bool,
+    columns: Vec<(ColumnId, Input)>,
+    id: Option<Guid>,
+}
+
+impl Reader<'_> {
+    fn member(&mut self, name: &str, value: Json<'_>) -> Result<(), Failure> {
+        match name.split_once('@') {
+            Some(("", "odata.type")) => self.check_type(value),
+            Some((navigation, BIND)) => self.bind(navigation, value),
+            Some(_) => Ok(()),
+            None => self.property(name, value),
+        }
+    }
+
+    /// A type, if it is said, must be the table's.
+    fn check_type(&self, value: Json<'_>) -> Result<(), Failure> {
+        let named = value.text().unwrap_or_default();
+        if type_name(&named) == self.table.name {
+            return Ok(());
+        }
+        let message = format!("@odata.type is '{named}'; expected Microsoft.Dynamics.CRM.{}", self.table.name);
+        Err(Failure::body(message))
+    }
+
+    fn bind(&mut self, name: &str, value: Json<'_>) -> Result<(), Failure> {
+        match navigation(&self.call.schema, self.table, name) {
+            Some(Navigation::Single(single)) => {
+                let input = if value.is_null() {
+                    Input::Value(Value::Null)
+                } else {
+                    let text = value.text().ok_or_else(|| {
+                        let found = value.kind().noun();
+                        Failure::body(format!("'{name}@{BIND}' is {found}; expected the address of a record, or null"))
+                    })?;
+                    Input::Link(self.reference(&single, &text)?)
+                };
+                self.set(single.lookup, input)
+            }
+            Some(Navigation::Collection(_)) => Err(Failure::unsupported(format!("'{name}@{BIND}' with a collection"))),
+            None => Err(self.undeclared(name)),
+        }
+    }
+
+    fn reference(&self, single: &SingleNavigation, text: &str) -> Result<Reference, Failure> {
+        let reference = self.call.reference(text)?;
+        if single.targets.contains(&reference.table) {
+            return Ok(reference);
+        }
+        let targets: Vec<&str> = single
+            .targets
+            .iter()
+            .filter_map(|target| self.call.schema.table(*target))
+            .map(|table| table.set_name.as_str())
+            .collect();
+        let message =
+            format!("'{}' cannot point at '{text}'; expected a record of {}", single.name, targets.join(" or "));
+        Err(Failure::new(StatusCode::BAD_REQUEST, code::UNREADABLE_BODY, message))
+    }
+
+    fn property(&mut self, name: &str, value: Json<'_>) -> Result<(), Failure> {
+        let table = self.table;
+        if let Some(navigation) = navigation(&self.call.schema, table, name) {
+            return self.navigation(name, navigation, value);
+        }
+        let logical = name.strip_prefix('_').and_then(|rest| rest.strip_suffix("_value"));
+        if let Some(column) = logical.and_then(|logical| table.column(logical))
+            && matches!(column.kind, ColumnKind::Lookup { .. })
+        {
+            let message =
+                format!("'{name}' cannot be written: set the link by its navigation property, as <navigation>@{BIND}");
+            return Err(Failure::body(message));
+        }
+        let Some(column) = table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. })) else {
+            return Err(Failure::invalid(format!(
+                "Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{}'.",
+                table.name
+            )));
+        };
+        if !column.kind.is_stored() {
+            return Err(Failure::unsupported(format!("writing column '{name}' of table '{}'", table.name)));
+        }
+        let value = column_value(table, column, value, self.numbers_quoted)?;
+        if column.id == table.primary_id {
+            self.id = value.guid();
+            return Ok(());
+        }
+        self.set(column.id, Input::Value(value))
+    }
+
+    /// A navigation without `@odata.bind`: null clears a link, an address in an object sets it.
+    fn navigation(&mut self, name: &str, navigation: Navigation, value: Json<'_>) -> Result<(), Failure> {
+        match (navigation, value.kind()) {
+            (Navigation::Single(single), JsonKind::Null) => self.set(single.lookup, Input::Value(Value::Null)),
+            (Navigation::Single(single), JsonKind::Object) => {
+                let address =
+                    value.object()?.and_then(|object| match object.members().collect::<Vec<_>>().as_slice() {
+                        [("@odata.id", address)] => address.text(),
+                        _ => None,
+                    });
+                match address {
+                    Some(address) => {
+                        let reference = self.reference(&single, &address)?;
+                        self.set(single.lookup, Input::Link(reference))
+                    }
+                    None => Err(Failure::unsupported(format!("a record within a record ('{name}')"))),
+                }
+            }
+            (Navigation::Collection(_), JsonKind::List) if value.is_empty_list() => Ok(()),
+            (Navigation::Collection(_), JsonKind::List) => {
+                Err(Failure::unsupported(format!("records within a record ('{name}')")))
+            }
+            (navigation, kind) => {
+                let expected = match navigation {
+                    Navigation::Single(_) => "null or an object",
+                    Navigation::Collection(_) => "a list",
+                };
+                Err(Failure::body(format!("'{name}' is {}; {expected} was expected", kind.noun())))
+            }
+        }
+    }
+
+    /// Sets a column. A link to one table and null for another stand for the same column: the link counts.
+    fn set(&mut self, column: ColumnId, input: Input) -> Result<(), Failure> {
+        let is_null = |input: &Input| matches!(input, Input::Value(Value::Null));
+        match self.columns.iter_mut().find(|(known, _)| *known == column) {
+            None => self.columns.push((column, input)),
+            Some((_, known)) if is_null(known) => *known = input,
+            Some(_) if is_null(&input) => {}
+            Some(_) => {
+                let name = self.table.column_by_id(column).map_or("", |column| &column.name);
+                return Err(Failure::body(format!("column '{name}' is given two values")));
+            }
+        }
+        Ok(())
+    }
+
+    fn undeclared(&self, name: &str) -> Failure {
+        Failure::body(format!(
+            "An undeclared property '{name}' was found: 'Microsoft.Dynamics.CRM.{}' has no navigation of that name.",
+            self.table.name
+        ))
+    }
+}
+
+impl Call<'_> {
+    /// Reads the address of a record, as bodies and queries give it.
+    pub(crate) fn reference(&self, text: &str) -> Result<Reference, Failure> {
+        if text.trim_start_matches('/').starts_with('$') {
+            return Err(Failure::unsupported(format!("'{text}', the result of another part of a batch,")));
+        }
+        let found = parse_reference(&self.schema, text, self.request.service_root, self.request.limits)?;
+        Ok(Reference { table: found.table, key: found.key })
+    }
+
+    /// The record that an object in the body of an action stands for: by its address, or by type and primary id.
+    pub(crate) fn referenced(&self, name: &str, object: &Object<'_>) -> Result<Reference, Failure> {
+        if let Some(address) = object.get("@odata.id").and_then(Json::text) {
+            return self.reference(&address);
+        }
+        let named = object.need_text("@odata.type")?;
+        let table = table_of_type(&self.schema, &named)
+            .ok_or_else(|| Failure::body(format!("'{name}': there is no type '{named}'")))?;
+        let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
+        // Users and teams may also be named as what they are as owners.
+        let id = object.get(id_name).or_else(|| object.get("ownerid")).and_then(Json::text);
+        let id = id.and_then(|text| Guid::try_parse(text.trim()).ok());
+        let id = id.ok_or_else(|| Failure::body(format!("'{name}' lacks a GUID in '{id_name}'")))?;
+        Ok(Reference { table: table.id, key: RowKey::Id(id) })
+    }
+}
+
+/// The name of a type without its namespace.
+pub(crate) fn type_name(text: &str) -> &str {
+    let text = text.trim().trim_start_matches('#');
+    text.strip_prefix("Microsoft.Dynamics.CRM.").or_else(|| text.strip_prefix("mscrm.")).unwrap_or(text)
+}
+
+fn table_of_type<'s>(schema: &'s Schema, text: &str) -> Option<&'s Table> {
+    schema.table_named(type_name(text)).map(|table| &**table)
+}
+
+/// A value as its column takes it. Ranges, lengths and options are checked where records are written.
+///
+/// # Errors
+/// A value of another type, and a number that no column of the type can hold.
+pub(crate) fn column_value(
+    table: &Table,
+    column: &Column,
+    json: Json<'_>,
+    numbers_quoted: bool,
+) -> Result<Value, Failure> {
+    if json.is_null() {
+        return Ok(Value::Null);
+    }
+    let mismatch = |expected: &str| {
+        Failure::body(format!(
+            "column '{}' of table '{}' is given {}; {expected} was expected",
+            column.name,
+            table.name,
+            json.kind().noun()
+        ))
+    };
+    let out_of_range = || {
+        let number = json.number().unwrap_or_default();
+        let message = format!("column '{}' of table '{}': {number} is out of range", column.name, table.name);
+        Failure::new(StatusCode::BAD_REQUEST, code::OUT_OF_RANGE, message)
+    };
+    // Exact numbers may come in quotes where the sender said so.
+    let quoted_text = if numbers_quoted { json.text() } else { None };
+    let exact_number = || json.number().or(quoted_text.as_deref());
+    Ok(match &column.kind {
+        ColumnKind::Text { .. } | ColumnKind::Memo { .. } => {
+            Value::Text(json.text().ok_or_else(|| mismatch("a text"))?)
+        }
+        ColumnKind::TableName => Value::Text(json.text().ok_or_else(|| mismatch("the logical name of a table"))?),
+        ColumnKind::Integer { .. }
+        | ColumnKind::Choice { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => {
+            let number = json.number().ok_or_else(|| mismatch("a whole number"))?;
+            let whole = whole_number(number).ok_or_else(|| mismatch("a whole number"))?;
+            Value::Integer(i32::try_from(whole).map_err(|_| out_of_range())?)
+        }
+        ColumnKind::BigInt => {
+            let number = exact_number().ok_or_else(|| mismatch("a whole number"))?;
+            let whole = whole_number(number).ok_or_else(|| mismatch("a whole number"))?;
+            Value::BigInt(i64::try_from(whole).map_err(|_| out_of_range())?)
+        }
+        ColumnKind::Decimal { .. } => {
+            let number = exact_number().ok_or_else(|| mismatch("a number"))?;
+            Value::Decimal(decimal(number).ok_or_else(out_of_range)?)
+        }
+        ColumnKind::Money { .. } => {
+            let number = exact_number().ok_or_else(|| mismatch("a number"))?;
+            Value::Money(decimal(number).and_then(Money::from_decimal).ok_or_else(out_of_range)?)
+        }
+        ColumnKind::Double { .. } => {
+            let number = json.number().and_then(|number| number.parse::<f64>().ok());
+            let number = number.ok_or_else(|| mismatch("a number"))?;
+            if !number.is_finite() {
+                return Err(out_of_range());
+            }
+            Value::Double(number)
+        }
+        ColumnKind::Boolean { .. } | ColumnKind::Managed => {
+            Value::Boolean(json.boolean().ok_or_else(|| mismatch("true or false"))?)
+        }
+        ColumnKind::DateTime { behavior: DateBehavior::DateOnly, .. } => {
+            let days = json.text().and_then(|text| days(&text));
+            Value::Date(days.ok_or_else(|| mismatch("a date like \"2024-02-29\""))?)
+        }
+        ColumnKind::DateTime { .. } => {
+            let seconds = json.text().and_then(|text| seconds(&text));
+            Value::DateTime(seconds.ok_or_else(|| mismatch("a date and time like \"2024-02-29T10:00:00Z\""))?)
+        }
+        ColumnKind::Choices { .. } => {
+            let options = json.text().and_then(|text| options(&text));
+            Value::Choices(options.ok_or_else(|| mismatch("the numbers of options joined by commas, as a text,"))?)
+        }
+        ColumnKind::Guid | ColumnKind::Lookup { .. } => {
+            let id = json.text().and_then(|text| Guid::try_parse(text.trim()).ok());
+            Value::Guid(id.ok_or_else(|| mismatch("a GUID"))?)
+        }
+        ColumnKind::PartyList | ColumnKind::Image | ColumnKind::File => {
+            return Err(Failure::unsupported(format!("writing column '{}'", column.name)));
+        }
+    })
+}
+
+/// A number without a fraction, whatever its form; `None` for others.
+fn whole_number(text: &str) -> Option<i128> {
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let exact = decimal(text)?.normalize();
+    (exact.scale() == 0).then(|| exact.mantissa())
+}
+
+/// An exact number; `None` where it has more digits before the point than one can have.
+fn decimal(text: &str) -> Option<Decimal> {
+    if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { text.parse().ok() }
+}
+
+/// The numbers of options, sorted and each once; `None` when there is something else among them.
+fn options(text: &str) -> Option<Vec<i32>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let mut options = text.split(',').map(|option| option.trim().parse().ok()).collect::<Option<Vec<i32>>>()?;
+    options.sort_unstable();
+    options.dedup();
+    Some(options)
+}
+
+/// Whether a text begins like a date: only the form with dashes is one.
+fn looks_like_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 10 && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-') && !text.contains(['[', ' '])
+}
+
+/// An instant in seconds since 1970. A fraction is dropped; without an offset it is UTC, and a date alone is midnight.
+fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if !looks_like_date(text) {
+        return None;
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.as_nanosecond().div_euclid(1_000_000_000)).and_then(|seconds| i64::try_from(seconds).ok());
+    }
+    let local: DateTime = text.parse().ok()?;
+    Some(i64::from(since_epoch(local.date())?) * 86_400 + i64::from(local.hour()) * 3_600)
+        .map(|seconds| seconds + i64::from(local.minute()) * 60 + i64::from(local.second()))
+}
+
+/// A date in days since 1970; a time of day is taken only if it is midnight.
+fn days(text: &str) -> Option<i32> {
+    let text = text.trim();
+    if !looks_like_date(text) {
+        return None;
+    }
+    if text.len() == 10 {
+        return since_epoch(text.parse().ok()?);
+    }
+    let seconds = seconds(text)?;
+    (seconds.rem_euclid(86_400) == 0).then(|| i32::try_from(seconds.div_euclid(86_400)).ok()).flatten()
+}
+
+fn since_epoch(day: Date) -> Option<i32> {
+    let epoch = date(1970, 1, 1);
+    i32::try_from(day.duration_since(epoch).as_hours() / 24).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Pages: where one ends, and the link to the next.
+
+use custodia_query::Query;
+use custodia_query::odata::{SkipToken, query_string};
+use custodia_schema::Value;
+use percent_encoding::percent_decode_str;
+
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::rows::{Ends, sort_key};
+
+/// One page of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Paging<'p> {
+    /// The collection's path below the service root, percent-encoded.
+    pub path: &'p str,
+    /// The options that the collection is asked with.
+    pub options: &'p [(String, String)],
+    /// Which page, from 1.
+    pub page_number: u32,
+}
+
+impl<'p> Paging<'p> {
+    /// Sets up a query for the page that the request asks for.
+    ///
+    /// # Errors
+    /// A page token that is malformed or was given to another caller or for another query.
+    pub(crate) fn begin(call: &'p Call<'_>, query: &mut Query, skip_token: Option<&str>) -> Result<Self, Failure> {
+        query.page_size = page_size(call);
+        if call.preferences.page_rows.is_some() {
+            // Who asks for pages wants to go through all of them.
+            query.top = None;
+        }
+        let mut paging = Self { path: call.request.path.trim_matches('/'), options: &call.options, page_number: 1 };
+        if let Some(text) = skip_token {
+            let path = paging.decoded_path();
+            let binding = call.binding(&path, paging.options);
+            let token = SkipToken::decode(text, &call.schema, query, &binding, &|message| call.sign(message))?;
+            query.after = Some(token.last);
+            if query.top.is_some() {
+                query.top = token.top_left;
+            }
+            paging.page_number = token.page_number;
+        }
+        Ok(paging)
+    }
+
+    /// The address of the page after the one that ends there. `keys` are the positions of the sort keys in a row, `rows`
+    /// is how many rows the page has.
+    pub(crate) fn next_link(
+        &self,
+        call: &Call<'_>,
+        query: &Query,
+        keys: &[usize],
+        ends: &Ends,
+        rows: u32,
+    ) -> Result<String, Failure> {
+        let schema = &call.schema;
+        let place = |row: &[Value]| -> Vec<Value> {
+            let sorted = query.order.iter().zip(keys);
+            let mut place: Vec<Value> =
+                sorted.map(|(order, position)| sort_key(schema, query, &order.path, row.get(*position))).collect();
+            // The primary id is the first field of every query.
+            place.push(row.first().cloned().unwrap_or(Value::Null));
+            place
+        };
+        let token = SkipToken {
+            page_number: self.page_number.saturating_add(1),
+            top_left: query.top.map(|top| top.saturating_sub(rows)),
+            last: place(&ends.last),
+        };
+        let path = self.decoded_path();
+        let binding = call.binding(&path, self.options);
+        let text = token.encode(schema, query, &place(&ends.first), &binding, &|message| call.sign(message))?;
+        let kept = self.options.iter().filter(|(name, _)| name != "$skiptoken");
+        let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([("$skiptoken", text.as_str())]);
+        Ok(format!("{}{}?{}", call.request.service_root, self.path, query_string(all)))
+    }
+
+    fn decoded_path(&self) -> String {
+        percent_decode_str(self.path).decode_utf8_lossy().into_owned()
+    }
+}
+
+/// Rows of a page, of the collection that is asked for and of those within its records.
+pub(crate) fn page_size(call: &Call<'_>) -> u32 {
+    call.preferences.page_rows.unwrap_or(call.request.limits.page_rows_max).max(1)
+}
+
+/// Whether a page after the first is possible.
+pub(crate) fn may_continue(query: &Query) -> bool {
+    query.top.is_none_or(|top| top > query.page_size)
+}
+
+/// The options of one navigation in an `$expand`, as options of the collection it leads to; `expand` is known to be well
+/// formed.
+pub(crate) fn expanded_options(expand: &str, navigation: &str) -> Vec<(String, String)> {
+    let mut options = Vec::new();
+    for item in cut(expand, ',') {
+        let item = item.trim();
+        let Some(rest) = item.strip_prefix(navigation) else { continue };
+        let inner = rest.trim_start().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        if inner.is_none() && !rest.trim().is_empty() {
+            // A longer name that begins the same.
+            continue;
+        }
+        for option in cut(inner.unwrap_or_default(), ';') {
+            if let Some((name, value)) = option.split_once('=') {
+                options.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+    }
+    options
+}
+
+/// Cuts a text at a mark, outside parentheses and quotes.
+fn cut(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    let (mut depth, mut quoted) = (0_i32, false);
+    text.split(move |c| {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        c == mark && depth == 0 && !quoted
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use super::*;
+
+    #[test]
+    fn options_of_an_expanded_navigation_become_options_of_its_collection() {
+        let expand = "contact_customer_accounts($select=fullname;$filter=contains(fullname,'a;b),c') or statecode eq 0),\
+                      primarycontactid($select=fullname), contact_customer ( $top=3 ),plain";
+        let cases: [(&str, &[(&str, &str)]); 5] = [
+            (
+                "contact_customer_accounts",
+                &[("$select", "fullname"), ("$filter", "contains(fullname,'a;b),c') or statecode eq 0")],
+            ),
+            ("primarycontactid", &[("$select", "fullname")]),
+            ("contact_customer", &[("$top", "3")]),
+            ("plain", &[]),
+            ("absent", &[]),
+        ];
+        for (navigation, expected) in cases {
+            let found = expanded_options(expand, navigation);
+            let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(found, expected, "{navigation}");
+        }
+    }
+}

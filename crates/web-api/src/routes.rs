@@ -1,0 +1,158 @@
+//! Which code answers which path and method.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use custodia_org::{Caller, Organization};
+use custodia_query::odata::{Navigation, RelatedPart, Resource, parse_resource};
+use http::{Method, Response, StatusCode};
+
+use crate::answer;
+use crate::call::{ApiRequest, Call};
+use crate::failure::Failure;
+use crate::functions;
+use crate::json;
+use crate::links;
+use crate::reads;
+use crate::writes;
+
+/// The header in which a client says which version of the protocol its request is written in.
+const ODATA_VERSION: &str = "odata-version";
+
+/// Answers one request of a caller. Every answer, also that to a request that fails, is complete: status, headers, and
+/// a body in JSON where there is one.
+pub async fn handle(organization: &Organization, caller: &Caller, request: &ApiRequest<'_>) -> Response<Bytes> {
+    let response = match answer(organization, caller, request).await {
+        Ok(response) => response,
+        Err(failure) => answer::failure(&failure),
+    };
+    answer::finished(response, caller.request)
+}
+
+async fn answer(
+    organization: &Organization,
+    caller: &Caller,
+    request: &ApiRequest<'_>,
+) -> Result<Response<Bytes>, Failure> {
+    let call = Call::read(organization, caller, request)?;
+    check_version(&call)?;
+    let resource = parse_resource(&call.schema, request.path, &call.options, request.limits)?;
+    route(&call, resource).await
+}
+
+/// Another version of the protocol would be misunderstood.
+fn check_version(call: &Call<'_>) -> Result<(), Failure> {
+    let Some(version) = call.request.headers.get(ODATA_VERSION) else { return Ok(()) };
+    match version.to_str().map(str::trim) {
+        Ok("4.0" | "4.01" | "4") => Ok(()),
+        _ => Err(Failure::invalid("OData-Version: this service speaks version 4.0")),
+    }
+}
+
+async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, Failure> {
+    let method = call.request.method;
+    let wrong_method = |allow: &'static str| Err(Failure::method(method.as_str(), allow));
+    match resource {
+        Resource::ServiceDocument => match *method {
+            Method::GET => Ok(service_document(call)),
+            _ => wrong_method("GET"),
+        },
+        Resource::Metadata => Err(Failure::unsupported("$metadata")),
+        Resource::Batch => Err(Failure::unsupported("$batch")),
+        Resource::Definitions { .. } => Err(Failure::unsupported("reading and writing metadata")),
+        Resource::Collection { table } => {
+            let table = Arc::clone(call.table(table)?);
+            match *method {
+                Method::GET => reads::collection(call, &table, None).await,
+                Method::POST => writes::create(call, &table).await,
+                _ => wrong_method("GET, POST"),
+            }
+        }
+        Resource::CollectionCount { table } => {
+            let table = Arc::clone(call.table(table)?);
+            match *method {
+                Method::GET => reads::count(call, &table, None).await,
+                _ => wrong_method("GET"),
+            }
+        }
+        Resource::Record { table, key } => {
+            let table = Arc::clone(call.table(table)?);
+            match *method {
+                Method::GET => reads::record(call, &table, &key, None).await,
+                Method::PATCH => writes::update(call, &table, &key).await,
+                Method::DELETE => writes::delete(call, &table, &key).await,
+                _ => wrong_method("GET, PATCH, DELETE"),
+            }
+        }
+        Resource::Property { table, key, column } => {
+            let table = Arc::clone(call.table(table)?);
+            match *method {
+                Method::GET => reads::property(call, &table, &key, column).await,
+                Method::PUT => writes::put_property(call, &table, &key, column).await,
+                Method::DELETE => writes::delete_property(call, &table, &key, column).await,
+                _ => wrong_method("GET, PUT, DELETE"),
+            }
+        }
+        Resource::PropertyValue { table, key, column } => {
+            let table = Arc::clone(call.table(table)?);
+            match *method {
+                Method::GET => reads::raw_property(call, &table, &key, column).await,
+                _ => wrong_method("GET"),
+            }
+        }
+        Resource::Related { table, key, navigation: Navigation::Single(navigation), part } => {
+            let table = Arc::clone(call.table(table)?);
+            match (&part, method) {
+                (_, &Method::GET) => reads::single_navigation(call, &table, &key, &navigation, &part).await,
+                (RelatedPart::References, &Method::PUT) => links::put_single(call, &table, &key, &navigation).await,
+                (RelatedPart::References, &Method::DELETE) => {
+                    links::delete_single(call, &table, &key, &navigation).await
+                }
+                (RelatedPart::References, _) => wrong_method("GET, PUT, DELETE"),
+                _ => wrong_method("GET"),
+            }
+        }
+        Resource::Related { table, key, navigation: Navigation::Collection(navigation), part } => {
+            let table = Arc::clone(call.table(table)?);
+            match (&part, method) {
+                (_, &Method::GET) => reads::collection_navigation(call, &table, &key, &navigation, &part).await,
+                (RelatedPart::References, &Method::POST) => links::add(call, &table, &key, &navigation).await,
+                (RelatedPart::References, &Method::DELETE) => {
+                    links::remove(call, &table, &key, &navigation, None).await
+                }
+                (RelatedPart::Reference(other), &Method::DELETE) => {
+                    links::remove(call, &table, &key, &navigation, Some(other)).await
+                }
+                (RelatedPart::Records, &Method::POST) => Err(Failure::unsupported("creating a record below another")),
+                (RelatedPart::References, _) => wrong_method("GET, POST, DELETE"),
+                (RelatedPart::Reference(_), _) => wrong_method("DELETE"),
+                _ => wrong_method("GET"),
+            }
+        }
+        Resource::Operation { binding, name, parameters } => functions::call(call, &binding, &name, &parameters).await,
+    }
+}
+
+/// `GET` of the service root: the sets there are.
+fn service_document(call: &Call<'_>) -> Response<Bytes> {
+    let mut body = Vec::new();
+    call.begin_body(&mut body, "");
+    // The context of the service document is the metadata itself, without a fragment.
+    if body.ends_with(b"#\"") {
+        body.truncate(body.len() - 2);
+        body.extend_from_slice(b"\",");
+    }
+    body.extend_from_slice(b"\"value\":[");
+    let mut separator: &[u8] = b"";
+    for table in call.schema.tables().iter().filter(|table| !table.set_name.is_empty()) {
+        body.extend_from_slice(separator);
+        body.extend_from_slice(b"{\"name\":");
+        json::text(&mut body, &table.set_name);
+        body.extend_from_slice(b",\"kind\":\"EntitySet\",\"url\":");
+        json::text(&mut body, &table.set_name);
+        body.push(b'}');
+        separator = b",";
+    }
+    body.extend_from_slice(b"]}");
+    answer::json(StatusCode::OK, call.media, body)
+}

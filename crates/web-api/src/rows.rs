@@ -1,0 +1,598 @@
+//! Rows into bytes.
+//!
+//! What a record looks like is worked out once per query, as a [`RowPlan`]: for each property the bytes of its name and
+//! where its value stands. A [`Page`] takes rows from the store and writes them by that plan; nothing is kept per row.
+//! Collections within a record are read afterwards: the page remembers where they belong.
+
+use std::sync::Arc;
+
+use custodia_org::{Restart, Row, RowSink};
+use custodia_query::odata::{ExpandShape, Shape, property_name};
+use custodia_query::{Expand, Field, Path, Query};
+use custodia_schema::{Column, ColumnKind, Guid, Schema, Table, TableId, Value, ValueRef};
+
+use crate::formatted::{Formats, Formatter};
+use crate::json;
+use crate::media::{Media, MetadataLevel};
+use crate::prefer::{ASSOCIATED_NAVIGATION, FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, Preferences};
+
+/// A row's values by position.
+pub(crate) trait Values {
+    /// The value at a position; null where there is none.
+    fn at(&self, position: usize) -> ValueRef<'_>;
+}
+
+impl Values for Row<'_> {
+    fn at(&self, position: usize) -> ValueRef<'_> {
+        self.get(position)
+    }
+}
+
+/// What the records of an answer look like.
+#[derive(Clone, Debug)]
+pub(crate) struct RowPlan {
+    record: RecordPlan,
+    related: Vec<Related>,
+    formats: Arc<Formats>,
+}
+
+/// What one record looks like: its own properties.
+#[derive(Clone, Debug)]
+struct RecordPlan {
+    /// Position of the primary id.
+    id_at: usize,
+    /// Position of the version number, for the entity tag.
+    version_at: Option<usize>,
+    /// The addresses of the record, which are shown at the full metadata level.
+    links: Option<Links>,
+    properties: Vec<Property>,
+    numbers_quoted: bool,
+}
+
+/// The addresses of a record: bytes, each with the id and `)"` after them.
+type Links = Vec<Vec<u8>>;
+
+#[derive(Clone, Debug)]
+struct Property {
+    /// `,"name":`
+    start: Vec<u8>,
+    at: usize,
+    kind: Kind,
+    annotations: Vec<Annotation>,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// As the engine gives it.
+    Plain,
+    /// A decimal with the digits of its column.
+    Decimal { places: u8 },
+    /// A 64-bit integer, which some callers want in quotes.
+    Wide,
+}
+
+#[derive(Clone, Debug)]
+enum Annotation {
+    Formatted {
+        /// `,"name@OData.Community.Display.V1.FormattedValue":"`
+        start: Vec<u8>,
+        by: Formatter,
+    },
+    /// The same for every value.
+    Fixed(Vec<u8>),
+    /// By the table that a lookup points at.
+    ByTable { table_at: usize, each: Vec<(i64, Vec<u8>)> },
+}
+
+/// A navigation shown with each record.
+#[derive(Clone, Debug)]
+enum Related {
+    /// `,"name":` and the record; of several of the same name the one that there is.
+    One { start: Vec<u8>, candidates: Vec<RecordPlan> },
+    /// A collection: its index among the query's expansions.
+    Many { index: usize },
+}
+
+/// What a plan is made for.
+pub(crate) struct Planning<'p> {
+    pub schema: &'p Schema,
+    pub service_root: &'p str,
+    pub media: Media,
+    pub preferences: &'p Preferences,
+}
+
+impl Planning<'_> {
+    /// Works out what the records of a query look like. Adds to the query the values that annotations need.
+    pub(crate) fn plan(&self, query: &mut Query, shape: &Shape) -> RowPlan {
+        let wanted = Wanted::of(self.preferences);
+        if let Some(table) = self.schema.table(query.table) {
+            wanted.add_fields(table, shape, &mut query.fields);
+        }
+        for (expand, expanded) in query.expand.iter_mut().zip(&shape.expand) {
+            if let (Expand::One { fields, step, .. }, Some(table)) = (&mut *expand, self.table_of(expanded)) {
+                debug_assert_eq!(step.target, table.id);
+                wanted.add_fields(table, &expanded.shape, fields);
+            }
+        }
+        let record = self.record(query.table, &query.fields, shape, 0, &wanted);
+        let mut related: Vec<Related> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        let mut base = query.fields.len();
+        for (index, (expand, expanded)) in query.expand.iter().zip(&shape.expand).enumerate() {
+            match expand {
+                Expand::One { step, fields, .. } => {
+                    let candidate = self.record(step.target, fields, &expanded.shape, base, &wanted);
+                    base += fields.len();
+                    match related.last_mut() {
+                        Some(Related::One { candidates, .. }) if names.last() == Some(&expanded.name.as_str()) => {
+                            candidates.push(candidate);
+                        }
+                        _ => related
+                            .push(Related::One { start: property_start(&expanded.name), candidates: vec![candidate] }),
+                    }
+                }
+                Expand::Many { .. } => related.push(Related::Many { index }),
+            }
+            names.push(&expanded.name);
+        }
+        RowPlan { record, related, formats: Arc::default() }
+    }
+
+    fn table_of(&self, expanded: &ExpandShape) -> Option<&Table> {
+        self.schema.table(expanded.shape.table).map(|table| &**table)
+    }
+
+    fn record(&self, table: TableId, fields: &[Field], shape: &Shape, base: usize, wanted: &Wanted) -> RecordPlan {
+        let mut plan = RecordPlan {
+            id_at: base,
+            version_at: None,
+            links: None,
+            properties: Vec::with_capacity(shape.shown.len()),
+            numbers_quoted: self.media.numbers_quoted,
+        };
+        let Some(table) = self.schema.table(table) else { return plan };
+        let at = |field: Field| fields.iter().position(|known| *known == field).map(|position| base + position);
+        if self.media.metadata != MetadataLevel::None {
+            plan.version_at = table.column("versionnumber").and_then(|column| at(Field::Column(column.id)));
+        }
+        if self.media.metadata == MetadataLevel::Full {
+            plan.links = Some(self.links(table));
+        }
+        for column in shape.shown.iter().filter_map(|id| table.column_by_id(*id)) {
+            let Some(position) = at(Field::Column(column.id)) else { continue };
+            plan.properties.push(self.property(table, column, position, &at, wanted));
+        }
+        plan
+    }
+
+    fn property(
+        &self,
+        table: &Table,
+        column: &Column,
+        position: usize,
+        at: &dyn Fn(Field) -> Option<usize>,
+        wanted: &Wanted,
+    ) -> Property {
+        let name = property_name(column);
+        let mut annotations = Vec::new();
+        if wanted.formatted {
+            let currency = table.column("transactioncurrencyid").and_then(|column| at(Field::Column(column.id)));
+            let target_name = at(Field::TargetName(column.id));
+            annotations.extend(Formatter::of(column, currency, target_name).map(|by| {
+                let mut start = annotation_start(&name, FORMATTED_VALUE);
+                start.push(b'"');
+                Annotation::Formatted { start, by }
+            }));
+        }
+        if let ColumnKind::Lookup { targets, .. } = &column.kind {
+            let table_at = at(Field::TargetTable(column.id));
+            let mut by_target = |term: &str, text: &dyn Fn(TableId) -> Option<String>| {
+                let start = annotation_start(&name, term);
+                let each: Vec<(i64, Vec<u8>)> = targets
+                    .iter()
+                    .filter_map(|target| {
+                        let mut bytes = start.clone();
+                        json::text(&mut bytes, &text(*target)?);
+                        Some((i64::from(target.0), bytes))
+                    })
+                    .collect();
+                match (table_at, each.as_slice()) {
+                    (Some(table_at), _) => annotations.push(Annotation::ByTable { table_at, each }),
+                    (None, [(_, only)]) => annotations.push(Annotation::Fixed(only.clone())),
+                    (None, _) => {}
+                }
+            };
+            if wanted.navigation {
+                by_target(ASSOCIATED_NAVIGATION, &|target| {
+                    self.schema
+                        .parents_of(table.id)
+                        .find(|parent| parent.referencing_column == column.id && parent.referenced == target)
+                        .map(|parent| parent.lookup_navigation.clone())
+                });
+            }
+            if wanted.table {
+                by_target(LOOKUP_LOGICAL_NAME, &|target| self.schema.table(target).map(|table| table.name.clone()));
+            }
+        }
+        let kind = match &column.kind {
+            ColumnKind::Decimal { precision, .. } => Kind::Decimal { places: *precision },
+            ColumnKind::BigInt => Kind::Wide,
+            _ => Kind::Plain,
+        };
+        Property { start: property_start(&name), at: position, kind, annotations }
+    }
+
+    /// The type and both addresses.
+    fn links(&self, table: &Table) -> Links {
+        let mut type_and_address = b",\"@odata.type\":".to_vec();
+        json::text(&mut type_and_address, &format!("#Microsoft.Dynamics.CRM.{}", table.name));
+        type_and_address.extend_from_slice(&address_start(self.service_root, table));
+        let mut edit = property_start("@odata.editLink");
+        edit.push(b'"');
+        json::escaped(&mut edit, &format!("{}(", table.set_name));
+        vec![type_and_address, edit]
+    }
+}
+
+/// `,"@odata.id":"…/accounts(`
+fn address_start(service_root: &str, table: &Table) -> Vec<u8> {
+    let mut start = property_start("@odata.id");
+    start.push(b'"');
+    json::escaped(&mut start, &format!("{service_root}{}(", table.set_name));
+    start
+}
+
+/// The annotations of values that are asked for.
+struct Wanted {
+    formatted: bool,
+    table: bool,
+    navigation: bool,
+}
+
+impl Wanted {
+    fn of(preferences: &Preferences) -> Self {
+        Self {
+            formatted: preferences.wants(FORMATTED_VALUE),
+            table: preferences.wants(LOOKUP_LOGICAL_NAME),
+            navigation: preferences.wants(ASSOCIATED_NAVIGATION),
+        }
+    }
+
+    /// Adds the values that annotations of the shown columns need.
+    fn add_fields(&self, table: &Table, shape: &Shape, fields: &mut Vec<Field>) {
+        for column in shape.shown.iter().filter_map(|id| table.column_by_id(*id)) {
+            if let ColumnKind::Lookup { .. } = column.kind {
+                if self.formatted {
+                    fields.push(Field::TargetName(column.id));
+                }
+                if (self.table || self.navigation) && column.kind.is_polymorphic() {
+                    fields.push(Field::TargetTable(column.id));
+                }
+            }
+        }
+    }
+}
+
+fn property_start(name: &str) -> Vec<u8> {
+    let mut start = vec![b','];
+    json::text(&mut start, name);
+    start.push(b':');
+    start
+}
+
+fn annotation_start(name: &str, term: &str) -> Vec<u8> {
+    property_start(&format!("{name}@{term}"))
+}
+
+impl RowPlan {
+    /// Records of which only the address is shown. The query's first field is the primary id.
+    pub(crate) fn addresses(service_root: &str, table: &Table) -> Self {
+        let record = RecordPlan {
+            id_at: 0,
+            version_at: None,
+            links: Some(vec![address_start(service_root, table)]),
+            properties: Vec::new(),
+            numbers_quoted: false,
+        };
+        Self { record, related: Vec::new(), formats: Arc::default() }
+    }
+
+    /// Whether formatted values are shown, for which the user's settings are needed; and whether amounts of money are
+    /// among them, for which currencies are.
+    pub(crate) fn formats_needed(&self) -> Option<FormatsNeeded> {
+        let mut needed = None;
+        let related = self.related.iter().flat_map(|related| match related {
+            Related::One { candidates, .. } => candidates.as_slice(),
+            Related::Many { .. } => &[],
+        });
+        let annotations = std::iter::once(&self.record)
+            .chain(related)
+            .flat_map(|record| &record.properties)
+            .flat_map(|property| &property.annotations);
+        for annotation in annotations {
+            if let Annotation::Formatted { by, .. } = annotation {
+                needed.get_or_insert(FormatsNeeded { money: false }).money |= by.is_money();
+            }
+        }
+        needed
+    }
+
+    /// Gives the plan what formatted values depend on.
+    pub(crate) fn with_formats(self, formats: Arc<Formats>) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// Writes a record. Returns where collections belong that are to be read for it.
+    fn write(&self, out: &mut Vec<u8>, row: &impl Values, mut gap: impl FnMut(usize, usize)) {
+        let start = out.len();
+        self.write_properties(&self.record, out, row);
+        for related in &self.related {
+            match related {
+                Related::One { start, candidates } => {
+                    out.extend_from_slice(start);
+                    let present = candidates.iter().find(|record| row.at(record.id_at) != ValueRef::Null);
+                    match present {
+                        Some(record) => {
+                            let start = out.len();
+                            self.write_properties(record, out, row);
+                            close(out, start);
+                        }
+                        None => out.extend_from_slice(b"null"),
+                    }
+                }
+                Related::Many { index } => gap(out.len(), *index),
+            }
+        }
+        close(out, start);
+    }
+
+    /// Writes properties, each with a comma before it.
+    fn write_properties(&self, record: &RecordPlan, out: &mut Vec<u8>, row: &impl Values) {
+        if let Some(ValueRef::Integer(version)) = record.version_at.map(|at| row.at(at)) {
+            out.extend_from_slice(b",\"@odata.etag\":\"W/\\\"");
+            json::integer(out, version);
+            out.extend_from_slice(b"\\\"\"");
+        }
+        if let (Some(links), ValueRef::Guid(id)) = (&record.links, row.at(record.id_at)) {
+            for before_id in links {
+                out.extend_from_slice(before_id);
+                json::guid(out, &id);
+                out.extend_from_slice(b")\"");
+            }
+        }
+        for property in &record.properties {
+            let value = row.at(property.at);
+            if value != ValueRef::Null {
+                for annotation in &property.annotations {
+                    self.write_annotation(annotation, out, value, row);
+                }
+            }
+            out.extend_from_slice(&property.start);
+            write_value(out, value, property.kind, record.numbers_quoted);
+        }
+    }
+
+    fn write_annotation(&self, annotation: &Annotation, out: &mut Vec<u8>, value: ValueRef<'_>, row: &impl Values) {
+        match annotation {
+            Annotation::Formatted { start, by } => {
+                let before = out.len();
+                out.extend_from_slice(start);
+                if by.write(out, value, &self.formats, |position| row.at(position)) {
+                    out.push(b'"');
+                } else {
+                    out.truncate(before);
+                }
+            }
+            Annotation::Fixed(bytes) => out.extend_from_slice(bytes),
+            Annotation::ByTable { table_at, each } => {
+                if let ValueRef::Integer(table) = row.at(*table_at)
+                    && let Some((_, bytes)) = each.iter().find(|(target, _)| *target == table)
+                {
+                    out.extend_from_slice(bytes);
+                }
+            }
+        }
+    }
+}
+
+/// What formatted values need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FormatsNeeded {
+    /// Currencies too.
+    pub(crate) money: bool,
+}
+
+/// Makes an object of the properties since `start`: the comma before the first becomes the brace.
+fn close(out: &mut Vec<u8>, start: usize) {
+    match out.get_mut(start) {
+        Some(first) => *first = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
+
+/// Writes one value of a column, as in a record.
+pub(crate) fn write_column_value(out: &mut Vec<u8>, column: &Column, value: ValueRef<'_>, numbers_quoted: bool) {
+    let kind = match &column.kind {
+        ColumnKind::Decimal { precision, .. } => Kind::Decimal { places: *precision },
+        ColumnKind::BigInt => Kind::Wide,
+        _ => Kind::Plain,
+    };
+    write_value(out, value, kind, numbers_quoted);
+}
+
+fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Kind, numbers_quoted: bool) {
+    // Callers that read all numbers as floating point may have the exact ones in quotes.
+    let quoted = numbers_quoted
+        && matches!((kind, value), (Kind::Wide, ValueRef::Integer(_)) | (_, ValueRef::Decimal(_) | ValueRef::Money(_)));
+    if quoted {
+        out.push(b'"');
+    }
+    match value {
+        ValueRef::Null => out.extend_from_slice(b"null"),
+        ValueRef::Boolean(true) => out.extend_from_slice(b"true"),
+        ValueRef::Boolean(false) => out.extend_from_slice(b"false"),
+        ValueRef::Integer(number) => json::integer(out, number),
+        ValueRef::Decimal(number) => match kind {
+            Kind::Decimal { places } => json::decimal(out, number, places),
+            Kind::Plain | Kind::Wide => json::decimal(out, number, 0),
+        },
+        ValueRef::Double(number) => json::double(out, number),
+        ValueRef::Money(amount) => json::money(out, amount),
+        ValueRef::Text(text) => json::text(out, text),
+        ValueRef::Guid(id) => {
+            out.push(b'"');
+            json::guid(out, &id);
+            out.push(b'"');
+        }
+        ValueRef::DateTime(seconds) => {
+            out.push(b'"');
+            json::instant(out, seconds);
+            out.push(b'"');
+        }
+        ValueRef::Date(days) => {
+            out.push(b'"');
+            json::date(out, i64::from(days));
+            out.push(b'"');
+        }
+    }
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// A collection that belongs into a record already written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Where in the buffer.
+    pub offset: usize,
+    /// Which of the query's expansions.
+    pub index: usize,
+    /// The record it belongs to.
+    pub parent: Guid,
+}
+
+/// Takes the rows of one page and writes them into a buffer, separated by commas.
+pub(crate) struct Page<'p> {
+    plan: &'p RowPlan,
+    out: Vec<u8>,
+    start: usize,
+    rows_max: u32,
+    rows: u32,
+    more: bool,
+    /// Keep the values of the first and the last row: a further page may follow, whose link is made of them.
+    keeps_ends: bool,
+    first: Vec<Value>,
+    last: Vec<Value>,
+    version: Option<i64>,
+    gaps: Vec<Gap>,
+}
+
+impl<'p> Page<'p> {
+    /// Writes at the end of `out`, up to `rows_max` rows. `keeps_ends`: a further page may follow.
+    pub(crate) fn new(plan: &'p RowPlan, out: Vec<u8>, rows_max: u32, keeps_ends: bool) -> Self {
+        Self {
+            plan,
+            start: out.len(),
+            out,
+            rows_max,
+            rows: 0,
+            more: false,
+            keeps_ends,
+            first: Vec::new(),
+            last: Vec::new(),
+            version: None,
+            gaps: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, row: &impl Values, ends: impl FnOnce() -> Vec<Value>) {
+        if self.rows == self.rows_max {
+            self.more = true;
+            return;
+        }
+        if self.rows > 0 {
+            self.out.push(b',');
+        } else if let Some(ValueRef::Integer(version)) = self.plan.record.version_at.map(|at| row.at(at)) {
+            self.version = Some(version);
+        }
+        self.rows += 1;
+        let parent = match row.at(self.plan.record.id_at) {
+            ValueRef::Guid(id) => id,
+            _ => Guid::nil(),
+        };
+        let gaps = &mut self.gaps;
+        self.plan.write(&mut self.out, row, |offset, index| gaps.push(Gap { offset, index, parent }));
+        if self.keeps_ends && (self.rows == 1 || self.rows == self.rows_max) {
+            let values = ends();
+            if self.rows == 1 {
+                self.first.clone_from(&values);
+            }
+            self.last = values;
+        }
+    }
+
+    /// What was taken.
+    pub(crate) fn finish(self) -> TakenPage {
+        TakenPage {
+            out: self.out,
+            rows: self.rows,
+            version: self.version,
+            ends: self.more.then_some(Ends { first: self.first, last: self.last }),
+            gaps: self.gaps,
+        }
+    }
+}
+
+impl RowSink for Page<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        self.take(row, || row.to_values());
+    }
+}
+
+impl Restart for Page<'_> {
+    fn restart(&mut self) {
+        self.out.truncate(self.start);
+        self.rows = 0;
+        self.more = false;
+        self.version = None;
+        self.gaps.clear();
+    }
+}
+
+/// The values of a page's first and last row.
+pub(crate) struct Ends {
+    pub first: Vec<Value>,
+    pub last: Vec<Value>,
+}
+
+/// A page that was written.
+pub(crate) struct TakenPage {
+    /// The buffer.
+    pub out: Vec<u8>,
+    /// How many rows.
+    pub rows: u32,
+    /// The version number of the first row.
+    pub version: Option<i64>,
+    /// Where it begins and ends, if there are more rows than it takes.
+    pub ends: Option<Ends>,
+    /// Collections still to be read, in the order of their places.
+    pub gaps: Vec<Gap>,
+}
+
+/// The value of a sort key as a page token takes it.
+pub(crate) fn sort_key(schema: &Schema, query: &Query, path: &Path, value: Option<&Value>) -> Value {
+    let table = path.steps.last().map_or(query.table, |step| step.target);
+    let kind = schema.table(table).and_then(|table| table.column_by_id(path.column)).map(|column| &column.kind);
+    match (kind, value) {
+        // Rows give all integers in one width.
+        (Some(ColumnKind::BigInt), Some(Value::BigInt(number))) => Value::BigInt(*number),
+        (_, Some(Value::BigInt(number))) => i32::try_from(*number).map_or(Value::BigInt(*number), Value::Integer),
+        (_, Some(value)) => value.clone(),
+        (_, None) => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests;
