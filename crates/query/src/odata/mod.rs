@@ -26,6 +26,7 @@ mod skip_token;
 
 pub use error::{ODataError, Place};
 pub use limits::Limits;
+pub use moment::parse_moment;
 pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigation, property, property_name};
 pub use options::{query_options, query_string};
 pub use parse::{Parsed, parse, parse_options, parse_record_options};

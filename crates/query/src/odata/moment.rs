@@ -9,6 +9,13 @@ pub(super) struct Moment {
     pub(super) seconds: i64,
 }
 
+/// Reads a date or an instant in the form of literals, `2024-02-29` or `2024-02-29T10:00:00Z`, as UTC seconds since 1970:
+/// midnight for a date. `None` for anything else.
+#[must_use]
+pub fn parse_moment(text: &str) -> Option<i64> {
+    Moment::parse(text).map(|moment| moment.seconds)
+}
+
 /// Seconds of a day.
 pub(super) const DAY_SECONDS: i64 = 86_400;
 
