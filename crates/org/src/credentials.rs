@@ -76,6 +76,30 @@ impl Organization {
         .await
     }
 
+    /// Replaces a refresh token family, or adds one with `expected` `None`, if what is kept is still `expected`; whether it
+    /// was. The family's id stands for a principal here: who presents a token is not known before it is found.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn swap_refresh_family(&self, caller: &Caller, family: Guid, expected: Option<Vec<u8>>, secret: Vec<u8>) -> Result<bool> {
+        self.in_transaction(caller, move |writing| {
+            let (expected, secret) = (expected.clone(), secret.clone());
+            Box::pin(async move {
+                // Two requests that swap the same family must see each other.
+                writing.transaction.claim_alone()?;
+                let kind = CredentialKind::RefreshToken.word();
+                let kept = writing.transaction.credentials(family, kind).await?;
+                let present = kept.into_iter().next().map(|(_, secret, _)| secret);
+                if present != expected {
+                    return Ok(false);
+                }
+                writing.transaction.put_credential(family, kind, "", secret);
+                Ok(true)
+            })
+        })
+        .await
+    }
+
     /// Writes an audit entry about access to the service: a sign-in, a token.
     ///
     /// # Errors

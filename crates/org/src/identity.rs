@@ -72,6 +72,14 @@ impl Organization {
         Ok(None)
     }
 
+    /// The user with that id.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn find_user_by_id(&self, id: Guid) -> Result<Option<User>> {
+        Ok(self.find_users_by("systemuserid", Value::Guid(id)).await?.into_iter().next())
+    }
+
     /// The user that an application signs in as.
     ///
     /// # Errors

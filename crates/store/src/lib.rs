@@ -40,7 +40,7 @@ pub use keys::{KEY_BYTES, MasterKey};
 pub use limits::Limits;
 pub use row::{Row, RowSink, owned};
 pub use sql::{CompileError, ReadPolicy, RowKey};
-pub use store::{Settings, Store};
+pub use store::{Settings, Store, WriteTotals};
 pub use transaction::{StoredRow, Transaction, typed};
 pub use writer::WriteCounters;
 

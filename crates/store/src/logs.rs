@@ -74,6 +74,17 @@ impl Database {
 }
 
 impl Transaction {
+    /// Credentials of one kind of a principal, as of before this request's unflushed writes: name, kept form, when set.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn credentials(&mut self, principal: Guid, kind: &str) -> Result<Vec<(String, Vec<u8>, i64)>> {
+        self.internal_rows(&internal::select_credentials(principal, kind), |row| {
+            Some((row.text(0)?.to_owned(), row.bytes(1)?.to_vec(), row.integer(2)?))
+        })
+        .await
+    }
+
     /// Keeps a credential, replacing one of the same name.
     pub fn put_credential(&mut self, principal: Guid, kind: &str, name: &str, secret: Vec<u8>) {
         let changed = self.now();

@@ -56,7 +56,31 @@ pub struct Store {
     control: Control,
     open: Mutex<HashMap<Guid, Database>>,
     opening: tokio::sync::Mutex<()>,
+    closed_totals: Mutex<WriteTotals>,
     engine: Engine,
+}
+
+/// What was written since the installation was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteTotals {
+    /// Batches committed, one flush each.
+    pub batches: u64,
+    /// Requests whose writes were committed.
+    pub requests: u64,
+    /// Batches run a second time.
+    pub retries: u64,
+    /// Requests waiting now.
+    pub waiting: u64,
+}
+
+impl WriteTotals {
+    fn add(&mut self, database: &Database) {
+        let counters = database.counters();
+        self.batches += counters.batches();
+        self.requests += counters.requests();
+        self.retries += counters.retries();
+        self.waiting += database.writes_waiting() as u64;
+    }
 }
 
 enum Engine {
@@ -109,6 +133,7 @@ impl Store {
             control: Control::open(link).await?,
             open: Mutex::new(HashMap::new()),
             opening: tokio::sync::Mutex::new(()),
+            closed_totals: Mutex::new(WriteTotals::default()),
             engine,
         })
     }
@@ -297,10 +322,22 @@ impl Store {
         let mut beyond = open.len().saturating_sub(self.services.limits.open_databases_max);
         for (last_used, id) in idle {
             if beyond > 0 || now.saturating_sub(last_used) > self.services.limits.idle_close_ms {
-                open.remove(&id);
+                if let Some(closed) = open.remove(&id) {
+                    self.closed_totals.lock().add(&closed);
+                }
                 beyond = beyond.saturating_sub(1);
             }
         }
+    }
+
+    /// What the open databases have written.
+    #[must_use]
+    pub fn write_totals(&self) -> WriteTotals {
+        let mut totals = *self.closed_totals.lock();
+        for database in self.open.lock().values() {
+            totals.add(database);
+        }
+        totals
     }
 
     /// How many databases are open.

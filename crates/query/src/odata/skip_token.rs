@@ -136,7 +136,8 @@ impl<'t> Sealed<'t> {
         Some((Self { page: page.parse().ok()?, top_left, elements }, tag))
     }
 
-    /// The bytes the tag is made of: every part with its length, so that no two tokens share them.
+    /// The bytes the tag is made of. Every part stands behind its length and only the options vary in number, so no two
+    /// tokens share them.
     fn message(&self, query: &Query, binding: &SkipTokenBinding<'_>) -> Vec<u8> {
         let mut options: Vec<&(String, String)> =
             binding.options.iter().filter(|(name, _)| name != "$skiptoken").collect();
@@ -150,7 +151,6 @@ impl<'t> Sealed<'t> {
         part(binding.caller.as_bytes());
         part(&query.table.0.to_be_bytes());
         part(binding.path.trim_matches('/').as_bytes());
-        part(&u64::try_from(options.len()).unwrap_or(u64::MAX).to_be_bytes());
         for (name, value) in options {
             part(name.as_bytes());
             part(value.as_bytes());

@@ -1,0 +1,59 @@
+//! The machine's clock, randomness and environment. The only place that reads them (invariant I4).
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use custodia_store::{Clock, Random};
+
+/// The machine's clocks.
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// The clocks, monotonic time counted from now.
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    fn now_ms(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The operating system's randomness, by way of the cryptographic library.
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        fill(buffer);
+    }
+}
+
+impl custodia_identity::RandomSource for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        fill(buffer);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where randomness is read")]
+#[expect(clippy::panic, reason = "going on with predictable keys would be worse than stopping")]
+fn fill(buffer: &mut [u8]) {
+    if aws_lc_rs::rand::fill(buffer).is_err() {
+        panic!("the operating system gives no randomness");
+    }
+}
+
+/// An environment variable, if it is set to text.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

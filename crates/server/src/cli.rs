@@ -1,0 +1,237 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A CRM service for many organisations that speaks the Dataverse Web API.
+#[derive(Parser)]
+#[command(name = "custodia", version, about, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 not done (one line says what, why and what to do), 2 the command line is wrong, \
+     3 done, but some rows of an import were refused.";
+
+/// Where an installation is.
+#[derive(Args, Clone)]
+pub struct Place {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "CUSTODIA_DATA")]
+    pub data: PathBuf,
+    /// The configuration file; every key is also an environment variable, such as CUSTODIA_LIMITS_BODY_BYTES.
+    #[arg(long, value_name = "FILE", env = "CUSTODIA_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// PostgreSQL server and control database, instead of files in the data folder.
+    #[arg(long, value_name = "postgres://…")]
+    pub database: Option<String>,
+}
+
+/// How TLS is set up.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum TlsMode {
+    /// A certificate authority of its own, at DIR/tls/ca.pem.
+    Local,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Address and port for clients; port 0 picks one. The address is printed when it answers.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+        /// Address and port for health and metrics.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        ops_listen: Option<String>,
+        /// Make the organisations demo and demo2 with real sample data on first start.
+        #[arg(long)]
+        demo: bool,
+        /// Serve over TLS with a certificate made here.
+        #[arg(long, value_enum, conflicts_with_all = ["tls_cert", "tls_key"])]
+        tls: Option<TlsMode>,
+        /// Certificate chain (PEM).
+        #[arg(long, value_name = "FILE", requires = "tls_key")]
+        tls_cert: Option<PathBuf>,
+        /// Private key (PEM).
+        #[arg(long, value_name = "FILE", requires = "tls_cert")]
+        tls_key: Option<PathBuf>,
+    },
+    /// Make, list, suspend, resume and delete organisations.
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// Print a bearer token for a user and nothing else.
+    Token {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// E-mail address or domain name of an enabled user.
+        #[arg(long)]
+        user: String,
+        /// How long it lives: 90s, 30m, 1h, 1d.
+        #[arg(long, default_value = "1h", value_parser = seconds)]
+        ttl: i64,
+    },
+    /// Give a user a new one-time password.
+    Password {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// E-mail address or domain name.
+        #[arg(long)]
+        user: String,
+    },
+    /// Import CSV files by a mapping file (docs/import.md).
+    Import {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The mapping file.
+        #[arg(long, value_name = "FILE.toml")]
+        map: PathBuf,
+        /// The user in whose name records are made; the platform if not given.
+        #[arg(long)]
+        user: Option<String>,
+        /// The files.
+        #[arg(required = true, value_name = "FILE.csv")]
+        files: Vec<PathBuf>,
+    },
+    /// List audit entries, newest first, one JSON object per line.
+    Audit {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        /// Only records of this table.
+        #[arg(long)]
+        table: Option<String>,
+        /// Only this record.
+        #[arg(long)]
+        record: Option<uuid::Uuid>,
+    },
+    /// Look after the master key.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look after the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Organisations.
+#[derive(Subcommand)]
+pub enum OrgCommand {
+    /// Make an organisation; prints a one-time password for its first administrator.
+    Create {
+        /// Its name in URLs: lower-case letters, digits, hyphens.
+        name: String,
+        /// E-mail of the first administrator.
+        #[arg(long, value_name = "EMAIL")]
+        admin: String,
+        /// Its name for people; NAME if not given.
+        #[arg(long)]
+        display_name: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List all organisations: name, state, id, display name.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Close an organisation to all requests; its data stays.
+    Suspend {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Open a suspended organisation again.
+    Resume {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Destroy an organisation and its key. There is no way back.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Say the name once more.
+        #[arg(long, value_name = "NAME")]
+        confirm: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// The master key.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Write a copy of the master key to a file, to be kept in another place.
+    Export {
+        #[command(flatten)]
+        place: Place,
+        /// The file to make.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+/// The configuration.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Say every fault of the configuration with its line, or print what is in force.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", env = "CUSTODIA_CONFIG")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// `90s`, `30m`, `1h`, `1d` or plain seconds.
+fn seconds(text: &str) -> Result<i64, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (text.get(..at), 1),
+        Some((at, 'm')) => (text.get(..at), 60),
+        Some((at, 'h')) => (text.get(..at), 3_600),
+        Some((at, 'd')) => (text.get(..at), 86_400),
+        _ => (Some(text), 1),
+    };
+    let number: Option<i64> = number.and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+    number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| "use a time like 90s, 30m, 1h or 1d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("2h"), Ok(7_200));
+        assert!(seconds("h").is_err() && seconds("-1s").is_err() && seconds("").is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! The service over HTTP: listeners, routes, limits.
+
+mod listener;
+mod operations;
+mod respond;
+mod routes;
+mod sign_in;
+mod web_api;
+
+pub use listener::{Holding, Listener, serve};
+pub use operations::operations;
+pub use routes::public;

@@ -1,0 +1,171 @@
+//! The client listener's routes: which organisation, which part of it. Limits and logging are here, round everything.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use custodia_schema::Guid;
+use custodia_store::Clock;
+use http::header::{HOST, HeaderMap};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::listener::Peer;
+use super::{respond, sign_in, web_api};
+use crate::service::Service;
+
+/// One request as the routes see it: its body is read, its organisation is not opened yet.
+pub struct PublicRequest<'r> {
+    /// Method.
+    pub method: &'r Method,
+    /// Path and query as received.
+    pub uri: &'r http::Uri,
+    /// Headers.
+    pub headers: &'r HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Who connected.
+    pub peer: Peer,
+    /// The request's id.
+    pub id: Guid,
+    /// `scheme://host` as the client used it.
+    pub base: String,
+}
+
+/// Answers one request of the client listener.
+pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Bytes> {
+    let started = service.clock.monotonic_ms();
+    let id = service.new_id();
+    let method = request.method().clone();
+    let route = route_name(request.uri().path());
+    let running = service.metrics.running.fetch_add(1, Ordering::Relaxed) + 1;
+    let limits = &service.config.limits;
+    let response = if running > limits.concurrent_requests as u64 {
+        service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
+        let mut response = respond::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "0x8005F103",
+            "Too many requests are running. Try again shortly.",
+        );
+        response.headers_mut().insert("retry-after", http::HeaderValue::from_static("1"));
+        response
+    } else {
+        let work = answer(&service, request, peer, id);
+        match tokio::time::timeout(Duration::from_secs(limits.request_seconds), work).await {
+            Ok(response) => response,
+            Err(_) => respond::error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "0x80044151",
+                "The request took too long and was stopped. Ask for less at one time.",
+            ),
+        }
+    };
+    service.metrics.running.fetch_sub(1, Ordering::Relaxed);
+    let duration_ms = service.clock.monotonic_ms().saturating_sub(started);
+    let status = response.status().as_u16();
+    service.metrics.answered(status, duration_ms);
+    tracing::info!(
+        request.id = %id,
+        http.method = %method,
+        http.route = route,
+        http.status = status,
+        duration_ms,
+        "answered"
+    );
+    respond::secured(response, peer.over_tls)
+}
+
+async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, id: Guid) -> Response<Bytes> {
+    let limits = &service.config.limits;
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits.target_bytes {
+        let message = format!("The address is {target} bytes long; at most {} are accepted.", limits.target_bytes);
+        return respond::error(StatusCode::URI_TOO_LONG, "0x80060888", &message);
+    }
+    let body = match Limited::new(body, limits.body_bytes).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("The body is larger than {} bytes.", limits.body_bytes);
+            return respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message);
+        }
+        Err(_) => {
+            return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The body could not be read to its end.");
+        }
+    };
+    let base = match base_of(service, &parts.headers, &parts.uri, peer) {
+        Some(base) => base,
+        None => {
+            return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is missing or malformed.");
+        }
+    };
+    let incoming =
+        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, peer, id, base };
+    route(service, incoming).await
+}
+
+async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<Bytes> {
+    let path = request.uri.path();
+    let (organization, rest) = match path.trim_start_matches('/').split_once('/') {
+        Some((organization, rest)) => (organization, rest),
+        None => (path.trim_start_matches('/'), ""),
+    };
+    for version in ["v9.2", "v9.1", "v9.0"] {
+        let prefix = rest.strip_prefix("api/data/").and_then(|rest| rest.strip_prefix(version));
+        if let Some(below) = prefix.filter(|below| below.is_empty() || below.starts_with('/')) {
+            return web_api::answer(service, organization, version, below, request).await;
+        }
+    }
+    match rest {
+        "oauth2/v2.0/token" | "oauth2/token" | "oauth2/v2.0/authorize" | "oauth2/authorize"
+        | "v2.0/.well-known/openid-configuration" | ".well-known/openid-configuration" | "discovery/v2.0/keys"
+        | "discovery/keys" => sign_in::answer(service, organization, rest, request).await,
+        "" if organization.is_empty() => respond::text(
+            StatusCode::OK,
+            "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
+        ),
+        _ => respond::error(
+            StatusCode::NOT_FOUND,
+            "0x0",
+            "No HTTP resource was found that matches the request address.",
+        ),
+    }
+}
+
+/// `scheme://host` of the client's own address, which answers are built with.
+fn base_of(service: &Service, headers: &HeaderMap, uri: &http::Uri, peer: Peer) -> Option<String> {
+    let config = &service.config;
+    if !config.public_url.is_empty() {
+        return Some(config.public_url.trim_end_matches('/').to_owned());
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = |name: &str| text(name).filter(|_| config.trust_forwarded);
+    let host = forwarded("x-forwarded-host")
+        .or_else(|| headers.get(HOST).and_then(|value| value.to_str().ok()))
+        .or_else(|| uri.authority().map(http::uri::Authority::as_str))?;
+    let sound = !host.is_empty() && host.len() <= 255
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    let scheme = match forwarded("x-forwarded-proto") {
+        Some("https") => "https",
+        Some("http") => "http",
+        _ if peer.over_tls => "https",
+        _ => "http",
+    };
+    sound.then(|| format!("{scheme}://{host}"))
+}
+
+/// A name for logs: never a key or a value, which paths may carry.
+fn route_name(path: &str) -> &'static str {
+    let rest = path.trim_start_matches('/').split_once('/').map_or("", |(_, rest)| rest);
+    if rest.starts_with("api/data/") {
+        "web-api"
+    } else if rest.contains("oauth2") {
+        "token"
+    } else if rest.contains(".well-known") || rest.contains("discovery") {
+        "discovery"
+    } else {
+        "other"
+    }
+}

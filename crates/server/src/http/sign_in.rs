@@ -1,0 +1,117 @@
+//! The paths where programs sign in (web-api.md §12).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use custodia_identity::{
+    AUTHORIZATION_REFUSAL, Address, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest, discovery_document,
+};
+use custodia_org::{Caller, Organization};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, Response, StatusCode};
+
+use super::respond;
+use super::routes::PublicRequest;
+use super::web_api::refuse_organization;
+use crate::directory::OrganizationDirectory;
+use crate::service::Service;
+
+/// Answers a request to one of the sign-in paths of an organisation, named by its name or its id.
+pub async fn answer(service: &Arc<Service>, name: &str, rest: &str, request: PublicRequest<'_>) -> Response<Bytes> {
+    let name = service.name_of(name);
+    let organization = match service.organization(&name).await {
+        Ok(organization) => organization,
+        Err(error) => return refuse_organization(&error),
+    };
+    let version = if rest.contains("v2.0") { ProtocolVersion::V2 } else { ProtocolVersion::V1 };
+    let Ok(root) = Address::parse(&request.base).and_then(|base| base.join(organization.name())) else {
+        return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
+    };
+    let wanted = if rest.ends_with("token") { Method::POST } else { Method::GET };
+    if *request.method != wanted {
+        let message = format!("Use {wanted} here.");
+        return respond::error(StatusCode::METHOD_NOT_ALLOWED, "0x80060888", &message);
+    }
+    if rest.ends_with("token") {
+        token(service, &organization, version, &root, request).await
+    } else if rest.ends_with("authorize") {
+        let (code, why) = AUTHORIZATION_REFUSAL;
+        respond::json(StatusCode::BAD_REQUEST, code.body(why))
+    } else if rest.ends_with("keys") {
+        document(service.keys().published(service.now()))
+    } else {
+        document(discovery_document(&root, version, Served::default()))
+    }
+}
+
+fn document(made: Result<Vec<u8>, custodia_identity::Error>) -> Response<Bytes> {
+    match made {
+        Ok(body) => respond::json(StatusCode::OK, body),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn token(
+    service: &Arc<Service>,
+    organization: &Organization,
+    version: ProtocolVersion,
+    root: &Address,
+    request: PublicRequest<'_>,
+) -> Response<Bytes> {
+    let Ok(addresses) = service.addresses(organization, &request.base) else {
+        return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
+    };
+    let directory = OrganizationDirectory { organization, request: request.id };
+    let keys = service.keys();
+    let endpoint = TokenEndpoint {
+        directory: &directory,
+        keys: &keys,
+        throttle: &service.throttle,
+        random: service.random.as_ref(),
+        organization: organization.id(),
+        root,
+        addresses: &addresses,
+    };
+    let token_request = TokenRequest {
+        version,
+        authorization: request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
+        body: &request.body,
+        source: request.peer.address.ip(),
+    };
+    match endpoint.answer(&token_request, service.now()).await {
+        Ok(granted) => {
+            let caller = Caller { user: granted.principal.user, ..Caller::platform("sign-in", request.id) };
+            let detail = format!("signed in: {:?}", granted.kind);
+            if let Err(error) = organization.audit_access(&caller, 65, &detail).await {
+                return failed(&error);
+            }
+            service.metrics.tokens_issued.fetch_add(1, Ordering::Relaxed);
+            match granted.response.body() {
+                Ok(body) => respond::json(StatusCode::OK, body),
+                Err(error) => failed(&error),
+            }
+        }
+        Err(GrantError::Refused(refusal)) => {
+            service.metrics.sign_ins_refused.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(request.id = %request.id, reason = ?refusal.reason, "a sign-in was refused");
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut response = respond::json(status, refusal.body());
+            let headers = response.headers_mut();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            if let Some(value) = refusal.www_authenticate() {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
+            }
+            if let Some(value) = refusal.retry_after_seconds.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {
+                headers.insert(RETRY_AFTER, value);
+            }
+            response
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> Response<Bytes> {
+    tracing::error!(%error, "a sign-in could not be answered");
+    respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", "The service is not available now. Try again later.")
+}

@@ -1,0 +1,110 @@
+//! The Web API: who calls, then the protocol.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
+use custodia_org::{Caller, Organization};
+use custodia_web_api::ApiRequest;
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+
+use super::respond;
+use super::routes::PublicRequest;
+use crate::service::Service;
+
+/// Answers a request below `/{organization}/api/data/{version}`.
+pub async fn answer(
+    service: &Arc<Service>,
+    name: &str,
+    version: &str,
+    below: &str,
+    request: PublicRequest<'_>,
+) -> Response<Bytes> {
+    let organization = match service.organization(name).await {
+        Ok(organization) => organization,
+        Err(error) => return refuse_organization(&error),
+    };
+    let principal = match authenticate(service, &organization, &request).await {
+        Ok(principal) => principal,
+        Err(response) => return *response,
+    };
+    let mut caller = Caller::user(principal.user, request.id);
+    match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
+        Ok(acting_for) => caller.acting_for = acting_for,
+        Err(response) => return response,
+    }
+    let service_root = format!("{}/{name}/api/data/{version}/", request.base);
+    let api_request = ApiRequest {
+        method: request.method,
+        path: below,
+        query: request.uri.query().unwrap_or(""),
+        headers: request.headers,
+        body: request.body,
+        service_root: &service_root,
+        limits: &service.odata_limits,
+        page_token_key: &service.page_token_key,
+    };
+    custodia_web_api::handle(&organization, &caller, &api_request).await
+}
+
+/// Who bears the request's token.
+async fn authenticate(
+    service: &Arc<Service>,
+    organization: &Organization,
+    request: &PublicRequest<'_>,
+) -> Result<Principal, Box<Response<Bytes>>> {
+    let Ok(addresses) = service.addresses(organization, &request.base) else {
+        return Err(Box::new(respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.")));
+    };
+    let header = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(token) = header.and_then(bearer_token) else {
+        return Err(Box::new(challenge(organization, &request.base, None)));
+    };
+    let used = TokenUse { organization: organization.id(), addresses: &addresses };
+    let now = service.now();
+    let first = service.tokens.authenticate(token, &service.keys(), &used, now);
+    let verified = match first {
+        Err(TokenFault::UnknownKey) if service.reload_keys().await.is_ok() => {
+            service.tokens.authenticate(token, &service.keys(), &used, now)
+        }
+        other => other,
+    };
+    verified.map_err(|fault| {
+        if matches!(fault, TokenFault::Organization) {
+            tracing::warn!(request.id = %request.id, severity = "high", "a token of another organisation was refused");
+        }
+        Box::new(challenge(organization, &request.base, Some(&fault)))
+    })
+}
+
+/// 401 with where to sign in.
+fn challenge(organization: &Organization, base: &str, fault: Option<&TokenFault>) -> Response<Bytes> {
+    let message = fault.map_or("Sign in first: the request has no bearer token.", TokenFault::description);
+    let code = if matches!(fault, Some(TokenFault::Expired)) { "0x8005F101" } else { "0x80040220" };
+    let mut response = respond::error(StatusCode::UNAUTHORIZED, code, message);
+    let root = custodia_identity::Address::parse(base).and_then(|base| base.join(organization.name()));
+    if let Some(value) = root.ok().and_then(|root| HeaderValue::from_str(&www_authenticate(&root, fault)).ok()) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// Why an organisation's door stays shut.
+pub fn refuse_organization(error: &custodia_store::Error) -> Response<Bytes> {
+    use custodia_store::Error;
+    match error {
+        Error::NoOrganization(_) => respond::error(
+            StatusCode::NOT_FOUND,
+            "0x0",
+            "No HTTP resource was found that matches the request address.",
+        ),
+        Error::OrganizationState { .. } => {
+            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", "This organisation is not open to requests now.")
+        }
+        error => {
+            tracing::error!(%error, "an organisation could not be opened");
+            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", "The service is not available now. Try again later.")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `custodia import`: files and progress around the import of `process`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use custodia_org::{Caller, Organization};
+use custodia_process::import::{Advance, Import, Options, Source};
+use custodia_store::Clock;
+
+use crate::operation::Output;
+use crate::service::Service;
+
+/// How often progress is told, in milliseconds.
+const PROGRESS_MS: u64 = 500;
+
+/// Imports the files and tells the counts.
+///
+/// # Errors
+/// A mapping or a file that cannot be used; nothing is written then.
+pub async fn run(
+    service: &Service,
+    organization: &Organization,
+    user: Option<&str>,
+    map: &Path,
+    files: &[PathBuf],
+    output: &mut dyn Output,
+) -> Result<()> {
+    let text = std::fs::read_to_string(map).with_context(|| format!("the mapping file {}", map.display()))?;
+    let import = Import::load(&organization.schema(), &text, &map.display().to_string())?;
+    let caller = match user {
+        None => Caller::platform("import", service.new_id()),
+        Some(name) => {
+            let found = organization.find_user(name).await?.with_context(|| format!("there is no user '{name}' (or several)"))?;
+            Caller::user(found.id, service.new_id())
+        }
+    };
+    let sources = files.iter().map(|file| Source::file(file)).collect();
+    let mut told = 0;
+    let mut progress = |advance: &Advance<'_>| {
+        let now = service.clock.monotonic_ms();
+        if now.saturating_sub(told) >= PROGRESS_MS || advance.rows_done == advance.rows_total {
+            told = now;
+            output.progress(&format!("{}: {} of {} rows", advance.file, advance.rows_done, advance.rows_total));
+        }
+    };
+    let report = import.run(organization, &caller, sources, &Options::default(), &mut progress).await?;
+    for file in &report.files {
+        let counts = &file.counts;
+        output.line(&format!(
+            "{}: read {}, created {}, updated {}, unchanged {}, skipped {}, failed {}, incomplete {}",
+            file.name, counts.read, counts.created, counts.updated, counts.unchanged, counts.skipped, counts.failed, counts.incomplete
+        ));
+        for sample in &file.samples {
+            output.line(&format!("  line {}: {}", sample.line, sample.reason));
+        }
+        if let Some(errors) = &file.errors {
+            output.line(&format!("  refused rows stand in {}", errors.display()));
+        }
+    }
+    let counts = report.counts();
+    if counts.failed > 0 || counts.incomplete > 0 {
+        output.refused_rows();
+    }
+    Ok(())
+}

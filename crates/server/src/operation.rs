@@ -1,0 +1,194 @@
+//! What the command line asks of an installation: carried out here, or by the server that owns the data folder.
+
+use anyhow::{Context, Result, bail};
+use custodia_store::OrganizationState;
+use serde::{Deserialize, Serialize};
+
+use crate::service::Service;
+
+/// Audit entries read at one time.
+const AUDIT_PAGE: u32 = 1_000;
+
+/// A command on an installation.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub enum Operation {
+    /// Make an organisation.
+    CreateOrganization {
+        /// Its name in URLs.
+        name: String,
+        /// Its name for people.
+        display_name: String,
+        /// E-mail of its first administrator.
+        administrator: String,
+    },
+    /// List the organisations.
+    ListOrganizations,
+    /// Close an organisation to requests.
+    SuspendOrganization {
+        /// Its name.
+        name: String,
+    },
+    /// Open a suspended organisation.
+    ResumeOrganization {
+        /// Its name.
+        name: String,
+    },
+    /// Destroy an organisation.
+    DeleteOrganization {
+        /// Its name.
+        name: String,
+    },
+    /// Make a token.
+    Token {
+        /// The organisation.
+        organization: String,
+        /// E-mail or domain name.
+        user: String,
+        /// How long it lives.
+        lifetime_seconds: i64,
+    },
+    /// Give a user a new one-time password.
+    ResetPassword {
+        /// The organisation.
+        organization: String,
+        /// E-mail or domain name.
+        user: String,
+    },
+    /// List audit entries.
+    Audit {
+        /// The organisation.
+        organization: String,
+        /// How many, newest first.
+        limit: u32,
+        /// Only of records of this table.
+        table: Option<String>,
+        /// Only of this record.
+        record: Option<uuid::Uuid>,
+    },
+    /// Import CSV files.
+    Import {
+        /// The organisation.
+        organization: String,
+        /// The user in whose name records are made.
+        user: Option<String>,
+        /// The mapping file.
+        map: std::path::PathBuf,
+        /// The files.
+        files: Vec<std::path::PathBuf>,
+    },
+}
+
+/// Where an operation writes what it has to say.
+pub trait Output: Send {
+    /// A line of the answer.
+    fn line(&mut self, text: &str);
+    /// How far long work has got; may be dropped.
+    fn progress(&mut self, text: &str);
+    /// The work is done, but some rows were refused: the exit code says so.
+    fn refused_rows(&mut self);
+}
+
+impl Operation {
+    /// Carries the operation out.
+    ///
+    /// # Errors
+    /// Why it was not done, as a person can act on it.
+    pub async fn run(self, service: &Service, output: &mut dyn Output) -> Result<()> {
+        match self {
+            Self::CreateOrganization { name, display_name, administrator } => {
+                let password = service.create_organization(&name, &display_name, &administrator).await?;
+                output.line(&format!("organisation {name} was made"));
+                output.line(&format!("administrator {administrator}"));
+                output.line(&format!("one-time password {}", password.expose()));
+                output.line("The password is good for 7 days; it is not shown again.");
+            }
+            Self::ListOrganizations => {
+                for organization in service.store.organizations() {
+                    output.line(&format!(
+                        "{:<40} {:<10} {} {}",
+                        organization.name,
+                        organization.state.word(),
+                        organization.id,
+                        organization.display_name
+                    ));
+                }
+            }
+            Self::SuspendOrganization { name } => {
+                let organization = service.store.organization(&name)?;
+                service.store.suspend(&organization).await?;
+                service.release(&name);
+                output.line(&format!("organisation {name} is suspended; 'custodia org resume {name}' opens it again"));
+            }
+            Self::ResumeOrganization { name } => {
+                let organization = service.store.organization(&name)?;
+                if organization.state != OrganizationState::Suspended {
+                    bail!("organisation '{name}' is {}, not suspended", organization.state.word());
+                }
+                service.store.activate(&organization).await?;
+                output.line(&format!("organisation {name} is active"));
+            }
+            Self::DeleteOrganization { name } => {
+                let organization = service.store.organization(&name)?;
+                service.release(&name);
+                service.store.delete_organization(&organization).await?;
+                output.line(&format!("organisation {name} was destroyed with its key"));
+            }
+            Self::Token { organization, user, lifetime_seconds } => {
+                let organization = service.organization(&organization).await?;
+                output.line(&service.token_for(&organization, &user, lifetime_seconds).await?);
+            }
+            Self::ResetPassword { organization, user } => {
+                let organization = service.organization(&organization).await?;
+                let found = organization.find_user(&user).await?;
+                let found = found.with_context(|| format!("there is no user '{user}' (or several)"))?;
+                let password = custodia_identity::Secret::generate_readable(service.random.as_ref());
+                let typed = custodia_identity::Password::new(password.expose());
+                service.set_password(&organization, found.id, typed, Some(7 * 86_400)).await?;
+                output.line(&format!("one-time password {}", password.expose()));
+                output.line("The password is good for 7 days; it is not shown again. Tokens given out before have ended.");
+            }
+            Self::Audit { organization, limit, table, record } => {
+                let organization = service.organization(&organization).await?;
+                list_audit(&organization, limit, table.as_deref(), record, output).await?;
+            }
+            Self::Import { organization, user, map, files } => {
+                let organization = service.organization(&organization).await?;
+                crate::import::run(service, &organization, user.as_deref(), &map, &files, output).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn list_audit(
+    organization: &custodia_org::Organization,
+    limit: u32,
+    table: Option<&str>,
+    record: Option<uuid::Uuid>,
+    output: &mut dyn Output,
+) -> Result<()> {
+    let schema = organization.schema();
+    let table = match table {
+        Some(name) => Some(schema.table_named(name).with_context(|| format!("there is no table '{name}'"))?.id),
+        None => None,
+    };
+    let of = match (table, record) {
+        (Some(table), Some(record)) => Some((table, record)),
+        (None, Some(_)) => bail!("--record needs --table: ids are unique within a table"),
+        _ => None,
+    };
+    let (mut before, mut listed) = (None, 0);
+    while listed < limit {
+        let entries = organization.audit_entries(before, AUDIT_PAGE.min(limit), of).await?;
+        let Some(last) = entries.last() else { break };
+        before = Some(last.number);
+        for entry in entries.iter().filter(|entry| table.is_none_or(|table| entry.entry.table == table)) {
+            if listed == limit {
+                break;
+            }
+            listed += 1;
+            output.line(&serde_json::to_string(&crate::audit::line(&schema, entry))?);
+        }
+    }
+    Ok(())
+}

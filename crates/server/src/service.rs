@@ -1,0 +1,336 @@
+//! One running installation: its store, its organisations, its signing keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use custodia_identity::{
+    Address, Addresses, KeySet, Password, Secret, SigningKey, Throttle, TokenContent, VerifiedTokens, issue_token,
+};
+use custodia_org::{Caller, CredentialKind, NewOrganization, Organization};
+use custodia_schema::Guid;
+use custodia_store::{Clock, Random, Settings, Store};
+use parking_lot::RwLock;
+
+use crate::ambient::{SystemClock, SystemRandom};
+use crate::config::Config;
+use crate::folder::DataFolder;
+use crate::metrics::Metrics;
+
+/// Where the signing keys are kept in the control database.
+const SIGNING_KEYS: &str = "token signing keys";
+/// The address that tokens made on the command line are for, unless the configuration names a public one. A server
+/// accepts it beside the address it is reached at.
+const CANONICAL: &str = "http://localhost";
+/// Addresses remembered; they come from `Host` headers, so there is a bound.
+const ADDRESSES_MAX: usize = 1024;
+/// Verified tokens remembered.
+const TOKENS_MAX: usize = 100_000;
+/// Seconds a first password is good for.
+const FIRST_PASSWORD_SECONDS: i64 = 7 * 86_400;
+
+/// One running installation.
+pub struct Service {
+    /// Its databases.
+    pub store: Store,
+    /// Its configuration.
+    pub config: Config,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Tokens that were verified.
+    pub tokens: VerifiedTokens,
+    /// Slows down guessing.
+    pub throttle: Throttle,
+    /// The machine's clock.
+    pub clock: Arc<SystemClock>,
+    /// The machine's randomness.
+    pub random: Arc<SystemRandom>,
+    /// Bounds of queries.
+    pub odata_limits: custodia_query::odata::Limits,
+    /// Seals links to further pages; the same after a restart.
+    pub page_token_key: [u8; 32],
+    keys: ArcSwap<KeySet>,
+    organizations: RwLock<HashMap<String, Organization>>,
+    addresses: RwLock<HashMap<(Guid, String), Arc<Addresses>>>,
+    canonical: Address,
+    folder: DataFolder,
+}
+
+impl Service {
+    /// Opens the installation of a data folder.
+    ///
+    /// # Errors
+    /// What the store says; keys that cannot be read.
+    pub async fn open(folder: DataFolder, config: Config) -> Result<Self> {
+        let master = folder.master_key(&config)?;
+        let clock = Arc::new(SystemClock::start());
+        let random = Arc::new(SystemRandom);
+        let store = Store::open(Settings {
+            folder: folder.path().to_owned(),
+            postgres: (!config.database.is_empty()).then(|| config.database.clone()),
+            master,
+            limits: config.store_limits(),
+            schema: custodia_schema::standard(),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            random: Arc::clone(&random) as Arc<dyn Random>,
+            file_layer: None,
+        })
+        .await?;
+        let now = clock.now_ms().div_euclid(1000);
+        let keys = match store.secret(SIGNING_KEYS).await? {
+            Some(stored) => KeySet::from_stored(&stored).context("the token signing keys")?,
+            None => {
+                let keys = KeySet::new(SigningKey::generate().context("a token signing key")?, now);
+                store.put_secret(SIGNING_KEYS, &keys.to_stored()?).await?;
+                keys
+            }
+        };
+        let base = if config.public_url.is_empty() { CANONICAL } else { &config.public_url };
+        let canonical = Address::parse(base).context("public_url")?;
+        let page_token_key = store.derived_key("page tokens");
+        let service = Self {
+            odata_limits: custodia_query::odata::Limits::default(),
+            page_token_key,
+            store,
+            config,
+            metrics: Metrics::default(),
+            tokens: VerifiedTokens::new(TOKENS_MAX),
+            throttle: Throttle::new(),
+            clock,
+            random,
+            keys: ArcSwap::from_pointee(keys),
+            organizations: RwLock::new(HashMap::new()),
+            addresses: RwLock::new(HashMap::new()),
+            canonical,
+            folder,
+        };
+        service.rotate_keys_if_due().await?;
+        Ok(service)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.now_ms().div_euclid(1000)
+    }
+
+    /// A fresh time-ordered id.
+    pub fn new_id(&self) -> Guid {
+        custodia_store::new_id(self.clock.as_ref(), self.random.as_ref())
+    }
+
+    /// The keys that tokens are signed with.
+    pub fn keys(&self) -> Arc<KeySet> {
+        self.keys.load_full()
+    }
+
+    /// Makes a new signing key when the present one has served its time.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn rotate_keys_if_due(&self) -> Result<()> {
+        let now = self.now();
+        if !self.keys.load().is_rotation_due(now) {
+            return Ok(());
+        }
+        let fresh = SigningKey::generate().context("a token signing key")?;
+        let rotated = self.keys.load().rotate(fresh, now);
+        self.store.put_secret(SIGNING_KEYS, &rotated.to_stored()?).await?;
+        self.keys.store(Arc::new(rotated));
+        tracing::info!("token signing keys were rotated");
+        Ok(())
+    }
+
+    /// Reads the keys again: another node may have rotated them.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn reload_keys(&self) -> Result<()> {
+        if let Some(stored) = self.store.secret(SIGNING_KEYS).await? {
+            self.keys.store(Arc::new(KeySet::from_stored(&stored)?));
+        }
+        Ok(())
+    }
+
+    /// The organisation of that name, in use.
+    ///
+    /// # Errors
+    /// What the store says: there is none, it is suspended, it cannot be opened.
+    pub async fn organization(&self, name: &str) -> custodia_store::Result<Organization> {
+        let entry = self.store.organization(name)?;
+        if let Some(known) = self.organizations.read().get(name) {
+            if known.id() == entry.id && entry.state == custodia_store::OrganizationState::Active {
+                return Ok(known.clone());
+            }
+        }
+        let database = self.store.database(name).await?;
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let random = Arc::clone(&self.random) as Arc<dyn Random>;
+        let organization = Organization::new(name, database, clock, random);
+        self.organizations.write().insert(name.to_owned(), organization.clone());
+        Ok(organization)
+    }
+
+    /// The name of an organisation that a client calls by its name or by its id.
+    pub fn name_of(&self, given: &str) -> String {
+        let by_id = given.parse::<Guid>().ok().and_then(|id| {
+            self.store.organizations().into_iter().find(|organization| organization.id == id)
+        });
+        by_id.map_or_else(|| given.to_owned(), |organization| organization.name.clone())
+    }
+
+    /// Lets go of organisations whose databases may be closed.
+    pub fn release_idle(&self) {
+        self.organizations.write().clear();
+        self.store.close_idle();
+    }
+
+    /// Lets go of one organisation: it was suspended, restored or deleted.
+    pub fn release(&self, name: &str) {
+        self.organizations.write().remove(name);
+    }
+
+    /// All addresses of an organisation: the canonical ones and those below the base the request came to.
+    ///
+    /// # Errors
+    /// When the base is no address.
+    pub fn addresses(&self, organization: &Organization, base: &str) -> Result<Arc<Addresses>> {
+        let key = (organization.id(), base.to_owned());
+        if let Some(known) = self.addresses.read().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let id = organization.id().to_string();
+        let bases = [Address::parse(base)?, self.canonical.clone()];
+        let made = Arc::new(Addresses::new(&[organization.name(), &id], &bases, &[])?);
+        let mut addresses = self.addresses.write();
+        if addresses.len() >= ADDRESSES_MAX {
+            addresses.clear();
+        }
+        addresses.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Makes an organisation with its first records; the first administrator's password, shown once.
+    ///
+    /// # Errors
+    /// A name that cannot be used; store errors. Nothing is left behind then.
+    pub async fn create_organization(&self, name: &str, display_name: &str, administrator: &str) -> Result<Secret> {
+        let (entry, database) = self.store.create_organization(name, display_name).await?;
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let random = Arc::clone(&self.random) as Arc<dyn Random>;
+        let organization = Organization::new(name, database, clock, random);
+        let made = self.fill(&organization, display_name, administrator).await;
+        match made {
+            Ok(secret) => {
+                drop(organization);
+                self.store.activate(&entry).await?;
+                Ok(secret)
+            }
+            Err(error) => {
+                drop(organization);
+                if let Err(left) = self.store.delete_organization(&entry).await {
+                    tracing::error!(organization.name = %name, error = %left, "a half-made organisation could not be removed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&self, organization: &Organization, display_name: &str, administrator: &str) -> Result<Secret> {
+        let (first_name, last_name) = person_of(administrator);
+        let new = NewOrganization {
+            display_name: display_name.to_owned(),
+            administrator: administrator.to_owned(),
+            first_name,
+            last_name,
+            currency: ("USD".to_owned(), "US Dollar".to_owned(), "$".to_owned()),
+        };
+        let seeded = organization.seed(self.new_id(), new).await?;
+        let secret = Secret::generate_readable(self.random.as_ref());
+        self.set_password(organization, seeded.administrator, Password::new(secret.expose()), Some(FIRST_PASSWORD_SECONDS)).await?;
+        Ok(secret)
+    }
+
+    /// Sets a user's password; tokens that were given out before end.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn set_password(
+        &self,
+        organization: &Organization,
+        user: Guid,
+        password: Password,
+        lifetime_seconds: Option<i64>,
+    ) -> Result<()> {
+        let random = Arc::clone(&self.random);
+        let hash = tokio::task::spawn_blocking(move || password.hash(random.as_ref())).await??;
+        let expires = lifetime_seconds.map(|seconds| self.now().saturating_add(seconds));
+        let stored = crate::directory::StoredPassword { hash, expires }.to_bytes()?;
+        let caller = Caller::platform("set password", self.new_id());
+        organization.set_credential(&caller, user, CredentialKind::Password, "", Some(stored)).await?;
+        let now = self.now();
+        self.tokens.revoke_user(organization.id(), user, now, now);
+        Ok(())
+    }
+
+    /// A token for a script, for a user by e-mail or domain name.
+    ///
+    /// # Errors
+    /// When there is no such user or the user is disabled; a lifetime that is too long.
+    pub async fn token_for(&self, organization: &Organization, user: &str, lifetime_seconds: i64) -> Result<String> {
+        let name = organization.name();
+        let found = organization.find_user(user).await?;
+        let found = found.with_context(|| format!("organisation '{name}' has no user '{user}' (or several); see its systemusers"))?;
+        if found.disabled {
+            anyhow::bail!("user '{user}' of organisation '{name}' is disabled");
+        }
+        let root = self.canonical.join(name)?;
+        let content = TokenContent {
+            organization: organization.id(),
+            root: &root,
+            version: custodia_identity::ProtocolVersion::V2,
+            audience: &root,
+            user: found.id,
+            user_name: &found.domain_name,
+            application: None,
+            method: custodia_identity::SignInMethod::Operator,
+            lifetime_seconds,
+            tokens_not_before: 0,
+        };
+        let issued = issue_token(&content, &self.keys(), self.random.as_ref(), self.now())?;
+        let caller = Caller::platform("custodia token", self.new_id());
+        let detail = format!("operator token for {} until {}", found.id, issued.principal.expires);
+        organization.audit_access(&caller, 65, &detail).await?;
+        Ok(issued.text)
+    }
+}
+
+/// First and last name out of an e-mail address: `ada.lovelace@…`.
+fn person_of(mail: &str) -> (String, String) {
+    let local = mail.split('@').next().unwrap_or(mail);
+    let mut parts = local.split(['.', '_', '-']).filter(|part| !part.is_empty()).map(capitalised);
+    let first = parts.next().unwrap_or_else(|| "First".to_owned());
+    let rest: Vec<_> = parts.collect();
+    if rest.is_empty() { (first, "Administrator".to_owned()) } else { (first, rest.join(" ")) }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_named_after_the_address() {
+        assert_eq!(person_of("ada.lovelace@x.example"), ("Ada".to_owned(), "Lovelace".to_owned()));
+        assert_eq!(person_of("root@x.example"), ("Root".to_owned(), "Administrator".to_owned()));
+    }
+}
