@@ -121,6 +121,16 @@ fn many_wildcards_stay_bounded() {
 }
 
 #[test]
+fn classes_of_their_own_signs_read_back_equal() {
+    for pattern in ["[a］]", "[!－a]", "[^－］＾]", "[！-］]", "[－-＾]", "[＾a]", "[]a]", "[^]a]", "[--a]"] {
+        let parsed = LikePattern::parse(pattern);
+        let written = pattern_text(&parsed.tokens());
+        assert_eq!(LikePattern::parse(&written), parsed, "{pattern} as {written}");
+    }
+    assert!(LikePattern::parse("[a］]").matches("]"));
+}
+
+#[test]
 fn every_folded_character_reads_back_as_itself() {
     for c in ('\u{1}'..=char::MAX).filter(|c| !c.is_ascii()) {
         let folded = fold_piece(c.encode_utf8(&mut [0; 4]));

@@ -494,6 +494,11 @@ fn limits_hold_to_the_last_unit() {
         .spawn(move || {
             let default = Limits::default();
             assert!(read("new_gadget", &[("$filter", &deep(100))], &default).is_ok());
+            // Side by side is not within each other.
+            for group in ["(new_on)", "not new_on"] {
+                let beside = vec![group; 150].join(" and ");
+                assert!(read("new_gadget", &[("$filter", &beside)], &default).is_ok(), "{group}");
+            }
             for text in [deep(101), deep(30_000), "not ".repeat(16_000)] {
                 let error = read("new_gadget", &[("$filter", &text)], &default).unwrap_err();
                 assert!(matches!(error, ODataError::TooMuch { limit: "filter_depth_max", .. }), "{error}");

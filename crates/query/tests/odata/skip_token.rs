@@ -56,7 +56,7 @@ fn tokens_have_the_form_clients_know() {
     let query = query("account", "name");
     let row = |name: &str, id: u128| vec![Value::Text(name.into()), Value::Guid(Guid::from_u128(id))];
     let text =
-        token(row("B & \"C\"", 0xb)).encode(schema(), &query, &row("A", 0xa), &binding(&[]), &sign_with(1)).unwrap();
+        token(row("B & \"C\"\n", 0xb)).encode(schema(), &query, &row("A", 0xa), &binding(&[]), &sign_with(1)).unwrap();
     let inner = text.strip_prefix("<cookie pagenumber=\"2\" pagingcookie=\"").unwrap();
     let inner = inner.strip_suffix("\" istracking=\"False\" />").unwrap();
     assert!(inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '%'), "{inner}");
@@ -67,7 +67,7 @@ fn tokens_have_the_form_clients_know() {
     assert!(head.starts_with("<cookie page=\"1\" tag=\""), "{head}");
     assert_eq!(
         elements,
-        "<name last=\"B &amp; &quot;C&quot;\" first=\"A\" />\
+        "<name last=\"B &amp; &quot;C&quot;&#10;\" first=\"A\" />\
          <accountid last=\"{0000000B-0000-0000-0000-000000000000}\" first=\"{0000000A-0000-0000-0000-000000000000}\" />\
          </cookie>"
             .replace("0000000B-0000-0000-0000-000000000000", "00000000-0000-0000-0000-00000000000B")
