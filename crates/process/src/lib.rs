@@ -1,6 +1,8 @@
 //! What the business does, built on the gate alone: every record is read and written through
 //! [`custodia_org::Organization`], with a caller and that caller's rights. Knows no SQL and no HTTP, and reads no clock.
 //!
-//! - [`import`]: rows of CSV files become records, as a mapping file says.
+//! - [`import`]: rows of CSV files become records, as a mapping file says;
+//! - [`demo`]: two organisations to show and to try, filled by such imports.
 
+pub mod demo;
 pub mod import;

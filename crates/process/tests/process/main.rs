@@ -1,0 +1,6 @@
+//! What the business does, against organisations on both engines.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod demo;
+mod world;
