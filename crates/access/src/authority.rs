@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custodia_schema::{ColumnId, Guid, PrivilegeKind, RowSecurity, Table};
+use custodia_schema::{ColumnId, Guid, Level, NamedPrivilege, PrivilegeKind, RowSecurity, Table};
 
 use crate::{Denied, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, append_kind, new_owner_may_hold};
 
@@ -189,6 +189,24 @@ impl Authority {
                 return Ok(());
             }
             Err(Denied::MissingPrivilege { user: rights.user_id(), privilege: privilege.to_owned(), table: None })
+        })
+    }
+
+    /// That a privilege may be given to a role at a level: nobody can give what they lack.
+    ///
+    /// # Errors
+    /// When somebody involved holds it at a lower level or not at all.
+    pub fn check_gives(&self, privilege: &NamedPrivilege, level: Level) -> Result<(), Denied> {
+        self.each().try_for_each(|rights| {
+            rights.admitted()?;
+            let holds = match (privilege.kind, privilege.tables.first()) {
+                (Some(kind), Some(table)) => rights.level(*table, kind).is_some_and(|held| held >= level),
+                _ => rights.holds(&privilege.name),
+            };
+            if holds {
+                return Ok(());
+            }
+            Err(Denied::MissingPrivilege { user: rights.user_id(), privilege: privilege.name.clone(), table: None })
         })
     }
 

@@ -116,6 +116,16 @@ impl Transaction {
         Ok(Some(UnitPath { unit, above, disabled }))
     }
 
+    /// The privileges of a root role: those stored, or of a built-in one that nobody edited those the program ships.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn role_privileges(&mut self, root: Guid, template: Option<Guid>) -> Result<Vec<RolePrivilege>> {
+        let schema = std::sync::Arc::clone(self.schema());
+        let grant = RolePrivileges::default().grant(&mut &mut *self, &schema, root, template, Guid::nil()).await?;
+        Ok(grant.privileges)
+    }
+
     /// Whether a user is a member of a team.
     ///
     /// # Errors

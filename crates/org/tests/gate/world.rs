@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use custodia_org::{Caller, Input, NewOrganization, Organization, RecordInput, Reference, Rows, Seeded};
 use custodia_query::{Comparison, Field, Filter, Path, Query};
-use custodia_schema::{Guid, TableId, Value, standard};
+use custodia_schema::{Guid, Schema, TableId, Value, standard};
 use custodia_store::{Clock, Limits, MasterKey, Random, Settings, Store};
 
 /// A clock that stands still until it is moved.
@@ -56,6 +56,10 @@ pub const START: i64 = 1_767_323_045;
 
 impl World {
     pub async fn new(engine: Engine) -> Self {
+        Self::with_schema(engine, standard()).await
+    }
+
+    pub async fn with_schema(engine: Engine, schema: Arc<Schema>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000)));
         // Worlds share a PostgreSQL cluster, where databases are named by ids: each world draws others.
@@ -73,7 +77,7 @@ impl World {
             postgres,
             master: MasterKey::generate(random.as_ref()),
             limits: Limits::default(),
-            schema: standard(),
+            schema,
             clock: clock.clone(),
             random: random.clone(),
             file_layer: None,
