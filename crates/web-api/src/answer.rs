@@ -57,7 +57,7 @@ pub(crate) fn written(mut response: Response<Bytes>, address: &str) -> Response<
 /// An answer that says why a request failed.
 pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
     let mut body = b"{\"error\":{\"code\":\"0x".to_vec();
-    body.extend_from_slice(format!("{:x}", failure.code).as_bytes());
+    body.extend_from_slice(spelled(failure.code).as_bytes());
     body.extend_from_slice(b"\",\"message\":");
     json::text(&mut body, &failure.message);
     body.extend_from_slice(b"}}");
@@ -69,6 +69,15 @@ pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// Codes whose hexadecimal letters the published list spells in capitals; clients compare the text.
+const IN_CAPITALS: [u32; 7] =
+    [0x8004_431a, 0x8004_432f, 0x8004_f01f, 0x8004_e023, 0x8005_f101, 0x8005_f103, 0x8004_111a];
+
+/// The digits of a code as the published list spells them (web-api.md §10).
+fn spelled(code: u32) -> String {
+    if IN_CAPITALS.contains(&code) { format!("{code:X}") } else { format!("{code:x}") }
 }
 
 /// Adds what every answer carries.
