@@ -5,6 +5,7 @@
 mod answers;
 mod engines;
 mod golden;
+mod oracle;
 mod paging;
 mod patterns;
 mod plans;
@@ -91,7 +92,7 @@ pub(super) fn order(from: &str, keys: &[&str]) -> Vec<Order> {
 }
 
 /// Reads everything but what is listed.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TestPolicy {
     pub(super) rows: HashMap<TableId, RowAccess>,
     pub(super) hidden: HashSet<(TableId, ColumnId)>,
