@@ -125,6 +125,11 @@ impl Failure {
         Error::VersionMismatch.into()
     }
 
+    /// No such record.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, message)
+    }
+
     /// What is to be made is there.
     pub(crate) fn already_there(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE, message)

@@ -2,15 +2,14 @@
 
 use custodia_org::{Input, RecordInput, Reference};
 use custodia_query::RowKey;
-use custodia_query::odata::{Navigation, SingleNavigation, navigation, parse_reference};
+use custodia_query::odata::{Navigation, SingleNavigation, navigation, parse_moment, parse_reference};
 use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
 use http::StatusCode;
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, date};
 
 use crate::body::{Json, JsonKind, Object};
 use crate::call::Call;
 use crate::failure::{Failure, code};
+use crate::json::DAY_SECONDS;
 
 /// What names a link in a body.
 const BIND: &str = "odata.bind";
@@ -284,11 +283,11 @@ pub(crate) fn column_value(
             Value::Boolean(json.boolean().ok_or_else(|| mismatch("true or false"))?)
         }
         ColumnKind::DateTime { behavior: DateBehavior::DateOnly, .. } => {
-            let days = json.text().and_then(|text| days(&text));
+            let days = json.text().and_then(|text| days(text.trim()));
             Value::Date(days.ok_or_else(|| mismatch("a date like \"2024-02-29\""))?)
         }
         ColumnKind::DateTime { .. } => {
-            let seconds = json.text().and_then(|text| seconds(&text));
+            let seconds = json.text().and_then(|text| parse_moment(text.trim()));
             Value::DateTime(seconds.ok_or_else(|| mismatch("a date and time like \"2024-02-29T10:00:00Z\""))?)
         }
         ColumnKind::Choices { .. } => {
@@ -330,42 +329,10 @@ fn options(text: &str) -> Option<Vec<i32>> {
     Some(options)
 }
 
-/// Whether a text begins like a date: only the form with dashes is one.
-fn looks_like_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 10 && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-') && !text.contains(['[', ' '])
-}
-
-/// An instant in seconds since 1970. A fraction is dropped; without an offset it is UTC, and a date alone is midnight.
-fn seconds(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if !looks_like_date(text) {
-        return None;
-    }
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant.as_nanosecond().div_euclid(1_000_000_000)).and_then(|seconds| i64::try_from(seconds).ok());
-    }
-    let local: DateTime = text.parse().ok()?;
-    Some(i64::from(since_epoch(local.date())?) * 86_400 + i64::from(local.hour()) * 3_600)
-        .map(|seconds| seconds + i64::from(local.minute()) * 60 + i64::from(local.second()))
-}
-
 /// A date in days since 1970; a time of day is taken only if it is midnight.
 fn days(text: &str) -> Option<i32> {
-    let text = text.trim();
-    if !looks_like_date(text) {
-        return None;
-    }
-    if text.len() == 10 {
-        return since_epoch(text.parse().ok()?);
-    }
-    let seconds = seconds(text)?;
-    (seconds.rem_euclid(86_400) == 0).then(|| i32::try_from(seconds.div_euclid(86_400)).ok()).flatten()
-}
-
-fn since_epoch(day: Date) -> Option<i32> {
-    let epoch = date(1970, 1, 1);
-    i32::try_from(day.duration_since(epoch).as_hours() / 24).ok()
+    let seconds = parse_moment(text)?;
+    (seconds.rem_euclid(DAY_SECONDS) == 0).then(|| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok()).flatten()
 }
 
 #[cfg(test)]

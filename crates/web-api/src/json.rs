@@ -354,9 +354,10 @@ mod tests {
 
     #[test]
     fn instants_have_whole_seconds() {
-        for seconds in [0, -1, 59, 86_399, 86_400, 1_709_200_800, -62_135_596_800, 253_402_300_799] {
+        for seconds in [0, -1, 59, 86_399, 86_400, 1_709_200_800, -62_135_596_800] {
             let expected = jiff::Timestamp::from_second(seconds).unwrap().to_string();
             assert_eq!(written(|out| instant(out, seconds)), expected);
         }
+        assert_eq!(written(|out| instant(out, 253_402_300_799)), "9999-12-31T23:59:59Z");
     }
 }

@@ -239,7 +239,13 @@ pub(crate) async fn record(
 ) -> Result<Response<Bytes>, Failure> {
     let reading = RecordReading::prepare(call, table).await?;
     let known = if reading.children.is_empty() { known_version(call.request.headers)? } else { None };
+    let is_related = related.is_some();
     match reading.read(call, table, key, related).await? {
+        None if is_related => {
+            // There may be such a record, only not there.
+            record_id(call, table, key).await?;
+            Err(Failure::not_found(format!("The {} record is not among those of this record", table.name)))
+        }
         None => Err(call.organization.explain_missing(call.caller, table, key).await.into()),
         Some((_, version)) if version.is_some() && version == known => Ok(answer::empty(StatusCode::NOT_MODIFIED)),
         Some((body, _)) => {

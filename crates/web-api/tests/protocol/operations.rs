@@ -1,0 +1,146 @@
+//! Functions and actions, and acting for another user.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    the_caller_learns_who_it_is;
+    records_are_shared_and_rights_are_told;
+    operations_that_are_not_there_say_so;
+    another_user_is_named_by_headers;
+}
+
+mod bodies {
+    use custodia_org::Caller;
+    use custodia_schema::Guid;
+    use custodia_web_api::acting_for;
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use crate::world::{ROOT, World};
+
+    pub async fn the_caller_learns_who_it_is(world: World) {
+        for path in ["WhoAmI", "WhoAmI()", "/WhoAmI()", "Microsoft.Dynamics.CRM.WhoAmI()"] {
+            assert_eq!(
+                world.get(path).await,
+                json!({
+                    "@odata.context": format!("{ROOT}$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse"),
+                    "BusinessUnitId": world.seeded.unit,
+                    "UserId": world.seeded.administrator,
+                    "OrganizationId": world.org.id(),
+                })
+            );
+        }
+        let version = world.get("RetrieveVersion()").await;
+        assert!(version["Version"].as_str().unwrap().starts_with("9.2."), "{version}");
+        let service = world.get("").await;
+        assert_eq!(service["@odata.context"], format!("{ROOT}$metadata"));
+        let sets = service["value"].as_array().unwrap();
+        assert!(sets.contains(&json!({"name": "accounts", "kind": "EntitySet", "url": "accounts"})));
+    }
+
+    pub async fn records_are_shared_and_rights_are_told(world: World) {
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let seller = world.user("sam", &["Basic User"]).await;
+        let path = format!("accounts({account})");
+        world.send(&seller, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+
+        let grant = |mask: &str| {
+            format!(
+                "{{\"Target\":{{\"accountid\":\"{account}\",\"@odata.type\":\"Microsoft.Dynamics.CRM.account\"}},\
+                 \"PrincipalAccess\":{{\"AccessMask\":\"{mask}\",\"Principal\":{{\"systemuserid\":\"{}\",\
+                 \"@odata.type\":\"Microsoft.Dynamics.CRM.systemuser\"}}}}}}",
+                seller.user
+            )
+        };
+        let answer = world.ask("POST", "GrantAccess", &[], &grant("ReadAccess, WriteAccess")).await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        world.send(&seller, "GET", &path, &[], "").await.expect(200);
+        let rights = format!(
+            "systemusers({})/Microsoft.Dynamics.CRM.RetrievePrincipalAccess(Target=@t)?@t={{'@odata.id':'accounts({account})'}}",
+            seller.user
+        );
+        let told = world.get(&rights).await;
+        assert_eq!(told["AccessRights"], "ReadAccess, WriteAccess");
+        assert_eq!(
+            told["@odata.context"],
+            format!("{ROOT}$metadata#Microsoft.Dynamics.CRM.RetrievePrincipalAccessResponse")
+        );
+        world.ask("POST", "ModifyAccess", &[], &grant("ReadAccess")).await.expect(204);
+        assert_eq!(world.get(&rights).await["AccessRights"], "ReadAccess");
+        let revoke = format!(
+            "{{\"Target\":{{\"@odata.id\":\"accounts({account})\"}},\"Revokee\":{{\"@odata.id\":\"systemusers({})\"}}}}",
+            seller.user
+        );
+        world.ask("POST", "RevokeAccess", &[], &revoke).await.expect(204);
+        world.send(&seller, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+        assert_eq!(world.get(&rights).await["AccessRights"], "None");
+
+        world.ask("POST", "GrantAccess", &[], &grant("FlyAccess")).await.expect_error(400, "0x8004020d");
+        world.ask("POST", "GrantAccess", &[], "{}").await.expect_error(400, "0x80048d19");
+        let owner = grant("ReadAccess").replace(&seller.user.to_string(), &world.seeded.administrator.to_string());
+        world.ask("POST", "GrantAccess", &[], &owner).await.expect_error(400, "0x80040214");
+        let record = grant("ReadAccess").replace("systemuser\"", "contact\"").replace("systemuserid", "contactid");
+        world.ask("POST", "GrantAccess", &[], &record).await.expect_error(400, "0x80048d19");
+        world.send(&seller, "POST", "GrantAccess", &[], &grant("ReadAccess")).await.expect_error(403, "0x80040220");
+    }
+
+    pub async fn operations_that_are_not_there_say_so(world: World) {
+        let cases = [
+            ("GET", "NoSuchThing()", 404, "0x8006088a"),
+            ("POST", "NoSuchThing", 404, "0x8006088a"),
+            ("POST", "WhoAmI", 404, "0x0"),
+            ("GET", "GrantAccess", 404, "0x0"),
+            (
+                "GET",
+                "accounts(00000000-0000-0000-0000-000000000001)/Microsoft.Dynamics.CRM.WhoAmI()",
+                404,
+                "0x8006088a",
+            ),
+            (
+                "GET",
+                "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')",
+                501,
+                "0x80060888",
+            ),
+            ("POST", "WinOpportunity", 501, "0x80060888"),
+            ("GET", "WinOpportunity", 404, "0x0"),
+            ("POST", "$batch", 501, "0x80060888"),
+        ];
+        for (method, target, status, code) in cases {
+            let body = if method == "POST" { "{}" } else { "" };
+            let answer = world.ask(method, target, &[], body).await;
+            assert_eq!(answer.status, status, "{method} {target} {}", answer.text());
+            answer.expect_error(status, code);
+        }
+    }
+
+    pub async fn another_user_is_named_by_headers(world: World) {
+        let object = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let path = format!("systemusers({})", seller.user);
+        let body = format!("{{\"azureactivedirectoryobjectid\":\"{object}\"}}");
+        world.ask("PATCH", &path, &[], &body).await.expect(204);
+        let read = async |name: &'static str, value: &str| {
+            let headers = HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
+            acting_for(&world.org, &headers, Guid::from_u128(9)).await
+        };
+        assert_eq!(read("mscrmcallerid", &seller.user.to_string()).await.unwrap(), Some(seller.user));
+        assert_eq!(read("mscrmcallerid", &format!("{{{}}}", seller.user)).await.unwrap(), Some(seller.user));
+        assert_eq!(read("mscrmcallerid", "").await.unwrap(), None);
+        assert_eq!(read("accept", "*/*").await.unwrap(), None);
+        assert_eq!(read("mscrmcallerid", "x").await.unwrap_err().status(), 400);
+        assert_eq!(read("callerobjectid", &Guid::from_u128(8).to_string()).await.unwrap_err().status(), 403);
+        let found = read("callerobjectid", object).await;
+        assert_eq!(found.unwrap(), Some(seller.user));
+
+        let acting = Caller { acting_for: Some(seller.user), ..world.admin() };
+        let who = world.send(&acting, "GET", "WhoAmI", &[], "").await.expect(200);
+        assert_eq!(who["UserId"], json!(seller.user));
+        let made = world.send(&acting, "POST", "accounts", &[], r#"{"name":"A"}"#).await.written_id();
+        let row = world.get(&format!("accounts({made})")).await;
+        assert_eq!(row["_createdby_value"], json!(seller.user));
+        assert_eq!(row["_createdonbehalfby_value"], json!(world.seeded.administrator));
+        let forbidden = Caller { acting_for: Some(world.seeded.administrator), ..seller };
+        world.send(&forbidden, "GET", "accounts", &[], "").await.expect_error(403, "0x80040220");
+    }
+}

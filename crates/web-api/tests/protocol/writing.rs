@@ -1,0 +1,280 @@
+//! Create, update, upsert, delete, and single properties.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    a_new_record_is_answered_by_its_address_or_as_a_whole;
+    updates_change_only_what_is_sent;
+    conditions_are_kept;
+    upserts_make_or_change;
+    alternate_keys_name_records;
+    links_are_bound_in_every_form;
+    bodies_that_do_not_fit_are_refused;
+    single_properties_are_written_alone;
+    records_are_deleted_once;
+    states_change_by_update;
+}
+
+mod bodies {
+    use serde_json::{Value as Json, json};
+
+    use crate::world::{ROOT, World};
+
+    const SHOW: [(&str, &str); 1] = [("prefer", "return=representation")];
+
+    pub async fn a_new_record_is_answered_by_its_address_or_as_a_whole(world: World) {
+        let answer = world.ask("POST", "accounts", &[], r#"{"name":"A"}"#).await;
+        assert_eq!(answer.status, 204);
+        let id = answer.written_id();
+        assert_eq!(answer.header("odata-entityid"), Some(format!("{ROOT}accounts({id})").as_str()));
+        assert_eq!(answer.header("preference-applied"), None);
+
+        let shown = world.ask("POST", "accounts?$select=name,revenue", &SHOW, r#"{"name":"B","revenue":0.1}"#).await;
+        let body = shown.expect(201);
+        assert_eq!(shown.header("preference-applied"), Some("return=representation"));
+        assert_eq!(body["accountid"], shown.written_id().as_str());
+        assert_eq!(body["@odata.context"], format!("{ROOT}$metadata#accounts(name,revenue)/$entity"));
+        assert_eq!((body["name"].as_str(), body["revenue"].to_string().as_str()), (Some("B"), "0.1000"));
+        assert!(body.get("fax").is_none());
+
+        // A key of the client's own choice, once.
+        let own = "11111111-2222-3333-4444-555555555555";
+        let body =
+            format!("{{\"name\":\"C\",\"accountid\":\"{own}\",\"@odata.type\":\"Microsoft.Dynamics.CRM.account\"}}");
+        assert_eq!(world.post("accounts", &body).await, own);
+        world.ask("POST", "accounts", &[], &body).await.expect_error(412, "0x80040237");
+
+        // A wrong selection comes to light before anything is written.
+        world.ask("POST", "accounts?$select=nothing", &SHOW, r#"{"name":"D"}"#).await.expect(400);
+        assert_eq!(world.ask("GET", "accounts/$count?$filter=name eq 'D'", &[], "").await.text(), "0");
+    }
+
+    pub async fn updates_change_only_what_is_sent(world: World) {
+        let id = world.post("accounts", r#"{"name":"A","fax":"1","numberofemployees":5}"#).await;
+        let path = format!("accounts({id})");
+        let before = world.get(&path).await;
+        let answer = world.ask("PATCH", &path, &[], r#"{"fax":null,"numberofemployees":6}"#).await;
+        assert_eq!((answer.status, answer.written_id()), (204, id.clone()));
+        let after = world.get(&path).await;
+        assert_eq!(
+            (after["name"].as_str(), &after["fax"], after["numberofemployees"].as_i64()),
+            (Some("A"), &Json::Null, Some(6))
+        );
+        assert!(after["versionnumber"].as_i64() > before["versionnumber"].as_i64());
+        let shown = world.ask("PATCH", &format!("{path}?$select=name"), &SHOW, r#"{"name":"B"}"#).await;
+        assert_eq!(shown.expect(200)["name"], "B");
+        // What a client read may come back whole: annotations and what the platform keeps are passed over.
+        let whole = world.ask("GET", &path, &[("prefer", "odata.include-annotations=\"*\"")], "").await.expect(200);
+        let mut whole = whole.as_object().unwrap().clone();
+        whole.retain(|name, value| !name.starts_with('_') || value.is_null() || name.contains('@'));
+        whole.retain(|name, _| !name.starts_with('_') || name.contains('@'));
+        world.ask("PATCH", &path, &[], &Json::Object(whole).to_string()).await.expect(204);
+        let other = "00000000-0000-0000-0000-00000000dead";
+        let body = format!("{{\"accountid\":\"{other}\"}}");
+        world.ask("PATCH", &path, &[], &body).await.expect_error(400, "0x80048d19");
+    }
+
+    pub async fn conditions_are_kept(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let path = format!("accounts({id})");
+        let tag = world.get(&path).await["@odata.etag"].as_str().unwrap().to_owned();
+        world.ask("PATCH", &path, &[("if-match", &tag)], r#"{"name":"B"}"#).await.expect(204);
+        world.ask("PATCH", &path, &[("if-match", &tag)], r#"{"name":"C"}"#).await.expect_error(412, "0x80060882");
+        world.ask("DELETE", &path, &[("if-match", &tag)], "").await.expect_error(412, "0x80060882");
+        world
+            .ask("PUT", &format!("{path}/name"), &[("if-match", &tag)], r#"{"value":"C"}"#)
+            .await
+            .expect_error(412, "0x80060882");
+        assert_eq!(world.get(&path).await["name"], "B");
+        world.ask("PATCH", &path, &[("if-none-match", "*")], r#"{"name":"C"}"#).await.expect_error(412, "0x80040237");
+        let missing = "accounts(00000000-0000-0000-0000-00000000dead)";
+        world.ask("PATCH", missing, &[("if-match", "*")], r#"{"name":"C"}"#).await.expect_error(404, "0x80040217");
+        world.ask("DELETE", missing, &[("if-match", "*")], "").await.expect_error(404, "0x80040217");
+        world.ask("PATCH", &path, &[("if-match", "nonsense")], r#"{"name":"C"}"#).await.expect_error(400, "0x80060888");
+        let now = world.get(&path).await["@odata.etag"].as_str().unwrap().to_owned();
+        world.ask("DELETE", &path, &[("if-match", &now)], "").await.expect(204);
+    }
+
+    pub async fn upserts_make_or_change(world: World) {
+        let id = "11111111-2222-3333-4444-555555555555";
+        let path = format!("accounts({id})");
+        let made = world.ask("PATCH", &path, &[], r#"{"name":"A"}"#).await;
+        assert_eq!((made.status, made.written_id().as_str()), (204, id));
+        let changed = world.ask("PATCH", &path, &[], r#"{"name":"B"}"#).await;
+        assert_eq!((changed.status, changed.written_id().as_str()), (204, id));
+        assert_eq!(world.get(&path).await["name"], "B");
+        let other = "accounts(11111111-2222-3333-4444-666666666666)";
+        let created = world.ask(
+            "PATCH",
+            other,
+            &[("prefer", "return=representation"), ("if-none-match", "*")],
+            r#"{"name":"C"}"#,
+        );
+        assert_eq!(created.await.expect(201)["name"], "C");
+        let updated = world.ask("PATCH", other, &SHOW, r#"{"name":"D"}"#).await;
+        assert_eq!(updated.expect(200)["name"], "D");
+    }
+
+    pub async fn alternate_keys_name_records(world: World) {
+        let body = r#"{"currencyname":"Euro","currencysymbol":"€","currencyprecision":2,"exchangerate":0.9}"#;
+        let path = "transactioncurrencies(isocurrencycode='EUR')";
+        let made = world.ask("PATCH", path, &SHOW, body).await;
+        let made = made.expect(201);
+        assert_eq!((made["isocurrencycode"].as_str(), made["exchangerate"].as_f64()), (Some("EUR"), Some(0.9)));
+        let id = made["transactioncurrencyid"].as_str().unwrap();
+        let changed = world.ask("PATCH", path, &[], r#"{"currencyname":"Euro 2"}"#).await;
+        assert_eq!((changed.status, changed.written_id().as_str()), (204, id));
+        world.ask("PATCH", path, &[("if-none-match", "*")], body).await.expect_error(412, "0x80040237");
+        let double = r#"{"isocurrencycode":"EUR","currencyname":"X","currencysymbol":"X","currencyprecision":2,"exchangerate":1}"#;
+        world.ask("POST", "transactioncurrencies", &[], double).await.expect_error(412, "0x80060892");
+        let missing = "transactioncurrencies(isocurrencycode='XXX')";
+        world.ask("PATCH", missing, &[("if-match", "*")], "{}").await.expect_error(404, "0x80060891");
+        let bound = format!("{{\"name\":\"A\",\"transactioncurrencyid@odata.bind\":\"/{path}\",\"revenue\":90}}");
+        let account = world.post("accounts", &bound).await;
+        let annotated = world
+            .ask("GET", &format!("accounts({account})"), &[("prefer", "odata.include-annotations=\"*\"")], "")
+            .await
+            .expect(200);
+        assert_eq!(annotated["_transactioncurrencyid_value"], id);
+        assert_eq!(annotated["revenue@OData.Community.Display.V1.FormattedValue"], "€90.00");
+        assert_eq!(annotated["revenue_base@OData.Community.Display.V1.FormattedValue"], "$100.00");
+        world.ask("DELETE", &format!("accounts({account})"), &[], "").await.expect(204);
+        world.ask("DELETE", path, &[], "").await.expect(204);
+        world.ask("DELETE", path, &[], "").await.expect_error(404, "0x80060891");
+    }
+
+    pub async fn links_are_bound_in_every_form(world: World) {
+        let parent = world.post("accounts", r#"{"name":"P"}"#).await;
+        let upper = parent.to_uppercase();
+        let addresses = [
+            format!("/accounts({parent})"),
+            format!("accounts({parent})"),
+            format!("{ROOT}accounts({parent})"),
+            format!("{}accounts({parent})", ROOT.replace("v9.2", "v9.0")),
+            format!("/api/data/v9.2/accounts({upper})"),
+            format!("accounts(accountid={parent})"),
+        ];
+        for address in addresses {
+            let body = format!("{{\"name\":\"C\",\"parentaccountid@odata.bind\":\"{address}\"}}");
+            let child = world.post("accounts", &body).await;
+            let found = world.get(&format!("accounts({child})?$select=_parentaccountid_value")).await;
+            assert_eq!(found["_parentaccountid_value"], parent.as_str(), "{address}");
+            for clear in [r#"{"parentaccountid@odata.bind":null}"#, r#"{"parentaccountid":null}"#] {
+                let again = format!("{{\"parentaccountid\":{{\"@odata.id\":\"{address}\"}}}}");
+                world.ask("PATCH", &format!("accounts({child})"), &[], &again).await.expect(204);
+                world.ask("PATCH", &format!("accounts({child})"), &[], clear).await.expect(204);
+                let found = world.get(&format!("accounts({child})?$select=_parentaccountid_value")).await;
+                assert_eq!(found["_parentaccountid_value"], Json::Null);
+            }
+        }
+        // A lookup to several tables: the link given counts, not the null for the other table.
+        let body = format!(
+            "{{\"lastname\":\"L\",\"parentcustomerid_contact@odata.bind\":null,\"parentcustomerid_account@odata.bind\":\"/accounts({parent})\"}}"
+        );
+        let contact = world.post("contacts", &body).await;
+        assert_eq!(world.get(&format!("contacts({contact})")).await["_parentcustomerid_value"], parent.as_str());
+
+        let refused: [(&str, u16, &str); 9] = [
+            (r#"{"parentaccountid@odata.bind":"/contacts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
+            (r#"{"parentaccountid@odata.bind":"/nothings(00000000-0000-0000-0000-000000000001)"}"#, 404, "0x8006088a"),
+            (
+                r#"{"parentaccountid@odata.bind":"https://elsewhere.example/accounts(00000000-0000-0000-0000-000000000001)"}"#,
+                400,
+                "0x80060888",
+            ),
+            (r#"{"parentaccountid@odata.bind":"/accounts"}"#, 400, "0x80060888"),
+            (r#"{"parentaccountid@odata.bind":5}"#, 400, "0x80048d19"),
+            (r#"{"nothing@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
+            (r#"{"ParentAccountId@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
+            (r#"{"_parentaccountid_value":"00000000-0000-0000-0000-000000000001"}"#, 400, "0x80048d19"),
+            (r#"{"parentaccountid@odata.bind":"$1"}"#, 501, "0x80060888"),
+        ];
+        for (body, status, code) in refused {
+            let answer = world.ask("POST", "accounts", &[], body).await;
+            assert_eq!(answer.status, status, "{body} {}", answer.text());
+            answer.expect_error(status, code);
+        }
+        let nobody = r#"{"name":"C","parentaccountid@odata.bind":"/accounts(00000000-0000-0000-0000-00000000dead)"}"#;
+        let answer = world.ask("POST", "accounts", &[], nobody).await;
+        assert!(matches!(answer.status, 400 | 404), "{}", answer.text());
+    }
+
+    pub async fn bodies_that_do_not_fit_are_refused(world: World) {
+        let cases = [
+            ("", 400, "0x80048d19", "empty"),
+            ("[]", 400, "0x80048d19", "object"),
+            (r#"{"name":"A""#, 400, "0x80048d19", "line 1"),
+            (r#"{"name":"A","name":"B"}"#, 400, "0x80048d19", "'name' is given twice"),
+            (
+                r#"{"nothing":1}"#,
+                400,
+                "0x80060888",
+                "Invalid property 'nothing' was found in entity 'Microsoft.Dynamics.CRM.account'.",
+            ),
+            (r#"{"Name":"A"}"#, 400, "0x80060888", "Invalid property 'Name'"),
+            (r#"{"name":5}"#, 400, "0x80048d19", "a text was expected"),
+            (r#"{"numberofemployees":"5"}"#, 400, "0x80048d19", "a whole number was expected"),
+            (r#"{"numberofemployees":-1}"#, 400, "0x80044330", "numberofemployees"),
+            (r#"{"industrycode":4711}"#, 400, "0x8004431a", "industrycode"),
+            (r#"{"lastonholdtime":"yesterday"}"#, 400, "0x80048d19", "2024-02-29T10:00:00Z"),
+            (r##"{"@odata.type":"#Microsoft.Dynamics.CRM.contact"}"##, 400, "0x80048d19", "contact"),
+            (r#"{"primarycontactid":{"lastname":"X"}}"#, 501, "0x80060888", "not supported yet"),
+            (r#"{"contact_customer_accounts":[{"lastname":"X"}]}"#, 501, "0x80060888", "not supported yet"),
+            (r#"{"primarycontactid":"x"}"#, 400, "0x80048d19", "an object"),
+        ];
+        for (body, status, code, told) in cases {
+            let answer = world.ask("POST", "accounts", &[], body).await;
+            assert_eq!(answer.status, status, "{body} {}", answer.text());
+            let message = answer.expect_error(status, code);
+            assert!(message.contains(told), "{body} {message}");
+        }
+        let long = format!("{{\"name\":\"{}\"}}", "x".repeat(161));
+        world.ask("POST", "accounts", &[], &long).await.expect_error(400, "0x80044331");
+        let form = [("content-type", "text/plain")];
+        world.ask("POST", "accounts", &form, r#"{"name":"A"}"#).await.expect_error(415, "0x80048d19");
+        let quoted = [("content-type", "application/json;IEEE754Compatible=true")];
+        world.ask("POST", "accounts", &quoted, r#"{"name":"Q","revenue":"0.1"}"#).await.expect(204);
+        assert_eq!(world.ask("GET", "accounts/$count", &[], "").await.text(), "1");
+        // Empty collections within a record say nothing.
+        world.post("accounts", r#"{"name":"A","contact_customer_accounts":[]}"#).await;
+    }
+
+    pub async fn single_properties_are_written_alone(world: World) {
+        let id = world.post("accounts", r#"{"name":"A","fax":"1"}"#).await;
+        let path = format!("accounts({id})");
+        world.ask("PUT", &format!("{path}/name"), &[], r#"{"value":"B"}"#).await.expect(204);
+        world.ask("DELETE", &format!("{path}/fax"), &[], "").await.expect(204);
+        let found = world.get(&path).await;
+        assert_eq!((found["name"].as_str(), &found["fax"]), (Some("B"), &Json::Null));
+        world.ask("PUT", &format!("{path}/name"), &[], r#"{"value":5}"#).await.expect_error(400, "0x80048d19");
+        world.ask("PUT", &format!("{path}/name"), &[], "{}").await.expect_error(400, "0x80048d19");
+        world.ask("PUT", &format!("{path}/_ownerid_value"), &[], r#"{"value":null}"#).await.expect(400);
+        let missing = "accounts(00000000-0000-0000-0000-00000000dead)/name";
+        world.ask("PUT", missing, &[], r#"{"value":"B"}"#).await.expect_error(404, "0x80040217");
+    }
+
+    pub async fn records_are_deleted_once(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let path = format!("accounts({id})");
+        world.ask("DELETE", &path, &[], "").await.expect(204);
+        world.ask("DELETE", &path, &[], "").await.expect_error(404, "0x80040217");
+        world.ask("GET", &path, &[], "").await.expect_error(404, "0x80040217");
+        let root = format!("businessunits({})", world.seeded.unit);
+        let answer = world.ask("DELETE", &root, &[], "").await;
+        assert!(matches!(answer.status, 400 | 405), "{}", answer.text());
+    }
+
+    pub async fn states_change_by_update(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let path = format!("accounts({id})");
+        world.ask("PATCH", &path, &[], r#"{"statecode":1}"#).await.expect(204);
+        let found = world.get(&path).await;
+        assert_eq!((found["statecode"].as_i64(), found["statuscode"].as_i64()), (Some(1), Some(2)));
+        world.ask("PATCH", &path, &[], r#"{"statecode":0,"statuscode":2}"#).await.expect_error(400, "0x80048408");
+        // Assigning is an update of the owner.
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let body = format!("{{\"ownerid@odata.bind\":\"/systemusers({})\"}}", seller.user);
+        world.ask("PATCH", &path, &[], &body).await.expect(204);
+        assert_eq!(world.get(&path).await["_ownerid_value"], json!(seller.user));
+    }
+}
