@@ -26,7 +26,7 @@ const PLACES: &[Place] = &[
     Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &[] },
     Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
-    Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &[] },
+    Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &["store"] },
     Place {
         name: "server",
         stands_on: &["schema", "query", "access", "store", "org", "process", "identity", "web-api"],
