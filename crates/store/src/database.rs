@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_access::RowAccess;
 use custodia_query::Query;
-use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -79,21 +79,21 @@ impl Database {
         services: Arc<Services>,
     ) -> Result<Self> {
         let link = Link::Sqlite(Arc::clone(&file));
-        let (tables, _) = opened(&link).await?;
-        Ok(Self::new(organization, Engine::Sqlite { file, threads }, tables, services))
+        let found = opened(&link, &services.schema).await?;
+        Ok(Self::new(organization, Engine::Sqlite { file, threads }, found, services))
     }
 
     pub(crate) async fn open_postgres(organization: Guid, settings: PostgresSettings, services: Arc<Services>) -> Result<Self> {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
-        let (tables, _) = opened(&Link::Postgres(Arc::clone(&connection))).await?;
+        let found = opened(&Link::Postgres(Arc::clone(&connection)), &services.schema).await?;
         let engine = Engine::Postgres { settings, reading: Mutex::new(Some(connection)), writing: Mutex::new(None) };
-        Ok(Self::new(organization, engine, tables, services))
+        Ok(Self::new(organization, engine, found, services))
     }
 
-    fn new(organization: Guid, engine: Engine, tables: HashSet<TableId>, services: Arc<Services>) -> Self {
+    fn new(organization: Guid, engine: Engine, found: Opened, services: Arc<Services>) -> Self {
         let writer = Writer::new(
-            Arc::clone(&services.schema),
-            tables,
+            found.schema,
+            found.tables,
             services.limits.writer(),
             Arc::clone(&services.clock),
         );
@@ -157,12 +157,26 @@ impl Database {
     /// [`Error::Denied`] when the policy's gate fails; store errors.
     pub async fn prepare(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Reading> {
         let schema = self.schema();
-        let needed = sql::tables_needed(&schema, query, policy)?;
-        self.make_tables(&needed).await?;
+        self.make_tables(&sql::tables_needed(&schema, query, policy)?).await?;
         let plan = self.plan(&schema, query, policy).await?;
+        self.compile(&schema, query, policy, plan)
+    }
+
+    /// Compiles a query for a given plan instead of the one that counts would choose: for measuring, and for showing that
+    /// all plans answer the same.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub async fn prepare_as(&self, query: &Query, policy: &dyn ReadPolicy, plan: Plan) -> Result<Reading> {
+        let schema = self.schema();
+        self.make_tables(&sql::tables_needed(&schema, query, policy)?).await?;
+        self.compile(&schema, query, policy, plan)
+    }
+
+    fn compile(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy, plan: Plan) -> Result<Reading> {
         let tables = self.inner.writer.tables.load();
         let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.inner.dialect(), schema: &schema, tables: &exists };
+        let context = Context { dialect: self.inner.dialect(), schema, tables: &exists };
         Ok(Reading { statement: sql::select(&context, query, policy, plan)? })
     }
 
@@ -266,16 +280,23 @@ impl Database {
         self.inner.writer.tables.load().contains(&table)
     }
 
-    /// Reads the set of tables again: another node may have made some.
+    /// Reads again what tables there are and which columns are secured: this node or another one changed it.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn reload_tables(&self) -> Result<()> {
-        if let Engine::Postgres { .. } = &self.inner.engine {
-            let link = Link::Postgres(self.inner.reading().await?);
-            let (tables, _) = opened(&link).await?;
-            self.inner.writer.tables.store(Arc::new(tables));
-        }
+    pub async fn reload_metadata(&self) -> Result<()> {
+        let standard = &self.inner.services.schema;
+        let found = match &self.inner.engine {
+            Engine::Sqlite { .. } => {
+                // The writer's connection may be in the middle of a batch: a reader sees what is committed.
+                let tables = self.internal_rows(&internal::select_tables(), table_of).await?;
+                let secured = self.setting(SECURED_COLUMNS).await?;
+                Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.as_ref())? }
+            }
+            Engine::Postgres { .. } => opened(&Link::Postgres(self.inner.reading().await?), standard).await?,
+        };
+        self.inner.writer.schema.store(found.schema);
+        self.inner.writer.tables.store(Arc::new(found.tables));
         Ok(())
     }
 
@@ -426,8 +447,13 @@ async fn connected(settings: &PostgresSettings, slot: &Mutex<Option<Arc<Postgres
     Ok(connection)
 }
 
-/// What a database says of itself when it is opened: its tables and its head.
-async fn opened(link: &Link) -> Result<(HashSet<TableId>, Head)> {
+/// What a database says of itself when it is opened.
+struct Opened {
+    tables: HashSet<TableId>,
+    schema: Arc<Schema>,
+}
+
+async fn opened(link: &Link, standard: &Arc<Schema>) -> Result<Opened> {
     let programs = crate::link::rows(link, &internal::select_programs(), |row| Some((row.integer(0)?, row.integer(1)?))).await?;
     let Some((oldest_reader, fold_version)) = programs.first().copied() else {
         return Err(Error::Corrupt("the commit head is missing".to_owned()));
@@ -442,11 +468,43 @@ async fn opened(link: &Link) -> Result<(HashSet<TableId>, Head)> {
             custodia_schema::FOLD_VERSION
         )));
     }
-    let tables = crate::link::rows(link, &internal::select_tables(), |row| {
-        row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId)
-    })
-    .await?;
-    Ok((tables.into_iter().collect(), Head::default()))
+    let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
+    let secured = crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
+    Ok(Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
+}
+
+fn table_of(row: &Row<'_>) -> Option<TableId> {
+    row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId)
+}
+
+/// The standard tables with the organisation's secured columns.
+fn layered(standard: &Arc<Schema>, secured: Option<&Vec<u8>>) -> Result<Arc<Schema>> {
+    let Some(bytes) = secured else { return Ok(Arc::clone(standard)) };
+    let secured = secured_of(bytes)?;
+    Ok(if secured.is_empty() { Arc::clone(standard) } else { Arc::new(standard.with_secured(&secured)) })
+}
+
+/// The setting that lists the columns an organisation secured: six bytes each, table and column, little-endian.
+pub(crate) const SECURED_COLUMNS: &str = "secured columns";
+
+/// Reads the list of secured columns.
+pub(crate) fn secured_of(bytes: &[u8]) -> Result<Vec<(TableId, ColumnId)>> {
+    let damaged = || Error::Corrupt("the list of secured columns cannot be read".to_owned());
+    if bytes.len() % 6 != 0 {
+        return Err(damaged());
+    }
+    bytes
+        .chunks_exact(6)
+        .map(|entry| match *entry {
+            [a, b, c, d, e, f] => Ok((TableId(u32::from_le_bytes([a, b, c, d])), ColumnId(u16::from_le_bytes([e, f])))),
+            _ => Err(damaged()),
+        })
+        .collect()
+}
+
+/// The list of secured columns as it is kept.
+pub(crate) fn secured_bytes(secured: &[(TableId, ColumnId)]) -> Vec<u8> {
+    secured.iter().flat_map(|(table, column)| table.0.to_le_bytes().into_iter().chain(column.0.to_le_bytes())).collect()
 }
 
 /// Runs blocking work without holding up the other requests of this worker.

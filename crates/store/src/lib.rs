@@ -39,7 +39,7 @@ pub use head::{Head, Versions};
 pub use keys::{KEY_BYTES, MasterKey};
 pub use limits::Limits;
 pub use row::{Row, RowSink, owned};
-pub use sql::{CompileError, ReadPolicy, RowKey};
+pub use sql::{CompileError, Plan, ReadPolicy, RowKey};
 pub use store::{Settings, Store, WriteTotals};
 pub use transaction::{StoredRow, Transaction, typed};
 pub use writer::WriteCounters;

@@ -1,0 +1,131 @@
+//! An organisation to hang worlds into, and its questions asked in the name of a world's users.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use custodia_access::{Authority, Denied, Rights};
+use custodia_oracle::{Asker, World, WorldTable, secured_standard};
+use custodia_org::{Caller, Organization, Seeded};
+use custodia_query::{Comparison, Field, Filter, LikePattern, Path, Query};
+use custodia_schema::{ColumnId, Guid, Schema, Table, Value};
+
+use crate::load::{Slip, load};
+use crate::world::Engine;
+
+/// The organisation.
+pub struct Stage {
+    pub org: Organization,
+    pub seeded: Seeded,
+    pub currency: Guid,
+    pub schema: Arc<Schema>,
+    /// Keeps the databases alive, and makes records the way every test of the gate does.
+    pub made: crate::world::World,
+    requests: AtomicU64,
+}
+
+impl Stage {
+    pub async fn new(engine: Engine) -> Arc<Self> {
+        let made = crate::world::World::with_schema(engine, secured_standard()).await;
+        let currency = made.org.currencies().await.unwrap()[0].id;
+        let (org, seeded) = (made.org.clone(), made.seeded);
+        let schema = org.schema();
+        Arc::new(Self { org, seeded, currency, schema, made, requests: AtomicU64::new(1_000) })
+    }
+
+    /// Generates the world of a seed and stores it.
+    pub async fn world(&self, seed: u64, slip: Option<Slip>) -> World {
+        let world = World::generate(seed);
+        load(self, &world, slip).await;
+        world
+    }
+
+    pub fn table(&self, table: WorldTable) -> &Arc<Table> {
+        self.schema.table_named(table.name()).unwrap()
+    }
+
+    pub fn column(&self, table: WorldTable, column: &str) -> ColumnId {
+        self.table(table).column(column).unwrap_or_else(|| panic!("{}.{column}", table.name())).id
+    }
+
+    pub fn caller(&self, asker: Asker) -> Caller {
+        let request = Guid::from_u128(u128::from(self.requests.fetch_add(1, Ordering::Relaxed)));
+        let mut caller = Caller::user(asker.caller.unwrap_or(asker.user), request);
+        caller.acting_for = asker.caller.map(|_| asker.user);
+        caller
+    }
+
+    /// All rows of one table that belong to one world, whatever else the organisation holds.
+    pub fn list(&self, world: &World, table: WorldTable) -> Query {
+        let filter = match table.name_column() {
+            Some(name) => {
+                let what = if table == WorldTable::User { "user" } else { table.name() };
+                let pattern = LikePattern::starts_with(&format!("World {} {what} ", world.seed));
+                Filter::Like { path: Path::own(self.column(table, name)), pattern }
+            }
+            None => Filter::In {
+                path: Path::own(self.table(table).primary_id),
+                values: world.links.iter().map(|link| Value::Guid(link.id)).collect(),
+            },
+        };
+        self.query(table, filter)
+    }
+
+    pub fn query(&self, table: WorldTable, filter: Filter) -> Query {
+        let table = self.table(table);
+        Query {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter,
+            related: None,
+            order: Vec::new(),
+            top: None,
+            page_size: 200,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        }
+    }
+
+    pub fn equals(&self, table: WorldTable, column: &str, value: Value) -> Filter {
+        Filter::Compare { path: Path::own(self.column(table, column)), operator: Comparison::Equal, value }
+    }
+
+    /// The authority of an asker, from what the store says of the users now.
+    pub async fn authority(&self, asker: Asker, known: &mut Known) -> Result<Authority, Denied> {
+        let user = self.rights(asker.user, known).await;
+        match asker.caller {
+            None => Ok(Authority::user(user)),
+            Some(caller) => Authority::on_behalf(self.rights(caller, known).await, user),
+        }
+    }
+
+    pub async fn rights(&self, user: Guid, known: &mut Known) -> Arc<Rights> {
+        if !known.contains_key(&user) {
+            let facts = loop {
+                match self.org.database().user_facts(user).await {
+                    Ok(facts) => break facts.unwrap(),
+                    // Other worlds are being loaded meanwhile.
+                    Err(custodia_store::Error::Stale) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            known.insert(user, Arc::new(Rights::build(&self.schema, &facts)));
+        }
+        Arc::clone(&known[&user])
+    }
+}
+
+/// Rights already read.
+pub type Known = HashMap<Guid, Arc<Rights>>;
+
+/// Everybody who asks: every user, and every user on behalf of the next.
+pub fn askers(world: &World) -> Vec<Asker> {
+    let next = world.users.iter().cycle().skip(1);
+    let pairs = world.users.iter().zip(next);
+    pairs
+        .flat_map(|(user, next)| {
+            [Asker { user: user.id, caller: None }, Asker { user: next.id, caller: Some(user.id) }]
+        })
+        .collect()
+}
