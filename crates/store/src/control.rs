@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use custodia_schema::Guid;
 
 use crate::ambient::Random;
-use crate::keys::MasterKey;
+use crate::keys::{KEY_BYTES, MasterKey};
 use crate::link::{Link, rows};
 use crate::sql::control as statements;
 use crate::{Error, Result};
@@ -159,8 +159,22 @@ impl Control {
         self.change(statements::update_organization_state(id, state.word())).await
     }
 
-    pub(crate) async fn set_place(&self, id: Guid, database: &str, epoch: i64) -> Result<()> {
-        self.change(statements::update_organization_place(id, database, epoch)).await
+    /// Points an organisation at another database, with another key, in another epoch.
+    pub(crate) async fn replace(&self, organization: &Organization) -> Result<()> {
+        let key = organization.wrapped_key.clone();
+        let (id, epoch) = (organization.id, organization.epoch);
+        self.change(statements::update_organization_place(id, &organization.database, epoch, key)).await
+    }
+
+    /// Remembers for good that an organisation was destroyed.
+    pub(crate) async fn remember_destroyed(&self, organization: &Organization, when: i64) -> Result<()> {
+        self.change(statements::insert_destroyed(organization.id, &organization.name, when)).await
+    }
+
+    /// The name of the destroyed organisation of that id, if one was.
+    pub(crate) async fn destroyed(&self, id: Guid) -> Result<Option<String>> {
+        let _turn = self.one_at_a_time.lock().await;
+        Ok(rows(&self.link, &statements::select_destroyed(id), |row| Some(row.text(0)?.to_owned())).await?.pop())
     }
 
     pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
@@ -196,7 +210,7 @@ impl Organization {
         random: &dyn Random,
     ) -> Result<Self> {
         check_name(name)?;
-        let mut key = [0; crate::keys::KEY_BYTES];
+        let mut key = [0; KEY_BYTES];
         random.fill(&mut key);
         let wrapped_key = master.seal(&key, id, random)?;
         key.fill(0);
@@ -214,7 +228,18 @@ impl Organization {
 
     /// The data key, unwrapped.
     pub(crate) fn data_key(&self, master: &MasterKey) -> Result<custodia_sqlite::Key> {
-        crate::keys::data_key(&master.unseal(&self.wrapped_key, self.id)?)
+        let mut bytes = self.data_key_bytes(master)?;
+        Ok(custodia_sqlite::Key::take(&mut bytes))
+    }
+
+    /// The data key's bytes, for who needs more than to open a file; wiped by them.
+    pub(crate) fn data_key_bytes(&self, master: &MasterKey) -> Result<[u8; KEY_BYTES]> {
+        crate::keys::key_bytes(master.unseal(&self.wrapped_key, self.id)?)
+    }
+
+    /// The wrapped key as text, for a backup.
+    pub(crate) fn wrapped_key_text(&self) -> String {
+        crate::hex::encode(&self.wrapped_key)
     }
 
     /// Refuses unless the organisation is in use.

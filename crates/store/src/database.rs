@@ -2,18 +2,21 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodia_access::RowAccess;
 use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, TableId, Value};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::head::{Head, Versions};
 use crate::link::Link;
+use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::{Row, RowSink};
 use crate::sql::{self, Context, Dialect, Plan, ReadPolicy, Statement, internal};
@@ -41,6 +44,10 @@ pub(crate) struct Inner {
     services: Arc<Services>,
     last_used_ms: AtomicU64,
     estimates: crate::estimate::Estimates,
+    /// The oldest program that may write, when that is newer than this one.
+    writer_needed: Option<u32>,
+    /// The organisation has another database now, or none: this one is not to be used any more.
+    retired: AtomicBool,
 }
 
 enum Engine {
@@ -79,18 +86,27 @@ impl Database {
         services: Arc<Services>,
     ) -> Result<Self> {
         let link = Link::Sqlite(Arc::clone(&file));
+        let programs = bring_forward(&link, &services).await?;
         let found = opened(&link, &services.schema).await?;
-        Ok(Self::new(organization, Engine::Sqlite { file, threads }, found, services))
+        Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services))
     }
 
     pub(crate) async fn open_postgres(organization: Guid, settings: PostgresSettings, services: Arc<Services>) -> Result<Self> {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
-        let found = opened(&Link::Postgres(Arc::clone(&connection)), &services.schema).await?;
+        let link = Link::Postgres(Arc::clone(&connection));
+        let programs = bring_forward(&link, &services).await?;
+        let found = opened(&link, &services.schema).await?;
         let engine = Engine::Postgres { settings, reading: Mutex::new(Some(connection)), writing: Mutex::new(None) };
-        Ok(Self::new(organization, engine, found, services))
+        Ok(Self::new(organization, engine, programs, found, services))
     }
 
-    fn new(organization: Guid, engine: Engine, found: Opened, services: Arc<Services>) -> Self {
+    fn new(
+        organization: Guid,
+        engine: Engine,
+        programs: Programs,
+        found: Opened,
+        services: Arc<Services>,
+    ) -> Self {
         let writer = Writer::new(
             found.schema,
             found.tables,
@@ -103,6 +119,8 @@ impl Database {
             writer,
             last_used_ms: AtomicU64::new(services.clock.monotonic_ms()),
             estimates: crate::estimate::Estimates::default(),
+            writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
+            retired: AtomicBool::new(false),
             services,
         };
         Self { inner: Arc::new(inner) }
@@ -193,6 +211,7 @@ impl Database {
         reading: &Reading,
         sink: &mut dyn RowSink,
     ) -> Result<ReadOutcome> {
+        self.require_current()?;
         self.touch();
         let count = if query.count { Some(self.count_statement(query, policy)?) } else { None };
         let mut counted = None;
@@ -243,6 +262,10 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'t> Fn(&'t mut Transaction) -> BoxFuture<'t, std::result::Result<T, E>> + Send + Sync + 'static,
     {
+        self.require_current()?;
+        if let Some(needed) = self.inner.writer_needed {
+            return Err(E::from(Error::TooNew { needed, present: PROGRAM_VERSION }));
+        }
         self.touch();
         let (answer, answered) = oneshot::channel();
         let queued = Box::new(Queued { request, kept: None, answer: Some(answer) });
@@ -315,6 +338,34 @@ impl Database {
     #[must_use]
     pub fn writes_waiting(&self) -> usize {
         self.inner.writer.waiting()
+    }
+
+    /// Whether the organisation has left this database: it was restored, suspended or deleted. Another handle, if there
+    /// is one, comes from the store.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.inner.retired.load(Ordering::Acquire)
+    }
+
+    /// Refuses everything from now on: the organisation has another database, or none.
+    pub(crate) fn retire(&self) {
+        self.inner.retired.store(true, Ordering::Release);
+    }
+
+    fn require_current(&self) -> Result<()> {
+        if self.is_retired() {
+            let context = "the organisation was closed, or has another database since a restore".to_owned();
+            return Err(Error::Unavailable { context, source: None });
+        }
+        Ok(())
+    }
+
+    /// A connection for one long job, without a limit for its statements.
+    pub(crate) async fn own_connection(&self) -> Result<PostgresConnection> {
+        match &self.inner.engine {
+            Engine::Postgres { settings, .. } => PostgresConnection::connect(&settings.unlimited()).await,
+            Engine::Sqlite { .. } => Err(Error::Query("an embedded database has no connections".to_owned())),
+        }
     }
 
     pub(crate) fn last_used_ms(&self) -> u64 {
@@ -454,20 +505,6 @@ struct Opened {
 }
 
 async fn opened(link: &Link, standard: &Arc<Schema>) -> Result<Opened> {
-    let programs = crate::link::rows(link, &internal::select_programs(), |row| Some((row.integer(0)?, row.integer(1)?))).await?;
-    let Some((oldest_reader, fold_version)) = programs.first().copied() else {
-        return Err(Error::Corrupt("the commit head is missing".to_owned()));
-    };
-    let present = crate::PROGRAM_VERSION;
-    if oldest_reader > i64::from(present) {
-        return Err(Error::TooNew { needed: u32::try_from(oldest_reader).unwrap_or(u32::MAX), present });
-    }
-    if fold_version != i64::from(custodia_schema::FOLD_VERSION) {
-        return Err(Error::Corrupt(format!(
-            "texts were folded by rules {fold_version}, this program folds by rules {}",
-            custodia_schema::FOLD_VERSION
-        )));
-    }
     let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
     let secured = crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
     Ok(Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
@@ -508,7 +545,7 @@ pub(crate) fn secured_bytes(secured: &[(TableId, ColumnId)]) -> Vec<u8> {
 }
 
 /// Runs blocking work without holding up the other requests of this worker.
-fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
     let multi = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if multi { tokio::task::block_in_place(work) } else { work() }
@@ -529,7 +566,12 @@ where
 {
     fn run<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Ran> {
         Box::pin(async move {
-            let result = (self.request)(transaction).await;
+            // A fault in one request must cost neither the others of its batch nor the thread that writes.
+            let ran = AssertUnwindSafe((self.request)(transaction)).catch_unwind().await;
+            let result = ran.unwrap_or_else(|_| {
+                let context = "the request failed in a way that it should not; the log says where".to_owned();
+                Err(E::from(Error::Unavailable { context, source: None }))
+            });
             let ran = if result.is_ok() { Ran::Write } else { Ran::Drop };
             self.kept = Some(result);
             ran

@@ -65,6 +65,20 @@ pub enum Error {
     /// The wrong key, or no key.
     #[error("the database cannot be decrypted: {0}")]
     Key(String),
+    /// A file that no organisation can be restored from.
+    #[error("{path} cannot be restored: {why}")]
+    Backup {
+        /// The file.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// A backup of an organisation that was deleted, and is to stay so.
+    #[error("the backup is of organisation '{name}', which was deleted here: what was deleted is not brought back")]
+    Destroyed {
+        /// The name it had.
+        name: String,
+    },
     /// No such organisation.
     #[error("there is no organisation '{0}'")]
     NoOrganization(String),

@@ -102,14 +102,7 @@ impl MasterKey {
     /// A key for one purpose, derived: the control database, page tokens.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; KEY_BYTES] {
-        let salt = Salt::new(HKDF_SHA256, b"custodia");
-        let mut bytes = [0; KEY_BYTES];
-        let info = [purpose.as_bytes()];
-        // Neither call can fail for an output of 32 bytes; a zero key would not open anything.
-        if let Ok(okm) = salt.extract(&self.0).expand(&info, Length(KEY_BYTES)) {
-            let _ = okm.fill(&mut bytes);
-        }
-        bytes
+        derive(&self.0, purpose)
     }
 
     /// Encrypts bytes for the control database, bound to what they belong to.
@@ -166,11 +159,28 @@ impl Drop for MasterKey {
     }
 }
 
-/// An organisation's data key.
-pub(crate) fn data_key(bytes: &[u8]) -> Result<Key> {
-    let bytes: [u8; KEY_BYTES] = bytes.try_into().map_err(|_| Error::Corrupt("a data key has the wrong length".to_owned()))?;
-    let mut bytes = bytes;
-    Ok(Key::take(&mut bytes))
+/// A key for one purpose, derived from another key.
+pub(crate) fn derive(key: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
+    let salt = Salt::new(HKDF_SHA256, b"custodia");
+    let mut bytes = [0; KEY_BYTES];
+    let info = [purpose.as_bytes()];
+    // Neither call can fail for an output of 32 bytes; a zero key would not open anything.
+    if let Ok(okm) = salt.extract(key).expand(&info, Length(KEY_BYTES)) {
+        let _ = okm.fill(&mut bytes);
+    }
+    bytes
+}
+
+/// A data key's bytes out of what was unsealed, which is wiped.
+pub(crate) fn key_bytes(mut unsealed: Vec<u8>) -> Result<[u8; KEY_BYTES]> {
+    let bytes = unsealed.as_slice().try_into().map_err(|_| Error::Corrupt("a data key has the wrong length".to_owned()));
+    unsealed.fill(0);
+    bytes
+}
+
+/// A data key to open files with.
+pub(crate) fn data_key(bytes: &[u8; KEY_BYTES]) -> Key {
+    Key::take(&mut bytes.clone())
 }
 
 #[cfg(test)]

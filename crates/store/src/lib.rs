@@ -6,7 +6,10 @@
 
 mod ambient;
 mod audit;
+mod backup;
 mod change_log;
+mod container;
+mod content;
 mod control;
 mod database;
 mod decimal;
@@ -15,22 +18,30 @@ mod error;
 mod estimate;
 mod facts;
 mod head;
+mod hex;
 mod keys;
 mod limits;
 mod link;
 mod logs;
+mod migration;
 mod postgres;
+mod replay;
+mod restore;
 mod row;
+mod snapshot;
 mod sql;
 mod sqlite;
 mod store;
 mod threads;
 mod transaction;
+mod transfer;
 mod writer;
 
 pub use ambient::{Clock, Random, new_id};
 pub use audit::{AuditEntry, AuditOperation, AuditRecord, AuditedChange};
+pub use backup::BackupReport;
 pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
+pub use content::{Content, ContentHash, TableContent};
 pub use control::{ORGANIZATION_NAME_MAX, Organization, OrganizationState, check_name};
 pub use database::{Database, IsStale, ReadOutcome, Reading, retry_stale};
 pub use error::{Error, Result};
@@ -38,6 +49,8 @@ pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
 pub use head::{Head, Versions};
 pub use keys::{KEY_BYTES, MasterKey};
 pub use limits::Limits;
+pub use migration::PROGRAM_VERSION;
+pub use restore::RestoreReport;
 pub use row::{Row, RowSink, owned};
 pub use sql::{CompileError, Plan, ReadPolicy, RowKey};
 pub use store::{Settings, Store, WriteTotals};
@@ -45,9 +58,6 @@ pub use transaction::{StoredRow, Transaction, typed};
 pub use writer::WriteCounters;
 
 pub(crate) use store::Services;
-
-/// The number of this program's storage format: a database records the oldest program that may read and write it.
-pub const PROGRAM_VERSION: u32 = 1;
 
 /// The stored form of a multi-select: numbers joined by commas.
 pub(crate) fn choices_text(options: &[i32]) -> String {

@@ -90,18 +90,9 @@ impl From<Arc<SqliteFile>> for Link {
     }
 }
 
-/// Makes an empty database's own tables and its head row.
-pub(crate) async fn initialise(link: &Link, commit_time: i64) -> Result<()> {
-    link.begin_plain().await?;
-    for sql in internal::create(link.dialect()) {
-        link.run(&sql).await?;
-    }
-    link.execute(&internal::insert_head(commit_time)).await?;
-    link.run(internal::COMMIT).await
-}
-
 impl Link {
-    async fn begin_plain(&self) -> Result<()> {
+    /// Begins a transaction in a database that has no head yet.
+    pub(crate) async fn begin_plain(&self) -> Result<()> {
         match self {
             Self::Sqlite(file) => {
                 let writer = file.writer.lock();

@@ -11,11 +11,13 @@ use bytes::BytesMut;
 use custodia_schema::Value;
 use futures::TryStreamExt;
 use parking_lot::Mutex;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
+use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
 use crate::{Error, Result};
 
@@ -55,6 +57,13 @@ impl PostgresSettings {
         let mut config = self.config.clone();
         config.dbname(name);
         Self { config, ..*self }
+    }
+}
+
+impl PostgresSettings {
+    /// The same database, without a limit for statements.
+    pub(crate) fn unlimited(&self) -> Self {
+        Self { config: self.config.clone(), statement_limit_ms: 0 }
     }
 }
 
@@ -148,6 +157,28 @@ impl PostgresConnection {
     /// Runs statements without parameters: transactions and table definitions.
     pub(crate) async fn run(&self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error))
+    }
+
+    /// Fills a table with the rows that come, in PostgreSQL's binary form; how many came. `types` are its columns' as
+    /// they physically are.
+    pub(crate) async fn copy_in(
+        &self,
+        sql: &str,
+        types: &[Storage],
+        mut rows: tokio::sync::mpsc::Receiver<Vec<Vec<Parameter>>>,
+    ) -> Result<u64> {
+        let wrong = |error| self.error("filling a table", error);
+        let types: Vec<_> = types.iter().map(|storage| type_of(*storage)).collect();
+        let sink = self.client.copy_in(sql).await.map_err(wrong)?;
+        let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+        while let Some(chunk) = rows.recv().await {
+            for row in &chunk {
+                let bound: Vec<_> = row.iter().map(Bound).collect();
+                let values = bound.iter().map(|bound| bound as &(dyn ToSql + Sync));
+                writer.as_mut().write_raw(values).await.map_err(wrong)?;
+            }
+        }
+        writer.as_mut().finish().await.map_err(wrong)
     }
 
     /// The one text value a statement without parameters answers, if any.
@@ -258,6 +289,21 @@ impl ToSql for Bound<'_> {
     tokio_postgres::types::to_sql_checked!();
 }
 
+fn type_of(storage: Storage) -> Type {
+    match storage {
+        Storage::Boolean => Type::BOOL,
+        Storage::Integer => Type::INT4,
+        Storage::BigInt | Storage::Money => Type::INT8,
+        Storage::Decimal => Type::NUMERIC,
+        Storage::Double => Type::FLOAT8,
+        Storage::Text => Type::TEXT,
+        Storage::Guid => Type::UUID,
+        Storage::DateTime => Type::TIMESTAMPTZ,
+        Storage::Date => Type::DATE,
+        Storage::Bytes => Type::BYTEA,
+    }
+}
+
 fn integer(n: i64, target: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
     match *target {
         Type::INT2 => i16::try_from(n)?.to_sql(target, out),
@@ -280,6 +326,19 @@ impl<'a> FromSql<'a> for AnyInteger {
 
     fn accepts(source: &Type) -> bool {
         matches!(*source, Type::INT2 | Type::INT4 | Type::INT8)
+    }
+}
+
+/// A value of any type, unread.
+pub(crate) struct Anything;
+
+impl<'a> FromSql<'a> for Anything {
+    fn from_sql(_: &Type, _: &'a [u8]) -> std::result::Result<Self, BoxError> {
+        Ok(Self)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
     }
 }
 

@@ -97,6 +97,14 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether nothing is stored at a position. [`Self::get`] is null also for bytes that are no value.
+    pub(crate) fn is_null(&self, at: usize) -> bool {
+        match &self.source {
+            Source::Sqlite(row) => matches!(row.get_ref(at), Ok(rusqlite::types::ValueRef::Null)),
+            Source::Postgres(row) => matches!(row.try_get::<_, Option<crate::postgres::Anything>>(at), Ok(None)),
+        }
+    }
+
     /// All values, owned. `Integer` outputs become [`Value::BigInt`]; callers that know the column narrow them.
     #[must_use]
     pub fn to_values(&self) -> Vec<Value> {

@@ -65,12 +65,9 @@ impl SqliteFile {
         Ok(Self { path: path.to_owned(), key, settings, readers: Mutex::new(Vec::new()), writer: Mutex::new(writer) })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
+    /// Another connection to the file.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, Checkpoints::Manual)
     }
 
     /// Runs `work` on a pooled reading connection.
@@ -78,7 +75,7 @@ impl SqliteFile {
         let pooled = self.readers.lock().pop();
         let connection = match pooled {
             Some(connection) => connection,
-            None => connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, Checkpoints::Manual)?,
+            None => self.connect()?,
         };
         let result = work(&connection);
         let mut readers = self.readers.lock();

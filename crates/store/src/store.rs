@@ -9,15 +9,25 @@ use custodia_sqlite::Key;
 use parking_lot::Mutex;
 
 use crate::ambient::{Clock, Random, new_id};
+use crate::backup::UNFINISHED;
 use crate::control::{Control, Organization, OrganizationState};
 use crate::database::Database;
+use crate::head::Head;
 use crate::keys::MasterKey;
-use crate::link::{Link, initialise};
+use crate::link::Link;
+use crate::migration::{Definitions, initialise};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::sql::internal;
 use crate::sqlite::{SqliteFile, SqliteSettings};
 use crate::threads::WriterThreads;
 use crate::{Error, Limits, Result};
+
+/// Where the embedded databases are, below the data folder.
+const DATABASES_FOLDER: &str = "organizations";
+/// Stands for no time limit.
+const UNLIMITED_MS: u64 = u64::MAX;
+/// The database that a PostgreSQL cluster has from the start: one is connected to it to make others.
+const DEFAULT_DATABASE: &str = "postgres";
 
 /// How an installation's databases are opened.
 pub struct Settings {
@@ -45,6 +55,7 @@ pub(crate) struct Services {
     pub schema: Arc<Schema>,
     pub limits: Limits,
     pub clock: Arc<dyn Clock>,
+    pub definitions: Definitions,
 }
 
 /// All organisations of one installation.
@@ -96,7 +107,13 @@ impl Store {
     pub async fn open(settings: Settings) -> Result<Self> {
         custodia_sqlite::verify_build().map_err(|error| Error::unavailable("checking the database library", error))?;
         let limits = settings.limits;
-        let services = Arc::new(Services { schema: settings.schema, limits, clock: Arc::clone(&settings.clock) });
+        let services = Arc::new(Services {
+            schema: settings.schema,
+            limits,
+            clock: Arc::clone(&settings.clock),
+            definitions: Definitions::default(),
+        });
+        remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
         let (engine, link) = match &settings.postgres {
             Some(url) => {
                 let postgres = PostgresSettings::parse(url, limits.statement_ms)?;
@@ -104,7 +121,7 @@ impl Store {
                 (Engine::Postgres { settings: postgres }, link)
             }
             None => {
-                make_folder(&settings.folder.join("organizations"))?;
+                make_folder(&settings.folder.join(DATABASES_FOLDER))?;
                 let sqlite = SqliteSettings {
                     clock: settings.clock,
                     statement_limit_ms: limits.statement_ms,
@@ -202,9 +219,7 @@ impl Store {
     pub async fn create_organization(&self, name: &str, display_name: &str) -> Result<(Arc<Organization>, Database)> {
         let id = self.new_id();
         let database = self.database_name(name, id);
-        let now = self.now();
-        let organization =
-            Organization::new(id, name, display_name, now, database, &self.master, self.random.as_ref())?;
+        let organization = self.new_organization(id, name, display_name, database)?;
         self.control.insert(&organization).await?;
         match self.make_database(&organization, &organization.database).await {
             Ok(()) => {}
@@ -225,10 +240,8 @@ impl Store {
                 let file = SqliteFile::create(&self.path_of(database), Some(key), settings.clone())?;
                 initialise(&Link::Sqlite(Arc::new(file)), self.now()).await
             }
-            Engine::Postgres { settings } => {
-                let server = PostgresConnection::connect(settings).await?;
-                server.run(&internal::create_database(database)).await?;
-                let connection = PostgresConnection::connect(&settings.database(database)).await?;
+            Engine::Postgres { .. } => {
+                let connection = self.make_postgres_database(database).await?;
                 initialise(&Link::Postgres(Arc::new(connection)), self.now()).await
             }
         }
@@ -248,18 +261,20 @@ impl Store {
     /// Store errors.
     pub async fn suspend(&self, organization: &Organization) -> Result<()> {
         self.control.set_state(organization.id, OrganizationState::Suspended).await?;
-        self.open.lock().remove(&organization.id);
+        self.forget_open(organization.id);
         Ok(())
     }
 
-    /// Destroys an organisation: its database, its key, its entry. What backups hold of it cannot be read any more.
+    /// Destroys an organisation: its database, its key, its entry. None of its backups is restored here any more; they
+    /// are for whoever keeps them to remove (docs/operations/backup.md).
     ///
     /// # Errors
     /// Store errors; the organisation is then in state `Deleting`, and deleting it again continues.
     pub async fn delete_organization(&self, organization: &Organization) -> Result<()> {
         self.control.set_state(organization.id, OrganizationState::Deleting).await?;
-        self.open.lock().remove(&organization.id);
+        self.forget_open(organization.id);
         self.drop_database(&organization.database).await?;
+        self.control.remember_destroyed(organization, self.now()).await?;
         self.control.delete(organization.id).await
     }
 
@@ -377,21 +392,84 @@ impl Store {
         &self.control
     }
 
-    pub(crate) fn sqlite_settings(&self) -> SqliteSettings {
-        match &self.engine {
-            Engine::Sqlite { settings, .. } => settings.clone(),
-            Engine::Postgres { .. } => SqliteSettings {
-                clock: Arc::clone(&self.services.clock),
-                statement_limit_ms: self.services.limits.statement_ms,
-                cache_kibibytes: self.services.limits.cache_kibibytes,
-                readers_max: 0,
-                file_layer: None,
-            },
+    /// How files that are no organisation's live database are opened: the operating system's files, no pool.
+    pub(crate) fn plain_files(&self) -> SqliteSettings {
+        SqliteSettings {
+            clock: Arc::clone(&self.services.clock),
+            statement_limit_ms: UNLIMITED_MS,
+            cache_kibibytes: self.services.limits.cache_kibibytes,
+            readers_max: 0,
+            file_layer: None,
         }
     }
 
+    /// Lets go of an organisation's database; whoever still has a handle is refused.
     pub(crate) fn forget_open(&self, organization: Guid) {
-        self.open.lock().remove(&organization);
+        if let Some(database) = self.open.lock().remove(&organization) {
+            self.closed_totals.lock().add(&database);
+            database.retire();
+        }
+    }
+
+    /// Makes the folder of the embedded databases, where backups are unpacked too.
+    pub(crate) fn make_databases_folder(&self) -> Result<()> {
+        make_folder(&self.folder.join(DATABASES_FOLDER))
+    }
+
+    /// The PostgreSQL server, where there is one.
+    pub(crate) fn postgres_settings(&self) -> Option<&PostgresSettings> {
+        match &self.engine {
+            Engine::Postgres { settings } => Some(settings),
+            Engine::Sqlite { .. } => None,
+        }
+    }
+
+    /// A connection to one of the server's databases without a limit for its statements.
+    pub(crate) async fn connect_unlimited(&self, database: &str) -> Result<PostgresConnection> {
+        match &self.engine {
+            Engine::Postgres { settings } => {
+                PostgresConnection::connect(&settings.database(database).unlimited()).await
+            }
+            Engine::Sqlite { .. } => Err(Error::Query("an embedded database has no connections".to_owned())),
+        }
+    }
+
+    /// Makes an empty database, without anything in it, and connects to it without a limit for statements.
+    pub(crate) async fn make_postgres_database(&self, database: &str) -> Result<PostgresConnection> {
+        let server = self.connect_unlimited(DEFAULT_DATABASE).await?;
+        server.run(&internal::create_database(database)).await?;
+        self.connect_unlimited(database).await
+    }
+
+    /// An organisation with a new key, not yet entered anywhere.
+    pub(crate) fn new_organization(
+        &self,
+        id: Guid,
+        name: &str,
+        display_name: &str,
+        database: String,
+    ) -> Result<Organization> {
+        Organization::new(id, name, display_name, self.now(), database, &self.master, self.random.as_ref())
+    }
+
+    /// Opens a database that the control database does not point at yet, and sets the head that it goes on with.
+    pub(crate) async fn open_anew(&self, organization: &Organization, head: &Head) -> Result<Database> {
+        let services = Arc::clone(&self.services);
+        match &self.engine {
+            Engine::Sqlite { settings, threads } => {
+                let key = organization.data_key(&self.master)?;
+                let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
+                let file = Arc::new(file);
+                crate::restore::set_head(&Link::Sqlite(Arc::clone(&file)), head).await?;
+                Database::open_sqlite(organization.id, file, Arc::clone(threads), services).await
+            }
+            Engine::Postgres { settings } => {
+                let settings = settings.database(&organization.database);
+                let connection = PostgresConnection::connect(&settings).await?;
+                crate::restore::set_head(&Link::Postgres(Arc::new(connection)), head).await?;
+                Database::open_postgres(organization.id, settings, services).await
+            }
+        }
     }
 
     pub(crate) fn database_name(&self, name: &str, id: Guid) -> String {
@@ -406,7 +484,7 @@ impl Store {
     }
 
     pub(crate) fn path_of(&self, database: &str) -> PathBuf {
-        self.folder.join("organizations").join(database)
+        self.folder.join(DATABASES_FOLDER).join(database)
     }
 
     pub(crate) fn new_id(&self) -> Guid {
@@ -418,11 +496,24 @@ impl Store {
     }
 
     /// Undoes a half-made organisation as far as possible.
-    async fn forget(&self, organization: &Organization) {
+    pub(crate) async fn forget(&self, organization: &Organization) {
         let dropped = self.drop_database(&organization.database).await;
         let deleted = self.control.delete(organization.id).await;
         if let Err(error) = dropped.and(deleted) {
             tracing::error!(organization.name = %organization.name, %error, "a half-made organisation could not be removed; run 'custodia org delete'");
+        }
+    }
+}
+
+/// Removes what a backup or a restore that was killed has left in the folder.
+fn remove_unfinished(folder: &Path) {
+    // A folder that is not there yet has nothing in it.
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "an unfinished copy could not be removed");
         }
     }
 }

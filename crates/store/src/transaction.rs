@@ -387,28 +387,59 @@ impl Transaction {
 
     /// Makes missing tables. Only the batch calls this, for a request that runs alone.
     pub(crate) async fn make_tables(&mut self, tables: &[TableId]) -> Result<()> {
-        self.link.unlimited();
+        self.unlimited();
         let schema = Arc::clone(&self.schema);
         for id in tables {
             let Some(table) = schema.table(*id) else {
                 return Err(Error::Query(format!("there is no table {id}")));
             };
-            if self.batch.tables.lock().contains(id) {
+            if self.has_table(*id) {
                 continue;
             }
-            for sql in sql::create_table(self.link.dialect(), &schema, table) {
-                self.link.run(&sql).await?;
-            }
             let number = self.next_number();
-            self.internal(internal::insert_table(*id, number));
-            self.log(number, ChangeKind::CreateTable, table, Guid::nil(), &[]);
-            self.batch.metadata.fetch_add(1, Ordering::Relaxed);
-            let mut existing = self.batch.tables.lock();
-            let mut grown = HashSet::clone(&existing);
-            grown.insert(*id);
-            *existing = Arc::new(grown);
+            self.make_table(table, number, self.batch.commit_time).await?;
         }
         Ok(())
+    }
+
+    /// Makes one table, under a number that was taken for it.
+    pub(crate) async fn make_table(&mut self, table: &Table, number: i64, commit_time: i64) -> Result<()> {
+        let statements = sql::create_table(self.link.dialect(), &self.schema, table);
+        for sql in &statements {
+            self.link.run(sql).await?;
+        }
+        self.internal(internal::insert_table(table.id, number, sql::content::definition(&statements)));
+        self.log_at(number, commit_time, ChangeKind::CreateTable, table.id, Guid::nil(), &[]);
+        self.batch.metadata.fetch_add(1, Ordering::Relaxed);
+        let mut existing = self.batch.tables.lock();
+        let mut grown = HashSet::clone(&existing);
+        grown.insert(table.id);
+        *existing = Arc::new(grown);
+        Ok(())
+    }
+
+    /// Lifts the statement limit of the present transaction.
+    pub(crate) fn unlimited(&self) {
+        self.link.unlimited();
+    }
+
+    /// Takes a number that another database gave.
+    ///
+    /// # Errors
+    /// When this database has given it already.
+    pub(crate) fn take_number(&self, number: i64) -> Result<()> {
+        let head = self.batch.number.fetch_max(number, Ordering::Relaxed);
+        if number > head {
+            return Ok(());
+        }
+        Err(Error::Query(format!("change {number} is not later than change {head}, which this database has")))
+    }
+
+    /// Tables or columns changed, and with them what rights mean.
+    pub(crate) fn metadata_changed(&mut self) {
+        self.batch.metadata.fetch_add(1, Ordering::Relaxed);
+        self.batch.security.fetch_add(1, Ordering::Relaxed);
+        self.moves_versions = true;
     }
 
     fn next_number(&self) -> i64 {
@@ -416,15 +447,27 @@ impl Transaction {
     }
 
     fn log(&mut self, number: i64, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {
-        let payload = change_log::encode(values.iter().map(|(column, value)| (*column, value)));
-        let statement = internal::insert_change(
-            &internal::ChangeRecord { number, commit_time: self.batch.commit_time, kind: kind.code(), table: table.id, row },
-            payload,
-        );
-        self.push(statement, Some(1), table.id, row, false);
+        self.log_at(number, self.batch.commit_time, kind, table.id, row, values);
     }
 
-    fn derive(&mut self, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {
+    pub(crate) fn log_at(
+        &mut self,
+        number: i64,
+        commit_time: i64,
+        kind: ChangeKind,
+        table: TableId,
+        row: Guid,
+        values: &[(ColumnId, Value)],
+    ) {
+        let payload = change_log::encode(values.iter().map(|(column, value)| (*column, value)));
+        let statement = internal::insert_change(
+            &internal::ChangeRecord { number, commit_time, kind: kind.code(), table, row },
+            payload,
+        );
+        self.push(statement, Some(1), table, row, false);
+    }
+
+    pub(crate) fn derive(&mut self, kind: ChangeKind, table: &Table, row: Guid, values: &[(ColumnId, Value)]) {
         self.writes.row(table.id, row);
         self.writes.tables.insert(table.id);
         if derived::is_security(&table.name) {
@@ -436,7 +479,7 @@ impl Transaction {
         }
     }
 
-    fn push(&mut self, statement: Statement, rows: Option<u64>, table: TableId, row: Guid, inserts: bool) {
+    pub(crate) fn push(&mut self, statement: Statement, rows: Option<u64>, table: TableId, row: Guid, inserts: bool) {
         self.pending.push(Operation { statement, rows, table, row, inserts });
     }
 }

@@ -29,6 +29,10 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
              display_name text NOT NULL, state text NOT NULL, created bigint NOT NULL, epoch bigint NOT NULL, \
              database_name text NOT NULL, wrapped_key {bytes} NOT NULL)"
         ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS custodia_destroyed (id {guid} NOT NULL PRIMARY KEY, name text NOT NULL, \
+             destroyed bigint NOT NULL)"
+        ),
         format!("CREATE TABLE IF NOT EXISTS custodia_secret (name text NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)"),
     ]
 }
@@ -81,11 +85,36 @@ pub(crate) fn update_organization_state(id: Guid, state: &str) -> Statement {
     }
 }
 
-/// A restore gives an organisation another database and a new epoch.
-pub(crate) fn update_organization_place(id: Guid, database: &str, epoch: i64) -> Statement {
+/// A restore gives an organisation another database with another key, and a new epoch.
+pub(crate) fn update_organization_place(id: Guid, database: &str, epoch: i64, wrapped_key: Vec<u8>) -> Statement {
     Statement {
-        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2 WHERE id = $3".to_owned(),
-        parameters: vec![text(database), Parameter::Value(Value::BigInt(epoch)), Parameter::Value(Value::Guid(id))],
+        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2, wrapped_key = $3 WHERE id = $4".to_owned(),
+        parameters: vec![
+            text(database),
+            Parameter::Value(Value::BigInt(epoch)),
+            Parameter::Bytes(wrapped_key),
+            Parameter::Value(Value::Guid(id)),
+        ],
+        ..Statement::default()
+    }
+}
+
+/// Remembers that an organisation was destroyed, so that none of its backups is restored.
+pub(crate) fn insert_destroyed(id: Guid, name: &str, destroyed: i64) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_destroyed (id, name, destroyed) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
+            .to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), text(name), Parameter::Value(Value::BigInt(destroyed))],
+        ..Statement::default()
+    }
+}
+
+/// The name that a destroyed organisation had.
+pub(crate) fn select_destroyed(id: Guid) -> Statement {
+    Statement {
+        sql: "SELECT name FROM custodia_destroyed WHERE id = $1".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id))],
+        outputs: vec![Output::Text],
         ..Statement::default()
     }
 }

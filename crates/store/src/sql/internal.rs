@@ -4,9 +4,11 @@
 
 use custodia_schema::{Guid, TableId, Value};
 
+use super::storage::Storage;
 use super::{Dialect, Output, Parameter, Statement};
 use crate::audit::AuditEntry;
 use crate::head::Head;
+use crate::migration::Programs;
 
 pub(crate) const BEGIN: &str = "BEGIN";
 pub(crate) const COMMIT: &str = "COMMIT";
@@ -38,9 +40,12 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
             "CREATE TABLE custodia_head (id integer NOT NULL PRIMARY KEY, number bigint NOT NULL, \
              audit_number bigint NOT NULL, security_version bigint NOT NULL, metadata_version bigint NOT NULL, \
              epoch bigint NOT NULL, commit_time bigint NOT NULL, oldest_reader bigint NOT NULL, \
-             oldest_writer bigint NOT NULL, fold_version bigint NOT NULL){fill}"
+             oldest_writer bigint NOT NULL, fold_version bigint NOT NULL, format bigint NOT NULL){fill}"
         ),
-        format!("CREATE TABLE custodia_table (id {big} NOT NULL PRIMARY KEY, number bigint NOT NULL)"),
+        format!(
+            "CREATE TABLE custodia_table (id {big} NOT NULL PRIMARY KEY, number bigint NOT NULL, \
+             definition bigint NOT NULL)"
+        ),
         format!(
             "CREATE TABLE custodia_member (userid {guid} NOT NULL, principalid {guid} NOT NULL, \
              PRIMARY KEY (userid, principalid)){narrow}"
@@ -70,13 +75,76 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
     ]
 }
 
+/// The store's own tables with their columns, which a copy of an organisation consists of beside its records.
+///
+/// Content hashes number the columns by their place here, so later formats add columns at the end only.
+pub(crate) const TABLES: &[(&str, &[(&str, Storage)])] = &[
+    (
+        "custodia_head",
+        &[
+            ("id", Storage::Integer),
+            ("number", Storage::BigInt),
+            ("audit_number", Storage::BigInt),
+            ("security_version", Storage::BigInt),
+            ("metadata_version", Storage::BigInt),
+            ("epoch", Storage::BigInt),
+            ("commit_time", Storage::BigInt),
+            ("oldest_reader", Storage::BigInt),
+            ("oldest_writer", Storage::BigInt),
+            ("fold_version", Storage::BigInt),
+            ("format", Storage::BigInt),
+        ],
+    ),
+    ("custodia_table", &[("id", Storage::BigInt), ("number", Storage::BigInt), ("definition", Storage::BigInt)]),
+    ("custodia_member", &[("userid", Storage::Guid), ("principalid", Storage::Guid)]),
+    ("custodia_unit_closure", &[("ancestor", Storage::Guid), ("descendant", Storage::Guid)]),
+    (
+        "custodia_change",
+        &[
+            ("number", Storage::BigInt),
+            ("commit_time", Storage::BigInt),
+            ("kind", Storage::Integer),
+            ("tableid", Storage::BigInt),
+            ("rowid_", Storage::Guid),
+            ("payload", Storage::Bytes),
+        ],
+    ),
+    (
+        "custodia_audit",
+        &[
+            ("number", Storage::BigInt),
+            ("created", Storage::BigInt),
+            ("transactionid", Storage::Guid),
+            ("userid", Storage::Guid),
+            ("callinguserid", Storage::Guid),
+            ("origin", Storage::Text),
+            ("tableid", Storage::BigInt),
+            ("rowid_", Storage::Guid),
+            ("operation", Storage::Integer),
+            ("action", Storage::Integer),
+            ("payload", Storage::Bytes),
+            ("detail", Storage::Text),
+        ],
+    ),
+    (
+        "custodia_credential",
+        &[
+            ("principalid", Storage::Guid),
+            ("kind", Storage::Text),
+            ("name", Storage::Text),
+            ("secret", Storage::Bytes),
+            ("changed", Storage::BigInt),
+        ],
+    ),
+    ("custodia_setting", &[("name", Storage::Text), ("value", Storage::Bytes)]),
+];
+
 /// The head row of an empty database.
 pub(crate) fn insert_head(commit_time: i64) -> Statement {
-    let program = i64::from(crate::PROGRAM_VERSION);
     statement(
         "INSERT INTO custodia_head (id, number, audit_number, security_version, metadata_version, epoch, commit_time, \
-         oldest_reader, oldest_writer, fold_version) VALUES (1, 0, 0, 1, 1, 1, $1, $2, $3, $4)",
-        vec![number(commit_time), number(program), number(program), number(i64::from(custodia_schema::FOLD_VERSION))],
+         oldest_reader, oldest_writer, fold_version, format) VALUES (1, 0, 0, 1, 1, 1, $1, 1, 1, $2, 1)",
+        vec![number(commit_time), number(i64::from(custodia_schema::FOLD_VERSION))],
     )
 }
 
@@ -96,18 +164,43 @@ pub(crate) fn update_head(head: &Head) -> Statement {
     )
 }
 
-/// Oldest program that may read, fold version.
+/// Format, oldest program that may read, oldest that may write, fold version.
 pub(crate) fn select_programs() -> Statement {
-    read("SELECT oldest_reader, fold_version FROM custodia_head", Vec::new(), &[Output::Integer, Output::Integer])
+    read("SELECT format, oldest_reader, oldest_writer, fold_version FROM custodia_head", Vec::new(), &[Output::Integer; 4])
 }
+
+pub(crate) fn update_programs(programs: &Programs) -> Statement {
+    statement(
+        "UPDATE custodia_head SET format = $1, oldest_reader = $2, oldest_writer = $3",
+        [programs.format, programs.oldest_reader, programs.oldest_writer].map(|n| number(i64::from(n))).into(),
+    )
+}
+
+/// Makes statements compiled before out of date.
+pub(crate) const NEXT_METADATA_VERSION: &str = "UPDATE custodia_head SET metadata_version = metadata_version + 1";
 
 /// Numbers of the tables that exist.
 pub(crate) fn select_tables() -> Statement {
     read("SELECT id FROM custodia_table", Vec::new(), &[Output::Integer])
 }
 
-pub(crate) fn insert_table(table: TableId, made_at: i64) -> Statement {
-    statement("INSERT INTO custodia_table (id, number) VALUES ($1, $2)", vec![number(i64::from(table.0)), number(made_at)])
+pub(crate) fn insert_table(table: TableId, made_at: i64, definition: i64) -> Statement {
+    statement(
+        "INSERT INTO custodia_table (id, number, definition) VALUES ($1, $2, $3)",
+        vec![number(i64::from(table.0)), number(made_at), number(definition)],
+    )
+}
+
+/// Numbers of the tables that exist, each with the number of the definition it was made with.
+pub(crate) fn select_definitions() -> Statement {
+    read("SELECT id, definition FROM custodia_table", Vec::new(), &[Output::Integer; 2])
+}
+
+pub(crate) fn update_definition(table: TableId, definition: i64) -> Statement {
+    statement(
+        "UPDATE custodia_table SET definition = $1 WHERE id = $2",
+        vec![number(definition), number(i64::from(table.0))],
+    )
 }
 
 /// The fixed part of a change record.

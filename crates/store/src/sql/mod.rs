@@ -11,6 +11,7 @@
 //! [`insert()`] and its siblings for writing, [`create_table()`] for what the tables look like.
 
 mod access;
+pub(crate) mod content;
 mod context;
 pub(crate) mod control;
 mod count;
@@ -29,7 +30,7 @@ mod related;
 mod select;
 mod seek;
 mod statement;
-mod storage;
+pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
 mod write;

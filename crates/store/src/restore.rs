@@ -1,0 +1,293 @@
+//! Bringing an organisation back from a backup: into a new organisation, or in place of the one that is there.
+//!
+//! The backup is copied into the data folder and proved whole first; then a new database is filled under a name of its
+//! own, encrypted with a key of its own, and compared with what the backup says of itself. Only then does the control
+//! database point at it. Until that moment nothing has changed, and an organisation that is replaced stays in use.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use custodia_access::{Authority, Permit};
+use custodia_schema::{Guid, PrivilegeKind, Value};
+
+use crate::backup::{Unfinished, copy_pages, require_complete, write_measures};
+use crate::container::Container;
+use crate::content::Content;
+use crate::control::{Organization, OrganizationState};
+use crate::database::{Database, off_the_worker};
+use crate::head::{Head, Versions};
+use crate::keys::{KEY_BYTES, data_key};
+use crate::link::Link;
+use crate::snapshot::Snapshot;
+use crate::sql::{self, RowKey, internal};
+use crate::sqlite::SqliteFile;
+use crate::store::Store;
+use crate::transaction::Transaction;
+use crate::{Error, Result};
+
+/// What was restored, as measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestoreReport {
+    /// The organisation's name.
+    pub organization: String,
+    /// Its id.
+    pub id: Guid,
+    /// It took the place of the organisation of that name.
+    pub replaced: bool,
+    /// The last change that was in the backup.
+    pub number: i64,
+    /// When the backup was begun, seconds since 1970.
+    pub taken: i64,
+    /// The records that were in the backup.
+    pub content: Content,
+    /// Length of the backup.
+    pub bytes: u64,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+impl fmt::Display for RestoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.replaced { "was put back" } else { "was made from the backup" };
+        writeln!(f, "organisation {} {how} as of change {}", self.organization, self.number)?;
+        write_measures(f, &self.content, self.bytes, self.milliseconds)
+    }
+}
+
+/// The database that becomes an organisation's.
+struct Target {
+    organization: Organization,
+    /// The numbers that it goes on with.
+    head: Head,
+}
+
+impl Store {
+    /// Restores the backup at `from`: as a new organisation called `name` (or as it was called), or, with `replace`, in
+    /// place of the organisation of that name. Replacing throws away everything that was written since the backup.
+    ///
+    /// # Errors
+    /// [`Error::Backup`] for a file that is damaged, cut short or none; [`Error::Key`] for another master key's;
+    /// [`Error::TooNew`] for a newer program's; [`Error::Destroyed`] for that of an organisation that was deleted here;
+    /// [`Error::OrganizationName`] when the name is in use (without `replace`); [`Error::NoOrganization`] when there is
+    /// nothing to replace. Nothing has changed then.
+    pub async fn restore(
+        &self,
+        from: &Path,
+        name: Option<&str>,
+        replace: bool,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<RestoreReport> {
+        let begun = self.services().clock.monotonic_ms();
+        let mut backup = off_the_worker(|| Container::open(from))?;
+        let mut key = backup.manifest.unwrap_key(self.master())?;
+        let restored = self.restore_with(&mut backup, &mut key, name, replace, progress).await;
+        key.fill(0);
+        let (organization, content, replaced) = restored?;
+        Ok(RestoreReport {
+            organization: organization.name,
+            id: organization.id,
+            replaced,
+            number: backup.manifest.number,
+            taken: backup.manifest.taken,
+            content: content.of_records(),
+            bytes: backup.bytes(),
+            milliseconds: self.services().clock.monotonic_ms().saturating_sub(begun),
+        })
+    }
+
+    async fn restore_with(
+        &self,
+        backup: &mut Container,
+        key: &mut [u8; KEY_BYTES],
+        name: Option<&str>,
+        replace: bool,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(Organization, Content, bool)> {
+        backup.prove(key)?;
+        let manifest = &backup.manifest;
+        if let Some(name) = self.control().destroyed(manifest.organization).await? {
+            return Err(Error::Destroyed { name });
+        }
+        let name = name.unwrap_or(&manifest.name).to_owned();
+        let existing = self.replaced_by(&name, replace)?;
+        let expected = manifest.content()?;
+        if expected.hash().to_string() != manifest.hash {
+            return Err(Error::Corrupt("the backup's counts and hashes contradict each other".to_owned()));
+        }
+
+        progress("copying the backup");
+        self.make_databases_folder()?;
+        let source = Unfinished::beside(&self.path_of("backup"), self.new_id());
+        off_the_worker(|| backup.extract(source.path()))?;
+        progress("checking the backup");
+        let found = self.checked(source.path(), key).await?;
+        if let Some(difference) = found.difference(&expected) {
+            return Err(Error::Corrupt(format!("the backup does not hold what it says: {difference}")));
+        }
+        let file = SqliteFile::open(source.path(), Some(data_key(key)), self.plain_files())?;
+        // A backup of an older program comes forward here, before anything depends on it.
+        let link = Link::from(Arc::new(file));
+        crate::migration::bring_forward(&link, self.services()).await?;
+        let Link::Sqlite(file) = &link else { return Err(Error::Query("a backup is a file".to_owned())) };
+        let snapshot = Arc::new(Snapshot::of_file(file)?);
+        let expected = self.everything(&snapshot).await?;
+
+        let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?).await?;
+        let outcome = self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await;
+        if outcome.is_err() && existing.is_none() {
+            self.forget(&target.organization).await;
+        } else if outcome.is_err() {
+            // The old one is as it was; what is left of the new one has no key any more.
+            let _ = self.drop_database(&target.organization.database).await;
+        }
+        outcome?;
+        if let Some(old) = &existing {
+            self.forget_open(old.id);
+            if let Err(error) = self.drop_database(&old.database).await {
+                tracing::error!(organization.name = %old.name, database = %old.database, %error, "the replaced database could not be removed");
+            }
+        }
+        Ok((target.organization, expected, existing.is_some()))
+    }
+
+    /// The organisation that is replaced, if one is.
+    fn replaced_by(&self, name: &str, replace: bool) -> Result<Option<Arc<Organization>>> {
+        crate::control::check_name(name)?;
+        match (self.control().find(name), replace) {
+            (Some(existing), true) => {
+                require_complete(&existing)?;
+                Ok(Some(existing))
+            }
+            (Some(_), false) => Err(Error::OrganizationName {
+                name: name.to_owned(),
+                why: "an organisation of that name exists; give another name, or say that it is to be replaced".to_owned(),
+            }),
+            (None, true) => Err(Error::NoOrganization(name.to_owned())),
+            (None, false) => Ok(None),
+        }
+    }
+
+    /// Decides what the new database is to be: whose, under which key, in which epoch, and on from which numbers.
+    async fn target(
+        &self,
+        backup: &Container,
+        name: String,
+        existing: Option<&Organization>,
+        head: Head,
+    ) -> Result<Target> {
+        let manifest = &backup.manifest;
+        // Numbers that the replaced organisation has given away are not given again: somebody may hold a version number.
+        let given = match existing {
+            Some(old) => self.open_database(old).await?.head().await?,
+            None => Head::default(),
+        };
+        let id = match existing {
+            Some(old) => old.id,
+            None if self.control().list().iter().any(|other| other.id == manifest.organization) => self.new_id(),
+            None => manifest.organization,
+        };
+        let epoch = existing.map_or(0, |old| old.epoch).max(manifest.epoch).max(head.versions.epoch) + 1;
+        let database = self.database_name(&name, self.new_id());
+        let mut organization = self.new_organization(id, &name, &manifest.display_name, database)?;
+        organization.epoch = epoch;
+        organization.created = existing.map_or(manifest.created, |old| old.created);
+        organization.state = existing.map_or(OrganizationState::Creating, |old| old.state);
+        let head = Head {
+            number: head.number.max(given.number),
+            audit_number: head.audit_number.max(given.audit_number),
+            versions: Versions {
+                security: head.versions.security.max(given.versions.security) + 1,
+                metadata: head.versions.metadata.max(given.versions.metadata) + 1,
+                epoch,
+            },
+            commit_time: head.commit_time.max(given.commit_time),
+        };
+        Ok(Target { organization, head })
+    }
+
+    /// Makes, fills and checks the new database, and points the control database at it.
+    async fn fill(
+        &self,
+        target: &Target,
+        snapshot: &Arc<Snapshot>,
+        expected: &Content,
+        is_new: bool,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<()> {
+        let organization = &target.organization;
+        if is_new {
+            self.control().insert(organization).await?;
+        }
+        progress("filling the new database");
+        let written = match self.postgres_settings() {
+            Some(_) => {
+                let connection = self.make_postgres_database(&organization.database).await?;
+                crate::transfer::to_postgres(snapshot, &self.services().schema, &connection, progress).await?;
+                let reading = Snapshot::of_connection(self.connect_unlimited(&organization.database).await?).await?;
+                self.everything(&reading).await?
+            }
+            None => self.copy_file(organization, snapshot).await?,
+        };
+        if let Some(difference) = written.difference(expected) {
+            return Err(Error::Corrupt(format!("the new database is not what the backup holds: {difference}")));
+        }
+        progress("opening the organisation");
+        let database = self.open_anew(organization, &target.head).await?;
+        take_identity(&database, organization.id).await?;
+        drop(database);
+        if is_new {
+            self.control().set_state(organization.id, OrganizationState::Active).await
+        } else {
+            self.control().replace(organization).await
+        }
+    }
+
+    /// The new file of an embedded database: every page is encrypted anew.
+    async fn copy_file(&self, organization: &Organization, snapshot: &Snapshot) -> Result<Content> {
+        let path = self.path_of(&organization.database);
+        let part = Unfinished::beside(&path, self.new_id());
+        let mut key = organization.data_key_bytes(self.master())?;
+        let copied = match copy_pages(snapshot, &part, &key) {
+            Ok(()) => self.checked(part.path(), &key).await,
+            Err(error) => Err(error),
+        };
+        key.fill(0);
+        let content = copied?;
+        off_the_worker(|| part.publish(&path))?;
+        Ok(content)
+    }
+}
+
+/// A copy beside its original is another organisation: the record that stands for it takes the new id.
+async fn take_identity(database: &Database, id: Guid) -> Result<()> {
+    database
+        .write(move |transaction: &mut Transaction| {
+            Box::pin(async move {
+                let Some(table) = transaction.schema().table_named("organization").cloned() else { return Ok(()) };
+                if !transaction.has_table(table.id) {
+                    return Ok(());
+                }
+                for old in transaction.internal_rows(&sql::content::select_ids(&table), |row| row.guid(0)).await? {
+                    if old == id {
+                        continue;
+                    }
+                    let Some(row) = transaction.fetch(&table, &RowKey::Id(old), &[]).await? else { continue };
+                    let permit = |kind| Permit::platform(&Authority::platform("restore"), &table, kind);
+                    transaction.delete(permit(PrivilegeKind::Delete)?, &table, &row)?;
+                    let values: Vec<_> =
+                        row.values().iter().filter(|(_, value)| *value != Value::Null).cloned().collect();
+                    transaction.insert(permit(PrivilegeKind::Create)?, &table, id, values)?;
+                }
+                Ok::<(), Error>(())
+            })
+        })
+        .await
+}
+
+/// The head that a restored database goes on with.
+pub(crate) async fn set_head(link: &Link, head: &Head) -> Result<()> {
+    link.begin().await?;
+    link.execute(&internal::update_head(head)).await?;
+    link.run(internal::COMMIT).await
+}
