@@ -13,10 +13,8 @@ run: ## Build what is missing and serve with demo data on http://127.0.0.1:8080
 test: ## Run every check: format, lints, all tests on both engines, unmodified clients over HTTP
 	@scripts/test
 
-bench: ## Measure against the yardstick, on both engines
-	@scripts/prepare test
-	cargo run --quiet --package custodia-testbed --bin with-postgres -- --set shared_buffers=2GB \
-		cargo run --release --package custodia-bench
+bench: ## Measure against the yardstick, on both engines (scripts/bench --write BENCHMARKS.md keeps the figures)
+	@scripts/bench
 
 soak: ## Run the generated tests with fifty times the cases
 	@scripts/prepare test

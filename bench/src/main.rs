@@ -1,0 +1,174 @@
+//! `make bench`: Custodia beside the yardstick, on both engines.
+//!
+//! It fills both sides with the same world, checks that they give the same answers, lets them take turns at each piece of
+//! work, prints the tables and, if asked, puts them into `BENCHMARKS.md`.
+
+#![expect(clippy::disallowed_methods, reason = "a program of its own: it reads its environment")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use custodia_bench::check;
+use custodia_bench::custodia::Custodia;
+use custodia_bench::http::Connection;
+use custodia_bench::measure::{Plan, Sides, yardstick_alone};
+use custodia_bench::report::{Calibration, Engine, Section, calibration, comparisons, write};
+use custodia_bench::statement_loop;
+use custodia_bench::work::Work;
+use custodia_bench::yardstick::Yardstick;
+use custodia_testbed::{POSTGRES_VARIABLE, fresh_database_name, with_database};
+
+/// Measures Custodia beside the yardstick.
+#[derive(Parser)]
+struct Options {
+    /// What Custodia keeps its records in.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["sqlite", "postgres"])]
+    engine: Vec<Engine>,
+    /// The work; all of it if not given.
+    #[arg(long, value_enum, value_delimiter = ',', ignore_case = true)]
+    work: Vec<Work>,
+    /// Turns that each side takes.
+    #[arg(long, default_value_t = 5)]
+    repeats: u32,
+    /// Seconds of a turn.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Folder for the databases, on the disk that is to be measured; it is made and removed.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// The server; beside this program if not given.
+    #[arg(long)]
+    custodia: Option<PathBuf>,
+    /// Document to put the tables into.
+    #[arg(long)]
+    write: Option<PathBuf>,
+}
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+// One thread: what the client takes is missing in the servers.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut tables = conditions(&options)?;
+    let mut calibrated = false;
+    for engine in &options.engine {
+        let (section, found) = measure(&options, *engine, !calibrated).await?;
+        if let Some(found) = found {
+            calibrated = true;
+            let text = calibration(&found);
+            println!("{text}");
+            tables.push_str(&text);
+            tables.push('\n');
+        }
+        let text = comparisons(&section);
+        println!("{text}");
+        tables.push_str(&text);
+        tables.push('\n');
+    }
+    options.write.as_deref().map_or(Ok(()), |document| write(document, &tables))
+}
+
+async fn measure(options: &Options, engine: Engine, calibrate: bool) -> Result<(Section, Option<Calibration>)> {
+    let folder = Fresh::make(&options.folder)?;
+    let program = |name: &str| -> Result<PathBuf> { Ok(std::env::current_exe()?.with_file_name(name)) };
+    let server = options.custodia.clone().map_or_else(|| program("custodia"), Ok)?;
+    let url = match engine {
+        Engine::Sqlite => None,
+        Engine::Postgres => {
+            let cluster = std::env::var(POSTGRES_VARIABLE)
+                .with_context(|| format!("{POSTGRES_VARIABLE} names no cluster: run 'make bench', which starts one"))?;
+            Some(with_database(&cluster, &fresh_database_name()))
+        }
+    };
+    eprintln!("{}: filling both sides with the world", engine.name());
+    let yardstick = Yardstick::start(&program("custodia-yardstick")?, folder.path())?;
+    let duration = Duration::from_secs_f64(options.seconds);
+    let found = if calibrate { Some(calibrate_yardstick(&yardstick, duration).await?) } else { None };
+    let custodia = Custodia::start(&server, folder.path(), url.as_deref()).await?;
+
+    let mut ours = Connection::open(yardstick.server.address).await?;
+    let mut theirs = Connection::open(custodia.server.address).await?;
+    check::answers(&mut ours, &mut theirs, &custodia.token).await.context("the answers differ")?;
+    check::creation(&mut ours, &mut theirs, &custodia.token).await.context("the created records differ")?;
+    drop((ours, theirs));
+
+    let sides = Sides { yardstick: &yardstick, custodia: &custodia, folder: folder.path() };
+    let plan = Plan { repeats: options.repeats, turn: duration };
+    let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };
+    let mut done = Vec::new();
+    for work in chosen {
+        for connections in work.connections() {
+            eprintln!("{}: {} over {connections} connections", engine.name(), work.name());
+            done.push(sides.compare(work, *connections, plan).await.with_context(|| work.name())?);
+        }
+    }
+    let settings = match &custodia.cluster {
+        Some(cluster) => Some(cluster.describe().await?),
+        None => None,
+    };
+    let memory_mebibytes = (custodia.server.memory_mebibytes()?, yardstick.server.memory_mebibytes()?);
+    Ok((Section { engine, settings, comparisons: done, memory_mebibytes }, found))
+}
+
+async fn calibrate_yardstick(yardstick: &Yardstick, duration: Duration) -> Result<Calibration> {
+    let mut calibration =
+        Calibration { nothing_us: yardstick_alone(yardstick, None, duration).await?, reads: Vec::new() };
+    for work in [Work::ReadOne, Work::List, Work::Expand] {
+        let in_loop = statement_loop::microseconds(&yardstick.file, work, duration)?;
+        let answered = yardstick_alone(yardstick, Some(work), duration).await?;
+        calibration.reads.push((work, in_loop, answered));
+    }
+    Ok(calibration)
+}
+
+/// When, where, of what and how.
+fn conditions(options: &Options) -> Result<String> {
+    let said = |program: &str, arguments: &[&str]| -> Result<String> {
+        let output = Command::new(program).args(arguments).output().with_context(|| format!("running {program}"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, name)| name);
+    Ok(format!(
+        "Measured on {} at commit {}: {} turns of {} s for each side, {} cores ({model}), Linux {}.\n\n",
+        said("date", &["--utc", "+%Y-%m-%d %H:%M UTC"])?,
+        said("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])?,
+        options.repeats,
+        options.seconds,
+        std::thread::available_parallelism()?,
+        said("uname", &["-r"])?,
+    ))
+}
+
+/// A folder that is new, and is removed with this value.
+struct Fresh(PathBuf);
+
+impl Fresh {
+    fn make(folder: &Path) -> Result<Self> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+        }
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("{} was left behind: {error}", self.0.display());
+        }
+    }
+}
