@@ -27,6 +27,8 @@ pub(crate) enum Storage {
     Guid,
     DateTime,
     Date,
+    /// Not of any record's column: payloads and secrets of the store's own tables.
+    Bytes,
 }
 
 impl Storage {
@@ -83,7 +85,7 @@ impl Storage {
             Self::Decimal => Output::Decimal,
             Self::Double => Output::Double,
             Self::Money => Output::Money,
-            Self::Text => Output::Text,
+            Self::Text | Self::Bytes => Output::Text,
             Self::Guid => Output::Guid,
             Self::DateTime => Output::DateTime,
             Self::Date => Output::Date,
@@ -102,6 +104,7 @@ impl Storage {
             Self::Guid => "uuid",
             Self::DateTime => "timestamptz",
             Self::Date => "date",
+            Self::Bytes => "bytea",
         }
     }
 
@@ -109,7 +112,7 @@ impl Storage {
     pub(crate) fn sqlite(self) -> &'static str {
         match self {
             Self::Boolean | Self::Integer | Self::BigInt | Self::Money | Self::DateTime | Self::Date => "INTEGER",
-            Self::Decimal | Self::Guid => "BLOB",
+            Self::Decimal | Self::Guid | Self::Bytes => "BLOB",
             Self::Double => "REAL",
             Self::Text => "TEXT",
         }
@@ -127,6 +130,7 @@ impl Storage {
             Self::Guid => "an id",
             Self::DateTime => "a date and time",
             Self::Date => "a date",
+            Self::Bytes => "bytes",
         }
     }
 }

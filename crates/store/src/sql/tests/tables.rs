@@ -25,7 +25,7 @@ fn sample(column: &Column, seed: u32) -> Value {
             Storage::Decimal => Value::Decimal(Decimal::new(i64::from(seed) * 1_000_000_007, 10)),
             Storage::Double => Value::Double(f64::from(seed) + 0.25),
             Storage::Money => Value::Money(Money(i64::MAX - i64::from(seed))),
-            Storage::Text => text(&format!("Żółw {seed} % ' \" \\")),
+            Storage::Text | Storage::Bytes => text(&format!("Żółw {seed} % ' \" \\")),
             Storage::Guid => Value::Guid(id(u128::from(seed) << 64)),
             Storage::DateTime => Value::DateTime(-62_135_596_800 + i64::from(seed)),
             Storage::Date => Value::Date(number - 719_162),

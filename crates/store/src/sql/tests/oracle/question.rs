@@ -158,7 +158,8 @@ fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
     let (_, lookup, target) = *numbers.pick(&steps(of));
     let mut fields = vec![Field::Column(table(target).primary_id)];
     for _ in 0..numbers.below(3) {
-        fields.push(Field::Column(column(target, *numbers.pick(columns(target)))));
+        let name = *numbers.pick(columns(target));
+        fields.push(Field::Column(column(target, name)));
     }
     if target != "systemuser" && target != "team" {
         fields.push(Field::TargetName(column(target, "ownerid")));
@@ -169,7 +170,7 @@ fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
 
 fn any_filter(numbers: &mut Numbers, seen: &mut Seen, of: &'static str, depth: u32) -> Filter {
     if depth > 0 {
-        let mut several = |numbers: &mut Numbers, seen: &mut Seen| -> Vec<Filter> {
+        let several = |numbers: &mut Numbers, seen: &mut Seen| -> Vec<Filter> {
             (0..*numbers.pick(&[0, 1, 2, 2, 3, 3])).map(|_| any_filter(numbers, seen, of, depth - 1)).collect()
         };
         match numbers.below(10) {

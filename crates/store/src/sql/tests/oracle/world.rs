@@ -134,7 +134,10 @@ pub(super) fn any_set_value(numbers: &mut Numbers, name: &str) -> Value {
         "ownerid" if numbers.below(2) == 0 => Value::Lookup(table("systemuser").id, user(u128::from(numbers.below(3)))),
         "ownerid" => Value::Lookup(table("team").id, team(u128::from(numbers.below(3)))),
         "owningbusinessunit" => Value::Lookup(table("businessunit").id, id(3_000 + u128::from(numbers.below(5)))),
-        _ => text(*numbers.pick(TEXTS)),
+        _ => {
+            let value = *numbers.pick(TEXTS);
+            text(value)
+        }
     }
 }
 
