@@ -135,7 +135,7 @@ impl Writing<'_> {
     }
 
     /// An entry about the service itself: told regardless of the switches for records.
-    fn audit_service(&mut self, user: Guid, action: i32, detail: &str) {
+    pub(crate) fn audit_service(&mut self, user: Guid, action: i32, detail: &str) {
         let table = self.schema.table_named("systemuser").map_or(custodia_schema::TableId(0), |table| table.id);
         self.transaction.audit(&AuditEntry {
             transaction: self.caller.request,

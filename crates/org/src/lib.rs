@@ -12,6 +12,7 @@ mod caller;
 mod cascade;
 mod create;
 mod credentials;
+mod customization;
 mod delete;
 mod error;
 mod identity;

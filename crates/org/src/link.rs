@@ -46,6 +46,43 @@ impl Organization {
         .await
     }
 
+    /// Links several pairs, all or none; pairs that are linked already stay so.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn associate_all(&self, caller: &Caller, requests: Vec<LinkRequest>) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let requests = requests.clone();
+            Box::pin(async move {
+                for request in &requests {
+                    match writing.associate(request).await {
+                        Ok(()) | Err(Error::DuplicateKey { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Takes several links away, all or none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn disassociate_all(&self, caller: &Caller, requests: Vec<LinkRequest>) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let requests = requests.clone();
+            Box::pin(async move {
+                for request in &requests {
+                    writing.disassociate(request).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Takes a link away. One that is not there is no error.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ impl Organization {
                 Err(error) if custodia_store::IsStale::is_stale(error) => {
                     sink.restart();
                     self.forget_rights(caller);
-                    self.shared.database.reload_tables().await?;
+                    self.shared.database.reload_metadata().await?;
                     last = self.query_once(caller, query, sink).await;
                 }
                 _ => break,

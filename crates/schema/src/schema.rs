@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
+use crate::{ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
 
 /// An immutable snapshot of all tables and relationships. Cheap to clone behind an `Arc`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schema {
     pub(crate) tables: Vec<Arc<Table>>,
     pub(crate) by_id: HashMap<TableId, usize>,
@@ -56,6 +56,21 @@ impl Schema {
             schema.privilege_by_id.insert(privilege.id, at);
         }
         Self { tables, one_to_many, many_to_many, ..schema }
+    }
+
+    /// The same tables with column security on these columns as well: an organisation's layer over the standard tables.
+    /// Columns that cannot be secured, and unknown ones, are passed over.
+    #[must_use]
+    pub fn with_secured(&self, secured: &[(TableId, ColumnId)]) -> Self {
+        let mut layered = self.clone();
+        for (table, column) in secured {
+            let Some(table) = self.by_id.get(table).and_then(|&at| layered.tables.get_mut(at)) else { continue };
+            let table = Arc::make_mut(table);
+            if let Some(column) = table.columns.iter_mut().find(|found| found.id == *column && found.securable) {
+                column.secured = true;
+            }
+        }
+        layered
     }
 
     /// All tables, in order of their logical names.

@@ -108,6 +108,45 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE.csv")]
         files: Vec<PathBuf>,
     },
+    /// Copy one organisation into a file, verified, while it is in use.
+    Backup {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The file to make; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Bring an organisation back from a backup.
+    Restore {
+        #[command(flatten)]
+        place: Place,
+        /// The backup.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Restore under this name; the name in the backup if not given.
+        #[arg(long)]
+        org: Option<String>,
+        /// Take the place of an organisation of that name; what it holds now is lost.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Switch column security of a column on, or with --off off.
+    Secure {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The column, as table.column: account.creditlimit.
+        #[arg(value_name = "TABLE.COLUMN")]
+        column: String,
+        /// Switch it off.
+        #[arg(long)]
+        off: bool,
+    },
     /// List audit entries, newest first, one JSON object per line.
     Audit {
         #[command(flatten)]

@@ -98,6 +98,17 @@ async fn run(command: Command) -> Result<ExitCode> {
             let files = files.iter().map(|file| absolute(file)).collect::<Result<_>>()?;
             carry_out(&place, Operation::Import { organization: org, user, map: absolute(&map)?, files }).await
         }
+        Command::Backup { place, org, to } => {
+            carry_out(&place, Operation::Backup { organization: org, to: absolute(&to)? }).await
+        }
+        Command::Restore { place, from, org, replace } => {
+            carry_out(&place, Operation::Restore { from: absolute(&from)?, organization: org, replace }).await
+        }
+        Command::Secure { place, org, column, off } => {
+            let (table, column) = column.split_once('.').with_context(|| format!("'{column}' is not TABLE.COLUMN, such as account.creditlimit"))?;
+            let (table, column) = (table.to_owned(), column.to_owned());
+            carry_out(&place, Operation::SecureColumn { organization: org, table, column, secured: !off }).await
+        }
         Command::Audit { place, org, limit, table, record } => {
             carry_out(&place, Operation::Audit { organization: org, limit, table, record }).await
         }

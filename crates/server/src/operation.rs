@@ -65,6 +65,33 @@ pub enum Operation {
         /// Only of this record.
         record: Option<uuid::Uuid>,
     },
+    /// Copy an organisation into a file.
+    Backup {
+        /// The organisation.
+        organization: String,
+        /// The file to make.
+        to: std::path::PathBuf,
+    },
+    /// Bring an organisation back from a file.
+    Restore {
+        /// The file.
+        from: std::path::PathBuf,
+        /// The name it shall have; its own if not given.
+        organization: Option<String>,
+        /// Take the place of an organisation that exists.
+        replace: bool,
+    },
+    /// Switch column security of a column on or off.
+    SecureColumn {
+        /// The organisation.
+        organization: String,
+        /// Logical name of the table.
+        table: String,
+        /// Logical name of the column.
+        column: String,
+        /// On or off.
+        secured: bool,
+    },
     /// Import CSV files.
     Import {
         /// The organisation.
@@ -150,6 +177,28 @@ impl Operation {
             Self::Audit { organization, limit, table, record } => {
                 let organization = service.organization(&organization).await?;
                 list_audit(&organization, limit, table.as_deref(), record, output).await?;
+            }
+            Self::Backup { organization, to } => {
+                let report = service.store.backup(&organization, &to, &mut |text: &str| output.progress(text)).await?;
+                output.line(&report.to_string());
+            }
+            Self::Restore { from, organization, replace } => {
+                let report = service
+                    .store
+                    .restore(&from, organization.as_deref(), replace, &mut |text: &str| output.progress(text))
+                    .await?;
+                service.release(&report.organization);
+                output.line(&report.to_string());
+            }
+            Self::SecureColumn { organization, table, column, secured } => {
+                let organization = service.organization(&organization).await?;
+                let schema = organization.schema();
+                let found = schema.table_named(&table).with_context(|| format!("there is no table '{table}'"))?;
+                let named = found.column(&column).with_context(|| format!("table '{table}' has no column '{column}'"))?;
+                let caller = custodia_org::Caller::platform("custodia column", service.new_id());
+                organization.secure_column(&caller, found.id, named.id, secured).await?;
+                let state = if secured { "on: only field security profiles open the column now" } else { "off" };
+                output.line(&format!("column security of {table}.{column} is {state}"));
             }
             Self::Import { organization, user, map, files } => {
                 let organization = service.organization(&organization).await?;

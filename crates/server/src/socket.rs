@@ -44,7 +44,7 @@ pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
                 Ok((stream, _)) => {
                     let service = Arc::clone(&service);
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &service).await {
+                        if let Err(error) = answer(stream, service).await {
                             tracing::warn!(%error, "a command over the local socket broke off");
                         }
                     });
@@ -55,7 +55,7 @@ pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
     }))
 }
 
-async fn answer(stream: UnixStream, service: &Service) -> Result<()> {
+async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
@@ -70,15 +70,18 @@ async fn answer(stream: UnixStream, service: &Service) -> Result<()> {
         write.shutdown().await?;
         Ok::<_, anyhow::Error>(())
     };
-    let working = async move {
+    // Commands are rare and may be long: a thread of its own, away from the requests of clients.
+    let runtime = tokio::runtime::Handle::current();
+    let working = tokio::task::spawn_blocking(move || {
         let mut output = Remote { sender: sender.clone() };
-        let reply = match operation.run(service, &mut output).await {
+        let reply = match runtime.block_on(operation.run(&service, &mut output)) {
             Ok(()) => Reply::Done,
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
         let _ = sender.send(reply);
-    };
-    let (written, ()) = tokio::join!(writing, working);
+    });
+    let (written, worked) = tokio::join!(writing, working);
+    worked.context("the command broke off")?;
     written
 }
 

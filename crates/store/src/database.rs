@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     writer: Writer,
     services: Arc<Services>,
     last_used_ms: AtomicU64,
+    /// Batches that had been committed when pages were last moved into the file.
+    checkpointed: AtomicU64,
     estimates: crate::estimate::Estimates,
     /// The oldest program that may write, when that is newer than this one.
     writer_needed: Option<u32>,
@@ -118,6 +120,7 @@ impl Database {
             engine,
             writer,
             last_used_ms: AtomicU64::new(services.clock.monotonic_ms()),
+            checkpointed: AtomicU64::new(0),
             estimates: crate::estimate::Estimates::default(),
             writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
             retired: AtomicBool::new(false),
@@ -323,15 +326,20 @@ impl Database {
         Ok(())
     }
 
-    /// Moves committed pages of an embedded database into its file; called on a timer.
+    /// Moves committed pages of an embedded database into its file, if any were committed since the last time; called on a
+    /// timer.
     ///
     /// # Errors
     /// Store errors.
     pub fn checkpoint(&self) -> Result<()> {
-        match &self.inner.engine {
-            Engine::Sqlite { file, .. } => file.checkpoint(),
-            Engine::Postgres { .. } => Ok(()),
+        let Engine::Sqlite { file, .. } = &self.inner.engine else { return Ok(()) };
+        let batches = self.inner.writer.counters.batches();
+        if self.inner.checkpointed.load(Ordering::Relaxed) == batches {
+            return Ok(());
         }
+        file.checkpoint()?;
+        self.inner.checkpointed.store(batches, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Requests that wait to be written.
@@ -438,7 +446,8 @@ impl Database {
             .internal_rows(&statement, |row| Some((row.integer(0).unwrap_or(0), row.integer(1).unwrap_or(0))))
             .await?;
         let (reachable, all) = counts.first().copied().unwrap_or((0, 0));
-        Ok(self.inner.estimates.keep(table.id, arms, reachable, all, now))
+        let plan = crate::estimate::choose(self.inner.dialect(), reachable, all);
+        Ok(self.inner.estimates.keep(table.id, arms, plan, now))
     }
 
     fn schedule(&self) {

@@ -10,7 +10,7 @@ use custodia_query::{Comparison, Filter, Path, Query};
 use custodia_schema::{Table, TableId};
 use parking_lot::Mutex;
 
-use crate::sql::Plan;
+use crate::sql::{Dialect, Plan};
 
 /// Rows counted at most; above, walking in order is right for any table that fits a machine.
 pub(crate) const COUNTED_MAX: u32 = 20_000;
@@ -18,6 +18,10 @@ pub(crate) const COUNTED_MAX: u32 = 20_000;
 const KEPT_MS: u64 = 60_000;
 /// Callers remembered; beyond, all are forgotten and counted again.
 const KEPT_MAX: usize = 4_096;
+/// Rows of the page that a person waits for.
+const PAGE_ROWS: i64 = 51;
+/// Rows passed for a page from which PostgreSQL may hash the shares instead of probing them.
+const HASHED_MIN: i64 = 2_000;
 /// The least number of reachable rows from which walking in order is considered.
 const GATHERED_MIN: i64 = 64;
 
@@ -40,8 +44,7 @@ impl Estimates {
         (found.until_ms > now_ms).then_some(found.plan)
     }
 
-    pub(crate) fn keep(&self, table: TableId, arms: RowArms, reachable: i64, all: i64, now_ms: u64) -> Plan {
-        let plan = choose(reachable, all);
+    pub(crate) fn keep(&self, table: TableId, arms: RowArms, plan: Plan, now_ms: u64) -> Plan {
         let mut kept = self.kept.lock();
         let callers = kept.entry(table).or_default();
         callers.retain(|kept| kept.arms != arms && kept.until_ms > now_ms);
@@ -53,10 +56,15 @@ impl Estimates {
     }
 }
 
-/// The switch lies near four times the root of the table's rows.
-fn choose(reachable: i64, all: i64) -> Plan {
+/// The switch lies near four times the root of the table's rows. PostgreSQL does better with hashed shares where many rows
+/// must be passed for a page.
+pub(crate) fn choose(dialect: Dialect, reachable: i64, all: i64) -> Plan {
     let switch = all.max(0).isqrt().saturating_mul(4).max(GATHERED_MIN);
-    if reachable < switch { Plan::Union } else { Plan::Ordered }
+    if reachable < switch {
+        return Plan::Union;
+    }
+    let passed = PAGE_ROWS.saturating_mul(all) / reachable.max(1);
+    if dialect == Dialect::Postgres && passed > HASHED_MIN { Plan::Sweep } else { Plan::Ordered }
 }
 
 /// Whether the query can only match one row, so that no plan is needed.
@@ -79,9 +87,13 @@ mod tests {
 
     #[test]
     fn the_switch_follows_the_root_of_the_table() {
-        assert_eq!(choose(3_999, 1_000_000), Plan::Union);
-        assert_eq!(choose(4_001, 1_000_000), Plan::Ordered);
-        assert_eq!(choose(10, 20), Plan::Union);
-        assert_eq!(choose(300, 5_000), Plan::Ordered);
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            assert_eq!(choose(dialect, 3_999, 1_000_000), Plan::Union);
+            assert_eq!(choose(dialect, 10, 20), Plan::Union);
+            assert_eq!(choose(dialect, 300, 5_000), Plan::Ordered);
+            assert_eq!(choose(dialect, 300_000, 1_000_000), Plan::Ordered);
+        }
+        assert_eq!(choose(Dialect::Sqlite, 4_001, 1_000_000), Plan::Ordered);
+        assert_eq!(choose(Dialect::Postgres, 4_001, 1_000_000), Plan::Sweep);
     }
 }

@@ -149,8 +149,11 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
     let Some((unit, disabled)) = found.first().copied() else { return Ok(None) };
     let mut privileges = RolePrivileges::default();
     let mut roles = Vec::new();
-    for (root, template) in source.rows(&statements::roles(user), role_of).await? {
-        roles.push(privileges.grant(source, schema, root, template, unit).await?);
+    let direct = source.rows(&statements::roles(user), |row| Some((row.guid(0)?, row.guid(1), row.guid(2)))).await?;
+    for (root, template, role_unit) in direct {
+        // A role is measured from its own unit. That is the user's, unless ownership across units lets users hold roles
+        // of other units (security-model.md §3).
+        roles.push(privileges.grant(source, schema, root, template, role_unit.unwrap_or(unit)).await?);
     }
     let held = source
         .rows(&statements::team_roles(user), |row| {

@@ -1,10 +1,10 @@
 //! Reading the two logs, and the store's own small tables.
 
-use custodia_schema::{Guid, TableId};
+use custodia_schema::{ColumnId, Guid, TableId};
 
 use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
 use crate::change_log::{Change, ChangeKind};
-use crate::database::Database;
+use crate::database::{Database, SECURED_COLUMNS, secured_bytes, secured_of};
 use crate::row::Row;
 use crate::sql::internal;
 use crate::transaction::Transaction;
@@ -94,6 +94,23 @@ impl Transaction {
     /// Forgets a credential.
     pub fn remove_credential(&mut self, principal: Guid, kind: &str, name: &str) {
         self.internal(internal::delete_credential(principal, kind, name));
+    }
+
+    /// Columns that this organisation secured, beside those of the standard tables.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn secured_columns(&mut self) -> Result<Vec<(TableId, ColumnId)>> {
+        let statement = internal::select_setting(SECURED_COLUMNS);
+        let kept = self.internal_rows(&statement, |row| Some(row.bytes(0)?.to_vec())).await?;
+        kept.first().map_or_else(|| Ok(Vec::new()), |bytes| secured_of(bytes))
+    }
+
+    /// Keeps the columns that this organisation secured. Rights and statements of before are stale after the commit;
+    /// the caller has the database reload its metadata then.
+    pub fn set_secured_columns(&mut self, secured: &[(TableId, ColumnId)]) {
+        self.put_setting(SECURED_COLUMNS, secured_bytes(secured));
+        self.metadata_changed();
     }
 
     /// Keeps a setting of the store's own.

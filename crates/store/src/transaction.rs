@@ -58,6 +58,20 @@ impl Batch {
         }
     }
 
+    /// Where the batch stands, to come back to when a request is taken back.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { head: self.head(), tables: Arc::clone(&self.tables.lock()) }
+    }
+
+    /// Gives back the numbers taken since a mark. Only for a request that ran with no other beside it.
+    pub(crate) fn back_to(&self, mark: Mark) {
+        self.number.store(mark.head.number, Ordering::Relaxed);
+        self.audit_number.store(mark.head.audit_number, Ordering::Relaxed);
+        self.security.store(mark.head.versions.security, Ordering::Relaxed);
+        self.metadata.store(mark.head.versions.metadata, Ordering::Relaxed);
+        *self.tables.lock() = mark.tables;
+    }
+
     pub(crate) fn versions(&self) -> Versions {
         Versions {
             security: self.security.load(Ordering::Relaxed),
@@ -65,6 +79,12 @@ impl Batch {
             epoch: self.begun.versions.epoch,
         }
     }
+}
+
+/// A point within a batch.
+pub(crate) struct Mark {
+    head: Head,
+    tables: Arc<HashSet<TableId>>,
 }
 
 /// What a request has read or written, to find requests of one wave that get in each other's way.

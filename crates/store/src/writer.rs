@@ -46,6 +46,9 @@ enum Alone {
     Nothing,
     /// Writes that it flushed before it refused: they must be taken back.
     Undo,
+    /// Writes that it flushed before it named these tables, which do not exist: they must be taken back, the tables
+    /// made, and the request run again.
+    Again(Vec<TableId>),
 }
 
 impl Alone {
@@ -57,7 +60,7 @@ impl Alone {
         match self {
             Self::Wrote => Ok(1),
             Self::Nothing => Ok(0),
-            Self::Undo => Err(Error::Stale),
+            Self::Undo | Self::Again(_) => Err(Error::Stale),
         }
     }
 }
@@ -235,6 +238,7 @@ impl Writer {
     /// All reads together, then all writes together; requests that meet an earlier one's writes follow in turn.
     async fn attempt_in_waves(&self, link: &Link, requests: &mut [Box<dyn Request>]) -> Result<Vec<Result<()>>> {
         let batch = self.begin(link).await?;
+        let begun = batch.mark();
         let result = async {
             let mut wrote = 0;
             let mut transactions: Vec<_> = requests.iter().map(|_| self.transaction(link, &batch, false)).collect();
@@ -260,6 +264,10 @@ impl Writer {
                     wrote += u64::from(!transaction.pending.is_empty());
                     operations.append(&mut transaction.pending);
                 }
+            }
+            if operations.is_empty() {
+                // Nobody stored anything: the numbers taken are free again, and there may be nothing to commit.
+                batch.back_to(begun);
             }
             transaction::run(link, &self.schema.load(), &operations).await?;
             for at in in_turn {
@@ -319,22 +327,13 @@ impl Writer {
                 wrote += self.run_alone(link, batch, request.as_mut()).await?.without_savepoint()?;
                 continue;
             }
-            link.run(internal::SAVEPOINT).await?;
-            let tables = Arc::clone(&batch.tables.lock());
-            match self.run_alone(link, batch, request.as_mut()).await {
-                Ok(Alone::Wrote) => {
-                    link.run(internal::RELEASE).await?;
-                    wrote += 1;
-                }
-                Ok(Alone::Nothing) => link.run(internal::RELEASE).await?,
-                Ok(Alone::Undo) => link.run(internal::ROLLBACK_TO).await?,
+            match self.run_behind_savepoint(link, batch, request.as_mut()).await? {
+                Ok(many) => wrote += many,
                 Err(error) => {
                     *refusal = Some(error);
                     if !link.transaction_lives() {
                         return Ok(false);
                     }
-                    link.run(internal::ROLLBACK_TO).await?;
-                    *batch.tables.lock() = tables;
                 }
             }
         }
@@ -342,25 +341,76 @@ impl Writer {
         Ok(true)
     }
 
+    /// Runs one request so that nothing is left of it if it fails: how many wrote, 0 or 1, or why it is refused.
+    async fn run_behind_savepoint(
+        &self,
+        link: &Link,
+        batch: &Arc<Batch>,
+        request: &mut dyn Request,
+    ) -> Result<Result<u64>> {
+        let mut missing: Vec<TableId> = Vec::new();
+        loop {
+            link.run(internal::SAVEPOINT).await?;
+            let mark = batch.mark();
+            let ran = match self.make_tables(link, batch, &missing).await {
+                Ok(()) => self.run_alone(link, batch, request).await,
+                Err(error) => Err(error),
+            };
+            let outcome = match ran {
+                Ok(Alone::Wrote) => {
+                    link.run(internal::RELEASE).await?;
+                    return Ok(Ok(1));
+                }
+                Ok(Alone::Nothing | Alone::Undo) => Some(Ok(0)),
+                Ok(Alone::Again(tables)) => {
+                    missing.extend(tables);
+                    None
+                }
+                Err(error) if !link.transaction_lives() => return Ok(Err(error)),
+                Err(error) => Some(Err(error)),
+            };
+            // Also where nothing was written: a read that failed leaves a PostgreSQL transaction that only this mends.
+            link.run(internal::ROLLBACK_TO).await?;
+            batch.back_to(mark);
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    async fn make_tables(&self, link: &Link, batch: &Arc<Batch>, tables: &[TableId]) -> Result<()> {
+        let mut maker = self.transaction(link, batch, true);
+        maker.make_tables(tables).await?;
+        maker.flush().await
+    }
+
     /// Runs one request with no other beside it and stores what it gathered.
     async fn run_alone(&self, link: &Link, batch: &Arc<Batch>, request: &mut dyn Request) -> Result<Alone> {
+        let mut made_tables = false;
         loop {
+            let mark = batch.mark();
             let mut transaction = self.transaction(link, batch, true);
             let ran = request.run(&mut transaction).await;
             if !transaction.missing_tables().is_empty() {
                 let missing = transaction.missing_tables().to_vec();
-                let mut maker = self.transaction(link, batch, true);
-                maker.make_tables(&missing).await?;
-                maker.flush().await?;
+                if transaction.flushed() {
+                    return Ok(Alone::Again(missing));
+                }
+                made_tables = true;
+                batch.back_to(mark);
+                self.make_tables(link, batch, &missing).await?;
                 continue;
             }
             return match ran {
                 Ran::Write => {
                     transaction.flush().await?;
-                    Ok(if transaction.flushed() { Alone::Wrote } else { Alone::Nothing })
+                    Ok(if transaction.flushed() || made_tables { Alone::Wrote } else { Alone::Nothing })
                 }
                 Ran::Drop if transaction.flushed() => Ok(Alone::Undo),
-                Ran::Drop => Ok(Alone::Nothing),
+                Ran::Drop => {
+                    batch.back_to(mark);
+                    Ok(Alone::Nothing)
+                }
             };
         }
     }

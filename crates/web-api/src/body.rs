@@ -86,6 +86,13 @@ impl<'b> Object<'b> {
             .ok_or_else(|| Failure::body(format!("'{name}' is {}; an object was expected", value.kind().noun())))
     }
 
+    /// The list of objects under that name that an operation cannot do without.
+    pub(crate) fn need_objects(&self, name: &str) -> Result<Vec<Self>, Failure> {
+        let value = self.need(name)?;
+        let wrong = || Failure::body(format!("'{name}' is {}; a list of objects was expected", value.kind().noun()));
+        value.objects()?.ok_or_else(wrong)
+    }
+
     /// The text under that name that an operation cannot do without.
     pub(crate) fn need_text(&self, name: &str) -> Result<String, Failure> {
         let value = self.need(name)?;
@@ -137,6 +144,15 @@ impl<'b> Json<'b> {
             return Ok(None);
         }
         Object::parse(self.0).map(Some)
+    }
+
+    /// A list of objects; `None` when it is something else.
+    pub(crate) fn objects(self) -> Result<Option<Vec<Object<'b>>>, Failure> {
+        if self.kind() != JsonKind::List {
+            return Ok(None);
+        }
+        let objects = serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
+        objects.map(Some)
     }
 
     /// A list without members.

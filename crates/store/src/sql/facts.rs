@@ -14,13 +14,13 @@ pub(crate) fn user(id: Guid) -> Statement {
     )
 }
 
-/// Roles held directly: root role, template.
+/// Roles held directly: root role, template, unit of the role.
 pub(crate) fn roles(user: Guid) -> Statement {
     read(
-        "SELECT r.parentrootroleid, r.roletemplateid FROM systemuserroles h JOIN role r ON r.roleid = h.roleid \
-         WHERE h.systemuserid = $1",
+        "SELECT r.parentrootroleid, r.roletemplateid, r.businessunitid FROM systemuserroles h \
+         JOIN role r ON r.roleid = h.roleid WHERE h.systemuserid = $1",
         user,
-        &[Output::Guid, Output::Guid],
+        &[Output::Guid, Output::Guid, Output::Guid],
     )
 }
 

@@ -1,7 +1,9 @@
 //! Functions and actions: one file for each that is there.
 
+mod members;
 mod retrieve_principal_access;
 mod retrieve_version;
+mod roles;
 mod sharing;
 mod who_am_i;
 
@@ -43,7 +45,6 @@ const LATER_FUNCTIONS: &[&str] = &[
     "RetrieveMetadataChanges",
     "RetrieveProvisionedLanguages",
     "RetrieveRecordChangeHistory",
-    "RetrieveRolePrivilegesRole",
     "RetrieveSharedPrincipalsAndAccess",
     "RetrieveTimestamp",
     "RetrieveTotalRecordCount",
@@ -57,8 +58,6 @@ const LATER_FUNCTIONS: &[&str] = &[
 /// Actions of the protocol that are not here yet.
 const LATER_ACTIONS: &[&str] = &[
     "AddListMembersList",
-    "AddMembersTeam",
-    "AddPrivilegesRole",
     "AddSolutionComponent",
     "AddToQueue",
     "AddUserToRecordTeam",
@@ -103,8 +102,6 @@ const LATER_ACTIONS: &[&str] = &[
     "QualifyLead",
     "ReassignObjectsOwner",
     "ReleaseToQueue",
-    "RemoveMembersTeam",
-    "ReplacePrivilegesRole",
     "ReviseQuote",
     "Rollup",
     "RouteTo",
@@ -146,6 +143,18 @@ pub(crate) async fn call(
         "GrantAccess" | "ModifyAccess" | "RevokeAccess" => {
             operation.expect(&Method::POST, Bound::Nothing)?;
             sharing::answer(&operation).await
+        }
+        "AddPrivilegesRole" | "ReplacePrivilegesRole" | "RemovePrivilegeRole" => {
+            operation.expect(&Method::POST, Bound::Record)?;
+            roles::change(&operation).await
+        }
+        "RetrieveRolePrivilegesRole" => {
+            operation.expect(&Method::GET, Bound::Nothing)?;
+            roles::retrieve(&operation).await
+        }
+        "AddMembersTeam" | "RemoveMembersTeam" => {
+            operation.expect(&Method::POST, Bound::Record)?;
+            members::answer(&operation).await
         }
         _ => Err(operation.absent()),
     }

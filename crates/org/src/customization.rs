@@ -1,0 +1,52 @@
+//! What an organisation changes of the standard tables: so far, which columns are secured.
+
+use custodia_schema::{ColumnId, TableId};
+
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::organization::Organization;
+use crate::writing::Writing;
+
+/// The privilege to change tables and columns.
+const CUSTOMIZE: &str = "prvPublishCustomization";
+
+impl Organization {
+    /// Switches column security of a column on or off. A column that is secured in the standard tables stays so.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::Invalid`] for a column that cannot be secured.
+    pub async fn secure_column(&self, caller: &Caller, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            Box::pin(async move { writing.secure_column(table, column, secured).await })
+        })
+        .await?;
+        Ok(self.shared.database.reload_metadata().await?)
+    }
+}
+
+impl Writing<'_> {
+    async fn secure_column(&mut self, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
+        self.authority.check_privilege(CUSTOMIZE)?;
+        let found = self.table(table)?;
+        let named = found.column_by_id(column);
+        let named = named.ok_or_else(|| Error::Invalid(format!("table '{}' has no column number {column}", found.name)))?;
+        if !named.securable {
+            return Err(Error::Refused {
+                code: 0x8004_f508,
+                why: format!("column '{}' of table '{}' cannot be secured", named.name, found.name),
+            });
+        }
+        // Another request of the same batch may be about to change the same list.
+        self.transaction.claim_alone()?;
+        let mut columns = self.transaction.secured_columns().await?;
+        columns.retain(|entry| *entry != (table, column));
+        if secured {
+            columns.push((table, column));
+        }
+        columns.sort_unstable();
+        self.transaction.set_secured_columns(&columns);
+        let state = if secured { "on" } else { "off" };
+        self.audit_service(self.acting(), 0, &format!("column security of {}.{} switched {state}", found.name, named.name));
+        Ok(())
+    }
+}

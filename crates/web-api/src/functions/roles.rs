@@ -1,0 +1,88 @@
+//! `AddPrivilegesRole`, `ReplacePrivilegesRole`, `RemovePrivilegeRole` and `RetrieveRolePrivilegesRole`: the privileges of a
+//! role (security-model.md §14).
+
+use bytes::Bytes;
+use custodia_org::RoleChange;
+use custodia_query::odata::{Binding, ParameterValue};
+use custodia_schema::{Guid, Level};
+use http::{Response, StatusCode};
+
+use super::{Operation, begin};
+use crate::answer;
+use crate::body::Object;
+use crate::failure::Failure;
+use crate::json;
+use crate::media::Media;
+use crate::reads::record_id;
+
+/// The levels as the protocol names them.
+const LEVELS: [(&str, Level); 4] =
+    [("Basic", Level::Basic), ("Local", Level::Local), ("Deep", Level::Deep), ("Global", Level::Global)];
+
+/// The three actions, bound to a role.
+pub(super) async fn change(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
+    let call = operation.call;
+    let role = bound_role(operation).await?;
+    Media::sent_numbers_are_quoted(call.request.headers)?;
+    let body = Object::read(&call.request.body)?;
+    let change = match operation.name {
+        "RemovePrivilegeRole" => RoleChange::Remove(guid("PrivilegeId", &body.need_text("PrivilegeId")?)?),
+        name => {
+            let mut given = Vec::new();
+            for privilege in body.need_objects("Privileges")? {
+                let id = guid("PrivilegeId", &privilege.need_text("PrivilegeId")?)?;
+                given.push((id, level(&privilege.need_text("Depth")?)?));
+            }
+            if name == "AddPrivilegesRole" { RoleChange::Add(given) } else { RoleChange::Replace(given) }
+        }
+    };
+    call.organization.change_role(call.caller, role, change).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// The function: `RetrieveRolePrivilegesRole(RoleId=…)`.
+pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
+    let call = operation.call;
+    let role = match operation.parameters.iter().find(|(name, _)| name == "RoleId") {
+        Some((_, ParameterValue::Guid(id))) => *id,
+        Some((_, ParameterValue::Text(text))) => guid("RoleId", text)?,
+        _ => return Err(Failure::invalid("RetrieveRolePrivilegesRole takes the parameter RoleId, a GUID")),
+    };
+    let held = call.organization.role_privileges(call.caller, role).await?;
+    let mut body = begin(call, "RetrieveRolePrivilegesRoleResponse");
+    body.extend_from_slice(b"\"RolePrivileges\":[");
+    for (at, (privilege, level)) in held.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        let depth = LEVELS.iter().find(|(_, known)| known == level).map_or("", |(name, _)| name);
+        body.extend_from_slice(b"{\"Depth\":");
+        json::text(&mut body, depth);
+        body.extend_from_slice(b",\"PrivilegeId\":\"");
+        json::guid(&mut body, &privilege.id);
+        body.extend_from_slice(b"\",\"PrivilegeName\":");
+        json::text(&mut body, &privilege.name);
+        body.push(b'}');
+    }
+    body.extend_from_slice(b"]}");
+    Ok(answer::json(StatusCode::OK, call.media, body))
+}
+
+async fn bound_role(operation: &Operation<'_>) -> Result<Guid, Failure> {
+    let Binding::Record(table, key) = operation.binding else {
+        return Err(Failure::no_such_resource(operation.name));
+    };
+    if operation.table_name(*table) != "role" {
+        return Err(Failure::no_such_resource(operation.name));
+    }
+    record_id(operation.call, operation.call.table(*table)?, key).await
+}
+
+fn guid(name: &str, text: &str) -> Result<Guid, Failure> {
+    Guid::try_parse(text).map_err(|_| Failure::body(format!("'{name}' is '{text}'; expected a GUID")))
+}
+
+fn level(text: &str) -> Result<Level, Failure> {
+    let found = LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
+    found.ok_or_else(|| Failure::body(format!("'Depth' is '{text}'; expected Basic, Local, Deep or Global")))
+}
