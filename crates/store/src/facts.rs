@@ -78,9 +78,8 @@ impl Transaction {
     pub async fn team_facts(&mut self, team: Guid) -> Result<Option<(OwnerKind, Facts)>> {
         let (schema, version) = (std::sync::Arc::clone(self.schema()), self.versions().security);
         let source = &mut &mut *self;
-        let found = source
-            .rows(&statements::team(team), |row| Some((row.guid(0)?, row.integer(1).unwrap_or(0))))
-            .await?;
+        let found =
+            source.rows(&statements::team(team), |row| Some((row.guid(0)?, row.integer(1).unwrap_or(0)))).await?;
         let Some((unit, kind)) = found.first().copied() else { return Ok(None) };
         let kind = if kind == 1 { OwnerKind::AccessTeam } else { OwnerKind::Team };
         let mut privileges = RolePrivileges::default();
@@ -213,9 +212,7 @@ impl RolePrivileges {
         if let Some(privileges) = self.known.get(&root) {
             return Ok(RoleGrant { root, base_unit, privileges: privileges.clone() });
         }
-        let rows = source
-            .rows(&statements::privileges(root), |row| Some((row.guid(0)?, row.integer(1)?)))
-            .await?;
+        let rows = source.rows(&statements::privileges(root), |row| Some((row.guid(0)?, row.integer(1)?))).await?;
         let privileges = match template.and_then(builtin_of_template) {
             // A built-in role that nobody edited has no rows: the program knows what it holds.
             Some(builtin) if rows.is_empty() => builtin_privileges(schema, builtin),
