@@ -59,6 +59,7 @@ struct Kept {
     version: i64,
     organization: Option<Arc<OrganizationSettings>>,
     users: HashMap<Guid, Arc<UserSettings>>,
+    currencies: Option<Arc<Vec<Currency>>>,
 }
 
 /// The row of the `organization` table, as far as operations need it.
@@ -138,14 +139,30 @@ impl Organization {
     ///
     /// # Errors
     /// Store errors.
-    pub async fn currencies(&self) -> Result<Vec<Currency>> {
+    pub async fn currencies(&self) -> Result<Arc<Vec<Currency>>> {
+        let version = self.shared.database.head().await?.versions.security;
+        {
+            let kept = self.shared.settings.kept.read();
+            if let (true, Some(currencies)) = (kept.version == version, &kept.currencies) {
+                return Ok(Arc::clone(currencies));
+            }
+        }
         let schema = self.schema();
         let authority = Authority::platform("currencies");
         let (organization, _) = self.shared.database.rows(&organization_query(&schema)?, &Policy(&authority)).await?;
         let base = organization_of(organization.first()).base_currency;
-        let (rows, _) = self.shared.database.rows(&currency_query(&schema)?, &Policy(&authority)).await?;
+        let (rows, head) = self.shared.database.rows(&currency_query(&schema)?, &Policy(&authority)).await?;
         let mut currencies: Vec<_> = rows.iter().filter_map(|row| currency_of(row)).collect();
         currencies.sort_by_key(|currency| (Some(currency.id) != base, currency.code.clone()));
+        let currencies = Arc::new(currencies);
+        // The base currency was read before: only if nothing moved since do the two belong together.
+        if head.versions.security == version {
+            let mut kept = self.shared.settings.kept.write();
+            if kept.version != version {
+                *kept = Kept { version, ..Kept::default() };
+            }
+            kept.currencies = Some(Arc::clone(&currencies));
+        }
         Ok(currencies)
     }
 }

@@ -6,7 +6,8 @@ use custodia_schema::{ColumnId, Guid, Table, Value};
 use crate::change_log::ChangeKind;
 use crate::sql::{Statement, internal};
 
-/// Tables whose rows decide what users may do: each change of one makes cached rights stale.
+/// Tables whose rows decide what users may do, and what they are shown: each change of one makes cached rights and settings
+/// stale.
 const SECURITY_TABLES: &[&str] = &[
     "businessunit",
     "fieldpermission",
@@ -21,6 +22,7 @@ const SECURITY_TABLES: &[&str] = &[
     "teammembership",
     "teamprofiles",
     "teamroles",
+    "transactioncurrency",
     "usersettings",
 ];
 
@@ -30,12 +32,7 @@ pub(crate) fn is_security(table: &str) -> bool {
 }
 
 /// What follows from one row change, in order.
-pub(crate) fn statements(
-    table: &Table,
-    kind: ChangeKind,
-    row: Guid,
-    values: &[(ColumnId, Value)],
-) -> Vec<Statement> {
+pub(crate) fn statements(table: &Table, kind: ChangeKind, row: Guid, values: &[(ColumnId, Value)]) -> Vec<Statement> {
     let guid = |name: &str| {
         let column = table.column(name)?.id;
         values.iter().find(|(id, _)| *id == column).and_then(|(_, value)| value.guid())

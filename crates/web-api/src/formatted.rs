@@ -1,5 +1,7 @@
 //! Formatted values: what people are shown instead of numbers, instants and GUIDs.
 
+use std::sync::Arc;
+
 use custodia_org::{Caller, Currency, Organization};
 use custodia_schema::{Column, ColumnKind, DateBehavior, Decimal, Guid, MoneyRole, ValueRef};
 use jiff::tz::TimeZone;
@@ -15,7 +17,7 @@ pub(crate) struct Formats {
     locale: Option<&'static Locale>,
     zone: Option<TimeZone>,
     /// The base currency first.
-    currencies: Vec<Currency>,
+    currencies: Arc<Vec<Currency>>,
 }
 
 impl Formats {
@@ -25,13 +27,17 @@ impl Formats {
         Ok(Self {
             locale: Locale::numbered(settings.locale),
             zone: Some(time_zone(settings.time_zone_code)),
-            currencies: if shows_money { organization.currencies().await? } else { Vec::new() },
+            currencies: if shows_money { organization.currencies().await? } else { Arc::default() },
         })
     }
 
     #[cfg(test)]
     pub(crate) fn of(locale: i32, time_zone_code: i32, currencies: Vec<Currency>) -> Self {
-        Self { locale: Locale::numbered(locale), zone: Some(time_zone(time_zone_code)), currencies }
+        Self {
+            locale: Locale::numbered(locale),
+            zone: Some(time_zone(time_zone_code)),
+            currencies: Arc::new(currencies),
+        }
     }
 
     fn currency(&self, id: Option<Guid>) -> Option<&Currency> {

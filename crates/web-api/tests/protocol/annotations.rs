@@ -5,6 +5,7 @@ use crate::on_both_engines;
 on_both_engines! {
     formatted_values_are_shown_where_asked;
     dates_follow_the_users_settings;
+    amounts_follow_their_currency_at_once;
     collections_say_more_where_asked;
 }
 
@@ -25,7 +26,7 @@ mod bodies {
             .post(
                 "accounts",
                 &format!(
-                    "{{\"name\":\"A\",\"revenue\":-1234567.5,\"numberofemployees\":1500,\"creditonhold\":true,\
+                    "{{\"name\":\"A\",\"revenue\":1234567.5,\"numberofemployees\":1500,\"creditonhold\":true,\
                      \"industrycode\":7,\"primarycontactid@odata.bind\":\"/contacts({contact})\"}}"
                 ),
             )
@@ -36,8 +37,8 @@ mod bodies {
         let answer = world.ask("GET", &format!("accounts({account})"), &ALL, "").await;
         assert_eq!(answer.header("preference-applied"), Some("odata.include-annotations=\"*\""));
         let row = answer.expect(200);
-        assert_eq!(formatted(&row, "revenue"), "-$1,234,567.50");
-        assert_eq!(formatted(&row, "revenue_base"), "-$1,234,567.50");
+        assert_eq!(formatted(&row, "revenue"), "$1,234,567.50");
+        assert_eq!(formatted(&row, "revenue_base"), "$1,234,567.50");
         assert_eq!(formatted(&row, "numberofemployees"), "1,500");
         assert_eq!(formatted(&row, "creditonhold"), "Yes");
         assert_eq!(formatted(&row, "statecode"), "Active");
@@ -73,7 +74,7 @@ mod bodies {
         );
         let expanded = world.ask("GET", &expanded, &ALL, "").await.expect(200);
         let inner = &expanded["parentcustomerid_account"];
-        assert_eq!(formatted(inner, "revenue"), "-$1,234,567.50");
+        assert_eq!(formatted(inner, "revenue"), "$1,234,567.50");
         assert_eq!(formatted(inner, "_primarycontactid_value"), "Ann Ames");
         let collection = format!(
             "accounts({account})?$select=name&$expand=contact_customer_accounts($select=_parentcustomerid_value)"
@@ -108,6 +109,17 @@ mod bodies {
             assert_eq!(formatted(&row, "revenue"), amount, "{change}");
             assert_eq!(row["createdon"], "2026-01-02T03:04:05Z");
         }
+    }
+
+    pub async fn amounts_follow_their_currency_at_once(world: World) {
+        let account = world.post("accounts", r#"{"name":"A","revenue":1234.5}"#).await;
+        let target = format!("accounts({account})?$select=revenue");
+        let before = world.ask("GET", &target, &ALL, "").await.expect(200);
+        assert_eq!(formatted(&before, "revenue"), "$1,234.50");
+        let change = r#"{"currencysymbol":"US$","currencyprecision":3}"#;
+        world.ask("PATCH", "transactioncurrencies(isocurrencycode='USD')", &[], change).await.expect(204);
+        let after = world.ask("GET", &target, &ALL, "").await.expect(200);
+        assert_eq!(formatted(&after, "revenue"), "US$1,234.500");
     }
 
     pub async fn collections_say_more_where_asked(world: World) {

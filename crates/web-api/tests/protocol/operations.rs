@@ -10,8 +10,8 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::Caller;
-    use custodia_schema::Guid;
+    use custodia_org::{Caller, Input, Precondition, RecordInput, Reference};
+    use custodia_schema::{Guid, Value};
     use custodia_web_api::acting_for;
     use http::HeaderMap;
     use serde_json::json;
@@ -117,9 +117,15 @@ mod bodies {
     pub async fn another_user_is_named_by_headers(world: World) {
         let object = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
         let seller = world.user("sam", &["Salesperson"]).await;
-        let path = format!("systemusers({})", seller.user);
-        let body = format!("{{\"azureactivedirectoryobjectid\":\"{object}\"}}");
-        world.ask("PATCH", &path, &[], &body).await.expect(204);
+        // The directory's ids are the platform's to write.
+        let schema = world.org.schema();
+        let users = schema.table_named("systemuser").unwrap();
+        let column = users.column("azureactivedirectoryobjectid").unwrap().id;
+        let value = Input::Value(Value::Guid(Guid::try_parse(object).unwrap()));
+        let input = RecordInput { table: users.id, id: None, columns: vec![(column, value)] };
+        let target = Reference::id(users.id, seller.user);
+        let platform = Caller::platform("federation", Guid::from_u128(5));
+        world.org.update(&platform, target, input, Precondition::Exists).await.unwrap();
         let read = async |name: &'static str, value: &str| {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
             acting_for(&world.org, &headers, Guid::from_u128(9)).await

@@ -42,7 +42,7 @@ mod bodies {
             ("$filter=address1_city eq 'PARIS'&$orderby=name", &["_under", "Adé", "Beta"]),
             ("$filter=startswith(name,'ad')&$orderby=name", &["adam", "Adé"]),
             ("$filter=contains(name,'e')&$orderby=name", &["100% sure", "_under", "Adé", "Beta"]),
-            ("$filter=endswith(name,'%27')", &[]),
+            ("$filter=endswith(name,'%27%27')", &[]),
             ("$filter=name+in+('beta','adam')&$orderby=name", &["adam", "Beta"]),
             ("$filter=numberofemployees ge 2 and (revenue lt 3000 or name eq 'x')", &["Beta"]),
             ("$filter=not (numberofemployees ge 2)&$orderby=name", &["_under", "adam", "Adé"]),

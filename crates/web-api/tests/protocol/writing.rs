@@ -215,7 +215,7 @@ mod bodies {
             (r#"{"name":5}"#, 400, "0x80048d19", "a text was expected"),
             (r#"{"numberofemployees":"5"}"#, 400, "0x80048d19", "a whole number was expected"),
             (r#"{"numberofemployees":-1}"#, 400, "0x80044330", "numberofemployees"),
-            (r#"{"industrycode":4711}"#, 400, "0x8004431a", "industrycode"),
+            (r#"{"industrycode":4711}"#, 400, "0x8004431A", "industrycode"),
             (r#"{"lastonholdtime":"yesterday"}"#, 400, "0x80048d19", "2024-02-29T10:00:00Z"),
             (r##"{"@odata.type":"#Microsoft.Dynamics.CRM.contact"}"##, 400, "0x80048d19", "contact"),
             (r#"{"primarycontactid":{"lastname":"X"}}"#, 501, "0x80060888", "not supported yet"),
