@@ -22,7 +22,9 @@ impl Writing<'_> {
     pub(crate) async fn before_create(&mut self, table: &Arc<Table>, id: Guid, row: &mut Draft) -> Result<()> {
         match table.name.as_str() {
             "businessunit" => {
-                if row.named(table, "parentbusinessunitid").is_none_or(Value::is_null) && self.authority.platform_name().is_none() {
+                if row.named(table, "parentbusinessunitid").is_none_or(Value::is_null)
+                    && self.authority.platform_name().is_none()
+                {
                     let root = self.root_unit().await?;
                     row.stamp(table, "parentbusinessunitid", Value::Lookup(table.id, root));
                 }
@@ -95,7 +97,12 @@ impl Writing<'_> {
     }
 
     /// Refuses changes that the security model forbids, and moves what must move along.
-    pub(crate) async fn before_update(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &mut Draft) -> Result<()> {
+    pub(crate) async fn before_update(
+        &mut self,
+        table: &Arc<Table>,
+        stored: &StoredRow,
+        changes: &mut Draft,
+    ) -> Result<()> {
         let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
         match table.name.as_str() {
             "role" => {
@@ -115,7 +122,9 @@ impl Writing<'_> {
                 let root = was("parentbusinessunitid").is_null();
                 if let Some(parent) = changes.named(table, "parentbusinessunitid") {
                     let Some(parent) = parent.guid().filter(|_| !root) else {
-                        return Err(Error::Invalid("the root business unit cannot be moved, nor another made root".to_owned()));
+                        return Err(Error::Invalid(
+                            "the root business unit cannot be moved, nor another made root".to_owned(),
+                        ));
                     };
                     let path = self.transaction.unit_path(parent).await?;
                     if path.is_some_and(|path| path.is_within(stored.id)) {
@@ -128,7 +137,12 @@ impl Writing<'_> {
             }
             "systemuser" => {
                 if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
-                    self.keep_an_administrator(stored.id, 0x8004_1d2f, "the last System Administrator cannot be disabled").await?;
+                    self.keep_an_administrator(
+                        stored.id,
+                        0x8004_1d2f,
+                        "the last System Administrator cannot be disabled",
+                    )
+                    .await?;
                 }
             }
             _ => {}
@@ -275,12 +289,18 @@ impl Writing<'_> {
         match link.name.as_str() {
             "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830c).await,
             "systemuserroles_association" => {
-                let (user, role) = if self.table(link.first)?.name == "role" { (second, first) } else { (first, second) };
+                let (user, role) =
+                    if self.table(link.first)?.name == "role" { (second, first) } else { (first, second) };
                 let roles = self.table_named("role")?;
                 let role = self.get(&roles, role).await?;
                 let template = roles.column("roletemplateid").and_then(|column| role.get(column.id).guid());
                 if template.is_some() && template == administrator_template() {
-                    self.keep_an_administrator(user, 0x8004_1d30, "the last user of the System Administrator role cannot lose it").await?;
+                    self.keep_an_administrator(
+                        user,
+                        0x8004_1d30,
+                        "the last user of the System Administrator role cannot lose it",
+                    )
+                    .await?;
                 }
                 Ok(())
             }
@@ -288,7 +308,13 @@ impl Writing<'_> {
         }
     }
 
-    async fn check_members_changeable(&mut self, link: &ManyToMany, first: Guid, second: Guid, code: u32) -> Result<()> {
+    async fn check_members_changeable(
+        &mut self,
+        link: &ManyToMany,
+        first: Guid,
+        second: Guid,
+        code: u32,
+    ) -> Result<()> {
         let teams = self.table_named("team")?;
         let team = if link.first == teams.id { first } else { second };
         let team = self.get(&teams, team).await?;
@@ -313,7 +339,8 @@ impl Writing<'_> {
                     continue;
                 }
                 let row = self.get(&users, holder).await?;
-                let disabled = users.column("isdisabled").map(|column| row.get(column.id)) == Some(&Value::Boolean(true));
+                let disabled =
+                    users.column("isdisabled").map(|column| row.get(column.id)) == Some(&Value::Boolean(true));
                 if !disabled {
                     return Ok(());
                 }
@@ -323,11 +350,19 @@ impl Writing<'_> {
     }
 
     /// Ids of rows whose column holds `id`; with a column named in `show`, that column's ids instead.
-    pub(crate) async fn rows_where(&mut self, table: &Arc<Table>, column: &str, id: Guid, show: &[&str]) -> Result<Vec<Guid>> {
+    pub(crate) async fn rows_where(
+        &mut self,
+        table: &Arc<Table>,
+        column: &str,
+        id: Guid,
+        show: &[&str],
+    ) -> Result<Vec<Guid>> {
         if !self.transaction.has_table(table.id) {
             return Ok(Vec::new());
         }
-        let found = table.column(column).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{column}'", table.name)))?;
+        let found = table
+            .column(column)
+            .ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{column}'", table.name)))?;
         let mut query = Query {
             table: table.id,
             fields: vec![Field::Column(table.primary_id)],
@@ -486,7 +521,8 @@ impl Writing<'_> {
         row.stamp(&table, "parentroleid", Value::Lookup(table.id, parent.id));
         row.stamp(&table, "businessunitid", Value::Lookup(units.id, unit));
         self.stamp_platform_row(&table, &mut row);
-        let root = table.column("parentrootroleid").and_then(|column| parent.get(column.id).guid()).unwrap_or(parent.id);
+        let root =
+            table.column("parentrootroleid").and_then(|column| parent.get(column.id).guid()).unwrap_or(parent.id);
         let id = role_copy_id(root, unit);
         let values = row.into_values();
         let permit = self.platform_permit("role copy", &table, PrivilegeKind::Create)?;
@@ -516,7 +552,11 @@ impl Writing<'_> {
         let mut shared = Draft::default();
         for (column, value) in row.iter() {
             let Some(column) = table.column_by_id(column) else { continue };
-            let Some(twin) = pointers.column(&column.name).filter(|twin| twin.id != pointers.primary_id && twin.kind.is_stored()) else { continue };
+            let Some(twin) =
+                pointers.column(&column.name).filter(|twin| twin.id != pointers.primary_id && twin.kind.is_stored())
+            else {
+                continue;
+            };
             if std::mem::discriminant(&twin.kind) == std::mem::discriminant(&column.kind) {
                 shared.set(twin.id, value.clone());
             }

@@ -85,7 +85,14 @@ impl Writing<'_> {
     }
 
     /// Writes the owner of a child; it follows its parent without a check of its own (docs/security-choices.md).
-    async fn give(&mut self, table: &Arc<Table>, child: &StoredRow, target: TableId, owner: Guid, unit: Guid) -> Result<()> {
+    async fn give(
+        &mut self,
+        table: &Arc<Table>,
+        child: &StoredRow,
+        target: TableId,
+        owner: Guid,
+        unit: Guid,
+    ) -> Result<()> {
         if !matches!(table.security, RowSecurity::Owned { .. }) {
             return Ok(());
         }

@@ -11,7 +11,12 @@ impl Organization {
     ///
     /// # Errors
     /// Store errors.
-    pub async fn audit_entries(&self, before: Option<i64>, limit: u32, of: Option<(TableId, Guid)>) -> Result<Vec<AuditRecord>> {
+    pub async fn audit_entries(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+        of: Option<(TableId, Guid)>,
+    ) -> Result<Vec<AuditRecord>> {
         Ok(self.shared.database.audit_entries(before.unwrap_or(i64::MAX), limit, of).await?)
     }
 }

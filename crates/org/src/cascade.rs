@@ -34,9 +34,7 @@ impl Writing<'_> {
             .filter(|child| match cascade {
                 AssignCascade::None => false,
                 AssignCascade::All => true,
-                AssignCascade::Active => {
-                    table.state().is_none_or(|state| *child.get(state.id) == Value::Integer(0))
-                }
+                AssignCascade::Active => table.state().is_none_or(|state| *child.get(state.id) == Value::Integer(0)),
                 AssignCascade::UserOwned => owner_of(&table, child) == former,
             })
             .collect())

@@ -21,7 +21,10 @@ impl Writing<'_> {
     pub(crate) async fn create(&mut self, input: RecordInput) -> Result<Written> {
         let table = self.table(input.table)?;
         if table.is_intersect {
-            return Err(Error::Invalid(format!("records of '{}' are links: associate the two records instead", table.name)));
+            return Err(Error::Invalid(format!(
+                "records of '{}' are links: associate the two records instead",
+                table.name
+            )));
         }
         let id = input.id.ok_or_else(|| Error::Invalid("a new record needs an id".to_owned()))?;
         let mut row = self.given(&table, input, Purpose::Create).await?;
@@ -65,7 +68,8 @@ impl Writing<'_> {
                 Purpose::Create => column.creatable,
                 Purpose::Update => column.updatable,
             };
-            let trusted = self.is_trusted() && (TRUSTED_COLUMNS.contains(&column.name.as_str()) || table.ownership == Ownership::Business);
+            let trusted = self.is_trusted()
+                && (TRUSTED_COLUMNS.contains(&column.name.as_str()) || table.ownership == Ownership::Business);
             if !settable && !trusted || column.id == table.primary_id {
                 continue;
             }
@@ -180,7 +184,10 @@ impl Writing<'_> {
             // Switches and numbers that a record of the platform cannot be without are the platform's to fill.
             let given_by_people = matches!(
                 column.kind,
-                ColumnKind::Text { .. } | ColumnKind::Memo { .. } | ColumnKind::Lookup { .. } | ColumnKind::Decimal { .. }
+                ColumnKind::Text { .. }
+                    | ColumnKind::Memo { .. }
+                    | ColumnKind::Lookup { .. }
+                    | ColumnKind::Decimal { .. }
             );
             let needed = column.required == RequiredLevel::System && column.creatable && given_by_people;
             if needed && column.id != table.primary_id && row.get(column.id).is_none_or(Value::is_null) {
@@ -231,11 +238,8 @@ impl Writing<'_> {
 
     /// The unit a new row of a unit's table will sit in; a new unit sits in its parent.
     fn unit_of_new(&self, table: &Table, unit: custodia_schema::ColumnId, row: &Draft) -> Result<Guid> {
-        let column = if table.name == "businessunit" {
-            table.column("parentbusinessunitid")
-        } else {
-            table.column_by_id(unit)
-        };
+        let column =
+            if table.name == "businessunit" { table.column("parentbusinessunitid") } else { table.column_by_id(unit) };
         let column = column.ok_or_else(|| Error::Invalid(format!("table '{}' has no unit", table.name)))?;
         row.get(column.id)
             .and_then(Value::guid)
@@ -243,7 +247,12 @@ impl Writing<'_> {
     }
 
     /// Whether the caller reaches the row that a new line hangs on.
-    async fn parent_reached(&mut self, table: &Arc<Table>, lookups: &[custodia_schema::ColumnId], row: &Draft) -> Result<bool> {
+    async fn parent_reached(
+        &mut self,
+        table: &Arc<Table>,
+        lookups: &[custodia_schema::ColumnId],
+        row: &Draft,
+    ) -> Result<bool> {
         let access = self.authority.rows(table, PrivilegeKind::Create)?;
         for lookup in lookups {
             let Some(Value::Lookup(parent_table, parent)) = row.get(*lookup).cloned() else { continue };
@@ -379,14 +388,22 @@ pub(crate) fn number(value: Option<&Value>) -> Option<i32> {
 pub(crate) fn is_stamp(column: &Column) -> bool {
     matches!(
         column.name.as_str(),
-        "createdon" | "createdby" | "createdonbehalfby" | "modifiedon" | "modifiedby" | "modifiedonbehalfby" | "versionnumber"
+        "createdon"
+            | "createdby"
+            | "createdonbehalfby"
+            | "modifiedon"
+            | "modifiedby"
+            | "modifiedonbehalfby"
+            | "versionnumber"
     )
 }
 
 /// Links that a caller makes, as against those the platform keeps (owner, unit, who and when).
 fn is_link_of_caller(column: &Column) -> bool {
     let owner = matches!(column.kind, ColumnKind::Lookup { flavor: LookupFlavor::Owner, .. });
-    !owner && !is_stamp(column) && (column.creatable || column.updatable)
+    !owner
+        && !is_stamp(column)
+        && (column.creatable || column.updatable)
         && !matches!(column.name.as_str(), "owningbusinessunit" | "owninguser" | "owningteam")
 }
 

@@ -81,7 +81,13 @@ impl Organization {
     ///
     /// # Errors
     /// Store errors.
-    pub async fn swap_refresh_family(&self, caller: &Caller, family: Guid, expected: Option<Vec<u8>>, secret: Vec<u8>) -> Result<bool> {
+    pub async fn swap_refresh_family(
+        &self,
+        caller: &Caller,
+        family: Guid,
+        expected: Option<Vec<u8>>,
+        secret: Vec<u8>,
+    ) -> Result<bool> {
         self.in_transaction(caller, move |writing| {
             let (expected, secret) = (expected.clone(), secret.clone());
             Box::pin(async move {
@@ -119,7 +125,13 @@ impl Organization {
 }
 
 impl Writing<'_> {
-    async fn set_credential(&mut self, user: Guid, kind: CredentialKind, name: &str, secret: Option<Vec<u8>>) -> Result<()> {
+    async fn set_credential(
+        &mut self,
+        user: Guid,
+        kind: CredentialKind,
+        name: &str,
+        secret: Option<Vec<u8>>,
+    ) -> Result<()> {
         let users = self.table_named("systemuser")?;
         self.get(&users, user).await?;
         let done = if secret.is_some() { "set" } else { "removed" };

@@ -29,7 +29,8 @@ impl Writing<'_> {
         self.authority.check_privilege(CUSTOMIZE)?;
         let found = self.table(table)?;
         let named = found.column_by_id(column);
-        let named = named.ok_or_else(|| Error::Invalid(format!("table '{}' has no column number {column}", found.name)))?;
+        let named =
+            named.ok_or_else(|| Error::Invalid(format!("table '{}' has no column number {column}", found.name)))?;
         if !named.securable {
             return Err(Error::Refused {
                 code: 0x8004_f508,
@@ -46,7 +47,11 @@ impl Writing<'_> {
         columns.sort_unstable();
         self.transaction.set_secured_columns(&columns);
         let state = if secured { "on" } else { "off" };
-        self.audit_service(self.acting(), 0, &format!("column security of {}.{} switched {state}", found.name, named.name));
+        self.audit_service(
+            self.acting(),
+            0,
+            &format!("column security of {}.{} switched {state}", found.name, named.name),
+        );
         Ok(())
     }
 }

@@ -102,7 +102,12 @@ impl Writing<'_> {
         Ok(())
     }
 
-    async fn clear_link(&mut self, table: &Arc<Table>, row: &StoredRow, column: custodia_schema::ColumnId) -> Result<()> {
+    async fn clear_link(
+        &mut self,
+        table: &Arc<Table>,
+        row: &StoredRow,
+        column: custodia_schema::ColumnId,
+    ) -> Result<()> {
         let mut changes = Draft::default();
         changes.set(column, Value::Null);
         self.stamp_modified(table, &mut changes);

@@ -24,7 +24,9 @@ pub enum Error {
         table: String,
     },
     /// The record changed since the caller read it.
-    #[error("The version of the existing record doesn't match the version given: it was changed meanwhile. Read it again.")]
+    #[error(
+        "The version of the existing record doesn't match the version given: it was changed meanwhile. Read it again."
+    )]
     VersionMismatch,
     /// A record with this id exists.
     #[error("A record of table '{table}' with id {id} exists already")]

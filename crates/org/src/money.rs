@@ -11,7 +11,12 @@ use crate::writing::{Draft, Writing, fault};
 impl Writing<'_> {
     /// Gives a record with amounts its currency and rate where it has none, and computes the companions. `row` is the
     /// whole row as it will be; what is computed goes into it and into `changes`.
-    pub(crate) async fn settle_amounts(&mut self, table: &Arc<Table>, row: &mut Draft, changes: &mut Draft) -> Result<()> {
+    pub(crate) async fn settle_amounts(
+        &mut self,
+        table: &Arc<Table>,
+        row: &mut Draft,
+        changes: &mut Draft,
+    ) -> Result<()> {
         let amounts: Vec<_> = table
             .columns()
             .iter()
@@ -35,7 +40,14 @@ impl Writing<'_> {
             None => {
                 let settings = self.shared.settings.organization(self.transaction).await?;
                 let base = settings.base_currency;
-                base.ok_or_else(|| fault(table, currency, Fault::Required, "an amount needs a currency and the organisation has no base currency"))?
+                base.ok_or_else(|| {
+                    fault(
+                        table,
+                        currency,
+                        Fault::Required,
+                        "an amount needs a currency and the organisation has no base currency",
+                    )
+                })?
             }
         };
         // As Dataverse: the rate of the moment when the currency was set; later changes of the rate touch no record.
@@ -63,7 +75,9 @@ impl Writing<'_> {
                     let converted = money.to_decimal().checked_div(used).and_then(Money::from_decimal);
                     let column = table.column_by_id(amount);
                     converted.map(Value::Money).ok_or_else(|| match column {
-                        Some(column) => fault(table, column, Fault::OutOfRange, "the amount in base currency does not fit"),
+                        Some(column) => {
+                            fault(table, column, Fault::OutOfRange, "the amount in base currency does not fit")
+                        }
                         None => Error::Invalid("an amount in base currency does not fit".to_owned()),
                     })?
                 }

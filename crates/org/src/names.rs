@@ -20,9 +20,8 @@ pub(crate) fn compose(table: &Table, row: &Draft) -> Vec<(custodia_schema::Colum
             continue;
         };
         let limit = match column.kind {
-            custodia_schema::ColumnKind::Text { max_length, .. } | custodia_schema::ColumnKind::Memo { max_length, .. } => {
-                max_length as usize
-            }
+            custodia_schema::ColumnKind::Text { max_length, .. }
+            | custodia_schema::ColumnKind::Memo { max_length, .. } => max_length as usize,
             _ => usize::MAX,
         };
         // A composed text has no input of its own to refuse: what does not fit is left out.
@@ -37,7 +36,8 @@ fn address(table: &Table, row: &Draft, prefix: &str) -> String {
     let part = |name: &str| text(table, row, &format!("{prefix}_{name}"));
     let place = [part("city"), part("stateorprovince"), part("postalcode")];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let lines = [part("line1"), part("line2"), part("line3"), Some(place).filter(|place| !place.is_empty()), part("country")];
+    let lines =
+        [part("line1"), part("line2"), part("line3"), Some(place).filter(|place| !place.is_empty()), part("country")];
     lines.into_iter().flatten().collect::<Vec<_>>().join("\r\n")
 }
 

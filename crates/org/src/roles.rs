@@ -57,7 +57,9 @@ impl Writing<'_> {
         }
         let held = self.transaction.role_privileges(root_of(&table, &row), template_of(&table, &row)).await?;
         let schema = Arc::clone(&self.schema);
-        let named = held.iter().filter_map(|privilege| Some((schema.privilege_named(&privilege.name)?.clone(), privilege.level)));
+        let named = held
+            .iter()
+            .filter_map(|privilege| Some((schema.privilege_named(&privilege.name)?.clone(), privilege.level)));
         let mut named: Vec<_> = named.collect();
         named.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Ok(named)
@@ -70,7 +72,9 @@ impl Writing<'_> {
         let row = row.ok_or_else(|| Error::NotFound { table: table.name.clone(), id: role })?;
         let _checked = self.permit_on(&table, PrivilegeKind::Write, row.reached.first() == Some(&true))?;
         if root_of(&table, &row) != role {
-            return Err(Error::Invalid("this role is a copy that follows the role it was made from; change that one".to_owned()));
+            return Err(Error::Invalid(
+                "this role is a copy that follows the role it was made from; change that one".to_owned(),
+            ));
         }
         let template = template_of(&table, &row);
         if template.is_some() && template == administrator_template() {
@@ -130,7 +134,8 @@ impl Writing<'_> {
             return Err(Error::Invalid("roles have no privileges in this schema".to_owned()));
         };
         let (role_column, privilege_column, mask_column) = (role_column.id, privilege_column.id, mask_column.id);
-        let stored = if was_built_in { Vec::new() } else { self.intersect_rows(&table, &[(role_column, role)]).await? };
+        let stored =
+            if was_built_in { Vec::new() } else { self.intersect_rows(&table, &[(role_column, role)]).await? };
         let mut stored: BTreeMap<Guid, StoredRow> =
             stored.into_iter().filter_map(|row| Some((row.get(privilege_column).guid()?, row))).collect();
         for (privilege, level) in after {
@@ -190,6 +195,11 @@ fn describe(schema: &custodia_schema::Schema, before: &BTreeMap<Guid, Level>, af
             None => parts.push(format!("{} none -> {level:?}", name(privilege))),
         }
     }
-    parts.extend(before.iter().filter(|(id, _)| !after.contains_key(id)).map(|(id, level)| format!("{} {level:?} -> none", name(id))));
+    parts.extend(
+        before
+            .iter()
+            .filter(|(id, _)| !after.contains_key(id))
+            .map(|(id, level)| format!("{} {level:?} -> none", name(id))),
+    );
     parts.join(", ")
 }

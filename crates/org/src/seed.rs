@@ -39,7 +39,8 @@ impl Organization {
     /// # Errors
     /// See [`Error`]; nothing is stored then.
     pub async fn seed(&self, request: Guid, new: NewOrganization) -> Result<Seeded> {
-        let needed: Vec<_> = FIRST_TABLES.iter().filter_map(|name| self.schema().table_named(name).map(|t| t.id)).collect();
+        let needed: Vec<_> =
+            FIRST_TABLES.iter().filter_map(|name| self.schema().table_named(name).map(|t| t.id)).collect();
         self.shared.database.make_tables(&needed).await?;
         let caller = Caller::platform("create organisation", request);
         let organization = self.id();
@@ -136,7 +137,15 @@ impl Writing<'_> {
         Ok(Seeded { unit, administrator })
     }
 
-    async fn make_user(&mut self, id: Guid, mail: &str, first: &str, last: &str, unit: &Value, disabled: bool) -> Result<()> {
+    async fn make_user(
+        &mut self,
+        id: Guid,
+        mail: &str,
+        first: &str,
+        last: &str,
+        unit: &Value,
+        disabled: bool,
+    ) -> Result<()> {
         let given = [
             ("domainname", text(mail)),
             ("internalemailaddress", if mail.contains('@') { text(mail) } else { Value::Null }),

@@ -52,7 +52,13 @@ impl Organization {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn grant_access(&self, caller: &Caller, target: Reference, principal: Guid, rights: RightsMask) -> Result<()> {
+    pub async fn grant_access(
+        &self,
+        caller: &Caller,
+        target: Reference,
+        principal: Guid,
+        rights: RightsMask,
+    ) -> Result<()> {
         self.share(caller, target, principal, Sharing::Grant(rights)).await
     }
 
@@ -60,7 +66,13 @@ impl Organization {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn modify_access(&self, caller: &Caller, target: Reference, principal: Guid, rights: RightsMask) -> Result<()> {
+    pub async fn modify_access(
+        &self,
+        caller: &Caller,
+        target: Reference,
+        principal: Guid,
+        rights: RightsMask,
+    ) -> Result<()> {
         self.share(caller, target, principal, Sharing::Modify(rights)).await
     }
 
@@ -97,7 +109,9 @@ impl Writing<'_> {
             .fold(RightsMask::NONE, |held, (kind, _)| held.union(RightsMask::of(*kind)));
         if self.authority.platform_name().is_none() {
             let _checked = match sharing {
-                Sharing::Grant(rights) | Sharing::Modify(rights) => self.authority.permit_share(&table, held, rights)?,
+                Sharing::Grant(rights) | Sharing::Modify(rights) => {
+                    self.authority.permit_share(&table, held, rights)?
+                }
                 Sharing::Revoke => {
                     let reached = held.contains(RightsMask::of(PrivilegeKind::Share));
                     self.authority.permit_row(PrivilegeKind::Share, &table, reached)?
@@ -256,7 +270,13 @@ impl Writing<'_> {
     }
 
     /// After a change of owner: the owner's inherited rights on the children follow.
-    pub(crate) async fn owner_changed(&mut self, table: &Arc<Table>, id: Guid, former: Option<Guid>, owner: Guid) -> Result<()> {
+    pub(crate) async fn owner_changed(
+        &mut self,
+        table: &Arc<Table>,
+        id: Guid,
+        former: Option<Guid>,
+        owner: Guid,
+    ) -> Result<()> {
         if former != Some(owner) {
             self.moved_owners.push((table.id, id));
         }
@@ -334,7 +354,9 @@ impl Writing<'_> {
         let relationships: Vec<_> = parents(&self.schema, table).cloned().collect();
         let owner = table.column("ownerid").and_then(|column| row.get(column.id)).and_then(Value::guid);
         for relationship in relationships {
-            let Some((target, parent)) = row.get(relationship.referencing_column).and_then(Self::pointed) else { continue };
+            let Some((target, parent)) = row.get(relationship.referencing_column).and_then(Self::pointed) else {
+                continue;
+            };
             if target != relationship.referenced || !selects(table, row, relationship.cascade.reparent) {
                 continue;
             }
@@ -409,7 +431,7 @@ fn selects(table: &Table, row: &Draft, cascade: AssignCascade) -> bool {
 }
 
 fn column(table: &Table, name: &str) -> Result<ColumnId> {
-    let found = table.column(name).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{name}'", table.name)))?;
+    let found =
+        table.column(name).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{name}'", table.name)))?;
     Ok(found.id)
 }
-

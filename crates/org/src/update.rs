@@ -14,7 +14,12 @@ use crate::writing::{Draft, Upserted, Writing, Written};
 
 impl Writing<'_> {
     /// Changes a record that exists.
-    pub(crate) async fn update(&mut self, target: &Reference, input: RecordInput, when: Precondition) -> Result<Written> {
+    pub(crate) async fn update(
+        &mut self,
+        target: &Reference,
+        input: RecordInput,
+        when: Precondition,
+    ) -> Result<Written> {
         let table = self.table(target.table)?;
         let stored = self.fetch_to_write(&table, &target.key).await?;
         let stored = stored.ok_or_else(|| Self::missing(&table, &target.key))?;
@@ -81,12 +86,17 @@ impl Writing<'_> {
         let mut permit = Some(self.permit_on(table, PrivilegeKind::Write, reached(0))?);
 
         let new_owner = match table.security {
-            RowSecurity::Owned { owner, .. } => changes.remove(owner).filter(|value| value.guid() != stored.get(owner).guid()),
+            RowSecurity::Owned { owner, .. } => {
+                changes.remove(owner).filter(|value| value.guid() != stored.get(owner).guid())
+            }
             _ => None,
         };
         if let Some(value) = new_owner {
             let Value::Lookup(target, id) = value else {
-                return Err(Error::Refused { code: 0x8004_0215, why: "a record cannot be without an owner".to_owned() });
+                return Err(Error::Refused {
+                    code: 0x8004_0215,
+                    why: "a record cannot be without an owner".to_owned(),
+                });
             };
             let assigned = self.assign_stored(table, &stored, target, id, reached(0), reached(2)).await?;
             for (column, value) in assigned {
@@ -120,7 +130,9 @@ impl Writing<'_> {
         let values = changes.clone().into_values();
         let audited: Vec<_> = values
             .iter()
-            .filter(|(column, new)| stored.get(*column) != new && table.column_by_id(*column).is_some_and(|c| !is_stamp(c)))
+            .filter(|(column, new)| {
+                stored.get(*column) != new && table.column_by_id(*column).is_some_and(|c| !is_stamp(c))
+            })
             .map(|(column, new)| AuditedChange { column: *column, old: stored.get(*column).clone(), new: new.clone() })
             .collect();
         let permit = match permit.take() {
@@ -138,7 +150,12 @@ impl Writing<'_> {
     }
 
     /// A permit for a change of a stored row.
-    pub(crate) fn permit_on(&self, table: &Table, kind: PrivilegeKind, reached: bool) -> Result<custodia_access::Permit> {
+    pub(crate) fn permit_on(
+        &self,
+        table: &Table,
+        kind: PrivilegeKind,
+        reached: bool,
+    ) -> Result<custodia_access::Permit> {
         if self.authority.platform_name().is_some() {
             return Ok(custodia_access::Permit::platform(&self.authority, table, kind)?);
         }
@@ -188,9 +205,8 @@ fn complete_changed_state(table: &Table, stored: &StoredRow, changes: &mut Draft
 
 /// Dataverse's finer action of an update: 13 assign, 41 set state, else 2.
 fn update_action(table: &Table, changes: &[AuditedChange]) -> i32 {
-    let changed = |name: &str| {
-        table.column(name).is_some_and(|column| changes.iter().any(|change| change.column == column.id))
-    };
+    let changed =
+        |name: &str| table.column(name).is_some_and(|column| changes.iter().any(|change| change.column == column.id));
     if changed("ownerid") {
         13
     } else if changed("statecode") {

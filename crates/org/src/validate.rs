@@ -130,9 +130,10 @@ fn one_of(table: &Table, column: &Column, n: i32, mut options: impl Iterator<Ite
 fn kind_name(kind: &ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Text { .. } | ColumnKind::Memo { .. } | ColumnKind::TableName => "Edm.String",
-        ColumnKind::Integer { .. } | ColumnKind::Choice { .. } | ColumnKind::State { .. } | ColumnKind::Status { .. } => {
-            "Edm.Int32"
-        }
+        ColumnKind::Integer { .. }
+        | ColumnKind::Choice { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => "Edm.Int32",
         ColumnKind::BigInt => "Edm.Int64",
         ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => "Edm.Decimal",
         ColumnKind::Double { .. } => "Edm.Double",

@@ -118,7 +118,13 @@ impl Organization {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::NotFound`] when there is none.
-    pub async fn update(&self, caller: &Caller, target: Reference, input: RecordInput, when: Precondition) -> Result<Written> {
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        target: Reference,
+        input: RecordInput,
+        when: Precondition,
+    ) -> Result<Written> {
         self.in_transaction(caller, move |writing| {
             let (target, input) = (target.clone(), input.clone());
             Box::pin(async move { writing.update(&target, input, when).await })
@@ -130,7 +136,13 @@ impl Organization {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn upsert(&self, caller: &Caller, target: Reference, input: RecordInput, when: Precondition) -> Result<Upserted> {
+    pub async fn upsert(
+        &self,
+        caller: &Caller,
+        target: Reference,
+        input: RecordInput,
+        when: Precondition,
+    ) -> Result<Upserted> {
         let fresh = self.new_id();
         self.in_transaction(caller, move |writing| {
             let (target, input) = (target.clone(), input.clone());

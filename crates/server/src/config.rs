@@ -167,12 +167,17 @@ impl Config {
             faults.push("tls.cert and tls.key belong together: give both or neither".to_owned());
         }
         if self.tls.local && !self.tls.cert.is_empty() {
-            faults.push("tls.local makes its own certificate: leave tls.cert and tls.key empty, or switch it off".to_owned());
+            faults.push(
+                "tls.local makes its own certificate: leave tls.cert and tls.key empty, or switch it off".to_owned(),
+            );
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {
             faults.push(format!("log.format = \"{}\" is neither \"text\" nor \"json\"", self.log.format));
         }
-        if !self.database.is_empty() && !self.database.starts_with("postgres://") && !self.database.starts_with("postgresql://") {
+        if !self.database.is_empty()
+            && !self.database.starts_with("postgres://")
+            && !self.database.starts_with("postgresql://")
+        {
             faults.push("database must begin with postgres:// or be empty".to_owned());
         }
         if !self.public_url.is_empty() && custodia_identity::Address::parse(&self.public_url).is_err() {
@@ -270,7 +275,8 @@ mod tests {
 
     #[test]
     fn contradictions_are_all_named() {
-        let config = Config { listen: "nowhere".into(), tls: Tls { cert: "a".into(), ..Tls::default() }, ..Config::default() };
+        let config =
+            Config { listen: "nowhere".into(), tls: Tls { cert: "a".into(), ..Tls::default() }, ..Config::default() };
         let error = config.check().unwrap_err().to_string();
         assert!(error.contains("listen") && error.contains("tls.key"), "{error}");
     }

@@ -82,7 +82,8 @@ impl Directory for OrganizationDirectory<'_> {
     async fn find_application(&self, id: Guid) -> Result<Option<ApplicationFacts>, Error> {
         let Some(user) = self.organization.find_application_user(id).await? else { return Ok(None) };
         let kept = self.organization.credentials(user.id, CredentialKind::ClientSecret).await?;
-        let secrets = kept.iter().filter_map(|kept| serde_json::from_slice::<StoredSecret>(&kept.secret).ok()).collect();
+        let secrets =
+            kept.iter().filter_map(|kept| serde_json::from_slice::<StoredSecret>(&kept.secret).ok()).collect();
         Ok(Some(ApplicationFacts { id, enabled: !user.disabled, secrets, user: self.facts(user).await? }))
     }
 
@@ -94,7 +95,8 @@ impl Directory for OrganizationDirectory<'_> {
 
     async fn replace_password_hash(&self, user: Guid, replaced: &str, hash: &str) -> Result<(), Error> {
         let kept = self.organization.credentials(user, CredentialKind::Password).await?;
-        let Some(stored) = kept.first().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok()) else {
+        let Some(stored) = kept.first().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok())
+        else {
             return Ok(());
         };
         if stored.hash != replaced {

@@ -30,7 +30,10 @@ pub async fn run(
     let caller = match user {
         None => Caller::platform("import", service.new_id()),
         Some(name) => {
-            let found = organization.find_user(name).await?.with_context(|| format!("there is no user '{name}' (or several)"))?;
+            let found = organization
+                .find_user(name)
+                .await?
+                .with_context(|| format!("there is no user '{name}' (or several)"))?;
             Caller::user(found.id, service.new_id())
         }
     };
@@ -48,7 +51,14 @@ pub async fn run(
         let counts = &file.counts;
         output.line(&format!(
             "{}: read {}, created {}, updated {}, unchanged {}, skipped {}, failed {}, incomplete {}",
-            file.name, counts.read, counts.created, counts.updated, counts.unchanged, counts.skipped, counts.failed, counts.incomplete
+            file.name,
+            counts.read,
+            counts.created,
+            counts.updated,
+            counts.unchanged,
+            counts.skipped,
+            counts.failed,
+            counts.incomplete
         ));
         for sample in &file.samples {
             output.line(&format!("  line {}: {}", sample.line, sample.reason));

@@ -81,7 +81,9 @@ async fn run(command: Command) -> Result<ExitCode> {
                 OrgCommand::Resume { name, place } => (place, Operation::ResumeOrganization { name }),
                 OrgCommand::Delete { name, confirm, place } => {
                     if name != confirm {
-                        bail!("--confirm {confirm} is not {name}: say the name of the organisation to be destroyed once more");
+                        bail!(
+                            "--confirm {confirm} is not {name}: say the name of the organisation to be destroyed once more"
+                        );
                     }
                     (place, Operation::DeleteOrganization { name })
                 }
@@ -105,7 +107,9 @@ async fn run(command: Command) -> Result<ExitCode> {
             carry_out(&place, Operation::Restore { from: absolute(&from)?, organization: org, replace }).await
         }
         Command::Secure { place, org, column, off } => {
-            let (table, column) = column.split_once('.').with_context(|| format!("'{column}' is not TABLE.COLUMN, such as account.creditlimit"))?;
+            let (table, column) = column
+                .split_once('.')
+                .with_context(|| format!("'{column}' is not TABLE.COLUMN, such as account.creditlimit"))?;
             let (table, column) = (table.to_owned(), column.to_owned());
             carry_out(&place, Operation::SecureColumn { organization: org, table, column, secured: !off }).await
         }
@@ -160,9 +164,14 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
 }
 
 fn log(log: &config::Log) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter).with_context(|| format!("log.filter = \"{}\"", log.filter))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter)
+        .with_context(|| format!("log.filter = \"{}\"", log.filter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if log.format == "json" { builder.json().init() } else { builder.init() }
+    if log.format == "json" {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }
 

@@ -31,7 +31,8 @@ impl Metrics {
         if let Some(count) = self.statuses.get(class) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let bucket = DURATION_BOUNDS_MS.iter().position(|bound| duration_ms <= *bound).unwrap_or(DURATION_BOUNDS_MS.len());
+        let bucket =
+            DURATION_BOUNDS_MS.iter().position(|bound| duration_ms <= *bound).unwrap_or(DURATION_BOUNDS_MS.len());
         if let Some(count) = self.durations.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -56,7 +57,8 @@ pub fn render(service: &Service) -> String {
     for (at, count) in metrics.durations.iter().enumerate() {
         total += load(count);
         #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
-        let bound = DURATION_BOUNDS_MS.get(at).map_or_else(|| "+Inf".to_owned(), |ms| (*ms as f64 / 1000.0).to_string());
+        let bound =
+            DURATION_BOUNDS_MS.get(at).map_or_else(|| "+Inf".to_owned(), |ms| (*ms as f64 / 1000.0).to_string());
         let _ = writeln!(text, "custodia_http_request_duration_seconds_bucket{{le=\"{bound}\"}} {total}");
     }
     #[expect(clippy::cast_precision_loss, reason = "a sum for averages")]
@@ -66,11 +68,21 @@ pub fn render(service: &Service) -> String {
     let writes = service.store.write_totals();
     for (name, kind, help, value) in [
         ("custodia_http_requests_running", "gauge", "Requests running now.", load(&metrics.running)),
-        ("custodia_http_requests_overloaded_total", "counter", "Requests refused because too many ran.", load(&metrics.overloaded)),
+        (
+            "custodia_http_requests_overloaded_total",
+            "counter",
+            "Requests refused because too many ran.",
+            load(&metrics.overloaded),
+        ),
         ("custodia_tokens_issued_total", "counter", "Tokens given out.", load(&metrics.tokens_issued)),
         ("custodia_sign_ins_refused_total", "counter", "Sign-ins refused.", load(&metrics.sign_ins_refused)),
         ("custodia_open_databases", "gauge", "Databases open now.", service.store.open_databases() as u64),
-        ("custodia_organizations", "gauge", "Organisations of the installation.", service.store.organizations().len() as u64),
+        (
+            "custodia_organizations",
+            "gauge",
+            "Organisations of the installation.",
+            service.store.organizations().len() as u64,
+        ),
         ("custodia_write_batches_total", "counter", "Write batches committed, one flush each.", writes.batches),
         ("custodia_write_requests_total", "counter", "Requests whose writes were committed.", writes.requests),
         ("custodia_write_retries_total", "counter", "Write batches run a second time.", writes.retries),

@@ -172,7 +172,9 @@ impl Operation {
                 let typed = custodia_identity::Password::new(password.expose());
                 service.set_password(&organization, found.id, typed, Some(7 * 86_400)).await?;
                 output.line(&format!("one-time password {}", password.expose()));
-                output.line("The password is good for 7 days; it is not shown again. Tokens given out before have ended.");
+                output.line(
+                    "The password is good for 7 days; it is not shown again. Tokens given out before have ended.",
+                );
             }
             Self::Audit { organization, limit, table, record } => {
                 let organization = service.organization(&organization).await?;
@@ -194,7 +196,8 @@ impl Operation {
                 let organization = service.organization(&organization).await?;
                 let schema = organization.schema();
                 let found = schema.table_named(&table).with_context(|| format!("there is no table '{table}'"))?;
-                let named = found.column(&column).with_context(|| format!("table '{table}' has no column '{column}'"))?;
+                let named =
+                    found.column(&column).with_context(|| format!("table '{table}' has no column '{column}'"))?;
                 let caller = custodia_org::Caller::platform("custodia column", service.new_id());
                 organization.secure_column(&caller, found.id, named.id, secured).await?;
                 let state = if secured { "on: only field security profiles open the column now" } else { "off" };

@@ -46,11 +46,15 @@ pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()>
     tracing::info!(%url, "ready");
     let clients = {
         let service = Arc::clone(&service);
-        crate::http::serve(listener, holding, stopped.clone(), move |request, peer| public(Arc::clone(&service), request, peer))
+        crate::http::serve(listener, holding, stopped.clone(), move |request, peer| {
+            public(Arc::clone(&service), request, peer)
+        })
     };
     let machines = {
         let service = Arc::clone(&service);
-        crate::http::serve(operations_listener, holding, stopped, move |request, _| operations(Arc::clone(&service), request))
+        crate::http::serve(operations_listener, holding, stopped, move |request, _| {
+            operations(Arc::clone(&service), request)
+        })
     };
     let told = async move {
         told_to_stop().await;

@@ -178,9 +178,10 @@ impl Service {
 
     /// The name of an organisation that a client calls by its name or by its id.
     pub fn name_of(&self, given: &str) -> String {
-        let by_id = given.parse::<Guid>().ok().and_then(|id| {
-            self.store.organizations().into_iter().find(|organization| organization.id == id)
-        });
+        let by_id = given
+            .parse::<Guid>()
+            .ok()
+            .and_then(|id| self.store.organizations().into_iter().find(|organization| organization.id == id));
         by_id.map_or_else(|| given.to_owned(), |organization| organization.name.clone())
     }
 
@@ -252,7 +253,13 @@ impl Service {
         };
         let seeded = organization.seed(self.new_id(), new).await?;
         let secret = Secret::generate_readable(self.random.as_ref());
-        self.set_password(organization, seeded.administrator, Password::new(secret.expose()), Some(FIRST_PASSWORD_SECONDS)).await?;
+        self.set_password(
+            organization,
+            seeded.administrator,
+            Password::new(secret.expose()),
+            Some(FIRST_PASSWORD_SECONDS),
+        )
+        .await?;
         Ok(secret)
     }
 
@@ -285,7 +292,8 @@ impl Service {
     pub async fn token_for(&self, organization: &Organization, user: &str, lifetime_seconds: i64) -> Result<String> {
         let name = organization.name();
         let found = organization.find_user(user).await?;
-        let found = found.with_context(|| format!("organisation '{name}' has no user '{user}' (or several); see its systemusers"))?;
+        let found = found
+            .with_context(|| format!("organisation '{name}' has no user '{user}' (or several); see its systemusers"))?;
         if found.disabled {
             anyhow::bail!("user '{user}' of organisation '{name}' is disabled");
         }

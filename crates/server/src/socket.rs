@@ -35,7 +35,8 @@ pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
     let path = socket_path(service.folder());
     // A socket left by a process that was killed; the folder's lock says that it is gone.
     let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path).with_context(|| format!("the socket {} cannot be made", path.display()))?;
+    let listener =
+        UnixListener::bind(&path).with_context(|| format!("the socket {} cannot be made", path.display()))?;
     #[cfg(unix)]
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(tokio::spawn(async move {

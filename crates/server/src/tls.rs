@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -43,7 +45,8 @@ pub fn server_config(tls: &Tls, folder: &Path) -> Result<Option<Arc<ServerConfig
 
 /// A certificate for this machine, signed by an authority of its own in the folder; both are made on first use.
 fn local_certificate(folder: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let (authority_path, certificate_path, key_path) = (folder.join("ca.pem"), folder.join("server.pem"), folder.join("server.key"));
+    let (authority_path, certificate_path, key_path) =
+        (folder.join("ca.pem"), folder.join("server.pem"), folder.join("server.key"));
     if !certificate_path.exists() {
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {}", folder.display()))?;
         let mut authority = CertificateParams::default();
@@ -66,7 +69,8 @@ fn local_certificate(folder: &Path) -> Result<(Vec<CertificateDer<'static>>, Pri
     let chain = CertificateDer::pem_file_iter(&certificate_path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("the certificate {}", certificate_path.display()))?;
-    let key = PrivateKeyDer::from_pem_file(&key_path).with_context(|| format!("the private key {}", key_path.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&key_path).with_context(|| format!("the private key {}", key_path.display()))?;
     Ok((chain, key))
 }
 

@@ -40,7 +40,13 @@ pub struct BackupReport {
 
 impl fmt::Display for BackupReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "organisation {} was copied to {} as of change {}", self.organization, self.path.display(), self.number)?;
+        writeln!(
+            f,
+            "organisation {} was copied to {} as of change {}",
+            self.organization,
+            self.path.display(),
+            self.number
+        )?;
         write_measures(f, &self.content, self.bytes, self.milliseconds)
     }
 }
@@ -71,12 +77,7 @@ impl Store {
     /// # Errors
     /// [`Error::NoOrganization`], [`Error::OrganizationState`] while it is being made or deleted, [`Error::File`],
     /// [`Error::Corrupt`] when the organisation's data or the copy does not pass the checks. No file is left then.
-    pub async fn backup(
-        &self,
-        name: &str,
-        to: &Path,
-        progress: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<BackupReport> {
+    pub async fn backup(&self, name: &str, to: &Path, progress: &mut (dyn FnMut(&str) + Send)) -> Result<BackupReport> {
         let begun = self.services().clock.monotonic_ms();
         let organization = self.organization(name)?;
         require_complete(&organization)?;

@@ -169,7 +169,8 @@ impl Snapshot {
     pub(crate) async fn content(&self, layouts: Vec<Layout>) -> Result<Content> {
         let mut tables = Vec::with_capacity(layouts.len());
         for layout in layouts {
-            let present = self.rows(&select_columns(self.dialect(), &layout.name), |row| Some(row.text(0)?.to_owned())).await?;
+            let present =
+                self.rows(&select_columns(self.dialect(), &layout.name), |row| Some(row.text(0)?.to_owned())).await?;
             let layout = layout.compared(&present);
             if layout.columns.is_empty() {
                 continue;
@@ -291,8 +292,10 @@ mod tests {
 
     #[test]
     fn sums_need_no_order_carry_over_and_do_not_cancel() {
-        let hashes: Vec<[u8; HASH_BYTES]> =
-            (0..50_u8).map(|n| bytes_of(&digest(&SHA256, &[n]))).chain([[0xff; HASH_BYTES], [0xff; HASH_BYTES]]).collect();
+        let hashes: Vec<[u8; HASH_BYTES]> = (0..50_u8)
+            .map(|n| bytes_of(&digest(&SHA256, &[n])))
+            .chain([[0xff; HASH_BYTES], [0xff; HASH_BYTES]])
+            .collect();
         let sum = |order: &mut dyn Iterator<Item = &[u8; HASH_BYTES]>| {
             let mut sum = Sum::default();
             order.for_each(|hash| sum.add(hash));

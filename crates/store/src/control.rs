@@ -89,11 +89,8 @@ impl Control {
         for sql in statements::create(link.dialect()) {
             link.run(&sql).await?;
         }
-        let this = Self {
-            link,
-            one_at_a_time: tokio::sync::Mutex::new(()),
-            known: ArcSwap::from_pointee(HashMap::new()),
-        };
+        let this =
+            Self { link, one_at_a_time: tokio::sync::Mutex::new(()), known: ArcSwap::from_pointee(HashMap::new()) };
         this.reload().await?;
         Ok(this)
     }

@@ -53,8 +53,15 @@ pub(crate) struct Inner {
 }
 
 enum Engine {
-    Sqlite { file: Arc<SqliteFile>, threads: Arc<WriterThreads> },
-    Postgres { settings: PostgresSettings, reading: Mutex<Option<Arc<PostgresConnection>>>, writing: Mutex<Option<Arc<PostgresConnection>>> },
+    Sqlite {
+        file: Arc<SqliteFile>,
+        threads: Arc<WriterThreads>,
+    },
+    Postgres {
+        settings: PostgresSettings,
+        reading: Mutex<Option<Arc<PostgresConnection>>>,
+        writing: Mutex<Option<Arc<PostgresConnection>>>,
+    },
 }
 
 /// What a read found beside its rows.
@@ -93,7 +100,11 @@ impl Database {
         Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services))
     }
 
-    pub(crate) async fn open_postgres(organization: Guid, settings: PostgresSettings, services: Arc<Services>) -> Result<Self> {
+    pub(crate) async fn open_postgres(
+        organization: Guid,
+        settings: PostgresSettings,
+        services: Arc<Services>,
+    ) -> Result<Self> {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
         let link = Link::Postgres(Arc::clone(&connection));
         let programs = bring_forward(&link, &services).await?;
@@ -102,19 +113,8 @@ impl Database {
         Ok(Self::new(organization, engine, programs, found, services))
     }
 
-    fn new(
-        organization: Guid,
-        engine: Engine,
-        programs: Programs,
-        found: Opened,
-        services: Arc<Services>,
-    ) -> Self {
-        let writer = Writer::new(
-            found.schema,
-            found.tables,
-            services.limits.writer(),
-            Arc::clone(&services.clock),
-        );
+    fn new(organization: Guid, engine: Engine, programs: Programs, found: Opened, services: Arc<Services>) -> Self {
+        let writer = Writer::new(found.schema, found.tables, services.limits.writer(), Arc::clone(&services.clock));
         let inner = Inner {
             organization,
             engine,
@@ -222,9 +222,7 @@ impl Database {
         let head = match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
                 let mut work = || match &count {
-                    Some(count) => {
-                        file.read(expected, &[&reading.statement, count], &mut [sink, &mut count_sink])
-                    }
+                    Some(count) => file.read(expected, &[&reading.statement, count], &mut [sink, &mut count_sink]),
                     None => file.read(expected, &[&reading.statement], &mut [sink]),
                 };
                 if count.is_some() || query.page_size >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
@@ -277,7 +275,9 @@ impl Database {
         }
         match answered.await {
             Ok(result) => result,
-            Err(_) => Err(E::from(Error::Unavailable { context: "the write queue was closed".to_owned(), source: None })),
+            Err(_) => {
+                Err(E::from(Error::Unavailable { context: "the write queue was closed".to_owned(), source: None }))
+            }
         }
     }
 
@@ -498,7 +498,10 @@ impl Inner {
 }
 
 /// The connection in the slot, or a new one in its place when it broke.
-async fn connected(settings: &PostgresSettings, slot: &Mutex<Option<Arc<PostgresConnection>>>) -> Result<Arc<PostgresConnection>> {
+async fn connected(
+    settings: &PostgresSettings,
+    slot: &Mutex<Option<Arc<PostgresConnection>>>,
+) -> Result<Arc<PostgresConnection>> {
     if let Some(connection) = slot.lock().as_ref().filter(|connection| !connection.is_closed()) {
         return Ok(Arc::clone(connection));
     }
@@ -515,7 +518,8 @@ struct Opened {
 
 async fn opened(link: &Link, standard: &Arc<Schema>) -> Result<Opened> {
     let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
-    let secured = crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
+    let secured =
+        crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
     Ok(Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
 }
 

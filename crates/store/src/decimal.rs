@@ -27,7 +27,17 @@ mod tests {
 
     #[test]
     fn bytes_sort_like_the_numbers_and_come_back() {
-        let texts = ["-99999999999.9999999999", "-1", "-0.000000000001", "0", "0.000000000001", "0.1", "1", "1.5", "100000000000"];
+        let texts = [
+            "-99999999999.9999999999",
+            "-1",
+            "-0.000000000001",
+            "0",
+            "0.000000000001",
+            "0.1",
+            "1",
+            "1.5",
+            "100000000000",
+        ];
         let encoded: Vec<_> = texts.iter().map(|text| encode(text.parse().unwrap()).unwrap()).collect();
         assert!(encoded.windows(2).all(|pair| pair[0] < pair[1]));
         for (text, bytes) in texts.iter().zip(&encoded) {

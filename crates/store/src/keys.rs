@@ -77,8 +77,8 @@ impl MasterKey {
     /// # Errors
     /// When the file cannot be read or does not hold a key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::File { path: path.display().to_string(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
         Self::parse(&text)
     }
 
@@ -135,11 +135,8 @@ impl MasterKey {
         let (nonce, rest) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
         let mut bytes = rest.to_vec();
-        let length = self
-            .cipher()?
-            .open_in_place(nonce, Aad::from(owner.as_bytes()), &mut bytes)
-            .map_err(|_| wrong())?
-            .len();
+        let length =
+            self.cipher()?.open_in_place(nonce, Aad::from(owner.as_bytes()), &mut bytes).map_err(|_| wrong())?.len();
         bytes.truncate(length);
         Ok(bytes)
     }
@@ -173,7 +170,8 @@ pub(crate) fn derive(key: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
 
 /// A data key's bytes out of what was unsealed, which is wiped.
 pub(crate) fn key_bytes(mut unsealed: Vec<u8>) -> Result<[u8; KEY_BYTES]> {
-    let bytes = unsealed.as_slice().try_into().map_err(|_| Error::Corrupt("a data key has the wrong length".to_owned()));
+    let bytes =
+        unsealed.as_slice().try_into().map_err(|_| Error::Corrupt("a data key has the wrong length".to_owned()));
     unsealed.fill(0);
     bytes
 }

@@ -41,7 +41,12 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a payload cannot be read; store errors.
-    pub async fn audit_entries(&self, before: i64, limit: u32, of: Option<(TableId, Guid)>) -> Result<Vec<AuditRecord>> {
+    pub async fn audit_entries(
+        &self,
+        before: i64,
+        limit: u32,
+        of: Option<(TableId, Guid)>,
+    ) -> Result<Vec<AuditRecord>> {
         let rows = self.internal_rows(&internal::select_audit(before, limit, of), read_audit).await?;
         rows.into_iter()
             .map(|(mut record, payload)| {

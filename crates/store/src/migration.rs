@@ -132,11 +132,8 @@ async fn apply(link: &Link, migrations: &[Migration]) -> Result<Programs> {
             for sql in (migration.statements)(link.dialect()) {
                 link.run(&sql).await?;
             }
-            programs = Programs {
-                format,
-                oldest_reader: migration.oldest_reader,
-                oldest_writer: migration.oldest_writer,
-            };
+            programs =
+                Programs { format, oldest_reader: migration.oldest_reader, oldest_writer: migration.oldest_writer };
             link.execute(&internal::update_programs(&programs)).await.map(drop)
         };
         finish(link, step.await).await?;

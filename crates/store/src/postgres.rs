@@ -48,7 +48,9 @@ pub(crate) struct PostgresSettings {
 impl PostgresSettings {
     /// From `postgres://…`; the statement limit is set on each connection.
     pub(crate) fn parse(url: &str, statement_limit_ms: u64) -> Result<Self> {
-        let config = url.parse::<tokio_postgres::Config>().map_err(|error| Error::unavailable("reading the database address", error))?;
+        let config = url
+            .parse::<tokio_postgres::Config>()
+            .map_err(|error| Error::unavailable("reading the database address", error))?;
         Ok(Self { config, statement_limit_ms })
     }
 
@@ -183,8 +185,7 @@ impl PostgresConnection {
 
     /// The one text value a statement without parameters answers, if any.
     pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>> {
-        let messages =
-            self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error))?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error))?;
         Ok(messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
@@ -206,8 +207,7 @@ impl PostgresConnection {
 
     async fn head_by(&self, sql: &str) -> Result<Head> {
         let prepared = self.prepare(sql).await?;
-        let row =
-            self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))?;
+        let row = self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))?;
         let read = |at: usize| row.try_get::<_, i64>(at).map_err(|error| self.error("reading the head", error));
         Ok(Head {
             number: read(0)?,

@@ -161,7 +161,8 @@ impl Store {
             }
             (Some(_), false) => Err(Error::OrganizationName {
                 name: name.to_owned(),
-                why: "an organisation of that name exists; give another name, or say that it is to be replaced".to_owned(),
+                why: "an organisation of that name exists; give another name, or say that it is to be replaced"
+                    .to_owned(),
             }),
             (None, true) => Err(Error::NoOrganization(name.to_owned())),
             (None, false) => Ok(None),

@@ -143,9 +143,7 @@ fn sqlite_value<'r>(row: &'r rusqlite::Row<'_>, at: usize, output: Output) -> Va
         (Output::Double, Raw::Integer(n)) => ValueRef::Double(n as f64),
         (Output::Text, Raw::Text(bytes)) => std::str::from_utf8(bytes).map_or(ValueRef::Null, ValueRef::Text),
         (Output::Guid, Raw::Blob(bytes)) => Guid::from_slice(bytes).map_or(ValueRef::Null, ValueRef::Guid),
-        (Output::Decimal, Raw::Blob(bytes)) => {
-            crate::decimal::decode(bytes).map_or(ValueRef::Null, ValueRef::Decimal)
-        }
+        (Output::Decimal, Raw::Blob(bytes)) => crate::decimal::decode(bytes).map_or(ValueRef::Null, ValueRef::Decimal),
         _ => ValueRef::Null,
     }
 }

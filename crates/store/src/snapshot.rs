@@ -80,10 +80,8 @@ impl Snapshot {
 
     /// The tables that existed.
     pub(crate) async fn tables(&self) -> Result<Vec<TableId>> {
-        self.rows(&internal::select_tables(), |row| {
-            row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId)
-        })
-        .await
+        self.rows(&internal::select_tables(), |row| row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId))
+            .await
     }
 }
 

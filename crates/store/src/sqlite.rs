@@ -120,7 +120,8 @@ fn connect(
     checkpoints: Checkpoints,
 ) -> Result<Connection> {
     let encryption = key.map_or(Encryption::Plain, Encryption::Key);
-    let mut options = Options::new(encryption, access).checkpoints(checkpoints).cache_kibibytes(settings.cache_kibibytes);
+    let mut options =
+        Options::new(encryption, access).checkpoints(checkpoints).cache_kibibytes(settings.cache_kibibytes);
     if let Some(layer) = settings.file_layer {
         options = options.file_layer(layer);
     }
@@ -136,7 +137,9 @@ fn connect(
 
 fn open_error(error: custodia_sqlite::Error) -> Error {
     match error {
-        custodia_sqlite::Error::WrongKey { .. } | custodia_sqlite::Error::NotPlain { .. } => Error::Key(error.to_string()),
+        custodia_sqlite::Error::WrongKey { .. } | custodia_sqlite::Error::NotPlain { .. } => {
+            Error::Key(error.to_string())
+        }
         other => Error::unavailable("opening a database file", other),
     }
 }

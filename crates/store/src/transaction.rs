@@ -276,9 +276,7 @@ impl Transaction {
         let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &exists };
         let statement = sql::fetch(&context, table, key, checks)?;
         let mut found = None;
-        self.link
-            .query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len())))
-            .await?;
+        self.link.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
         let found = found.transpose()?;
         if let Some(row) = &found {
             self.reads.row(table.id, row.id);
@@ -307,11 +305,18 @@ impl Transaction {
     ///
     /// # Errors
     /// When the permit is for another table or privilege.
-    pub fn insert(&mut self, permit: Permit, table: &Arc<Table>, id: Guid, values: Vec<(ColumnId, Value)>) -> Result<i64> {
+    pub fn insert(
+        &mut self,
+        permit: Permit,
+        table: &Arc<Table>,
+        id: Guid,
+        values: Vec<(ColumnId, Value)>,
+    ) -> Result<i64> {
         check(&permit, table, &[PrivilegeKind::Create])?;
         self.need_tables(&[table.id])?;
         let number = self.next_number();
-        let mut row: Vec<_> = values.into_iter().filter(|(column, value)| *column != table.primary_id && !value.is_null()).collect();
+        let mut row: Vec<_> =
+            values.into_iter().filter(|(column, value)| *column != table.primary_id && !value.is_null()).collect();
         row.push((table.primary_id, Value::Guid(id)));
         stamp_version(table, number, &mut row);
         row.sort_by_key(|(column, _)| *column);
@@ -326,7 +331,13 @@ impl Transaction {
     ///
     /// # Errors
     /// When the permit is for another table or privilege.
-    pub fn update(&mut self, permit: Permit, table: &Arc<Table>, id: Guid, changes: Vec<(ColumnId, Value)>) -> Result<i64> {
+    pub fn update(
+        &mut self,
+        permit: Permit,
+        table: &Arc<Table>,
+        id: Guid,
+        changes: Vec<(ColumnId, Value)>,
+    ) -> Result<i64> {
         check(&permit, table, &[PrivilegeKind::Write, PrivilegeKind::Assign])?;
         let number = self.next_number();
         let mut row = changes;
@@ -527,10 +538,9 @@ pub(crate) async fn run(link: &Link, schema: &Schema, operations: &[Operation]) 
             for operation in operations {
                 connection.prepare_statement(&operation.statement).await?;
             }
-            let outcomes = futures::future::join_all(
-                operations.iter().map(|operation| connection.execute(&operation.statement)),
-            )
-            .await;
+            let outcomes =
+                futures::future::join_all(operations.iter().map(|operation| connection.execute(&operation.statement)))
+                    .await;
             for (operation, outcome) in operations.iter().zip(outcomes) {
                 settle(schema, operation, outcome)?;
             }
@@ -546,7 +556,8 @@ fn settle(schema: &Schema, operation: &Operation, outcome: Result<u64>) -> Resul
         }
         Ok(_) => Ok(()),
         Err(Error::DuplicateKey { constraint }) if operation.inserts => {
-            let primary = schema.table(operation.table).is_some_and(|table| sql::is_primary_constraint(table, &constraint));
+            let primary =
+                schema.table(operation.table).is_some_and(|table| sql::is_primary_constraint(table, &constraint));
             Err(if primary {
                 Error::DuplicateId { table: operation.table, id: operation.row }
             } else {
@@ -567,9 +578,8 @@ fn stamp_version(table: &Table, number: i64, row: &mut Vec<(ColumnId, Value)>) {
 /// A fetched row: the stored columns in order with the types of their columns, then the checks.
 fn stored_row(table: &Table, row: &Row<'_>, checks: usize) -> Result<StoredRow> {
     let (values, used) = sql::stored_values(table, row);
-    let reached = (used..used + checks)
-        .map(|at| matches!(row.get(at), custodia_schema::ValueRef::Boolean(true)))
-        .collect();
+    let reached =
+        (used..used + checks).map(|at| matches!(row.get(at), custodia_schema::ValueRef::Boolean(true))).collect();
     let id = values
         .iter()
         .find(|(column, _)| *column == table.primary_id)

@@ -115,7 +115,12 @@ pub(crate) struct WriterLimits {
 }
 
 impl Writer {
-    pub(crate) fn new(schema: Arc<Schema>, tables: HashSet<TableId>, limits: WriterLimits, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        schema: Arc<Schema>,
+        tables: HashSet<TableId>,
+        limits: WriterLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             queue: Mutex::new(VecDeque::new()),
             scheduled: AtomicBool::new(false),
@@ -200,11 +205,8 @@ impl Writer {
                 let full = matches!(error, Error::DiskFull);
                 tracing::warn!(error = %text, requests = requests.len(), "a write batch was not stored");
                 for request in requests {
-                    let refusal = if full {
-                        Error::DiskFull
-                    } else {
-                        Error::Unavailable { context: text.clone(), source: None }
-                    };
+                    let refusal =
+                        if full { Error::DiskFull } else { Error::Unavailable { context: text.clone(), source: None } };
                     request.finish(Err(refusal));
                 }
             }

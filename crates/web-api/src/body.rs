@@ -151,7 +151,8 @@ impl<'b> Json<'b> {
         if self.kind() != JsonKind::List {
             return Ok(None);
         }
-        let objects = serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
+        let objects =
+            serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
         objects.map(Some)
     }
 

@@ -235,7 +235,10 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable { .. } | StoreError::DiskFull => {
                 later(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error))
             }
-            StoreError::TooNew { .. } | StoreError::Key(_) | StoreError::Backup { .. } | StoreError::Destroyed { .. } => {
+            StoreError::TooNew { .. }
+            | StoreError::Key(_)
+            | StoreError::Backup { .. }
+            | StoreError::Destroyed { .. } => {
                 Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error)
             }
             StoreError::Corrupt(_) => Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::DATABASE, BROKEN, &error),

@@ -119,18 +119,21 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
         }
     }
     match rest {
-        "oauth2/v2.0/token" | "oauth2/token" | "oauth2/v2.0/authorize" | "oauth2/authorize"
-        | "v2.0/.well-known/openid-configuration" | ".well-known/openid-configuration" | "discovery/v2.0/keys"
+        "oauth2/v2.0/token"
+        | "oauth2/token"
+        | "oauth2/v2.0/authorize"
+        | "oauth2/authorize"
+        | "v2.0/.well-known/openid-configuration"
+        | ".well-known/openid-configuration"
+        | "discovery/v2.0/keys"
         | "discovery/keys" => sign_in::answer(service, organization, rest, request).await,
         "" if organization.is_empty() => respond::text(
             StatusCode::OK,
             "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
         ),
-        _ => respond::error(
-            StatusCode::NOT_FOUND,
-            "0x0",
-            "No HTTP resource was found that matches the request address.",
-        ),
+        _ => {
+            respond::error(StatusCode::NOT_FOUND, "0x0", "No HTTP resource was found that matches the request address.")
+        }
     }
 }
 
@@ -145,7 +148,8 @@ fn base_of(service: &Service, headers: &HeaderMap, uri: &http::Uri, peer: Peer) 
     let host = forwarded("x-forwarded-host")
         .or_else(|| headers.get(HOST).and_then(|value| value.to_str().ok()))
         .or_else(|| uri.authority().map(http::uri::Authority::as_str))?;
-    let sound = !host.is_empty() && host.len() <= 255
+    let sound = !host.is_empty()
+        && host.len() <= 255
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
     let scheme = match forwarded("x-forwarded-proto") {
         Some("https") => "https",

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use custodia_identity::{
-    AUTHORIZATION_REFUSAL, Address, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest, discovery_document,
+    AUTHORIZATION_REFUSAL, Address, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest,
+    discovery_document,
 };
 use custodia_org::{Caller, Organization};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -102,7 +103,9 @@ async fn token(
             if let Some(value) = refusal.www_authenticate() {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
-            if let Some(value) = refusal.retry_after_seconds.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {
+            if let Some(value) =
+                refusal.retry_after_seconds.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok())
+            {
                 headers.insert(RETRY_AFTER, value);
             }
             response

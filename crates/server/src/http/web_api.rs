@@ -94,17 +94,21 @@ fn challenge(organization: &Organization, base: &str, fault: Option<&TokenFault>
 pub fn refuse_organization(error: &custodia_store::Error) -> Response<Bytes> {
     use custodia_store::Error;
     match error {
-        Error::NoOrganization(_) => respond::error(
-            StatusCode::NOT_FOUND,
-            "0x0",
-            "No HTTP resource was found that matches the request address.",
-        ),
-        Error::OrganizationState { .. } => {
-            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", "This organisation is not open to requests now.")
+        Error::NoOrganization(_) => {
+            respond::error(StatusCode::NOT_FOUND, "0x0", "No HTTP resource was found that matches the request address.")
         }
+        Error::OrganizationState { .. } => respond::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "0x8005F103",
+            "This organisation is not open to requests now.",
+        ),
         error => {
             tracing::error!(%error, "an organisation could not be opened");
-            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", "The service is not available now. Try again later.")
+            respond::error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "0x8005F103",
+                "The service is not available now. Try again later.",
+            )
         }
     }
 }

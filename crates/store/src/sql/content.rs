@@ -85,7 +85,11 @@ impl Layout {
         self.push_columns(&mut sql);
         sql.push_str(" FROM ");
         Dialect::push_identifier(&mut sql, &self.name);
-        Statement { sql, outputs: self.columns.iter().map(|column| column.storage.output()).collect(), ..Statement::default() }
+        Statement {
+            sql,
+            outputs: self.columns.iter().map(|column| column.storage.output()).collect(),
+            ..Statement::default()
+        }
     }
 
     /// Makes one row of all columns, given as [`Self::parameters`].

@@ -88,7 +88,8 @@ pub(crate) fn update_organization_state(id: Guid, state: &str) -> Statement {
 /// A restore gives an organisation another database with another key, and a new epoch.
 pub(crate) fn update_organization_place(id: Guid, database: &str, epoch: i64, wrapped_key: Vec<u8>) -> Statement {
     Statement {
-        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2, wrapped_key = $3 WHERE id = $4".to_owned(),
+        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2, wrapped_key = $3 WHERE id = $4"
+            .to_owned(),
         parameters: vec![
             text(database),
             Parameter::Value(Value::BigInt(epoch)),

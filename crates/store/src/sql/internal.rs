@@ -166,7 +166,11 @@ pub(crate) fn update_head(head: &Head) -> Statement {
 
 /// Format, oldest program that may read, oldest that may write, fold version.
 pub(crate) fn select_programs() -> Statement {
-    read("SELECT format, oldest_reader, oldest_writer, fold_version FROM custodia_head", Vec::new(), &[Output::Integer; 4])
+    read(
+        "SELECT format, oldest_reader, oldest_writer, fold_version FROM custodia_head",
+        Vec::new(),
+        &[Output::Integer; 4],
+    )
 }
 
 pub(crate) fn update_programs(programs: &Programs) -> Statement {
@@ -389,7 +393,10 @@ pub(crate) fn postgres_session(statement_limit_ms: u64) -> String {
 
 /// `name` is one of ours: letters, digits and underscores.
 pub(crate) fn create_database(name: &str) -> String {
-    format!("CREATE DATABASE \"{}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", name.replace('"', ""))
+    format!(
+        "CREATE DATABASE \"{}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
+        name.replace('"', "")
+    )
 }
 
 pub(crate) fn drop_database(name: &str) -> String {

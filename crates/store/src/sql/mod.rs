@@ -27,8 +27,8 @@ mod join;
 mod like;
 mod needed;
 mod related;
-mod select;
 mod seek;
+mod select;
 mod statement;
 pub(crate) mod storage;
 #[cfg(test)]
