@@ -134,7 +134,7 @@ fn normalise(text: &str) -> Result<String, &'static str> {
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = split_port(authority)?;
-    let mut normal = format!("{scheme}://{}", host.to_ascii_lowercase());
+    let mut normal = format!("{scheme}://{host}");
     if let Some(port) = port.filter(|port| *port != default_port) {
         normal.push_str(&format!(":{port}"));
     }
@@ -149,24 +149,26 @@ fn normalise(text: &str) -> Result<String, &'static str> {
     Ok(normal)
 }
 
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
+/// The host in normal form, and the port if one is named.
+fn split_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (inner, after) = rest.split_once(']').ok_or("its host lacks the closing bracket")?;
-            inner.parse::<std::net::Ipv6Addr>().map_err(|_| "its host is not an IPv6 address")?;
-            let host = authority.get(..inner.len() + 2).ok_or("its host lacks the closing bracket")?;
-            match after.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if after.is_empty() => (host, None),
-                None => return Err("its host is followed by something that is no port"),
+            let host: std::net::Ipv6Addr = inner.parse().map_err(|_| "its host is not an IPv6 address")?;
+            let port = after.strip_prefix(':');
+            if port.is_none() && !after.is_empty() {
+                return Err("its host is followed by something that is no port");
             }
+            (format!("[{host}]"), port)
         }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (check_host(host)?, Some(port)),
-            None => (check_host(authority)?, None),
-        },
+        None => {
+            let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+            check_host(host)?;
+            (host.to_ascii_lowercase(), port)
+        }
     };
     let Some(port) = port else { return Ok((host, None)) };
+    // `parse` would accept a sign.
     if !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("its port is not a number");
     }
@@ -176,12 +178,12 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     }
 }
 
-fn check_host(host: &str) -> Result<&str, &'static str> {
+fn check_host(host: &str) -> Result<(), &'static str> {
     if host.is_empty() {
         return Err("it names no host");
     }
     if host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
-        Ok(host)
+        Ok(())
     } else {
         Err("its host has characters other than letters, digits, '.', '-', '_'")
     }
@@ -212,7 +214,7 @@ mod tests {
             ("http://crm.example//", "http://crm.example"),
             ("https://crm.example:8443/a/b//", "https://crm.example:8443/a/b"),
             ("http://[2001:DB8::1]:8080/demo", "http://[2001:db8::1]:8080/demo"),
-            ("http://[::1]", "http://[::1]"),
+            ("http://[0:0:0:0:0:0:0:1]", "http://[::1]"),
         ] {
             let address = Address::parse(given).unwrap();
             assert_eq!(address.as_str(), expected);
@@ -249,6 +251,16 @@ mod tests {
             &long,
         ] {
             assert!(Address::parse(given).is_err(), "{given:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_accepted_is_in_normal_form(text in "(https?://)?[a-zA-Z0-9.:\\[\\]/@%\"' ~_-]{0,40}") {
+            if let Ok(address) = Address::parse(&text) {
+                proptest::prop_assert_eq!(Address::parse(address.as_str()).unwrap(), address.clone());
+                proptest::prop_assert!(!address.as_str().contains(['"', '\'', ' ', '%', '@']), "{}", address);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The `Authorization` and `WWW-Authenticate` headers of the Web API.
 
+use crate::TokenFault;
 use crate::address::Address;
-use crate::{Error, TokenFault};
 
 /// The token of an `Authorization: Bearer …` header; `None` if the header is of another kind or empty.
 #[must_use]
@@ -30,17 +30,6 @@ pub fn www_authenticate(root: &Address, fault: Option<&TokenFault>) -> String {
         value.push('"');
     }
     value
-}
-
-impl Error {
-    /// The fault of the token, if that is what went wrong: answer 401 with [`www_authenticate`].
-    #[must_use]
-    pub fn token_fault(&self) -> Option<&TokenFault> {
-        match self {
-            Self::Token(fault) => Some(fault),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

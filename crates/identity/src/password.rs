@@ -275,6 +275,33 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_that_differs_in_any_parameter_is_replaced() {
+        let random = CountingRandom::default();
+        let today = (HASH_MEMORY_KIB, HASH_PASSES, HASH_LANES, HASH_BYTES, SALT_BYTES);
+        let (memory, passes, lanes, bytes, salt) = today;
+        for (parameters, is_replaced) in [
+            (today, false),
+            ((memory + 8, passes, lanes, bytes, salt), true),
+            ((memory, passes + 1, lanes, bytes, salt), true),
+            ((memory, passes, lanes + 1, bytes, salt), true),
+            ((memory, passes, lanes, bytes - 4, salt), true),
+            ((memory, passes, lanes, bytes, salt - 1), true),
+        ] {
+            let (memory, passes, lanes, bytes, salt) = parameters;
+            let params = Params::new(memory, passes, lanes, Some(bytes)).unwrap();
+            let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let salt = &random_bytes::<SALT_BYTES>(&random)[..salt];
+            let stored: PasswordHash = hasher.hash_password_with_salt(b"correct horse battery", salt).unwrap();
+            match check("correct horse battery", Some(&stored.to_string())) {
+                Ok(PasswordAnswer::Right { replacement }) => {
+                    assert_eq!(replacement.is_some(), is_replaced, "{parameters:?}")
+                }
+                other => panic!("{parameters:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn only_the_right_password_matches() {
         let stored = Password::new("correct horse battery").hash(&CountingRandom::default()).unwrap();
         assert_eq!(check("correct horse battery", Some(&stored)), Ok(PasswordAnswer::Right { replacement: None }));

@@ -2,6 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
+use proptest::prelude::{prop_assert, proptest};
 use serde_json::Value;
 
 use super::*;
@@ -137,6 +138,19 @@ impl Bench {
         change(self.directory.0.lock().applications.iter_mut().find(|found| found.id == APPLICATION).unwrap());
     }
 
+    /// Nobody to sign in, and no password hashed.
+    fn without_people() -> Self {
+        let random = CountingRandom::default();
+        Self {
+            site: Site::demo(),
+            throttle: Throttle::new(),
+            directory: Memory::default(),
+            secret: Secret::generate(&random),
+            expired_secret: Secret::generate(&random),
+            random,
+        }
+    }
+
     fn ask_as(
         &self,
         version: ProtocolVersion,
@@ -145,7 +159,11 @@ impl Bench {
         now: i64,
     ) -> Outcome {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = TokenRequest { version, authorization, body: body.as_bytes(), source: [192, 0, 2, 1].into() };
+        self.ask_raw(version, authorization, body.as_bytes(), now)
+    }
+
+    fn ask_raw(&self, version: ProtocolVersion, authorization: Option<&str>, body: &[u8], now: i64) -> Outcome {
+        let request = TokenRequest { version, authorization, body, source: [192, 0, 2, 1].into() };
         self.endpoint().answer(&request, now).now_or_never().expect("nothing here waits")
     }
 
@@ -297,6 +315,7 @@ fn who_does_not_know_the_password_learns_nothing() {
     assert_eq!(bench.log(), steps);
     let long = refusal(bench.sign_in(&"n".repeat(400), "wrong password", NOW));
     assert_eq!(long.reason, RefusalReason::UnknownUser);
+    assert_eq!(bench.log(), ["check password"], "no name is that long");
     for refusal in [&wrong, &unknown, &without, &long] {
         assert_eq!(refusal.status(), 400);
         assert_eq!(
@@ -625,6 +644,19 @@ fn nothing_shows_a_token_or_a_secret() {
         [&granted.response.access_token, granted.response.refresh_token.as_ref().unwrap().as_str(), "$argon2id"]
     {
         assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_request_brings_the_endpoint_down(
+        body in "(grant_type=(refresh_token|client_credentials)&)?([a-z_]{1,13}=.{0,20}&){0,4}(refresh_token|client_id)=.{0,80}",
+        authorization in proptest::option::of("(Basic|Bearer)? ?[A-Za-z0-9+/=]{0,30}"),
+    ) {
+        let bench = Bench::without_people();
+        let outcome = bench.ask_raw(ProtocolVersion::V1, authorization.as_deref(), body.as_bytes(), NOW);
+        let answered: Value = serde_json::from_slice(&refusal(outcome).body()).unwrap();
+        prop_assert!(answered["error"].is_string());
     }
 }
 
