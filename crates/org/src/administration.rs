@@ -113,10 +113,12 @@ impl Writing<'_> {
                     ));
                 }
             }
-            "team" if was("isdefault") == Value::Boolean(true) && self.authority.platform_name().is_none() => {
-                if changes.named(table, "name").is_some_and(|name| *name != was("name")) {
-                    return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed"));
-                }
+            "team"
+                if was("isdefault") == Value::Boolean(true)
+                    && self.authority.platform_name().is_none()
+                    && changes.named(table, "name").is_some_and(|name| *name != was("name")) =>
+            {
+                return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed"));
             }
             "businessunit" => {
                 let root = was("parentbusinessunitid").is_null();
@@ -135,15 +137,9 @@ impl Writing<'_> {
                     return Err(Error::Invalid("the root business unit cannot be disabled".to_owned()));
                 }
             }
-            "systemuser" => {
-                if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
-                    self.keep_an_administrator(
-                        stored.id,
-                        0x8004_1d2f,
-                        "the last System Administrator cannot be disabled",
-                    )
-                    .await?;
-                }
+            "systemuser" if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) => {
+                let why = "the last System Administrator cannot be disabled";
+                self.keep_an_administrator(stored.id, 0x8004_1d2f, why).await?;
             }
             _ => {}
         }
@@ -231,11 +227,12 @@ impl Writing<'_> {
             }
             _ => {
                 let pointers = self.table_named("activitypointer")?;
-                if table.is_activity && table.id != pointers.id {
-                    if let Some(pointer) = self.find(&pointers, &RowKey::Id(row.id)).await? {
-                        let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Delete)?;
-                        self.transaction.delete(permit, &pointers, &pointer)?;
-                    }
+                if table.is_activity
+                    && table.id != pointers.id
+                    && let Some(pointer) = self.find(&pointers, &RowKey::Id(row.id)).await?
+                {
+                    let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Delete)?;
+                    self.transaction.delete(permit, &pointers, &pointer)?;
                 }
                 Ok(())
             }

@@ -32,6 +32,7 @@ impl Writing<'_> {
         self.fill_defaults(&table, &mut row)?;
         self.settle_state(&table, &mut row)?;
         let owner = self.settle_owner(&table, &mut row).await?;
+        self.follow_parent(&table, &mut row).await?;
         self.stamp_new(&table, &mut row);
         self.before_create(&table, id, &mut row).await?;
         let mut changes = row.clone();
@@ -143,6 +144,26 @@ impl Writing<'_> {
         // Given or not, the unit follows the owner unless ownership across units is on.
         let _ = unit;
         Ok(Some(facts))
+    }
+
+    /// A line shows the owner of the row it hangs on; its security follows that row anyway.
+    async fn follow_parent(&mut self, table: &Arc<Table>, row: &mut Draft) -> Result<()> {
+        let RowSecurity::Parent { lookups } = &table.security else { return Ok(()) };
+        if table.column("ownerid").is_none() {
+            return Ok(());
+        }
+        for lookup in lookups {
+            let Some((parent_table, parent)) = row.get(*lookup).and_then(Self::pointed) else { continue };
+            let parent_table = self.table(parent_table)?;
+            let Some(found) = self.find(&parent_table, &RowKey::Id(parent)).await? else { return Ok(()) };
+            for name in ["ownerid", "owningbusinessunit", "owninguser", "owningteam"] {
+                if let Some(column) = parent_table.column(name) {
+                    row.stamp(table, name, found.get(column.id).clone());
+                }
+            }
+            return Ok(());
+        }
+        Ok(())
     }
 
     /// Writes owner, unit and the columns that follow from them.
@@ -258,7 +279,7 @@ impl Writing<'_> {
             let Some(Value::Lookup(parent_table, parent)) = row.get(*lookup).cloned() else { continue };
             let parent_table = self.table(parent_table)?;
             let Some(access) = access.parent(*lookup, parent_table.id) else { return Ok(false) };
-            let found = self.transaction.fetch(&parent_table, &RowKey::Id(parent), &[access.clone()]).await?;
+            let found = self.transaction.fetch(&parent_table, &RowKey::Id(parent), std::slice::from_ref(&access)).await?;
             return Ok(found.is_some_and(|row| row.reached.first() == Some(&true)));
         }
         Ok(false)

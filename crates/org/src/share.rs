@@ -364,11 +364,10 @@ impl Writing<'_> {
             let Some(parent_row) = self.find(&parent_table, &RowKey::Id(parent)).await? else { continue };
             if let Some((kind, parent_owner)) =
                 parent_table.column("ownerid").and_then(|column| Self::pointed(parent_row.get(column.id)))
+                && Some(parent_owner) != owner
             {
-                if Some(parent_owner) != owner {
-                    let is_team = self.table(kind)?.name == "team";
-                    wanted.insert(parent_owner, (is_team, OWNER_RIGHTS));
-                }
+                let is_team = self.table(kind)?.name == "team";
+                wanted.insert(parent_owner, (is_team, OWNER_RIGHTS));
             }
             for share in self.shares_of(parent).await? {
                 if Some(share.principal) == owner {

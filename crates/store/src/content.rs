@@ -219,7 +219,10 @@ impl<'l> Tally<'l> {
                 }),
                 _ => match canonical(owned(row.get(at))) {
                     Value::Null => None,
-                    value => Some(encode_value(&mut self.bytes, &value)),
+                    value => {
+                        encode_value(&mut self.bytes, &value);
+                        Some(())
+                    }
                 },
             };
             if there.is_none() {
@@ -251,7 +254,7 @@ fn canonical(value: Value) -> Value {
         Value::Decimal(decimal) if decimal.is_zero() => Value::Decimal(custodia_schema::Decimal::ZERO),
         Value::Decimal(decimal) => Value::Decimal(decimal.normalize()),
         // SQLite keeps no sign of zero.
-        Value::Double(double) if double == 0.0 => Value::Double(0.0),
+        Value::Double(0.0) => Value::Double(0.0),
         other => other,
     }
 }

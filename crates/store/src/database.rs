@@ -411,10 +411,6 @@ impl Database {
         }
     }
 
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
     fn touch(&self) {
         self.inner.last_used_ms.store(self.inner.services.clock.monotonic_ms(), Ordering::Relaxed);
     }
@@ -540,7 +536,7 @@ pub(crate) const SECURED_COLUMNS: &str = "secured columns";
 /// Reads the list of secured columns.
 pub(crate) fn secured_of(bytes: &[u8]) -> Result<Vec<(TableId, ColumnId)>> {
     let damaged = || Error::Corrupt("the list of secured columns cannot be read".to_owned());
-    if bytes.len() % 6 != 0 {
+    if !bytes.len().is_multiple_of(6) {
         return Err(damaged());
     }
     bytes

@@ -41,7 +41,7 @@ pub(crate) struct PostgresConnection {
 /// Where a database is.
 #[derive(Clone)]
 pub(crate) struct PostgresSettings {
-    pub config: tokio_postgres::Config,
+    pub config: Arc<tokio_postgres::Config>,
     pub statement_limit_ms: u64,
 }
 
@@ -51,21 +51,21 @@ impl PostgresSettings {
         let config = url
             .parse::<tokio_postgres::Config>()
             .map_err(|error| Error::unavailable("reading the database address", error))?;
-        Ok(Self { config, statement_limit_ms })
+        Ok(Self { config: Arc::new(config), statement_limit_ms })
     }
 
     /// The same server, another database.
     pub(crate) fn database(&self, name: &str) -> Self {
-        let mut config = self.config.clone();
+        let mut config = tokio_postgres::Config::clone(&self.config);
         config.dbname(name);
-        Self { config, ..*self }
+        Self { config: Arc::new(config), ..*self }
     }
 }
 
 impl PostgresSettings {
     /// The same database, without a limit for statements.
     pub(crate) fn unlimited(&self) -> Self {
-        Self { config: self.config.clone(), statement_limit_ms: 0 }
+        Self { config: Arc::clone(&self.config), statement_limit_ms: 0 }
     }
 }
 
@@ -90,7 +90,7 @@ impl PostgresConnection {
     }
 
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
-        let mut config = settings.config.clone();
+        let mut config = tokio_postgres::Config::clone(&settings.config);
         config.application_name("custodia");
         let (client, connection) =
             config.connect(NoTls).await.map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
@@ -128,7 +128,7 @@ impl PostgresConnection {
     /// Runs a statement and hands its rows to the sink.
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let prepared = self.prepare(&statement.sql).await?;
-        let parameters = statement.parameters.iter().map(|parameter| Bound(parameter)).collect::<Vec<_>>();
+        let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
         let stream = self
             .client
             .query_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
@@ -144,7 +144,7 @@ impl PostgresConnection {
     /// Runs a statement that gives no rows; how many rows it changed. Calls polled together are pipelined.
     pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
         let prepared = self.prepare(&statement.sql).await?;
-        let parameters = statement.parameters.iter().map(|parameter| Bound(parameter)).collect::<Vec<_>>();
+        let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
         self.client
             .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
             .await
