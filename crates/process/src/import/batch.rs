@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows};
+use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows, StoreError};
 use custodia_query::{Field, Query};
 use custodia_schema::{Column, ColumnId, Guid, Ownership, Value, fold};
 use futures::StreamExt;
@@ -247,15 +247,18 @@ impl Writer<'_> {
     async fn send(&self, request: Request) -> (usize, custodia_org::Result<Outcome>) {
         let table = self.import.table.id;
         match request {
-            Request::Create { at, id: Some(id), columns } => {
-                let input = RecordInput { table, id: Some(id), columns };
-                let target = Reference::id(table, id);
-                let answer = self.organization.upsert(self.caller, target, input, Precondition::None).await;
-                (at, answer.map(|upserted| if upserted.created { Outcome::Created } else { Outcome::Updated }))
-            }
-            Request::Create { at, id: None, columns } => {
-                let answer = self.organization.create(self.caller, RecordInput { table, id: None, columns }).await;
-                (at, answer.map(|_| Outcome::Created))
+            Request::Create { at, id, columns } => {
+                let input = RecordInput { table, id, columns };
+                // It was not there a moment ago, so this is one look less than an upsert.
+                match (self.organization.create(self.caller, input.clone()).await, id) {
+                    (Ok(_), _) => (at, Ok(Outcome::Created)),
+                    (Err(error), Some(id)) if is_there(&error) => {
+                        let target = Reference::id(table, id);
+                        let answer = self.organization.upsert(self.caller, target, input, Precondition::None).await;
+                        (at, answer.map(|upserted| if upserted.created { Outcome::Created } else { Outcome::Updated }))
+                    }
+                    (Err(error), _) => (at, Err(error)),
+                }
             }
             Request::Update { at, id, columns } => {
                 let input = RecordInput { table, id: Some(id), columns };
@@ -326,6 +329,11 @@ impl Writer<'_> {
         }
         Ok(existing)
     }
+}
+
+/// Whether a record of that id has been made meanwhile.
+fn is_there(error: &custodia_org::Error) -> bool {
+    matches!(error, custodia_org::Error::Duplicate { .. } | custodia_org::Error::Store(StoreError::DuplicateId { .. }))
 }
 
 fn put(outcomes: &mut [Outcome], at: usize, outcome: Outcome) {

@@ -3,4 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod demo;
+mod document;
+mod import;
+mod kill;
+mod rights;
 mod world;

@@ -55,7 +55,9 @@ fn noise() -> Arc<CountedNoise> {
 pub struct World {
     pub organization: Organization,
     pub administrator: Guid,
-    pub store: Store,
+    /// Where it is, on PostgreSQL.
+    pub postgres: Option<String>,
+    store: Store,
 }
 
 impl World {
@@ -71,7 +73,7 @@ impl World {
         let random = noise();
         let master = MasterKey::generate(random.as_ref());
         master.write_new(&folder.join("master.key")).unwrap();
-        let store = open(folder, postgres, master, Arc::clone(&random)).await;
+        let store = open(folder, postgres.clone(), master, Arc::clone(&random)).await;
         let (entry, database) = store.create_organization("demo", "Demo").await.unwrap();
         let organization = Organization::new("demo", database, Arc::new(StoppedClock), random);
         let new = NewOrganization {
@@ -83,17 +85,22 @@ impl World {
         };
         let Seeded { administrator, .. } = organization.seed(Guid::from_u128(1), new).await.unwrap();
         store.activate(&entry).await.unwrap();
-        Self { organization, administrator, store }
+        Self { organization, administrator, postgres, store }
     }
 
-    /// The organisation that another process made on SQLite in that folder.
-    pub async fn reopen(folder: &Path, administrator: Guid) -> Self {
+    /// The organisation that another process made.
+    pub async fn reopen(folder: &Path, postgres: Option<String>, administrator: Guid) -> Self {
         let master = MasterKey::read(&folder.join("master.key")).unwrap();
         let random = noise();
-        let store = open(folder, None, master, Arc::clone(&random)).await;
+        let store = open(folder, postgres.clone(), master, Arc::clone(&random)).await;
         let database = store.database("demo").await.unwrap();
         let organization = Organization::new("demo", database, Arc::new(StoppedClock), random);
-        Self { organization, administrator, store }
+        Self { organization, administrator, postgres, store }
+    }
+
+    /// Lets go of its files.
+    pub fn close(self) {
+        self.store.close();
     }
 
     pub fn admin(&self) -> Caller {
