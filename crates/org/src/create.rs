@@ -29,6 +29,8 @@ impl Writing<'_> {
         let id = input.id.ok_or_else(|| Error::Invalid("a new record needs an id".to_owned()))?;
         let mut row = self.given(&table, input, Purpose::Create).await?;
         self.authority.check_created_columns(&table, row.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
+        // Before the platform adds links of its own: nobody needs a right for those.
+        let links = self.check_links(&table, &row, None).await?;
         self.fill_defaults(&table, &mut row)?;
         self.settle_state(&table, &mut row)?;
         let owner = self.settle_owner(&table, &mut row).await?;
@@ -41,7 +43,6 @@ impl Writing<'_> {
             row.set(column, value);
         }
         self.require(&table, &row)?;
-        let links = self.check_links(&table, &row, None).await?;
         let permit = self.place_new(&table, &row, owner.as_ref(), !links.is_empty()).await?;
 
         let values = row.clone().into_values();
@@ -268,7 +269,7 @@ impl Writing<'_> {
     }
 
     /// Whether the caller reaches the row that a new line hangs on.
-    async fn parent_reached(
+    pub(crate) async fn parent_reached(
         &mut self,
         table: &Arc<Table>,
         lookups: &[custodia_schema::ColumnId],

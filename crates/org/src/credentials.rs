@@ -56,6 +56,14 @@ impl Organization {
         Ok(found.into_iter().map(|(name, secret, changed)| Credential { name, secret, changed }).collect())
     }
 
+    /// Users whose password was set since a moment, and when: tokens given out before have ended.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn passwords_set_since(&self, since: i64) -> Result<Vec<(Guid, i64)>> {
+        Ok(self.shared.database.credentials_changed_since(CredentialKind::Password.word(), since).await?)
+    }
+
     /// Sets a credential of a user, or with `None` removes it. The audit tells that it was done, never what.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custodia_access::{append_kind, append_to_kind};
+use custodia_access::append_kind;
 use custodia_schema::{Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
 use custodia_store::{AuditOperation, RowKey};
 
@@ -174,24 +174,24 @@ impl Writing<'_> {
     }
 
     /// The intersect of an N:N relationship with both ids in their columns, once both records are found and may be linked:
-    /// Append on the one addressed, AppendTo on the other.
+    /// Append on either, from whichever side the link is made (docs/security-choices.md).
     async fn linked(
         &mut self,
         request: &LinkRequest,
         link: &ManyToMany,
         first: bool,
     ) -> Result<(Arc<Table>, [(custodia_schema::ColumnId, Guid); 2])> {
-        let record = self.reached(&request.record, append_kind).await?;
-        let other = self.reached(&request.other, append_to_kind).await?;
+        let record = self.reached(&request.record).await?;
+        let other = self.reached(&request.other).await?;
         let intersect = self.table(link.intersect)?;
         let (one, two) = if first { (record, other) } else { (other, record) };
         Ok((intersect, [(link.first_column, one), (link.second_column, two)]))
     }
 
     /// The id of a record that the caller reaches with the right that linking needs there.
-    async fn reached(&mut self, reference: &Reference, kind: fn(&Table) -> PrivilegeKind) -> Result<Guid> {
+    async fn reached(&mut self, reference: &Reference) -> Result<Guid> {
         let table = self.table(reference.table)?;
-        let kind = kind(&table);
+        let kind = append_kind(&table);
         let access = self.authority.rows(&table, kind)?;
         let row = self.transaction.fetch(&table, &reference.key, std::slice::from_ref(&access)).await?;
         let row = row.ok_or_else(|| Self::missing(&table, &reference.key))?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use custodia_access::RowAccess;
-use custodia_schema::{PrivilegeKind, RowSecurity, Table, TableId, Value};
+use custodia_access::{Place, RowAccess};
+use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
 use crate::create::{Purpose, complete_state, is_stamp};
@@ -110,6 +110,7 @@ impl Writing<'_> {
             let held = if kind == PrivilegeKind::Append { reached(1) } else { reached(0) };
             let _checked = self.authority.permit_row(kind, table, held)?;
         }
+        self.check_moved(table, &stored, &changes).await?;
         self.before_update(table, &stored, &mut changes).await?;
 
         let mut row = Draft::default();
@@ -147,6 +148,35 @@ impl Writing<'_> {
         self.reparent(table, &stored, &changes).await?;
         self.after_update(table, &stored, &changes).await?;
         Ok(Written { id: stored.id, version })
+    }
+
+    /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another
+    /// parent, a row of a unit into another unit.
+    async fn check_moved(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
+        let moves = |column: ColumnId| changes.get(column).is_some_and(|value| value.guid() != stored.get(column).guid());
+        if self.authority.platform_name().is_some() {
+            return Ok(());
+        }
+        match &table.security {
+            RowSecurity::Parent { lookups } if lookups.iter().any(|lookup| moves(*lookup)) => {
+                let mut row = Draft::default();
+                for lookup in lookups {
+                    row.set(*lookup, changes.get(*lookup).unwrap_or_else(|| stored.get(*lookup)).clone());
+                }
+                let reached = self.parent_reached(table, lookups, &row).await?;
+                let _checked = self.authority.permit_create(table, Place::Following { reached })?;
+                Ok(())
+            }
+            RowSecurity::Unit { unit, .. } if moves(*unit) => {
+                let Some(id) = changes.get(*unit).and_then(Value::guid) else {
+                    return Err(Error::Invalid(format!("a record of '{}' cannot be without a business unit", table.name)));
+                };
+                let path = self.transaction.unit_path(id).await?;
+                let path = path.ok_or_else(|| Error::NotFound { table: "businessunit".to_owned(), id })?;
+                Ok(self.authority.check_append_new(table, Place::Unit(&path))?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A permit for a change of a stored row.

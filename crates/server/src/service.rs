@@ -172,6 +172,16 @@ impl Service {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let random = Arc::clone(&self.random) as Arc<dyn Random>;
         let organization = Organization::new(name, database, clock, random);
+        let now = self.now();
+        let since = now.saturating_sub(custodia_identity::LIFETIME_SECONDS_MAX);
+        let changed = organization.passwords_set_since(since).await.map_err(|error| match error {
+            custodia_org::Error::Store(error) => error,
+            other => custodia_store::Error::Corrupt(other.to_string()),
+        })?;
+        // What this process revoked is in its memory; what was revoked before it started is read here.
+        for (user, at) in changed {
+            self.tokens.revoke_user(organization.id(), user, at, now);
+        }
         self.organizations.write().insert(name.to_owned(), organization.clone());
         Ok(organization)
     }

@@ -55,6 +55,24 @@ impl Link {
         }
     }
 
+    /// Stores the moved head and commits. On PostgreSQL both go out together; a commit after a failed statement is answered
+    /// with success although it rolls back, so the head's own reply counts too (spikes A).
+    pub(crate) async fn commit(&self, head: &Statement) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => {
+                let writer = file.writer.lock();
+                writer.execute(head)?;
+                writer.run(internal::COMMIT)
+            }
+            Self::Postgres(connection) => {
+                connection.prepare_statement(head).await?;
+                let (stored, committed) = futures::join!(connection.execute(head), connection.run(internal::COMMIT));
+                stored?;
+                committed
+            }
+        }
+    }
+
     pub(crate) async fn rollback(&self) {
         let result = match self {
             Self::Sqlite(file) => {

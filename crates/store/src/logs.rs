@@ -68,6 +68,15 @@ impl Database {
         .await
     }
 
+    /// Principals whose credential of one kind was set since a moment, and when.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn credentials_changed_since(&self, kind: &str, since: i64) -> Result<Vec<(Guid, i64)>> {
+        let statement = internal::select_changed_credentials(kind, since);
+        self.internal_rows(&statement, |row| Some((row.guid(0)?, row.integer(1)?))).await
+    }
+
     /// A setting of the store's own.
     ///
     /// # Errors

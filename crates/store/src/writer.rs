@@ -220,13 +220,12 @@ impl Writer {
     }
 
     async fn commit(&self, link: &Link, batch: &Batch, wrote: u64) -> Result<()> {
-        if batch.head() == (Head { commit_time: batch.commit_time, ..batch.begun }) {
-            // Nothing was written: nothing to flush.
+        if wrote == 0 && batch.head() == (Head { commit_time: batch.commit_time, ..batch.begun }) {
+            // Nothing was written, not even in the store's own tables: nothing to flush.
             link.rollback().await;
             return Ok(());
         }
-        link.execute(&internal::update_head(&batch.head())).await?;
-        link.run(internal::COMMIT).await?;
+        link.commit(&internal::update_head(&batch.head())).await?;
         self.tables.store(Arc::clone(&batch.tables.lock()));
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.requests.fetch_add(wrote, Ordering::Relaxed);

@@ -33,8 +33,21 @@ mod bodies {
             .select(
                 &admin,
                 "account",
-                &["name", "revenue", "revenue_base", "exchangerate", "numberofemployees", "statecode", "statuscode",
-                  "createdon", "ownerid", "owningbusinessunit", "createdby", "address1_composite", "creditonhold"],
+                &[
+                    "name",
+                    "revenue",
+                    "revenue_base",
+                    "exchangerate",
+                    "numberofemployees",
+                    "statecode",
+                    "statuscode",
+                    "createdon",
+                    "ownerid",
+                    "owningbusinessunit",
+                    "createdby",
+                    "address1_composite",
+                    "creditonhold",
+                ],
                 &[("accountid", Value::Guid(id))],
             )
             .await;
@@ -56,7 +69,9 @@ mod bodies {
                 Value::Boolean(false),
             ]]
         );
-        let folded = world.select(&admin, "account", &["numberofemployees"], &[("name", Value::Text("zlutoucky KUN".into()))]).await;
+        let folded = world
+            .select(&admin, "account", &["numberofemployees"], &[("name", Value::Text("zlutoucky KUN".into()))])
+            .await;
         assert_eq!(folded.len(), 1, "texts compare without case and accents");
         world.org.delete(&admin, world.reference("account", id), Precondition::None).await.unwrap();
         assert!(world.select(&admin, "account", &["name"], &[]).await.is_empty());
@@ -80,7 +95,8 @@ mod bodies {
 
     pub async fn a_stale_version_is_refused(world: World) {
         let admin = world.admin();
-        let made = world.org.create(&admin, world.input("account", &[("name", Value::Text("A".into()))])).await.unwrap();
+        let made =
+            world.org.create(&admin, world.input("account", &[("name", Value::Text("A".into()))])).await.unwrap();
         let target = world.reference("account", made.id);
         let change = |name: &str| world.input("account", &[("name", Value::Text(name.into()))]);
         let second =

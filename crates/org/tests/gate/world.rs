@@ -42,7 +42,6 @@ pub enum Engine {
     Postgres,
 }
 
-
 pub struct World {
     pub org: Organization,
     pub seeded: Seeded,
@@ -162,7 +161,12 @@ impl World {
     /// The copy of a role in a unit.
     pub async fn role(&self, name: &str, unit: Guid) -> Guid {
         let rows = self
-            .select(&self.platform(), "role", &["roleid"], &[("name", Value::Text(name.into())), ("businessunitid", Value::Guid(unit))])
+            .select(
+                &self.platform(),
+                "role",
+                &["roleid"],
+                &[("name", Value::Text(name.into())), ("businessunitid", Value::Guid(unit))],
+            )
             .await;
         rows.first().unwrap_or_else(|| panic!("no role {name} in {unit}"))[0].guid().unwrap()
     }
@@ -206,7 +210,13 @@ impl World {
     }
 
     /// Rows whose columns equal these values: the columns shown, without the leading id.
-    pub async fn select(&self, caller: &Caller, table: &str, show: &[&str], equal: &[(&str, Value)]) -> Vec<Vec<Value>> {
+    pub async fn select(
+        &self,
+        caller: &Caller,
+        table: &str,
+        show: &[&str],
+        equal: &[(&str, Value)],
+    ) -> Vec<Vec<Value>> {
         self.try_select(caller, table, show, equal).await.unwrap()
     }
 
@@ -222,7 +232,6 @@ impl World {
         Ok(sink.rows.into_iter().map(|mut row| row.split_off(1)).collect())
     }
 }
-
 
 /// Runs a test body on both engines.
 #[macro_export]

@@ -211,7 +211,8 @@ impl Loading<'_> {
                 self.put_unnamed("fieldpermission", &values);
             }
             for user in &profile.users {
-                let values = [("systemuserid", Value::Guid(*user)), ("fieldsecurityprofileid", Value::Guid(profile.id))];
+                let values =
+                    [("systemuserid", Value::Guid(*user)), ("fieldsecurityprofileid", Value::Guid(profile.id))];
                 self.put_unnamed("systemuserprofiles", &values);
             }
             for team in &profile.teams {

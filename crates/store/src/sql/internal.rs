@@ -370,6 +370,15 @@ pub(crate) fn select_credentials(principal: Guid, kind: &str) -> Statement {
     )
 }
 
+/// Credentials of one kind that were set since a moment: principal, changed.
+pub(crate) fn select_changed_credentials(kind: &str, since: i64) -> Statement {
+    read(
+        "SELECT principalid, changed FROM custodia_credential WHERE kind = $1 AND changed >= $2",
+        vec![text(kind), number(since)],
+        &[Output::Guid, Output::Integer],
+    )
+}
+
 pub(crate) fn upsert_setting(name: &str, value: Vec<u8>) -> Statement {
     statement(
         "INSERT INTO custodia_setting (name, value) VALUES ($1, $2) \

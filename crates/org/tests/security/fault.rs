@@ -1,0 +1,205 @@
+//! Wrong rules, planted one at a time between the rights of a user and the statement made of them, or in the tables the
+//! statement reads: the comparison has to notice each.
+
+use custodia_access::{Authority, Denied, Own, RightsMask, RowAccess, RowArms};
+use custodia_oracle::{Asker, DERIVED_COLUMNS};
+use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table};
+use custodia_store::Plan;
+
+use crate::reader::Part;
+
+/// A wrong rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Deep without the units below: the closure is not asked.
+    ClosureMissing,
+    /// Local with the units below.
+    LocalAsDeep,
+    /// Deep reaches everything.
+    DeepAsGlobal,
+    /// A level above Basic reaches no unit at all.
+    UnitsMissing,
+    /// Rows of the user and of teams are reached by no other way than depth and shares.
+    OwnershipMissing,
+    /// Rows of teams are not the user's.
+    TeamOwnershipMissing,
+    /// Basic through a role with team privileges only covers the user's own rows as well.
+    TeamOnlyIgnored,
+    /// Basic through a role with team privileges only covers nothing.
+    TeamOnlyCoversNothing,
+    /// Shares do not count.
+    SharesMissing,
+    /// Shares count only in the plan that walks in order.
+    SharesMissingInUnion,
+    /// The plan that gathers rows by their access paths forgets the units.
+    UnitsMissingInUnion,
+    /// The plan that gathers rows by their access paths forgets the owner.
+    OwnershipMissingInUnion,
+    /// A share with the right of the next bit counts.
+    WrongBit,
+    /// A share with any right counts.
+    AnyBit,
+    /// Lines are open.
+    ParentIgnored,
+    /// A link needs only one end; who acts for another needs only one of both.
+    FirstOfSeveral,
+    /// Without the privilege, shares still count.
+    SharesWithoutGate,
+    /// Without the privilege, a list is empty instead of refused.
+    EmptyInsteadOfRefused,
+    /// Write is answered as Read.
+    WriteAsRead,
+    /// Delete is answered as Write.
+    DeleteAsWrite,
+    /// Who acts for another has the other's rights.
+    OnlyTheUser,
+    /// Who acts for another has their own rights.
+    OnlyTheCaller,
+    /// One's own user row needs reach.
+    OwnUserRowMissing,
+    /// Secured columns are shown.
+    ShownInSpiteOfMask,
+    /// Secured columns are filtered by.
+    FilteredInSpiteOfMask,
+    /// Secured columns are sorted by.
+    SortedInSpiteOfMask,
+    /// Secured columns of other rows are filtered by.
+    FollowedInSpiteOfMask,
+    /// Columns derived from secured ones are shown.
+    DerivedShown,
+}
+
+impl Fault {
+    pub const ALL: [Self; 28] = [
+        Self::ClosureMissing,
+        Self::LocalAsDeep,
+        Self::DeepAsGlobal,
+        Self::UnitsMissing,
+        Self::OwnershipMissing,
+        Self::TeamOwnershipMissing,
+        Self::TeamOnlyIgnored,
+        Self::TeamOnlyCoversNothing,
+        Self::SharesMissing,
+        Self::SharesMissingInUnion,
+        Self::UnitsMissingInUnion,
+        Self::OwnershipMissingInUnion,
+        Self::WrongBit,
+        Self::AnyBit,
+        Self::ParentIgnored,
+        Self::FirstOfSeveral,
+        Self::SharesWithoutGate,
+        Self::EmptyInsteadOfRefused,
+        Self::WriteAsRead,
+        Self::DeleteAsWrite,
+        Self::OnlyTheUser,
+        Self::OnlyTheCaller,
+        Self::OwnUserRowMissing,
+        Self::ShownInSpiteOfMask,
+        Self::FilteredInSpiteOfMask,
+        Self::SortedInSpiteOfMask,
+        Self::FollowedInSpiteOfMask,
+        Self::DerivedShown,
+    ];
+
+    /// In whose name the question is asked.
+    pub fn asker(self, asker: Asker) -> Asker {
+        match (self, asker.caller) {
+            (Self::OnlyTheUser, Some(_)) => Asker { caller: None, ..asker },
+            (Self::OnlyTheCaller, Some(caller)) => Asker { user: caller, caller: None },
+            _ => asker,
+        }
+    }
+
+    /// The rows that are reached by the wrong rule.
+    pub fn bend(
+        self,
+        authority: &Authority,
+        table: &Table,
+        kind: PrivilegeKind,
+        plan: Plan,
+    ) -> Result<RowAccess, Denied> {
+        let asked = match (self, kind) {
+            (Self::WriteAsRead, PrivilegeKind::Write) => PrivilegeKind::Read,
+            (Self::DeleteAsWrite, PrivilegeKind::Delete) => PrivilegeKind::Write,
+            _ => kind,
+        };
+        let user = authority.user_id().unwrap();
+        match authority.rows(table, asked) {
+            Ok(access) => Ok(self.bend_access(access, table, plan)),
+            Err(Denied::MissingPrivilege { .. }) if self == Self::EmptyInsteadOfRefused => Ok(RowAccess::nothing(user)),
+            Err(Denied::MissingPrivilege { .. })
+                if self == Self::SharesWithoutGate && matches!(table.security, RowSecurity::Owned { .. }) =>
+            {
+                let (units, subtrees, shared) = (Vec::new(), Vec::new(), Some(RightsMask::of(kind)));
+                Ok(RowAccess::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared }))
+            }
+            Err(denied) => Err(denied),
+        }
+    }
+
+    fn bend_access(self, access: RowAccess, table: &Table, plan: Plan) -> RowAccess {
+        match access {
+            RowAccess::All => RowAccess::All,
+            RowAccess::Arms(arms) => self.bend_arms(arms, plan),
+            RowAccess::Parent(_) if self == Self::ParentIgnored => RowAccess::All,
+            // A link to a table that is open to everybody shrinks to its other end.
+            RowAccess::Parent(_) if self == Self::FirstOfSeveral && table.is_intersect => RowAccess::All,
+            RowAccess::Parent(mut parents) => {
+                for parent in &mut parents {
+                    parent.access = parent.access.take().map(|access| Box::new(self.bend_access(*access, table, plan)));
+                }
+                RowAccess::Parent(parents)
+            }
+            RowAccess::Every(mut all) if self == Self::FirstOfSeveral => all.swap_remove(0),
+            RowAccess::Every(all) => {
+                RowAccess::Every(all.into_iter().map(|access| self.bend_access(access, table, plan)).collect())
+            }
+        }
+    }
+
+    fn bend_arms(self, mut arms: RowArms, plan: Plan) -> RowAccess {
+        let is_owned = matches!(arms.own, Own::UserAndTeams | Own::Teams(_));
+        match self {
+            Self::ClosureMissing => {
+                let deep = std::mem::take(&mut arms.subtrees);
+                arms.units.extend(deep);
+            }
+            Self::LocalAsDeep => {
+                let local = std::mem::take(&mut arms.units);
+                arms.subtrees.extend(local);
+            }
+            Self::DeepAsGlobal if !arms.subtrees.is_empty() => return RowAccess::All,
+            Self::UnitsMissingInUnion if plan != Plan::Union => {}
+            Self::UnitsMissing | Self::UnitsMissingInUnion => {
+                arms.units.clear();
+                arms.subtrees.clear();
+            }
+            Self::OwnershipMissingInUnion if plan != Plan::Union => {}
+            Self::OwnershipMissing | Self::OwnershipMissingInUnion if is_owned => arms.own = Own::Nobody,
+            Self::TeamOwnershipMissing if arms.own == Own::UserAndTeams => arms.own = Own::Teams(vec![arms.user]),
+            Self::TeamOnlyIgnored if is_owned => arms.own = Own::UserAndTeams,
+            Self::TeamOnlyCoversNothing if matches!(arms.own, Own::Teams(_)) => arms.own = Own::Nobody,
+            Self::SharesMissingInUnion if plan != Plan::Union => {}
+            Self::SharesMissing | Self::SharesMissingInUnion => arms.shared = None,
+            Self::WrongBit => arms.shared = arms.shared.map(|mask| RightsMask(mask.0 << 1)),
+            Self::AnyBit => arms.shared = arms.shared.map(|_| RightsMask::ALL),
+            Self::OwnUserRowMissing if arms.own == Own::Self_ => arms.own = Own::Nobody,
+            _ => {}
+        }
+        RowAccess::Arms(arms)
+    }
+
+    /// Whether the wrong rule opens a column that is closed.
+    pub fn opens(self, part: Part, table: &Table, column: ColumnId) -> bool {
+        match self {
+            Self::ShownInSpiteOfMask => part == Part::Shows,
+            Self::FilteredInSpiteOfMask => part == Part::Filters,
+            Self::SortedInSpiteOfMask => part == Part::Sorts,
+            Self::FollowedInSpiteOfMask => part == Part::Follows,
+            Self::DerivedShown => DERIVED_COLUMNS.iter().any(|(of, derived, _)| {
+                of.name() == table.name && table.column(derived).is_some_and(|c| c.id == column)
+            }),
+            _ => false,
+        }
+    }
+}

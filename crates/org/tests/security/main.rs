@@ -1,0 +1,13 @@
+//! Who may do what, over both engines: everything the gate and its statements decide in thousands of generated worlds,
+//! against the security oracle; rights that change, and the cases of security-model.md §13.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod agreement;
+mod fault;
+mod load;
+mod reader;
+mod reads;
+mod stage;
+#[path = "../gate/world.rs"]
+#[expect(dead_code, reason = "the other test binary uses the rest")]
+mod world;
