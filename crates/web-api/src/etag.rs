@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn conditions_of_writes() {
-        let cases: [(&[(HeaderName, &str)], Result<Precondition, u16>); 13] = [
+        type Given<'g> = &'g [(HeaderName, &'g str)];
+        let cases: [(Given<'_>, Result<Precondition, u16>); 13] = [
             (&[], Ok(Precondition::None)),
             (&[(IF_MATCH, "*")], Ok(Precondition::Exists)),
             (&[(IF_MATCH, "W/\"42\"")], Ok(Precondition::Version(42))),

@@ -246,7 +246,8 @@ mod tests {
         let dollars = ValueRef::Guid(Guid::from_u128(1));
         let euros = ValueRef::Guid(Guid::from_u128(2));
         let unknown = ValueRef::Guid(Guid::from_u128(3));
-        let cases: Vec<(&str, &str, Vec<ValueRef<'_>>, i32, Option<&str>)> = vec![
+        type Case<'c> = (&'c str, &'c str, Vec<ValueRef<'c>>, i32, Option<&'c str>);
+        let cases: Vec<Case<'_>> = vec![
             ("account", "statecode", vec![ValueRef::Integer(0)], 92, Some("Active")),
             ("account", "statuscode", vec![ValueRef::Integer(2)], 92, Some("Inactive")),
             ("account", "statecode", vec![ValueRef::Integer(77)], 92, Some("77")),

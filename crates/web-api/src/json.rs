@@ -8,6 +8,7 @@ use std::io::Write as _;
 use custodia_schema::{Decimal, Guid, Money};
 
 /// For each byte, whether it must be escaped in a JSON text: quote, backslash and control characters.
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler: an index out of range does not build")]
 const ESCAPED: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -23,6 +24,7 @@ const ESCAPED: [bool; 256] = {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The two hexadecimal digits of every byte, one after the other.
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler: an index out of range does not build")]
 const HEX_PAIRS: [[u8; 2]; 256] = {
     let mut table = [[0; 2]; 256];
     let mut byte = 0;
@@ -34,6 +36,7 @@ const HEX_PAIRS: [[u8; 2]; 256] = {
 };
 
 /// The two decimal digits of the numbers from 0 to 99.
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler: an index out of range does not build")]
 const DIGIT_PAIRS: [[u8; 2]; 100] = {
     let mut table = [[0; 2]; 100];
     let mut number = 0;

@@ -10,6 +10,7 @@ use super::Operation;
 use crate::answer;
 use crate::body::Object;
 use crate::failure::Failure;
+use crate::media::Media;
 
 /// The relationship between teams and their members.
 const MEMBERSHIP: &str = "teammembership_association";
@@ -22,6 +23,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     if operation.table_name(*table) != "team" {
         return Err(Failure::no_such_resource(operation.name));
     }
+    Media::sent_numbers_are_quoted(call.request.headers)?;
     let body = Object::read(&call.request.body)?;
     let mut links = Vec::new();
     for member in body.need_objects("Members")? {

@@ -5,6 +5,7 @@ use crate::on_both_engines;
 on_both_engines! {
     the_caller_learns_who_it_is;
     records_are_shared_and_rights_are_told;
+    teams_take_members_and_roles_take_privileges;
     operations_that_are_not_there_say_so;
     another_user_is_named_by_headers;
 }
@@ -82,6 +83,60 @@ mod bodies {
         let record = grant("ReadAccess").replace("systemuser\"", "contact\"").replace("systemuserid", "contactid");
         world.ask("POST", "GrantAccess", &[], &record).await.expect_error(400, "0x80048d19");
         world.send(&seller, "POST", "GrantAccess", &[], &grant("ReadAccess")).await.expect_error(403, "0x80040220");
+    }
+
+    pub async fn teams_take_members_and_roles_take_privileges(world: World) {
+        let unit = world.seeded.unit;
+        let team = world
+            .post("teams", &format!("{{\"name\":\"T\",\"businessunitid@odata.bind\":\"/businessunits({unit})\"}}"))
+            .await;
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let members = format!(
+            "{{\"Members\":[{{\"@odata.type\":\"Microsoft.Dynamics.CRM.systemuser\",\"systemuserid\":\"{}\"}}]}}",
+            seller.user
+        );
+        let in_team = format!("teams({team})/teammembership_association?$select=fullname");
+        for (action, count) in [("AddMembersTeam", 1), ("RemoveMembersTeam", 0)] {
+            let path = format!("teams({team})/Microsoft.Dynamics.CRM.{action}");
+            world.ask("POST", &path, &[], &members).await.expect(204);
+            assert_eq!(world.get(&in_team).await["value"].as_array().unwrap().len(), count, "{action}");
+        }
+        world.ask("POST", &format!("teams({team})/Microsoft.Dynamics.CRM.AddMembersTeam"), &[], "{}").await.expect(400);
+
+        let role = world
+            .post("roles", &format!("{{\"name\":\"R\",\"businessunitid@odata.bind\":\"/businessunits({unit})\"}}"))
+            .await;
+        let read = custodia_schema::privilege_id("prvReadAccount");
+        let write = custodia_schema::privilege_id("prvWriteAccount");
+        let given = |privilege: Guid, depth: &str| {
+            format!("{{\"Privileges\":[{{\"PrivilegeId\":\"{privilege}\",\"Depth\":\"{depth}\"}}]}}")
+        };
+        let held = format!("RetrieveRolePrivilegesRole(RoleId={role})");
+        let steps = [
+            ("AddPrivilegesRole", given(read, "Basic"), vec![(read, "Basic")]),
+            ("AddPrivilegesRole", given(write, "Global"), vec![(read, "Basic"), (write, "Global")]),
+            ("RemovePrivilegeRole", format!("{{\"PrivilegeId\":\"{read}\"}}"), vec![(write, "Global")]),
+            ("ReplacePrivilegesRole", given(read, "Deep"), vec![(read, "Deep")]),
+        ];
+        for (action, body, expected) in steps {
+            let path = format!("roles({role})/Microsoft.Dynamics.CRM.{action}");
+            let answer = world.ask("POST", &path, &[], &body).await;
+            assert_eq!(answer.status, 204, "{action} {}", answer.text());
+            let told = world.get(&held).await;
+            let mut found: Vec<_> = told["RolePrivileges"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|held| {
+                    (held["PrivilegeId"].as_str().unwrap().to_owned(), held["Depth"].as_str().unwrap().to_owned())
+                })
+                .collect();
+            found.sort_by_key(|(id, _)| *id != read.to_string());
+            let expected: Vec<_> = expected.iter().map(|(id, depth)| (id.to_string(), (*depth).to_owned())).collect();
+            assert_eq!(found, expected, "{action}");
+        }
+        let path = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+        world.ask("POST", &path, &[], &given(read, "Everything")).await.expect(400);
     }
 
     pub async fn operations_that_are_not_there_say_so(world: World) {

@@ -88,7 +88,7 @@ mod bodies {
     pub async fn a_record_is_found_by_every_form_of_key(world: World) {
         let id = world.post("accounts", r#"{"name":"A"}"#).await;
         let upper = id.to_uppercase();
-        for key in [&id, &upper, &format!("{{{id}}}"), &format!("accountid={id}"), &format!("accountid=@p")] {
+        for key in [&id, &upper, &format!("{{{id}}}"), &format!("accountid={id}"), &"accountid=@p".to_owned()] {
             let found = world.get(&format!("accounts({key})?$select=name&@p={id}")).await;
             assert_eq!((found["name"].as_str(), found["accountid"].as_str()), (Some("A"), Some(id.as_str())), "{key}");
         }

@@ -221,9 +221,8 @@ impl World {
     }
 
     /// What the administrator is shown.
-    #[track_caller]
-    pub fn get<'w>(&'w self, target: &'w str) -> impl Future<Output = Json> + 'w {
-        async move { self.ask("GET", target, &[], "").await.expect(200) }
+    pub async fn get(&self, target: &str) -> Json {
+        self.ask("GET", target, &[], "").await.expect(200)
     }
 
     /// Makes a record as the administrator and gives its id.

@@ -168,11 +168,14 @@ mod bodies {
             }
         }
         // A lookup to several tables: the link given counts, not the null for the other table.
-        let body = format!(
-            "{{\"lastname\":\"L\",\"parentcustomerid_contact@odata.bind\":null,\"parentcustomerid_account@odata.bind\":\"/accounts({parent})\"}}"
-        );
-        let contact = world.post("contacts", &body).await;
-        assert_eq!(world.get(&format!("contacts({contact})")).await["_parentcustomerid_value"], parent.as_str());
+        let link = format!("\"parentcustomerid_account@odata.bind\":\"/accounts({parent})\"");
+        let null = "\"parentcustomerid_contact@odata.bind\":null";
+        for body in [format!("{{{null},{link}}}"), format!("{{{link},{null}}}")] {
+            let contact = world.post("contacts", &body).await;
+            assert_eq!(world.get(&format!("contacts({contact})")).await["_parentcustomerid_value"], parent.as_str());
+        }
+        let two = format!("{{{link},\"parentcustomerid_contact@odata.bind\":\"/contacts({parent})\"}}");
+        world.ask("POST", "contacts", &[], &two).await.expect_error(400, "0x80048d19");
 
         let refused: [(&str, u16, &str); 9] = [
             (r#"{"parentaccountid@odata.bind":"/contacts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
