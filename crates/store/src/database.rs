@@ -473,6 +473,11 @@ impl Inner {
         }
     }
 
+    /// Answers everything that waits with an error.
+    pub(crate) fn refuse_waiting(&self, why: &str) {
+        self.writer.refuse_all(why);
+    }
+
     /// Works off one batch; whether more is waiting.
     pub(crate) async fn work_once(&self) -> bool {
         let link = match &self.engine {

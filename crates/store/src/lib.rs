@@ -37,6 +37,14 @@ mod transaction;
 mod transfer;
 mod writer;
 
+#[cfg(test)]
+extern crate self as custodia_store;
+/// Unit tests stand on the same ground as those from outside.
+#[cfg(test)]
+#[allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#[path = "../tests/store/site.rs"]
+mod site;
+
 pub use ambient::{Clock, Random, new_id};
 pub use audit::{AuditEntry, AuditOperation, AuditRecord, AuditedChange};
 pub use backup::BackupReport;

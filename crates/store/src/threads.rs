@@ -43,8 +43,16 @@ impl WriterThreads {
         Ok(Self { shared, handles: Mutex::new(handles) })
     }
 
+    /// Has the database's queue worked off. After [`Self::stop`] what waits in it is refused: nobody is left to write.
     pub(crate) fn schedule(&self, database: Arc<Inner>) {
-        self.shared.state.lock().ready.push_back(database);
+        let mut state = self.shared.state.lock();
+        if state.stopping {
+            drop(state);
+            database.refuse_waiting("the service is stopping");
+            return;
+        }
+        state.ready.push_back(database);
+        drop(state);
         self.shared.changed.notify_one();
     }
 

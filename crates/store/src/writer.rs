@@ -416,3 +416,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
