@@ -60,7 +60,7 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
 /// Writes a text as it stands between quotes.
 pub(crate) fn escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| ESCAPED.get(usize::from(*byte)).copied().unwrap_or(false)) {
+    while let Some(at) = first_special(rest) {
         let (plain, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         out.extend_from_slice(plain);
         if let Some((special, after)) = after.split_first() {
@@ -69,6 +69,24 @@ pub(crate) fn escaped(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(rest);
+}
+
+/// Where the first byte stands that must be escaped.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| !has_special(u64::from_le_bytes(**word))).count() * 8;
+    let special = |byte: &u8| ESCAPED.get(usize::from(*byte)).copied().unwrap_or(false);
+    bytes.get(plain..)?.iter().position(special).map(|at| plain + at)
+}
+
+/// Whether one of eight bytes must be escaped. Taking one from each byte borrows into its highest bit only where the byte
+/// was less: so eight are compared at once.
+fn has_special(word: u64) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = EACH << 7;
+    let any_less = |word: u64, than: u8| word.wrapping_sub(EACH * u64::from(than)) & !word & HIGHEST;
+    let any_equal = |byte: u8| any_less(word ^ (EACH * u64::from(byte)), 1);
+    any_less(word, 0x20) | any_equal(b'"') | any_equal(b'\\') != 0
 }
 
 fn escape(out: &mut Vec<u8>, byte: u8) {
@@ -283,6 +301,16 @@ mod tests {
             ["", "plain", "\"", "\\", "a\"b\\c", "\n\r\t\u{8}\u{c}\u{1f}\u{0}", "Zürich 😀 \u{2028}", "\"\"\"", &every];
         for case in cases {
             assert_eq!(written(|out| text(out, case)), serde_json::to_string(case).unwrap(), "{case:?}");
+        }
+    }
+
+    #[test]
+    fn every_byte_is_escaped_wherever_it_stands() {
+        for special in (0..0x80_u8).map(char::from).chain(['\u{80}', 'ÿ', '\u{ffff}', '😀']) {
+            for before in 0..20 {
+                let case = format!("{}{special}{}", "x".repeat(before), "\u{7f}é".repeat(before % 3));
+                assert_eq!(written(|out| text(out, &case)), serde_json::to_string(&case).unwrap(), "{case:?}");
+            }
         }
     }
 
