@@ -112,13 +112,19 @@ impl Writing<'_> {
                         "this role is a copy that follows the role it was made from; change that one".to_owned(),
                     ));
                 }
+                let unit = changes.named(table, "businessunitid");
+                if unit.is_some_and(|unit| unit.guid() != was("businessunitid").guid()) {
+                    return Err(Error::Invalid("a role cannot be moved to another business unit".to_owned()));
+                }
             }
             "team"
                 if was("isdefault") == Value::Boolean(true)
                     && self.authority.platform_name().is_none()
-                    && changes.named(table, "name").is_some_and(|name| *name != was("name")) =>
+                    && ["name", "businessunitid"]
+                        .iter()
+                        .any(|column| changes.named(table, column).is_some_and(|value| *value != was(column))) =>
             {
-                return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed"));
+                return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed or moved"));
             }
             "businessunit" => {
                 let root = was("parentbusinessunitid").is_null();
@@ -148,12 +154,15 @@ impl Writing<'_> {
 
     /// Makes what follows from a change in the security model.
     pub(crate) async fn after_update(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
-        if table.name == "systemuser" {
+        if matches!(table.name.as_str(), "systemuser" | "team") {
             let unit = table.column("businessunitid").map(|column| column.id);
             if let Some((column, moved)) = unit.and_then(|id| Some((id, changes.get(id)?.guid()?))) {
                 let former = stored.get(column).guid();
                 if former != Some(moved) {
-                    self.move_user(stored.id, former, moved).await?;
+                    if table.name == "systemuser" {
+                        self.change_default_team(stored.id, former, moved).await?;
+                    }
+                    self.move_principal(table, stored.id, moved).await?;
                 }
             }
         }
@@ -433,17 +442,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// A user who moves to another unit loses all roles, leaves one default team for the other, and the unit of the records
-    /// the user owns follows (classic behaviour, docs/security-choices.md).
-    async fn move_user(&mut self, user: Guid, former: Option<Guid>, unit: Guid) -> Result<()> {
-        let held = self.table_named("systemuserroles")?;
-        let user_column = held.column("systemuserid").map(|column| column.id);
-        if let Some(column) = user_column {
-            for row in self.intersect_rows(&held, &[(column, user)]).await? {
-                let permit = self.platform_permit("move user", &held, PrivilegeKind::Delete)?;
-                self.transaction.delete(permit, &held, &row)?;
-            }
-        }
+    /// A user who moves to another unit leaves one default team for the other.
+    async fn change_default_team(&mut self, user: Guid, former: Option<Guid>, unit: Guid) -> Result<()> {
         let members = self.table_named("teammembership")?;
         let columns = (members.column("systemuserid"), members.column("teamid"));
         if let ((Some(of), Some(team)), Some(former)) = (columns, former) {
@@ -452,14 +452,29 @@ impl Writing<'_> {
                 self.transaction.delete(permit, &members, &row)?;
             }
         }
-        self.join_default_team(user, unit).await?;
+        self.join_default_team(user, unit).await
+    }
+
+    /// A user or team that moves to another unit loses all roles, which are of the unit left, and the unit of the records
+    /// owned follows (classic behaviour, docs/security-choices.md).
+    async fn move_principal(&mut self, table: &Table, principal: Guid, unit: Guid) -> Result<()> {
+        let (held, holder, mover) = match table.name.as_str() {
+            "team" => ("teamroles", "teamid", "move team"),
+            _ => ("systemuserroles", "systemuserid", "move user"),
+        };
+        let held = self.table_named(held)?;
+        if let Some(column) = held.column(holder).map(|column| column.id) {
+            for row in self.intersect_rows(&held, &[(column, principal)]).await? {
+                let permit = self.platform_permit(mover, &held, PrivilegeKind::Delete)?;
+                self.transaction.delete(permit, &held, &row)?;
+            }
+        }
         let units = self.table_named("businessunit")?;
-        let owned: Vec<_> = self.owned_tables();
-        for table in owned {
-            for id in self.rows_where(&table, "ownerid", user, &[]).await? {
+        for table in self.owned_tables() {
+            for id in self.rows_where(&table, "ownerid", principal, &[]).await? {
                 let mut changes = Draft::default();
                 changes.stamp(&table, "owningbusinessunit", Value::Lookup(units.id, unit));
-                let permit = self.platform_permit("move user", &table, PrivilegeKind::Assign)?;
+                let permit = self.platform_permit(mover, &table, PrivilegeKind::Assign)?;
                 self.transaction.update(permit, &table, id, changes.into_values())?;
             }
         }

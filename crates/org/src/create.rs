@@ -280,7 +280,8 @@ impl Writing<'_> {
             let Some(Value::Lookup(parent_table, parent)) = row.get(*lookup).cloned() else { continue };
             let parent_table = self.table(parent_table)?;
             let Some(access) = access.parent(*lookup, parent_table.id) else { return Ok(false) };
-            let found = self.transaction.fetch(&parent_table, &RowKey::Id(parent), std::slice::from_ref(&access)).await?;
+            let found =
+                self.transaction.fetch(&parent_table, &RowKey::Id(parent), std::slice::from_ref(&access)).await?;
             return Ok(found.is_some_and(|row| row.reached.first() == Some(&true)));
         }
         Ok(false)

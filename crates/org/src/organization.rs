@@ -19,6 +19,7 @@ const RIGHTS_KEPT_MAX: usize = 10_000;
 #[derive(Clone)]
 pub struct Organization {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) rehearses: bool,
 }
 
 pub(crate) struct Shared {
@@ -42,7 +43,14 @@ impl Organization {
             rights: RwLock::new(HashMap::new()),
             settings: SettingsCache::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), rehearses: false }
+    }
+
+    /// The same organisation as a rehearsal: what its write operations would do is validated, authorised and worked out to
+    /// the end, answered as if it had been done, and not stored. Reads are real.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), rehearses: true }
     }
 
     /// Its id.

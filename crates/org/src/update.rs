@@ -55,7 +55,13 @@ impl Writing<'_> {
                         input.id = Some(fresh);
                         for (column, value) in parts {
                             if !input.columns.iter().any(|(given, _)| given == column) {
-                                input.columns.push((*column, Input::Value(value.clone())));
+                                let kind = table.column_by_id(*column).map(|column| &column.kind);
+                                // A key names the record a lookup holds by its id alone.
+                                let value = match (kind.map(custodia_schema::ColumnKind::targets), value) {
+                                    (Some([target]), Value::Guid(id)) => Value::Lookup(*target, *id),
+                                    _ => value.clone(),
+                                };
+                                input.columns.push((*column, Input::Value(value)));
                             }
                         }
                     }
@@ -153,7 +159,8 @@ impl Writing<'_> {
     /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another
     /// parent, a row of a unit into another unit.
     async fn check_moved(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
-        let moves = |column: ColumnId| changes.get(column).is_some_and(|value| value.guid() != stored.get(column).guid());
+        let moves =
+            |column: ColumnId| changes.get(column).is_some_and(|value| value.guid() != stored.get(column).guid());
         if self.authority.platform_name().is_some() {
             return Ok(());
         }
@@ -169,7 +176,10 @@ impl Writing<'_> {
             }
             RowSecurity::Unit { unit, .. } if moves(*unit) => {
                 let Some(id) = changes.get(*unit).and_then(Value::guid) else {
-                    return Err(Error::Invalid(format!("a record of '{}' cannot be without a business unit", table.name)));
+                    return Err(Error::Invalid(format!(
+                        "a record of '{}' cannot be without a business unit",
+                        table.name
+                    )));
                 };
                 let path = self.transaction.unit_path(id).await?;
                 let path = path.ok_or_else(|| Error::NotFound { table: "businessunit".to_owned(), id })?;

@@ -66,6 +66,20 @@ impl Fresh {
     }
 }
 
+/// How a request ended that stored nothing.
+enum Ended<T> {
+    /// It was refused, or failed.
+    Refused(Error),
+    /// It would have gone well.
+    Rehearsed(T),
+}
+
+impl<T, E: Into<Error>> From<E> for Ended<T> {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
 impl Organization {
     /// Runs one request in a write batch.
     pub(crate) async fn in_transaction<T, F>(&self, caller: &Caller, work: F) -> Result<T>
@@ -77,7 +91,9 @@ impl Organization {
         let caller = caller.clone();
         let seed = self.new_id();
         let work = Arc::new(work);
-        self.shared
+        let rehearses = self.rehearses;
+        let ended = self
+            .shared
             .database
             .write(move |transaction| {
                 let (shared, caller, work) = (Arc::clone(&shared), caller.clone(), Arc::clone(&work));
@@ -95,10 +111,15 @@ impl Organization {
                     };
                     let answer = work(&mut writing).await?;
                     writing.settle_moved_owners().await?;
-                    Ok(answer)
+                    // The store keeps nothing of a request that answers with an error.
+                    if rehearses { Err(Ended::Rehearsed(answer)) } else { Ok(answer) }
                 })
             })
-            .await
+            .await;
+        match ended {
+            Ok(answer) | Err(Ended::Rehearsed(answer)) => Ok(answer),
+            Err(Ended::Refused(error)) => Err(error),
+        }
     }
 
     /// Makes a record.
