@@ -103,7 +103,8 @@ pub async fn fill_demo(
     passwords: &dyn PasswordSetter,
     progress: &mut dyn Progress,
 ) -> Result<DemoReport, Error> {
-    fill(organization, caller, files::DEMO_PEOPLE, files::DEMO_RECORDS, people::DEMO_SIGN_INS, passwords, progress).await
+    fill(organization, caller, files::DEMO_PEOPLE, files::DEMO_RECORDS, people::DEMO_SIGN_INS, passwords, progress)
+        .await
 }
 
 /// The same for the organisation `demo2`.
@@ -116,7 +117,8 @@ pub async fn fill_demo2(
     passwords: &dyn PasswordSetter,
     progress: &mut dyn Progress,
 ) -> Result<DemoReport, Error> {
-    fill(organization, caller, files::DEMO2_PEOPLE, files::DEMO2_RECORDS, people::DEMO2_SIGN_INS, passwords, progress).await
+    fill(organization, caller, files::DEMO2_PEOPLE, files::DEMO2_RECORDS, people::DEMO2_SIGN_INS, passwords, progress)
+        .await
 }
 
 async fn fill(

@@ -55,7 +55,10 @@ pub(super) async fn give_roles(organization: &Organization, caller: &Caller) -> 
         }
         let role = roles_of_units.get(&(person.title.clone(), person.unit));
         let role = role.ok_or_else(|| {
-            Error::Missing(format!("{} has the title `{}`, but their unit has no such role", person.sign_in, person.title))
+            Error::Missing(format!(
+                "{} has the title `{}`, but their unit has no such role",
+                person.sign_in, person.title
+            ))
         })?;
         let request = LinkRequest {
             record: Reference::id(users.id, person.id),
@@ -79,7 +82,8 @@ pub(super) async fn give_passwords(
 ) -> Result<Vec<DemoUser>, Error> {
     let people = people(organization, caller).await?;
     let administrator = people.iter().find(|person| person.id == caller.user);
-    let mut chosen: Vec<(&Person, &str)> = administrator.map(|person| (person, "System Administrator")).into_iter().collect();
+    let mut chosen: Vec<(&Person, &str)> =
+        administrator.map(|person| (person, "System Administrator")).into_iter().collect();
     for sign_in in sign_ins {
         let person = people.iter().find(|person| person.sign_in == *sign_in);
         let person = person.ok_or_else(|| Error::Missing(format!("there is no user {sign_in}")))?;
@@ -106,8 +110,7 @@ fn password(passwords: &dyn PasswordSetter) -> String {
 async fn people(organization: &Organization, caller: &Caller) -> Result<Vec<Person>, Error> {
     let schema = organization.schema();
     let users = table(&schema, "systemuser")?;
-    let rows =
-        select(organization, caller, users, &["domainname", "jobtitle", "businessunitid"], PEOPLE_MAX).await?;
+    let rows = select(organization, caller, users, &["domainname", "jobtitle", "businessunitid"], PEOPLE_MAX).await?;
     let text = |value: Option<&Value>| match value {
         Some(Value::Text(text)) => text.clone(),
         _ => String::new(),
@@ -152,7 +155,10 @@ async fn select(
     let mut rows = Rows::default();
     organization.query(caller, &query, &mut rows).await?;
     if rows.rows.len() > rows_max as usize {
-        return Err(Error::Missing(format!("`{}` has more than {rows_max} rows: this is no demonstration", table.name)));
+        return Err(Error::Missing(format!(
+            "`{}` has more than {rows_max} rows: this is no demonstration",
+            table.name
+        )));
     }
     Ok(rows.rows)
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows, StoreError};
 use custodia_query::{Field, Query};
-use custodia_schema::{Column, ColumnId, Guid, Ownership, Value, fold};
+use custodia_schema::{ColumnId, Guid, Ownership, Value, fold};
 use futures::StreamExt;
 
 use super::columns::IMPORT_ALONE;
@@ -212,9 +212,9 @@ impl Writer<'_> {
                 }
                 Some(existing) => {
                     let changed = row.columns.iter().filter(|(column, value)| {
-                        let stored = compared.iter().position(|known| known.id == *column);
-                        let stored = stored.and_then(|at| Some((*compared.get(at)?, existing.values.get(at)?)));
-                        stored.is_some_and(|(column, stored)| !is_same(column, value, stored))
+                        let stored = compared.iter().position(|known| known == column);
+                        let stored = stored.and_then(|at| existing.values.get(at));
+                        stored.is_some_and(|stored| !is_same(value, stored))
                     });
                     let columns = inputs(changed);
                     if !columns.is_empty() {
@@ -270,12 +270,13 @@ impl Writer<'_> {
     }
 
     /// The columns in which a record may come to differ from its row. What is set only when a record is made does not count.
-    fn compared(&self) -> Vec<&Column> {
+    fn compared(&self) -> Vec<ColumnId> {
         let of_business = self.import.table.ownership == Ownership::Business;
         let columns = self.import.columns.iter().map(|rules| &rules.column);
         columns
             .filter(|column| column.readable)
             .filter(|column| column.updatable || of_business || IMPORT_ALONE.contains(&column.name.as_str()))
+            .map(|column| column.id)
             .collect()
     }
 
@@ -300,7 +301,7 @@ impl Writer<'_> {
         let compared = self.compared();
         let fields = std::iter::once(table.primary_id)
             .chain(key_columns.iter().copied())
-            .chain(compared.iter().map(|column| column.id))
+            .chain(compared.iter().copied())
             .map(Field::Column);
         let query = Query {
             table: table.id,

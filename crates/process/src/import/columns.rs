@@ -143,7 +143,7 @@ fn rule<'d>(context: &mut Context<'d>, column: &Column, value: &'d Spanned<DeVal
 }
 
 fn of_cells(columns: Vec<usize>) -> TextRule {
-    TextRule::Cells { columns, steps: Steps::default(), join: None, prefix: String::new(), suffix: String::new() }
+    TextRule::Cells { columns, steps: Box::default(), join: None, prefix: String::new(), suffix: String::new() }
 }
 
 /// A text rule, and the texts that rows will have whatever is in them: they can be checked at once.
@@ -231,7 +231,7 @@ fn texts_of(context: &mut Context<'_>, properties: &mut Properties<'_>) -> Resul
     };
     let text = TextRule::Cells {
         columns: from.iter().map(|column| context.source(column)).collect(),
-        steps,
+        steps: Box::new(steps),
         join: join.map(Text::into_inner),
         prefix: prefix.map(Text::into_inner).unwrap_or_default(),
         suffix: suffix.map(Text::into_inner).unwrap_or_default(),
@@ -267,8 +267,7 @@ fn conversion<'d>(
     value: &Spanned<DeValue<'_>>,
 ) -> Result<Conversion> {
     let fault = |problem: String| context.document.fault(value.span(), problem);
-    let mut nothing = None;
-    let mut given = Given { context, properties, nothing: &mut nothing };
+    let mut given = Given { context, properties };
     let conversion = match &column.kind {
         ColumnKind::Text { .. } | ColumnKind::Memo { .. } | ColumnKind::TableName => Conversion::Text,
         ColumnKind::Integer { .. } => Conversion::Integer(given.number()?),
@@ -312,14 +311,13 @@ fn conversion<'d>(
 struct Given<'c, 'd> {
     context: &'c Context<'d>,
     properties: Option<&'c mut Properties<'d>>,
-    nothing: &'c mut Option<Text>,
 }
 
 impl Given<'_, '_> {
     fn text_at(&mut self, name: &'static str) -> Result<Option<Text>> {
         match &mut self.properties {
             Some(properties) => properties.text(name),
-            None => Ok(self.nothing.clone()),
+            None => Ok(None),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use custodia_schema::{Column, ColumnKind, DateBehavior, Decimal, Guid, Money, Value, fold};
+use custodia_schema::{ColumnKind, Decimal, Guid, Money, Value, fold};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -224,20 +224,13 @@ fn rounded(number: Decimal, digits: u8) -> Decimal {
 
 /// Whether a stored value, as a query gives it, is the one a row gives. Queries give integers wide, links as GUIDs, several
 /// options as text.
-pub(super) fn is_same(column: &Column, given: &Value, stored: &Value) -> bool {
+pub(super) fn is_same(given: &Value, stored: &Value) -> bool {
     match (given, stored) {
         (Value::Integer(a), Value::BigInt(b)) => i64::from(*a) == *b,
         (Value::Lookup(_, a) | Value::Guid(a), Value::Guid(b) | Value::Lookup(_, b)) => a == b,
         (Value::Choices(a), Value::Text(b)) => {
             let digits = |text: &str| text.split(',').filter_map(|part| part.parse::<i32>().ok()).collect::<Vec<_>>();
             *a == digits(b)
-        }
-        (Value::Text(a), Value::Null) => a.is_empty(),
-        (Value::Decimal(a), Value::Decimal(b)) => a == b,
-        (Value::DateTime(seconds), Value::Date(days))
-            if matches!(column.kind, ColumnKind::DateTime { behavior: DateBehavior::DateOnly, .. }) =>
-        {
-            seconds.div_euclid(86_400) == i64::from(*days)
         }
         (a, b) => a == b,
     }

@@ -1,6 +1,6 @@
 //! Which record a link points at: found by what a row says of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use custodia_org::{Caller, Organization, Rows};
 use custodia_query::{Comparison, Field, Filter, Path, Query};
@@ -70,10 +70,7 @@ impl Finder {
         let schema = organization.schema();
         let mut found: HashMap<Wanted, Found> = HashMap::new();
         let mut unknown: HashMap<usize, Vec<Wanted>> = HashMap::new();
-        for wanted in wanted {
-            if found.contains_key(&wanted) {
-                continue;
-            }
+        for wanted in wanted.into_iter().collect::<HashSet<_>>() {
             let Some(lookup) = lookups.get(wanted.lookup) else { continue };
             match (&lookup.find, self.known.get(&wanted)) {
                 (_, Some(id)) => {
@@ -89,10 +86,7 @@ impl Finder {
                     let id = external_id(*namespace, wanted.texts.iter().map(String::as_str));
                     found.insert(wanted, Found::Record(id));
                 }
-                (Find::Columns(_), _) => {
-                    found.insert(wanted.clone(), Found::Not(String::new()));
-                    unknown.entry(wanted.lookup).or_default().push(wanted);
-                }
+                (Find::Columns(_), _) => unknown.entry(wanted.lookup).or_default().push(wanted),
             }
         }
         for (number, mut wanted) in unknown {
@@ -114,7 +108,7 @@ impl Finder {
                         found.insert(wanted.clone(), outcome);
                     }
                 }
-                wanted.retain(|wanted| matches!(found.get(wanted), Some(Found::Not(why)) if why.is_empty()));
+                wanted.retain(|wanted| !found.contains_key(wanted));
             }
             for wanted in wanted {
                 let why = format!("there is no record for `{}` ({})", wanted.texts.join("`, `"), lookup.description);

@@ -56,7 +56,7 @@ pub(super) enum TextRule {
         /// Columns of the file.
         columns: Vec<usize>,
         /// What happens to each cell.
-        steps: Steps,
+        steps: Box<Steps>,
         /// What stands between the cells that are not empty; `None` keeps them apart.
         join: Option<String>,
         prefix: String,
@@ -215,7 +215,7 @@ mod tests {
     fn cells_join_without_the_empty_ones() {
         let rule = |join: Option<&str>| TextRule::Cells {
             columns: vec![0, 1],
-            steps: Steps::default(),
+            steps: Box::default(),
             join: join.map(str::to_owned),
             prefix: "<".to_owned(),
             suffix: ">".to_owned(),

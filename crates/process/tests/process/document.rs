@@ -25,8 +25,7 @@ fn blocks(word: &str) -> Vec<&'static str> {
 
 const PEOPLE: &str = "name = \"people\"\ntable = \"systemuser\"\nkey = \"mail\"\n[columns]\nfirstname = \"first\"\n\
     lastname = \"last\"\ndomainname = \"mail\"\nbusinessunitid = { value = \"Demo\", lookup = { by = \"name\" } }\n";
-const ACCOUNTS: &str =
-    "name = \"accounts\"\ntable = \"account\"\nkey = \"name\"\n[columns]\nname = \"name\"\naccountnumber = \"number\"\n";
+const ACCOUNTS: &str = "name = \"accounts\"\ntable = \"account\"\nkey = \"name\"\n[columns]\nname = \"name\"\naccountnumber = \"number\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_does_what_the_document_says() {
@@ -35,7 +34,9 @@ async fn the_example_does_what_the_document_says() {
     desk.import(PEOPLE, &users).await;
     // A deal needs its owner to be able to have it.
     let role = desk.world.rows_where("role", &["roleid"], &[("name", text("Salesperson"))]).await[0][0].guid().unwrap();
-    let ann = desk.world.rows_where("systemuser", &["systemuserid"], &[("firstname", text("Ann"))]).await[0][0].guid().unwrap();
+    let ann = desk.world.rows_where("systemuser", &["systemuserid"], &[("firstname", text("Ann"))]).await[0][0]
+        .guid()
+        .unwrap();
     let table = |name: &str| standard().table_named(name).unwrap().id;
     let request = custodia_org::LinkRequest {
         record: custodia_org::Reference::id(table("systemuser"), ann),
@@ -53,7 +54,8 @@ async fn the_example_does_what_the_document_says() {
     let import = Import::load(&standard(), mappings[0], "deals.toml").unwrap();
     let (organization, admin) = (&desk.world.organization, desk.world.admin());
     let sources = vec![Source::file(&deals)];
-    let report = import.run(organization, &admin, sources, &Options::default(), &mut |_: &Advance<'_>| {}).await.unwrap();
+    let report =
+        import.run(organization, &admin, sources, &Options::default(), &mut |_: &Advance<'_>| {}).await.unwrap();
     let expected = Counts { read: 6, created: 3, skipped: 1, failed: 2, ..Counts::default() };
     assert_eq!(report.counts(), expected, "{:?}", report.files[0].samples);
     assert_eq!(desk.read("deals.csv.errors.csv").as_deref(), Some(files[1]));
@@ -62,7 +64,14 @@ async fn the_example_does_what_the_document_says() {
     let rows = desk.world.rows("opportunity", &columns).await;
     let row = |name: &str, value, made, rating, state, status| {
         let number = Value::BigInt;
-        vec![text(name), Value::Money(Money(value)), Value::DateTime(made), number(rating), number(state), number(status)]
+        vec![
+            text(name),
+            Value::Money(Money(value)),
+            Value::DateTime(made),
+            number(rating),
+            number(state),
+            number(status),
+        ]
     };
     let expected = [
         row("GTK 500", 267_680_000, 1_752_508_800, 2, 2, 5),

@@ -55,7 +55,8 @@ const ACCOUNTS: &str = "name = \"accounts\"\ntable = \"account\"\nkey = \"id\"\n
 
 async fn a_second_import_changes_only_what_differs(engine: Engine) {
     let desk = Desk::new(engine).await;
-    let file = desk.write("a.csv", "id,name,revenue\n1,Acme,1.5\n2,Beta,\n3,Gamma,3\n4,Delta,4\n5,Epsilon,5\n6,Zeta,6\n");
+    let file =
+        desk.write("a.csv", "id,name,revenue\n1,Acme,1.5\n2,Beta,\n3,Gamma,3\n4,Delta,4\n5,Epsilon,5\n6,Zeta,6\n");
     assert_eq!(desk.import(ACCOUNTS, &file).await, created(6));
     let expected = Counts { read: 6, unchanged: 6, ..Counts::default() };
     assert_eq!(desk.import(ACCOUNTS, &file).await, expected);
@@ -67,17 +68,19 @@ async fn a_second_import_changes_only_what_differs(engine: Engine) {
     let money = |n: i64| Value::Money(Money(n * 10_000));
     let rows = desk.world.rows("account", &["name", "revenue"]).await;
     let expected = [("Acme", 1500), ("Beta", 2000), ("Delta", 4000), ("Epsilon", 5000), ("Eta", 7000)];
-    let expected: Vec<_> =
-        expected.iter().chain(&[("Gamma plus", 3000), ("Zeta", 6000)]).map(|(name, n)| vec![text(name), money(*n)]).collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .chain(&[("Gamma plus", 3000), ("Zeta", 6000)])
+        .map(|(name, n)| vec![text(name), money(*n)])
+        .collect();
     assert_eq!(rows, expected);
 }
 
 async fn failed_rows_are_told_and_can_be_mended(engine: Engine) {
     let desk = Desk::new(engine).await;
     let long = "x".repeat(161);
-    let content = format!(
-        "id,name,revenue\n1,Acme,lots\n2,\"Be\nta\",2\n3,{long},3\n,Nobody,4\n5,Epsilon\n6,Zeta,-6\n7,Eta,7\n"
-    );
+    let content =
+        format!("id,name,revenue\n1,Acme,lots\n2,\"Be\nta\",2\n3,{long},3\n,Nobody,4\n5,Epsilon\n6,Zeta,-6\n7,Eta,7\n");
     let file = desk.write("a.csv", content);
     let mapping = format!("{ACCOUNTS}creditonhold = {{ value = \"no\" }}\n");
     let report = desk.try_import(&mapping, &[&file]).await.unwrap();
@@ -114,7 +117,8 @@ async fn failed_rows_are_told_and_can_be_mended(engine: Engine) {
 
 async fn rows_of_one_record_follow_each_other(engine: Engine) {
     let desk = Desk::new(engine).await;
-    let file = desk.write("a.csv", "id,name,revenue\n1,One,1\n1,Two,1\n1,Two,1\n1,Three,1\n2,Other,2\n1,Four,1\n2,Other,2\n");
+    let file =
+        desk.write("a.csv", "id,name,revenue\n1,One,1\n1,Two,1\n1,Two,1\n1,Three,1\n2,Other,2\n1,Four,1\n2,Other,2\n");
     let expected = Counts { read: 7, created: 2, updated: 3, unchanged: 2, ..Counts::default() };
     assert_eq!(desk.import(ACCOUNTS, &file).await, expected);
     let names = desk.world.rows("account", &["name"]).await;
@@ -147,11 +151,15 @@ async fn links_find_their_records(engine: Engine) {
     let reasons: Vec<_> = report.files[0].samples.iter().map(|reject| (reject.line, reject.reason.clone())).collect();
     let by = "account by accountnumber or name";
     assert_eq!(reasons[0], (5, format!("parentcustomerid: there is no record for `Gone` ({by})")));
-    assert_eq!(reasons[1], (6, format!("parentcustomerid: there are several records for `Twin` ({by}): it must name one")));
+    assert_eq!(
+        reasons[1],
+        (6, format!("parentcustomerid: there are several records for `Twin` ({by}): it must name one"))
+    );
     assert!(reasons[2].0 == 7 && reasons[2].1.contains("Does Not Exist"), "{:?}", reasons[2]);
     assert_eq!(reasons[3], (9, format!("parentcustomerid: there is no record for `{acme}x` (account by accountid)")));
     let linked = desk.world.rows("contact", &["lastname", "parentcustomerid"]).await;
-    let linked: Vec<_> = linked.iter().map(|row| (row[0].clone(), row[1].guid() == Some(acme), row[1].is_null())).collect();
+    let linked: Vec<_> =
+        linked.iter().map(|row| (row[0].clone(), row[1].guid() == Some(acme), row[1].is_null())).collect();
     assert_eq!(
         linked,
         [
@@ -163,7 +171,8 @@ async fn links_find_their_records(engine: Engine) {
     );
 
     // A link that may be missed leaves its column alone.
-    let lenient = contacts.replace("lookup = { table = \"account\", by", "missing = \"leave\", lookup = { table = \"account\", by");
+    let lenient = contacts
+        .replace("lookup = { table = \"account\", by", "missing = \"leave\", lookup = { table = \"account\", by");
     let file = desk.write("d.csv", "no,last,by,account\n1,Adams,name,Gone\n9,Irwin,name,Gone\n");
     let expected = Counts { read: 2, created: 1, unchanged: 1, ..Counts::default() };
     assert_eq!(desk.import(&lenient, &file).await, expected);
@@ -171,8 +180,10 @@ async fn links_find_their_records(engine: Engine) {
 
 async fn later_columns_may_point_at_rows_below(engine: Engine) {
     let desk = Desk::new(engine).await;
-    let mapping = format!("{ACCOUNTS}parentaccountid = {{ from = \"of\", later = true, lookup = {{ by = \"name\" }} }}\n");
-    let first = desk.write("1.csv", "id,name,revenue,of\n1,One,1,Six\n2,Two,2,One\n3,Three,x,One\n4,Four,4,Gone\n5,Five,5,\n");
+    let mapping =
+        format!("{ACCOUNTS}parentaccountid = {{ from = \"of\", later = true, lookup = {{ by = \"name\" }} }}\n");
+    let first =
+        desk.write("1.csv", "id,name,revenue,of\n1,One,1,Six\n2,Two,2,One\n3,Three,x,One\n4,Four,4,Gone\n5,Five,5,\n");
     let second = desk.write("2.csv", "id,name,revenue,of\n6,Six,6,\n");
     let report = desk.try_import(&mapping, &[&first, &second]).await.unwrap();
     let expected = Counts { read: 5, created: 4, failed: 1, incomplete: 1, ..Counts::default() };
@@ -194,7 +205,8 @@ async fn states_and_times_come_from_the_file(engine: Engine) {
     let mapping = "name = \"deals\"\ntable = \"opportunity\"\nkey = \"id\"\ntime_zone = \"America/New_York\"\n[columns]\n\
         name = \"id\"\nstatecode = \"state\"\noverriddencreatedon = { from = \"made\", date = \"M/D/YYYY H:MM\" }\n\
         actualclosedate = { from = \"closed\", date = \"M/D/YYYY\" }\n";
-    let file = desk.write("d.csv", "id,state,made,closed\n1,Won,3/14/2025 1:20,4/1/2025\n2,Open,,\n3,2,3/9/2025 2:30,\n");
+    let file =
+        desk.write("d.csv", "id,state,made,closed\n1,Won,3/14/2025 1:20,4/1/2025\n2,Open,,\n3,2,3/9/2025 2:30,\n");
     assert_eq!(desk.import(mapping, &file).await, created(3));
     let columns = ["name", "statecode", "statuscode", "createdon", "actualclosedate"];
     let rows = desk.world.rows("opportunity", &columns).await;
@@ -259,7 +271,10 @@ async fn nothing_is_written_before_all_files_are_looked_through(engine: Engine) 
         error
     };
     let problem = refused("width.csv", b"id,nam,revenue\n1,Acme,1\n").await;
-    assert!(problem.starts_with("m.toml:5: ") && problem.ends_with("has no column `name`; it has `id`, `nam`, `revenue`"), "{problem}");
+    assert!(
+        problem.starts_with("m.toml:5: ") && problem.ends_with("has no column `name`; it has `id`, `nam`, `revenue`"),
+        "{problem}"
+    );
     let problem = refused("twice.csv", b"id,name,name,revenue\n1,Acme,Acme,1\n").await;
     assert!(problem.starts_with("m.toml:5: ") && problem.contains("several columns `name`"), "{problem}");
     let problem = refused("latin.csv", b"id,name,revenue\n1,Acme,1\n2,B\xe9ta,1\n").await;

@@ -50,13 +50,15 @@ async fn left(world: &World, folder: &Path) -> (Vec<Vec<Value>>, String) {
 
 /// The child: goes on with the import in a folder, and says how far it is.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "the parent tells the child by its environment what to do")]
 async fn child() {
     let Ok(told) = std::env::var(CHILD) else { return };
     let [administrator, postgres, folder] = told.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
     let postgres = (!postgres.is_empty()).then(|| postgres.to_owned());
     let world = World::reopen(Path::new(folder), postgres, Guid::try_parse(administrator).unwrap()).await;
     // Straight to the descriptor: the test harness would keep what is printed.
-    let say = |line: String| std::fs::OpenOptions::new().append(true).open("/dev/stderr").unwrap().write_all(line.as_bytes());
+    let say =
+        |line: String| std::fs::OpenOptions::new().append(true).open("/dev/stderr").unwrap().write_all(line.as_bytes());
     let counts = import(&world, Path::new(folder), |advance| {
         say(format!("done {} {}\n", advance.rows_done, advance.second_pass)).unwrap();
     })
@@ -88,7 +90,8 @@ fn run_child(told: &str, lines: usize) -> Option<String> {
     child.kill().unwrap();
     child.wait().unwrap();
     // It may have come through between its last line and its end.
-    through.or_else(|| said.map_while(Result::ok).find_map(|line| line.strip_prefix(THROUGH).map(|c| c.trim().to_owned())))
+    through
+        .or_else(|| said.map_while(Result::ok).find_map(|line| line.strip_prefix(THROUGH).map(|c| c.trim().to_owned())))
 }
 
 async fn killed_imports_come_to_the_same(engine: Engine) {
@@ -103,7 +106,8 @@ async fn killed_imports_come_to_the_same(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), content()).unwrap();
     let world = World::new(engine, folder.path()).await;
-    let told = format!("{} {} {}", world.administrator, world.postgres.clone().unwrap_or_default(), folder.path().display());
+    let told =
+        format!("{} {} {}", world.administrator, world.postgres.clone().unwrap_or_default(), folder.path().display());
     let (administrator, postgres) = (world.administrator, world.postgres.clone());
     world.close();
     let mut kills = 0;

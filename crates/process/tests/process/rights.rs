@@ -26,7 +26,9 @@ async fn sellers(world: &World) -> (Caller, Caller) {
     let table = |name: &str| standard().table_named(name).unwrap().id;
     let mut callers = Vec::new();
     for mail in ["sue@demo.example", "tim@demo.example"] {
-        let id = world.rows_where("systemuser", &["systemuserid"], &[("domainname", text(mail))]).await[0][0].guid().unwrap();
+        let id = world.rows_where("systemuser", &["systemuserid"], &[("domainname", text(mail))]).await[0][0]
+            .guid()
+            .unwrap();
         let request = LinkRequest {
             record: Reference::id(table("systemuser"), id),
             relationship: "systemuserroles_association".into(),
