@@ -1,52 +1,227 @@
-//! The comparison over many worlds.
+//! The comparison over many worlds, each way a question can take.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use custodia_oracle::{Coverage, World};
+use custodia_oracle::{Coverage, GrantPath, Operation, Refusal, World};
+use custodia_store::Plan;
 use custodia_testbed::effort;
-use parking_lot::Mutex;
+use futures::StreamExt;
 
+use crate::attempts::{Attempt, Outcome};
+use crate::fault::Fault;
+use crate::load::Slip;
 use crate::reader::{Reader, Way};
-use crate::stage::Stage;
+use crate::stage::{Sample, Stage};
 use crate::world::Engine;
-use crate::{load, reads};
+use crate::{attempts, reads};
 
-/// Worlds that are compared at the same time.
-const AT_ONCE: usize = 4;
+/// How often a thing must have occurred to count as tested.
+const OFTEN: u64 = 100;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lists_agree_on_sqlite() {
-    lists_agree(Engine::Sqlite, 0).await;
+/// Worlds stored together before they are asked: while worlds are being stored, rights are never settled.
+const WORLDS_AT_ONCE: u64 = 50;
+
+/// Attempts that wait for the gate at the same time.
+const ATTEMPTS_AT_ONCE: usize = 48;
+
+/// Worlds in which a planted fault must show.
+const WORLDS_PER_FAULT: u64 = 25;
+
+/// How much is asked of one engine.
+struct Extent {
+    engine: Engine,
+    /// The first world's seed: the engines get different worlds.
+    first: u64,
+    worlds: u64,
+    /// One in so many questions about rows, and attempts to change something.
+    reads_one_in: usize,
+    attempts_one_in: usize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lists_agree_on_postgres() {
-    lists_agree(Engine::Postgres, 0).await;
+async fn the_gate_agrees_with_the_oracle_on_sqlite() {
+    let extent = Extent { engine: Engine::Sqlite, first: 0, worlds: 1_500, reads_one_in: 5, attempts_one_in: 60 };
+    the_gate_agrees_with_the_oracle(extent).await;
 }
 
-async fn lists_agree(engine: Engine, first: u64) {
-    let stage = Stage::new(engine).await;
-    let worlds: u64 = std::env::var("W").unwrap().parse().unwrap();
-    let start = std::time::Instant::now();
-    let mut all = Vec::new();
-    for seed in first..first + worlds {
-        all.push(stage.world(seed, None).await);
-    }
-    println!("{engine:?} loaded {worlds} in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gate_agrees_with_the_oracle_on_postgres() {
+    let extent =
+        Extent { engine: Engine::Postgres, first: 1_000_000, worlds: 1_000, reads_one_in: 9, attempts_one_in: 60 };
+    the_gate_agrees_with_the_oracle(extent).await;
+}
+
+async fn the_gate_agrees_with_the_oracle(extent: Extent) {
+    let stage = Stage::new(extent.engine).await;
     let mut coverage = Coverage::default();
-    for world in &all {
-        let differences = reads::compare(&mut Reader::new(&stage, world, Way::Gate), &mut coverage).await;
-        assert!(
-            differences.is_empty(),
-            "{}: {}",
-            differences.len(),
-            differences[..differences.len().min(10)].join("\n")
-        );
+    let mut tried: BTreeMap<&'static str, [u64; 2]> = BTreeMap::new();
+    let last = extent.first + extent.worlds * u64::from(effort());
+    let mut next = extent.first;
+    while next < last {
+        let seeds = next..last.min(next + WORLDS_AT_ONCE);
+        next = seeds.end;
+        let worlds = futures::future::join_all(seeds.map(|seed| stage.world(seed, None))).await;
+        for world in &worlds {
+            let mut reader = Reader::new(&stage, world, Way::Gate);
+            let mut differences = reads::compare(&mut reader, &mut coverage, extent.reads_one_in).await;
+            let outcomes = try_some(&stage, world, extent.attempts_one_in).await;
+            differences.extend(judge(world, &outcomes, &mut coverage, &mut tried));
+            assert_none(&differences);
+        }
     }
-    println!("{engine:?} compared in {:?}", start.elapsed());
+    println!("{:?}: {} questions about rights, {} worlds", extent.engine, coverage.questions(), last - extent.first);
     println!("{}", coverage.report());
-    let _ = (effort(), AT_ONCE, Arc::new(Mutex::new(AtomicU64::new(0))).lock().load(Ordering::Relaxed));
-    let _ = |w: &World| load::is_money(&w.units[0].name);
+    println!("{:32} {:>10} {:>10}", "tried", "allowed", "refused");
+    for (word, [refused, allowed]) in &tried {
+        println!("{word:32} {allowed:>10} {refused:>10}");
+    }
+    assert_everything_occurred(&coverage, &tried);
+}
+
+/// Tries some of what can be tried in a world, many at a time.
+async fn try_some(stage: &Arc<Stage>, world: &World, one_in: usize) -> Vec<(Attempt, Outcome)> {
+    let mut turns = Sample::new(!world.seed, one_in);
+    let some: Vec<Attempt> = attempts::of(world).into_iter().filter(|_| turns.take()).collect();
+    let tries = some.into_iter().map(|attempt| async move { (attempt, attempt.tried(stage, world).await) });
+    futures::stream::iter(tries).buffer_unordered(ATTEMPTS_AT_ONCE).collect().await
+}
+
+fn judge(
+    world: &World,
+    outcomes: &[(Attempt, Outcome)],
+    coverage: &mut Coverage,
+    tried: &mut BTreeMap<&'static str, [u64; 2]>,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (attempt, outcome) in outcomes {
+        let expected = attempt.expected(world);
+        if let Some(question) = attempt.question() {
+            coverage.count(question.operation(), &world.answer(&question));
+        }
+        tried.entry(attempt.word()).or_default()[usize::from(expected != Outcome::Refused)] += 1;
+        if *outcome != expected {
+            differences.push(format!("world {}, {attempt:?}:\n  expected {expected:?}\n  found {outcome:?}", world.seed));
+        }
+    }
+    differences
+}
+
+fn assert_none(differences: &[String]) {
+    let shown = &differences[..differences.len().min(10)];
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), shown.join("\n"));
+}
+
+fn assert_everything_occurred(coverage: &Coverage, tried: &BTreeMap<&'static str, [u64; 2]>) {
+    let mut rare = Vec::new();
+    let mut often = |what: String, count: u64| {
+        if count < OFTEN {
+            rare.push(format!("{what}: {count}"));
+        }
+    };
+    for operation in Operation::all() {
+        often(format!("{operation:?} allowed"), coverage.allowed(operation));
+        often(format!("{operation:?} refused"), coverage.refused(operation));
+    }
+    for path in GrantPath::OF_ROWS {
+        often(format!("{path:?}"), coverage.path(path));
+        // "Elsewhere" always comes with "owned": it only says where.
+        if path != GrantPath::OwnedByUserElsewhere {
+            often(format!("{path:?} alone"), coverage.only_path(path));
+        }
+    }
+    for path in [
+        GrantPath::NewForSelf,
+        GrantPath::NewForOwnTeam,
+        GrantPath::NewForTeamOnly,
+        GrantPath::NewForOther,
+        GrantPath::ColumnOfUserProfile,
+        GrantPath::ColumnOfTeamProfile,
+    ] {
+        often(format!("{path:?}"), coverage.path(path));
+    }
+    for refusal in Refusal::ALL {
+        often(format!("{refusal:?}"), coverage.refusal(refusal));
+    }
+    for (word, [refused, allowed]) in tried {
+        often(format!("{word}: allowed"), *allowed);
+        often(format!("{word}: refused"), *refused);
+    }
+    assert!(rare.is_empty(), "too rare to count as tested:\n{}", rare.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_plan_answers_the_same_on_sqlite() {
+    every_plan_answers_the_same(Engine::Sqlite, 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_plan_answers_the_same_on_postgres() {
+    every_plan_answers_the_same(Engine::Postgres, 5).await;
+}
+
+/// All plans answer as the oracle does, and so the same.
+async fn every_plan_answers_the_same(engine: Engine, worlds: u64) {
+    let stage = Stage::new(engine).await;
+    for seed in 0..worlds * u64::from(effort()) {
+        let world = stage.world(seed, None).await;
+        for plan in [Plan::Ordered, Plan::Sweep, Plan::Union] {
+            let mut reader = Reader::new(&stage, &world, Way::Store(plan, None));
+            let differences = reads::compare(&mut reader, &mut Coverage::default(), 1).await;
+            assert!(differences.is_empty(), "{plan:?}: {}", differences.join("\n"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_planted_fault_is_found_on_sqlite() {
+    every_planted_fault_is_found(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_planted_fault_is_found_on_postgres() {
+    every_planted_fault_is_found(Engine::Postgres).await;
+}
+
+async fn every_planted_fault_is_found(engine: Engine) {
+    let stage = Stage::new(engine).await;
+    let mut worlds = Vec::new();
+    let mut missed = Vec::new();
+    for fault in Fault::ALL {
+        let mut found = None;
+        for seed in 0..WORLDS_PER_FAULT {
+            if worlds.len() as u64 <= seed {
+                worlds.push(stage.world(seed, None).await);
+            }
+            let world = &worlds[seed as usize];
+            let mut reader = Reader::new(&stage, world, Way::Store(fault.plan(), Some(fault)));
+            let differences = reads::compare(&mut reader, &mut Coverage::default(), 2).await;
+            if let Some(difference) = differences.first() {
+                found = Some((seed, difference.lines().next().unwrap_or_default().to_owned()));
+                break;
+            }
+        }
+        match found {
+            Some((_, difference)) => println!("{fault:?}: {difference}"),
+            None => missed.push(format!("{fault:?}")),
+        }
+    }
+    for (at, slip) in Slip::ALL.into_iter().enumerate() {
+        let mut found = None;
+        for seed in 0..WORLDS_PER_FAULT {
+            let world = stage.world(1_000 * (at as u64 + 1) + seed, Some(slip)).await;
+            let mut reader = Reader::new(&stage, &world, Way::Gate);
+            let differences = reads::compare(&mut reader, &mut Coverage::default(), 2).await;
+            found = differences.first().map(|difference| difference.lines().next().unwrap_or_default().to_owned());
+            if found.is_some() {
+                break;
+            }
+        }
+        match found {
+            Some(difference) => println!("{slip:?}: {difference}"),
+            None => missed.push(format!("{slip:?}")),
+        }
+    }
+    assert!(Fault::ALL.len() + Slip::ALL.len() >= 20);
+    assert!(missed.is_empty(), "not found: {missed:?}");
 }

@@ -101,6 +101,14 @@ impl Fault {
         Self::DerivedShown,
     ];
 
+    /// The plan in which it shows.
+    pub fn plan(self) -> Plan {
+        match self {
+            Self::SharesMissingInUnion | Self::UnitsMissingInUnion | Self::OwnershipMissingInUnion => Plan::Union,
+            _ => Plan::Ordered,
+        }
+    }
+
     /// In whose name the question is asked.
     pub fn asker(self, asker: Asker) -> Asker {
         match (self, asker.caller) {

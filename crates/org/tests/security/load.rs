@@ -37,6 +37,19 @@ pub enum Slip {
     UnitOfRows,
 }
 
+impl Slip {
+    pub const ALL: [Self; 8] = [
+        Self::AccessTeamMembers,
+        Self::OwnerTeamMembers,
+        Self::FlatUnits,
+        Self::InheritedBits,
+        Self::ExplicitBits,
+        Self::TeamPrivilegesOnly,
+        Self::PrivilegesOfCopies,
+        Self::UnitOfRows,
+    ];
+}
+
 /// A row ready to be stored.
 struct Row {
     table: Arc<Table>,

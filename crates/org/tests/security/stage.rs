@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use custodia_access::{Authority, Denied, Rights};
 use custodia_oracle::{Asker, World, WorldTable, secured_standard};
 use custodia_org::{Caller, Organization, Seeded};
-use custodia_query::{Comparison, Field, Filter, LikePattern, Path, Query};
+use custodia_query::{Field, Filter, LikePattern, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, Value};
 
 use crate::load::{Slip, load};
@@ -87,10 +87,6 @@ impl Stage {
         }
     }
 
-    pub fn equals(&self, table: WorldTable, column: &str, value: Value) -> Filter {
-        Filter::Compare { path: Path::own(self.column(table, column)), operator: Comparison::Equal, value }
-    }
-
     /// The authority of an asker, from what the store says of the users now.
     pub async fn authority(&self, asker: Asker, known: &mut Known) -> Result<Authority, Denied> {
         let user = self.rights(asker.user, known).await;
@@ -128,4 +124,25 @@ pub fn askers(world: &World) -> Vec<Asker> {
             [Asker { user: user.id, caller: None }, Asker { user: next.id, caller: Some(user.id) }]
         })
         .collect()
+}
+
+/// Picks one in so many things, each seed others, and the same ones in every run.
+pub struct Sample {
+    seed: u64,
+    one_in: u64,
+}
+
+impl Sample {
+    pub fn new(seed: u64, one_in: usize) -> Self {
+        Self { seed: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), one_in: one_in as u64 }
+    }
+
+    /// Whether the next thing is one of them.
+    pub fn take(&mut self) -> bool {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)).is_multiple_of(self.one_in)
+    }
 }
