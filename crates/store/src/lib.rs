@@ -35,6 +35,8 @@ mod store;
 mod threads;
 mod transaction;
 mod transfer;
+#[cfg(any(test, feature = "witness"))]
+mod witness;
 mod writer;
 
 #[cfg(test)]

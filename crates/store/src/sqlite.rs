@@ -281,6 +281,19 @@ impl ToSql for Bound<'_> {
     }
 }
 
+/// A value as a file holds it.
+#[cfg(any(test, feature = "witness"))]
+pub(crate) fn raw_value(value: &Value) -> rusqlite::types::Value {
+    let parameter = Parameter::Value(value.clone());
+    let bound = Bound(&parameter);
+    let raw = match bound.to_sql() {
+        Ok(ToSqlOutput::Borrowed(raw)) => rusqlite::types::Value::try_from(raw).ok(),
+        Ok(ToSqlOutput::Owned(raw)) => Some(raw),
+        _ => None,
+    };
+    raw.unwrap_or(rusqlite::types::Value::Null)
+}
+
 fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
     use rusqlite::ErrorCode;
     let Some(code) = error.sqlite_error_code() else { return Error::unavailable(context, error) };

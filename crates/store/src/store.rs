@@ -17,13 +17,15 @@ use crate::keys::MasterKey;
 use crate::link::Link;
 use crate::migration::{Definitions, initialise};
 use crate::postgres::{PostgresConnection, PostgresSettings};
-use crate::sql::internal;
+use crate::sql::{self, internal};
 use crate::sqlite::{SqliteFile, SqliteSettings};
 use crate::threads::WriterThreads;
 use crate::{Error, Limits, Result};
 
 /// Where the embedded databases are, below the data folder.
 const DATABASES_FOLDER: &str = "organizations";
+/// Settings of PostgreSQL that must not be off: without any one of them an acknowledged write may be lost.
+const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_commit"];
 /// Stands for no time limit.
 const UNLIMITED_MS: u64 = u64::MAX;
 /// The database that a PostgreSQL cluster has from the start: one is connected to it to make others.
@@ -142,7 +144,7 @@ impl Store {
                 (Engine::Sqlite { settings: sqlite, threads }, Link::Sqlite(Arc::new(file)))
             }
         };
-        Ok(Self {
+        let store = Self {
             folder: settings.folder,
             master: settings.master,
             random: settings.random,
@@ -152,7 +154,29 @@ impl Store {
             opening: tokio::sync::Mutex::new(()),
             closed_totals: Mutex::new(WriteTotals::default()),
             engine,
-        })
+        };
+        for (setting, value) in store.settings_that_lose_writes().await? {
+            tracing::warn!(setting, value, "PostgreSQL may lose writes that it has acknowledged: set it to 'on'");
+        }
+        Ok(store)
+    }
+
+    /// Settings of the PostgreSQL cluster under which it loses writes that it has acknowledged, each with its value;
+    /// none for embedded databases, which the store opens as it needs them.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn settings_that_lose_writes(&self) -> Result<Vec<(&'static str, String)>> {
+        let Some(settings) = self.postgres_settings() else { return Ok(Vec::new()) };
+        let connection = PostgresConnection::connect(settings).await?;
+        let mut found = Vec::new();
+        for setting in DURABLE_SETTINGS {
+            let value = connection.text(&sql::content::show(setting)).await?.unwrap_or_default();
+            if value == "off" {
+                found.push((*setting, value));
+            }
+        }
+        Ok(found)
     }
 
     /// All organisations, by name.

@@ -122,7 +122,8 @@ mod bodies {
                 database
                     .write(|transaction: &mut Transaction| {
                         Box::pin(async move {
-                            let nonsense = Statement { sql: "SELECT nothing_of_the_kind".into(), ..Statement::default() };
+                            let nonsense =
+                                Statement { sql: "SELECT nothing_of_the_kind".into(), ..Statement::default() };
                             let read = transaction.internal_rows(&nonsense, |_| Some(())).await;
                             assert!(read.is_err());
                             Err::<(), _>(Error::Query("I could not read".into()))
@@ -140,7 +141,10 @@ mod bodies {
                     .write(|transaction: &mut Transaction| {
                         Box::pin(async move {
                             // It breaks with writes gathered.
-                            let step = Step::Delete(transaction.schema().table_named("account").unwrap().clone(), Guid::from_u128(1000));
+                            let step = Step::Delete(
+                                transaction.schema().table_named("account").unwrap().clone(),
+                                Guid::from_u128(1000),
+                            );
                             step.run(transaction).await?;
                             if transaction.now() > 0 {
                                 panic!("a fault in a request");

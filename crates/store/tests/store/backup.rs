@@ -1,6 +1,7 @@
 //! A backup is one whole, checked file as of one moment, or it is not there.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use custodia_schema::Guid;
 use custodia_store::{BackupReport, Database, Error};
@@ -33,13 +34,24 @@ mod bodies {
         let content = database.content().await.unwrap();
         let mut said = Vec::new();
         let to = site.path("demo.backup");
-        let report = site.store.backup("demo", &to, &mut |text: &str| said.push(text.to_owned())).await.unwrap();
+        let report = site
+            .store
+            .backup("demo", &to, &mut |text: &str| {
+                said.push(text.to_owned());
+                site.clock.0.fetch_add(700, Ordering::Relaxed);
+            })
+            .await
+            .unwrap();
+        assert_eq!(report.milliseconds, 700 * said.len() as u64);
         assert_eq!(report.content, content);
         assert_eq!(report.number, number(&database).await);
         assert_eq!(report.bytes, to.metadata().unwrap().len());
         assert_eq!((report.organization.as_str(), &report.path), ("demo", &to));
         let text = report.to_string();
-        assert!(text.contains(&content.hash().to_string()) && text.contains(&format!("{} rows", content.rows())), "{text}");
+        assert!(
+            text.contains(&content.hash().to_string()) && text.contains(&format!("{} rows", content.rows())),
+            "{text}"
+        );
         assert!(said.iter().any(|text| text.contains("checking")), "{said:?}");
         assert_eq!(site.leftovers(), Vec::<String>::new());
         assert_eq!(database.content().await.unwrap(), content, "taking it changes nothing");

@@ -84,7 +84,10 @@ mod bodies {
         assert_ne!(report.id, id);
         assert_eq!(copy.organization(), report.id);
         let changes = copy.changes(database.head().await.unwrap().number, 10).await.unwrap();
-        assert!(changes.iter().any(|change| change.table == organizations.id && change.row == report.id), "{changes:?}");
+        assert!(
+            changes.iter().any(|change| change.table == organizations.id && change.row == report.id),
+            "{changes:?}"
+        );
         // The two go their own ways.
         write(&copy, vec![account(&copy, Guid::from_u128(2), "B")]).await.unwrap();
         let entry = site.store.organization("demo").unwrap();
