@@ -100,6 +100,13 @@ impl VerifiedTokens {
         self.revoke(Scope::Organization(organization), not_before, now);
     }
 
+    /// Forgets all tokens, not the revocations: each is verified again when it comes. For when keys were thrown away.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            shard.lock().clear();
+        }
+    }
+
     /// How many tokens are remembered.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,14 +1,12 @@
 //! Who a caller is in this organisation, and who somebody who signs in is.
 
-use custodia_access::Authority;
-use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_query::{Filter, Query};
 use custodia_schema::{Guid, Value};
 
 use crate::caller::Caller;
 use crate::error::Result;
+use crate::model;
 use crate::organization::Organization;
-use crate::reading::Policy;
-use crate::settings::{fields, fixed};
 
 /// What `WhoAmI` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +30,8 @@ pub struct User {
     pub full_name: String,
     /// It may not sign in.
     pub disabled: bool,
+    /// The application that signs in as this user.
+    pub application: Option<Guid>,
 }
 
 impl Organization {
@@ -98,23 +98,12 @@ impl Organization {
 
     async fn find_users_by(&self, column: &str, value: Value) -> Result<Vec<User>> {
         let schema = self.schema();
-        let table = fixed(&schema, "systemuser")?;
-        let Some(column) = table.column(column) else { return Ok(Vec::new()) };
-        let mut query = Query {
-            table: table.id,
-            fields: vec![Field::Column(table.primary_id)],
-            filter: Filter::Compare { path: Path::own(column.id), operator: Comparison::Equal, value },
-            related: None,
-            order: Vec::new(),
-            top: Some(2),
-            page_size: 2,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
-        query.fields.extend(fields(table, &["domainname", "fullname", "isdisabled"]));
-        let authority = Authority::platform("find user");
-        let (rows, _) = self.shared.database.rows(&query, &Policy(&authority)).await?;
+        let table = model::table(&schema, "systemuser")?;
+        let filter = Filter::equal(model::column(table, column)?, value);
+        let shown = model::columns(table, &["domainname", "fullname", "isdisabled", "applicationid"])?;
+        // Two are enough to know that no single one is meant.
+        let query = Query { filter, top: Some(2), ..Query::of(table, 2) }.showing(shown);
+        let (rows, _) = self.shared.platform_rows("find user", &query).await?;
         let text = |value: Option<&Value>| match value {
             Some(Value::Text(text)) => text.clone(),
             _ => String::new(),
@@ -127,6 +116,7 @@ impl Organization {
                     domain_name: text(row.get(1)),
                     full_name: text(row.get(2)),
                     disabled: matches!(row.get(3), Some(Value::Boolean(true))),
+                    application: row.get(4).and_then(Value::guid),
                 })
             })
             .collect())

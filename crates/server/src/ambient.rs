@@ -54,6 +54,12 @@ fn fill(buffer: &mut [u8]) {
     }
 }
 
+/// The names of all variables of the environment.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn environment_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
 /// An environment variable, if it is set to text.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {

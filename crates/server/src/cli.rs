@@ -91,6 +91,23 @@ pub enum Command {
         #[arg(long)]
         user: String,
     },
+    /// Give an application a client secret to sign in with.
+    Secret {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The application's id (applicationid of its user), or domain name or e-mail address of that user.
+        #[arg(long)]
+        user: String,
+        /// Days it is good for.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        days: u32,
+        /// End all its other secrets.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Import CSV files by a mapping file (docs/import.md).
     Import {
         #[command(flatten)]
@@ -164,7 +181,7 @@ pub enum Command {
         #[arg(long)]
         record: Option<uuid::Uuid>,
     },
-    /// Look after the master key.
+    /// Look after the master key and the keys that tokens are signed with.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Look after the configuration.
@@ -219,7 +236,7 @@ pub enum OrgCommand {
     },
 }
 
-/// The master key.
+/// The master key and the keys that tokens are signed with.
 #[derive(Subcommand)]
 pub enum KeyCommand {
     /// Write a copy of the master key to a file, to be kept in another place.
@@ -229,6 +246,14 @@ pub enum KeyCommand {
         /// The file to make.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
+    },
+    /// Sign tokens with a new key from now on. By itself this happens every 90 days.
+    Rotate {
+        #[command(flatten)]
+        place: Place,
+        /// Refuse all tokens that were given out before, in all organisations.
+        #[arg(long)]
+        end_tokens: bool,
     },
 }
 

@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::ambient::environment;
+mod load;
+
+pub use load::Flag;
+
+/// The longest target that the HTTP library reads at all.
+const TARGET_BYTES_MAX: usize = 65_000;
 
 /// The whole configuration with its defaults.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -113,7 +117,7 @@ impl Default for Limits {
         let store = custodia_store::Limits::default();
         Self {
             body_bytes: 16 << 20,
-            target_bytes: 64 << 10,
+            target_bytes: 32 << 10,
             request_seconds: 120,
             head_seconds: 30,
             concurrent_requests: 1_000,
@@ -130,73 +134,52 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// The file, if one is given, with environment variables above it.
-    ///
-    /// # Errors
-    /// Every fault found in the file or a variable, each with its line or name.
-    pub fn load(file: Option<&Path>) -> Result<Self> {
-        let mut table = match file {
-            None => toml::Table::new(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-                // Typed first, so that a fault is told with its line.
-                toml::from_str::<Self>(&text).map_err(|error| anyhow::anyhow!("{}:{error}", path.display()))?;
-                text.parse().map_err(|error| anyhow::anyhow!("{}:{error}", path.display()))?
-            }
-        };
-        let defaults = toml::Table::try_from(Self::default()).context("the defaults cannot be written down")?;
-        overlay(&mut table, &defaults, "CUSTODIA", &environment)?;
-        let config: Self = toml::Value::Table(table).try_into().context("the configuration does not fit together")?;
-        config.check()?;
-        Ok(config)
-    }
-
-    /// Finds what contradicts itself.
-    ///
-    /// # Errors
-    /// All contradictions, one per line.
-    pub fn check(&self) -> Result<()> {
+    /// What contradicts itself: the key, and why its value cannot be used.
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         for (key, value) in [("listen", &self.listen), ("ops_listen", &self.ops_listen)] {
             if value.parse::<SocketAddr>().is_err() {
-                faults.push(format!("{key} = \"{value}\" is not an address and port, such as 127.0.0.1:8080"));
+                faults.push((key, format!("\"{value}\" is not an address and port, such as 127.0.0.1:8080")));
             }
         }
         if self.tls.cert.is_empty() != self.tls.key.is_empty() {
-            faults.push("tls.cert and tls.key belong together: give both or neither".to_owned());
+            let (given, missing) =
+                if self.tls.key.is_empty() { ("tls.cert", "tls.key") } else { ("tls.key", "tls.cert") };
+            faults.push((given, format!("a certificate and its key belong together: set {missing} too")));
         }
         if self.tls.local && !self.tls.cert.is_empty() {
-            faults.push(
-                "tls.local makes its own certificate: leave tls.cert and tls.key empty, or switch it off".to_owned(),
-            );
+            faults.push(("tls.local", "a certificate is given by tls.cert too: use one of the two".to_owned()));
+        }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
+            faults.push(("log.filter", format!("\"{}\" is no filter: {error}", self.log.filter)));
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {
-            faults.push(format!("log.format = \"{}\" is neither \"text\" nor \"json\"", self.log.format));
+            faults.push(("log.format", format!("\"{}\" is neither \"text\" nor \"json\"", self.log.format)));
         }
         if !self.database.is_empty()
             && !self.database.starts_with("postgres://")
             && !self.database.starts_with("postgresql://")
         {
-            faults.push("database must begin with postgres:// or be empty".to_owned());
+            faults.push(("database", "it must begin with postgres:// or be empty".to_owned()));
         }
         if !self.public_url.is_empty() && custodia_identity::Address::parse(&self.public_url).is_err() {
-            faults.push(format!("public_url = \"{}\" is not an http or https address", self.public_url));
+            faults.push(("public_url", format!("\"{}\" is not an http or https address", self.public_url)));
         }
-        for (key, value) in [
-            ("limits.body_bytes", self.limits.body_bytes),
-            ("limits.target_bytes", self.limits.target_bytes),
-            ("limits.concurrent_requests", self.limits.concurrent_requests),
-            ("limits.connections", self.limits.connections),
-            ("limits.write_queue", self.limits.write_queue),
-            ("limits.writer_threads", self.limits.writer_threads),
-            ("limits.open_databases", self.limits.open_databases),
-        ] {
-            if value == 0 {
-                faults.push(format!("{key} = 0 would let nothing through"));
-            }
+        faults.extend(self.limits.contradictions());
+        faults
+    }
+
+    /// The configuration to be shown: without the password of the database.
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        if let Some((before, password)) = self.database.split_once("password=") {
+            let after = password.find('&').and_then(|end| password.get(end..)).unwrap_or("");
+            shown.database = format!("{before}password=…{after}");
         }
-        if faults.is_empty() { Ok(()) } else { bail!(faults.join("\n")) }
+        if let Some((user, password)) = user_part(&self.database).and_then(|part| part.split_once(':')) {
+            shown.database = self.database.replacen(&format!("{user}:{password}@"), &format!("{user}:…@"), 1);
+        }
+        shown
     }
 
     /// The store's bounds.
@@ -222,79 +205,36 @@ impl Config {
     }
 }
 
-/// Puts set variables over the table: `CUSTODIA_LIMITS_BODY_BYTES` is `limits.body_bytes`.
-fn overlay(
-    table: &mut toml::Table,
-    defaults: &toml::Table,
-    prefix: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<()> {
-    for (key, default) in defaults {
-        let name = format!("{prefix}_{}", key.to_uppercase());
-        if let toml::Value::Table(inner) = default {
-            let entry = table.entry(key.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-            if let toml::Value::Table(entry) = entry {
-                overlay(entry, inner, &name, variable)?;
+impl Limits {
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let numbers = [
+            ("limits.body_bytes", self.body_bytes as u64),
+            ("limits.target_bytes", self.target_bytes as u64),
+            ("limits.request_seconds", self.request_seconds),
+            ("limits.head_seconds", self.head_seconds),
+            ("limits.concurrent_requests", self.concurrent_requests as u64),
+            ("limits.connections", self.connections as u64),
+            ("limits.statement_ms", self.statement_ms),
+            ("limits.write_queue", self.write_queue as u64),
+            ("limits.writer_threads", self.writer_threads as u64),
+            ("limits.open_databases", self.open_databases as u64),
+        ];
+        for (key, value) in numbers {
+            if value == 0 {
+                faults.push((key, "0 would let nothing through".to_owned()));
             }
-            continue;
         }
-        let Some(text) = variable(&name) else { continue };
-        let value = match default {
-            toml::Value::Integer(_) => {
-                let number = text.parse().map_err(|_| anyhow::anyhow!("{name}={text} is not a whole number"))?;
-                toml::Value::Integer(number)
-            }
-            toml::Value::Boolean(_) => {
-                let switch = text.parse().map_err(|_| anyhow::anyhow!("{name}={text} is neither true nor false"))?;
-                toml::Value::Boolean(switch)
-            }
-            _ => toml::Value::String(text),
-        };
-        table.insert(key.clone(), value);
+        if self.target_bytes > TARGET_BYTES_MAX {
+            faults.push(("limits.target_bytes", format!("at most {TARGET_BYTES_MAX} are possible")));
+        }
+        faults
     }
-    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn write(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        file
-    }
-
-    #[test]
-    fn a_fault_is_told_with_its_line() {
-        let file = write("listen = \"127.0.0.1:1\"\n\n[limits]\nbody_bytez = 3\n");
-        let error = format!("{:#}", Config::load(Some(file.path())).unwrap_err());
-        assert!(error.contains("line 4") && error.contains("body_bytez"), "{error}");
-    }
-
-    #[test]
-    fn contradictions_are_all_named() {
-        let config =
-            Config { listen: "nowhere".into(), tls: Tls { cert: "a".into(), ..Tls::default() }, ..Config::default() };
-        let error = config.check().unwrap_err().to_string();
-        assert!(error.contains("listen") && error.contains("tls.key"), "{error}");
-    }
-
-    #[test]
-    fn variables_stand_above_the_file() {
-        let mut table: toml::Table = "[limits]\nbody_bytes = 1\n".parse().unwrap();
-        let defaults = toml::Table::try_from(Config::default()).unwrap();
-        let variable = |name: &str| match name {
-            "CUSTODIA_LIMITS_BODY_BYTES" => Some("7".to_owned()),
-            "CUSTODIA_TRUST_FORWARDED" => Some("true".to_owned()),
-            _ => None,
-        };
-        overlay(&mut table, &defaults, "CUSTODIA", &variable).unwrap();
-        let config: Config = toml::Value::Table(table).try_into().unwrap();
-        assert_eq!((config.limits.body_bytes, config.trust_forwarded), (7, true));
-        let wrong = |name: &str| (name == "CUSTODIA_LIMITS_BODY_BYTES").then(|| "many".to_owned());
-        let error = overlay(&mut toml::Table::new(), &defaults, "CUSTODIA", &wrong).unwrap_err();
-        assert!(error.to_string().contains("CUSTODIA_LIMITS_BODY_BYTES=many"));
-    }
+/// `user:password` of `postgres://user:password@host/…`.
+fn user_part(database: &str) -> Option<&str> {
+    let (_, rest) = database.split_once("://")?;
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map(|(user, _)| user)
 }

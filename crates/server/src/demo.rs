@@ -9,7 +9,7 @@ use custodia_org::{Caller, Organization};
 use custodia_process::demo::{DEMO, DEMO2, DemoReport, PasswordError, PasswordSetter, fill_demo, fill_demo2};
 use custodia_process::import::Advance;
 use custodia_schema::Guid;
-use custodia_store::{Clock, Random};
+use custodia_store::{Clock, OrganizationState, Random};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,12 @@ struct Person {
 pub async fn make(service: &Arc<Service>, url: &str) -> Result<()> {
     for name in [DEMO, DEMO2] {
         let path = file_of(service.folder(), name);
-        let exists = service.store.organization(name).is_ok();
+        let mut known = service.store.organization(name).ok();
+        if let Some(half_made) = known.take_if(|known| known.state == OrganizationState::Creating) {
+            // A start that was killed has left it behind.
+            service.store.delete_organization(&half_made).await?;
+        }
+        let exists = known.is_some();
         if !exists {
             service.create_organization(name, title_of(name), ADMINISTRATOR).await?;
         }
@@ -61,9 +66,9 @@ pub async fn make(service: &Arc<Service>, url: &str) -> Result<()> {
         };
         demo.url = format!("{url}/{name}/");
         crate::tls::write_private(&path, serde_json::to_string_pretty(&demo)?.as_bytes())?;
-        println!("organisation {name}: {}", demo.url);
+        crate::say(&format!("organisation {name}: {}", demo.url));
         for person in &demo.users {
-            println!("  {:<38} {:<26} {}", person.user, person.password, person.role);
+            crate::say(&format!("  {:<38} {:<26} {}", person.user, person.password, person.role));
         }
     }
     Ok(())

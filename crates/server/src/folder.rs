@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use custodia_store::MasterKey;
 
-use crate::ambient::SystemRandom;
+use crate::ambient::{SystemRandom, environment};
 use crate::config::Config;
+
+/// The master key as text, instead of a file.
+const KEY_VARIABLE: &str = "CUSTODIA_MASTER_KEY";
+/// What a key is told by, derived from it: enough to see that another one was exported.
+const FINGERPRINT: &str = "fingerprint";
 
 /// A data folder that this process owns until it is dropped.
 pub struct DataFolder {
@@ -19,13 +24,37 @@ pub struct DataFolder {
 pub enum Owned {
     /// This process, from now on.
     Ours(DataFolder),
-    /// Another one, which listens on the folder's socket.
-    Running,
+    /// Another one.
+    Theirs,
+}
+
+/// The master key and how it came here.
+pub struct FoundKey {
+    /// The key.
+    pub key: MasterKey,
+    /// Its file; `None` when the environment holds it.
+    pub path: Option<PathBuf>,
+    /// It was made just now.
+    pub made: bool,
 }
 
 /// The socket on which the owner of a folder takes commands.
 pub fn socket_path(folder: &Path) -> PathBuf {
     folder.join("custodia.sock")
+}
+
+/// Refuses a folder in which nobody ever made an installation: most likely another one was meant.
+///
+/// # Errors
+/// When the folder is not there and the master key is not in the environment either.
+pub fn require_installation(folder: &Path) -> Result<()> {
+    if folder.is_dir() || environment(KEY_VARIABLE).is_some() {
+        return Ok(());
+    }
+    bail!(
+        "there is no data folder {}; name another with --data, or make one with 'custodia serve' or 'custodia org create'",
+        folder.display()
+    )
 }
 
 impl DataFolder {
@@ -44,7 +73,7 @@ impl DataFolder {
             .with_context(|| format!("{} cannot be opened", lock_path.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Owned::Ours(Self { path: path.to_owned(), _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(Owned::Running),
+            Err(TryLockError::WouldBlock) => Ok(Owned::Theirs),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("{} cannot be locked", lock_path.display()))
             }
@@ -54,11 +83,11 @@ impl DataFolder {
     /// Takes the folder; another owner is an error.
     ///
     /// # Errors
-    /// As [`Self::take`], and when a server runs on it.
+    /// As [`Self::take`], and when another process has it.
     pub fn take_alone(path: &Path) -> Result<Self> {
         match Self::take(path)? {
             Owned::Ours(folder) => Ok(folder),
-            Owned::Running => bail!(
+            Owned::Theirs => bail!(
                 "another custodia process uses the data folder {}; stop it first, or give this one another --data folder",
                 path.display()
             ),
@@ -74,13 +103,10 @@ impl DataFolder {
     ///
     /// # Errors
     /// When there is data but no key, or the key cannot be read.
-    pub fn master_key(&self, config: &Config) -> Result<MasterKey> {
-        if let Some(text) = crate::ambient::environment("CUSTODIA_MASTER_KEY") {
-            return MasterKey::parse(&text).context("CUSTODIA_MASTER_KEY");
-        }
+    pub fn master_key(&self, config: &Config) -> Result<FoundKey> {
         let path = config.master_key_path(&self.path);
-        if path.exists() {
-            return MasterKey::read(&path).with_context(|| format!("the master key {}", path.display()));
+        if let Some(found) = present_key(&path)? {
+            return Ok(found);
         }
         if self.path.join("control.db").exists() {
             bail!(
@@ -91,15 +117,74 @@ impl DataFolder {
         }
         let key = MasterKey::generate(&SystemRandom);
         key.write_new(&path).context("the new master key")?;
-        eprintln!(
-            "A master key was made: {}\n\
-             It encrypts every organisation's key. Without it all data and all backups are lost, and nobody can help.\n\
-             Keep a copy in another place: custodia key export --data {} --to FILE",
-            path.display(),
-            self.path.display()
-        );
-        Ok(key)
+        Ok(FoundKey { key, path: Some(path), made: true })
     }
+
+    /// Where the key is and what losing it means, to be said as long as there is no copy of it.
+    pub fn export_reminder(&self, found: &FoundKey) -> Option<String> {
+        let path = found.path.as_ref()?;
+        let exported = std::fs::read_to_string(export_mark(&self.path)).unwrap_or_default();
+        if exported.trim() == fingerprint(&found.key) {
+            return None;
+        }
+        let (path, folder) = (path.display(), self.path.display());
+        let first = if found.made {
+            format!("A master key was made: {path}")
+        } else {
+            format!("The master key has no copy: {path}")
+        };
+        Some(format!(
+            "{first}\n\
+             It encrypts every organisation's key. Without it all data and all backups are lost, and nobody can help.\n\
+             Keep a copy in another place: custodia key export --data {folder} --to FILE"
+        ))
+    }
+}
+
+/// Copies the master key to a new file, reads the copy back, and remembers that there is one.
+///
+/// # Errors
+/// When there is no key, or the file exists or cannot be written.
+pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
+    let path = config.master_key_path(folder);
+    let found = present_key(&path)?.with_context(|| {
+        format!(
+            "there is no master key at {}; name the data folder with --data; 'custodia serve' makes one on first start",
+            path.display()
+        )
+    })?;
+    found.key.write_new(to).context("the copy of the master key")?;
+    let copy = MasterKey::read(to).context("the copy of the master key")?;
+    if fingerprint(&copy) != fingerprint(&found.key) {
+        bail!("the copy at {} does not read back as the key; write it to another place", to.display());
+    }
+    if folder.is_dir() {
+        let mark = export_mark(folder);
+        let text = format!("{}\n", fingerprint(&copy));
+        std::fs::write(&mark, text).with_context(|| format!("{} cannot be written", mark.display()))?;
+    }
+    Ok(())
+}
+
+fn present_key(path: &Path) -> Result<Option<FoundKey>> {
+    if let Some(text) = environment(KEY_VARIABLE) {
+        let key = MasterKey::parse(&text).context(KEY_VARIABLE)?;
+        return Ok(Some(FoundKey { key, path: None, made: false }));
+    }
+    if !path.exists() {
+        return Ok(None);
+    }
+    let key = MasterKey::read(path).with_context(|| format!("the master key {}", path.display()))?;
+    Ok(Some(FoundKey { key, path: Some(path.to_owned()), made: false }))
+}
+
+/// Holds the fingerprint of the key that was exported.
+fn export_mark(folder: &Path) -> PathBuf {
+    folder.join("master.key.exported")
+}
+
+fn fingerprint(key: &MasterKey) -> String {
+    key.derive(FINGERPRINT).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder that only its owner may enter.

@@ -15,25 +15,36 @@ mod operation;
 mod serve;
 mod service;
 mod socket;
+mod timers;
 mod tls;
 
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand, KeyCommand, OrgCommand, Place, TlsMode};
-use crate::config::Config;
-use crate::folder::{DataFolder, Owned};
+use crate::config::{Config, Flag};
+use crate::folder::DataFolder;
 use crate::operation::{Operation, Output};
 use crate::service::Service;
+use crate::socket::Owner;
+use crate::timers::Timers;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long what is still at work at the end is waited for.
+const LEFT_OVER: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What is made here is for its owner alone, also in a folder that others may enter.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -41,28 +52,31 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let code = match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("custodia: {error:#}");
+            for line in format!("{error:#}").lines() {
+                eprintln!("custodia: {line}");
+            }
             ExitCode::FAILURE
         }
-    }
+    };
+    // A command that was still at work for somebody at the socket must not hold up the end.
+    runtime.shutdown_timeout(LEFT_OVER);
+    code
 }
 
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve { place, listen, ops_listen, demo, tls, tls_cert, tls_key } => {
-            let mut config = load(&place)?;
-            config.listen = listen.unwrap_or(config.listen);
-            config.ops_listen = ops_listen.unwrap_or(config.ops_listen);
-            config.tls.local |= matches!(tls, Some(TlsMode::Local));
-            if let (Some(cert), Some(key)) = (tls_cert, tls_key) {
-                config.tls.cert = cert.display().to_string();
-                config.tls.key = key.display().to_string();
-            }
-            config.check()?;
-            log(&config.log)?;
+            let mut flags = flags_of(&place);
+            flags.extend(listen.map(|value| flag("listen", "--listen", value)));
+            flags.extend(ops_listen.map(|value| flag("ops_listen", "--ops-listen", value)));
+            flags.extend(tls.map(|TlsMode::Local| flag("tls.local", "--tls", true)));
+            flags.extend(tls_cert.map(|path| flag("tls.cert", "--tls-cert", path.display().to_string())));
+            flags.extend(tls_key.map(|path| flag("tls.key", "--tls-key", path.display().to_string())));
+            let config = Config::load(place.config.as_deref(), flags)?;
+            log(&config.log.filter, &config.log.format)?;
             let folder = DataFolder::take_alone(&place.data)?;
             serve::serve(folder, config, demo).await?;
             Ok(ExitCode::SUCCESS)
@@ -96,6 +110,10 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Password { place, org, user } => {
             carry_out(&place, Operation::ResetPassword { organization: org, user }).await
         }
+        Command::Secret { place, org, user, days, replace } => {
+            let operation = Operation::ClientSecret { organization: org, user, days, replace };
+            carry_out(&place, operation).await
+        }
         Command::Import { place, org, map, user, files } => {
             let files = files.iter().map(|file| absolute(file)).collect::<Result<_>>()?;
             carry_out(&place, Operation::Import { organization: org, user, map: absolute(&map)?, files }).await
@@ -117,40 +135,49 @@ async fn run(command: Command) -> Result<ExitCode> {
             carry_out(&place, Operation::Audit { organization: org, limit, table, record }).await
         }
         Command::Key(KeyCommand::Export { place, to }) => {
-            let config = load(&place)?;
-            let key = custodia_store::MasterKey::read(&config.master_key_path(&place.data))?;
-            key.write_new(&to).context("the copy of the master key")?;
-            println!("the master key was copied to {}; keep it where this machine's loss does not reach", to.display());
+            let config = Config::load(place.config.as_deref(), flags_of(&place))?;
+            folder::export_key(&place.data, &config, &to)?;
+            say(&format!(
+                "the master key was copied to {}; keep it where this machine's loss does not reach",
+                to.display()
+            ));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Key(KeyCommand::Rotate { place, end_tokens }) => {
+            carry_out(&place, Operation::RotateSigningKey { end_tokens }).await
+        }
         Command::Config(ConfigCommand::Check { config }) => {
-            let config = Config::load(config.as_deref())?;
-            print!("{}", toml::to_string_pretty(&config)?);
+            let config = Config::load(config.as_deref(), Vec::new())?;
+            say(toml::to_string_pretty(&config.shown())?.trim_end());
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-/// The configuration with the flags that every command has.
-fn load(place: &Place) -> Result<Config> {
-    let mut config = Config::load(place.config.as_deref())?;
-    if let Some(database) = &place.database {
-        config.database.clone_from(database);
-    }
-    config.check()?;
-    Ok(config)
+/// The keys that the flags of every command set.
+fn flags_of(place: &Place) -> Vec<Flag> {
+    place.database.iter().map(|value| flag("database", "--database", value.clone())).collect()
+}
+
+fn flag(key: &'static str, name: &'static str, value: impl Into<toml::Value>) -> Flag {
+    Flag { key, name, value: value.into() }
 }
 
 /// Carries an operation out here, or has the server do it that owns the folder.
 async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
     let mut output = Terminal { refused: false };
-    match DataFolder::take(&place.data)? {
-        Owned::Running => socket::ask(&place.data, &operation, &mut output).await?,
-        Owned::Ours(folder) => {
-            let config = load(place)?;
-            log(&config::Log { filter: "warn".to_owned(), format: config.log.format.clone() })?;
-            let service = Service::open(folder, config).await?;
+    if !operation.makes_an_installation() {
+        folder::require_installation(&place.data)?;
+    }
+    match socket::owner(&place.data).await? {
+        Owner::Server(stream) => socket::ask(stream, &operation, &mut output).await?,
+        Owner::Ours(folder) => {
+            let config = Config::load(place.config.as_deref(), flags_of(place))?;
+            log("warn", &config.log.format)?;
+            let service = Arc::new(Service::open(folder, config).await?);
+            let timers = Timers::start(&service);
             let done = operation.run(&service, &mut output).await;
+            timers.end().await;
             tokio::task::spawn_blocking(move || service.store.close()).await.context("closing the databases")?;
             done?;
         }
@@ -163,16 +190,28 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     std::path::absolute(path).with_context(|| format!("the path {}", path.display()))
 }
 
-fn log(log: &config::Log) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter)
-        .with_context(|| format!("log.filter = \"{}\"", log.filter))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if log.format == "json" {
-        builder.json().init()
+/// Logs to standard error, in colours if a person reads it there.
+fn log(filter: &str, format: &str) -> Result<()> {
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(filter).with_context(|| format!("log.filter = \"{filter}\""))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // Whoever read the log may be gone; the service goes on.
+        .log_internal_errors(false);
+    if format == "json" {
+        builder.json().init();
     } else {
-        builder.init()
+        builder.init();
     }
     Ok(())
+}
+
+/// A line to standard output. Whoever read it may be gone (`custodia audit | head`): that is no fault.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{text}").and_then(|()| output.flush());
 }
 
 /// Lines to standard output, progress to standard error.
@@ -182,11 +221,11 @@ struct Terminal {
 
 impl Output for Terminal {
     fn line(&mut self, text: &str) {
-        println!("{text}");
+        say(text);
     }
 
     fn progress(&mut self, text: &str) {
-        eprintln!("{text}");
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 
     fn refused_rows(&mut self) {

@@ -54,6 +54,22 @@ pub enum Operation {
         /// E-mail or domain name.
         user: String,
     },
+    /// Give an application a client secret.
+    ClientSecret {
+        /// The organisation.
+        organization: String,
+        /// The application's id, or name or e-mail address of its user.
+        user: String,
+        /// Days it is good for.
+        days: u32,
+        /// End the other secrets.
+        replace: bool,
+    },
+    /// Sign tokens with a new key.
+    RotateSigningKey {
+        /// Tokens given out before are good no more.
+        end_tokens: bool,
+    },
     /// List audit entries.
     Audit {
         /// The organisation.
@@ -116,6 +132,11 @@ pub trait Output: Send {
 }
 
 impl Operation {
+    /// Whether it makes sense in a folder in which nothing is yet.
+    pub fn makes_an_installation(&self) -> bool {
+        matches!(self, Self::CreateOrganization { .. } | Self::Restore { .. })
+    }
+
     /// Carries the operation out.
     ///
     /// # Errors
@@ -142,6 +163,9 @@ impl Operation {
             }
             Self::SuspendOrganization { name } => {
                 let organization = service.store.organization(&name)?;
+                if organization.state != OrganizationState::Active {
+                    bail!("organisation '{name}' is {}, not active", organization.state.word());
+                }
                 service.store.suspend(&organization).await?;
                 service.release(&name);
                 output.line(&format!("organisation {name} is suspended; 'custodia org resume {name}' opens it again"));
@@ -175,6 +199,18 @@ impl Operation {
                 output.line(
                     "The password is good for 7 days; it is not shown again. Tokens given out before have ended.",
                 );
+            }
+            Self::ClientSecret { organization, user, days, replace } => {
+                let organization = service.organization(&organization).await?;
+                let made = service.client_secret(&organization, &user, days, replace).await?;
+                output.line(&format!("client id {}", made.application));
+                output.line(&format!("client secret {}", made.secret.expose()));
+                output.line(&format!("The secret is good for {days} days; it is not shown again."));
+            }
+            Self::RotateSigningKey { end_tokens } => {
+                service.rotate_keys(end_tokens).await?;
+                let before = if end_tokens { "are refused now" } else { "stay good until they end" };
+                output.line(&format!("tokens are signed with a new key; those given out before {before}"));
             }
             Self::Audit { organization, limit, table, record } => {
                 let organization = service.organization(&organization).await?;

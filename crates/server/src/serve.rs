@@ -1,122 +1,116 @@
 //! `custodia serve`: listeners, timers, and a graceful end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::folder::DataFolder;
 use crate::http::{Holding, Listener, operations, public};
 use crate::service::Service;
-
-/// How often committed pages are moved into the embedded files (spikes A).
-const CHECKPOINT: Duration = Duration::from_millis(100);
-/// How often unused databases are closed and keys looked after.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+use crate::timers::Timers;
 
 /// Serves until the process is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting.
 pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()> {
+    let mut ending = Ending::listen()?;
     let tls = crate::tls::server_config(&config.tls, folder.path())?;
-    let service = Arc::new(Service::open(folder, config).await?);
-    let listener = Listener::bind(&service.config.listen, tls).await?;
-    let operations_listener = Listener::bind(&service.config.ops_listen, None).await?;
+    let listener = Listener::bind(&config.listen, tls).await?;
+    let operations_listener = Listener::bind(&config.ops_listen, None).await?;
+    let service = tokio::select! {
+        opened = Service::open(folder, config) => Arc::new(opened?),
+        () = ending.told() => return Ok(()),
+    };
+    let timers = Timers::start(&service);
     let url = format!("{}://{}", listener.scheme(), listener.address);
-    if demo {
-        crate::demo::make(&service, &url).await.context("the demo data")?;
-    }
+    let filled = async {
+        match demo {
+            true => crate::demo::make(&service, &url).await.context("the demo data"),
+            false => Ok(()),
+        }
+    };
+    // Filling goes on where it was at the next start.
+    let filled = tokio::select! {
+        filled = filled => Some(filled),
+        () = ending.told() => None,
+    };
+    let served = match filled {
+        Some(Ok(())) => answer(&service, listener, operations_listener, &url, ending).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
+    };
+    timers.end().await;
+    let closing = Arc::clone(&service);
+    tokio::task::spawn_blocking(move || closing.store.close()).await.context("closing the databases")?;
+    tracing::info!("stopped");
+    served
+}
+
+/// Answers clients, machines and commands until it is told to stop.
+async fn answer(
+    service: &Arc<Service>,
+    listener: Listener,
+    operations_listener: Listener,
+    url: &str,
+    mut ending: Ending,
+) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let socket = crate::socket::listen(Arc::clone(&service))?;
-    let timers = [
-        tokio::spawn(checkpoints(Arc::clone(&service), stopped.clone())),
-        tokio::spawn(housekeeping(Arc::clone(&service), stopped.clone())),
-    ];
+    let socket = crate::socket::listen(Arc::clone(service))?;
     let limits = &service.config.limits;
     let holding = Holding {
         connections_max: limits.connections,
         head_seconds: limits.head_seconds,
         shutdown_seconds: limits.shutdown_seconds,
     };
-    println!("operations http://{}", operations_listener.address);
-    println!("ready {url}");
+    crate::say(&format!("operations http://{}", operations_listener.address));
+    crate::say(&format!("ready {url}"));
     tracing::info!(%url, "ready");
     let clients = {
-        let service = Arc::clone(&service);
+        let service = Arc::clone(service);
         crate::http::serve(listener, holding, stopped.clone(), move |request, peer| {
             public(Arc::clone(&service), request, peer)
         })
     };
     let machines = {
-        let service = Arc::clone(&service);
+        let service = Arc::clone(service);
         crate::http::serve(operations_listener, holding, stopped, move |request, _| {
             operations(Arc::clone(&service), request)
         })
     };
     let told = async move {
-        told_to_stop().await;
+        ending.told().await;
         tracing::info!("stopping");
         let _ = stop.send(true);
     };
     tokio::join!(clients, machines, told);
     socket.abort();
     let _ = std::fs::remove_file(crate::folder::socket_path(service.folder()));
-    for timer in timers {
-        let _ = timer.await;
-    }
-    let closing = Arc::clone(&service);
-    tokio::task::spawn_blocking(move || closing.store.close()).await.context("closing the databases")?;
-    tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits for the signal to end.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
+/// The signals to end. They are caught from the first moment on, so that none of them ends the process in the middle.
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-async fn checkpoints(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(CHECKPOINT);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                let service = Arc::clone(&service);
-                let _ = tokio::task::spawn_blocking(move || service.store.checkpoint()).await;
-            }
-            _ = stop.changed() => return,
-        }
+impl Ending {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?,
+        })
     }
-}
 
-async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(HOUSEKEEPING);
-    loop {
+    /// Waits for one of them.
+    async fn told(&mut self) {
         tokio::select! {
-            _ = ticks.tick() => {
-                service.release_idle();
-                if let Err(error) = service.store.reload_organizations().await {
-                    tracing::warn!(%error, "the list of organisations could not be read again");
-                }
-                if let Err(error) = service.rotate_keys_if_due().await {
-                    tracing::warn!(%error, "token signing keys could not be rotated");
-                }
-            }
-            _ = stop.changed() => return,
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

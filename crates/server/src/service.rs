@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use custodia_identity::{
-    Address, Addresses, KeySet, Password, Secret, SigningKey, Throttle, TokenContent, VerifiedTokens, issue_token,
+    Address, Addresses, KeySet, Password, Secret, SigningKey, StoredSecret, Throttle, TokenContent, VerifiedTokens,
+    issue_token,
 };
 use custodia_org::{Caller, CredentialKind, NewOrganization, Organization};
 use custodia_schema::Guid;
@@ -15,7 +16,7 @@ use parking_lot::RwLock;
 
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::config::Config;
-use crate::folder::DataFolder;
+use crate::folder::{DataFolder, FoundKey};
 use crate::metrics::Metrics;
 
 /// Where the signing keys are kept in the control database.
@@ -63,7 +64,9 @@ impl Service {
     /// # Errors
     /// What the store says; keys that cannot be read.
     pub async fn open(folder: DataFolder, config: Config) -> Result<Self> {
-        let master = folder.master_key(&config)?;
+        let found = folder.master_key(&config)?;
+        let reminder = folder.export_reminder(&found);
+        let FoundKey { key: master, path: key_path, made } = found;
         let clock = Arc::new(SystemClock::start());
         let random = Arc::new(SystemRandom);
         let store = Store::open(Settings {
@@ -78,7 +81,22 @@ impl Service {
         })
         .await?;
         let now = clock.now_ms().div_euclid(1000);
-        let keys = match store.secret(SIGNING_KEYS).await? {
+        let stored = match store.secret(SIGNING_KEYS).await {
+            Err(custodia_store::Error::Key(_)) if made => {
+                // Kept, it would be taken for the key of this installation.
+                let path = key_path.unwrap_or_default();
+                std::fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+                bail!(
+                    "the PostgreSQL database holds an installation whose master key is not here: copy that key to {}",
+                    path.display()
+                );
+            }
+            stored => stored?,
+        };
+        if let Some(reminder) = reminder {
+            eprintln!("{reminder}");
+        }
+        let keys = match stored {
             Some(stored) => KeySet::from_stored(&stored).context("the token signing keys")?,
             None => {
                 let keys = KeySet::new(SigningKey::generate().context("a token signing key")?, now);
@@ -134,14 +152,24 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn rotate_keys_if_due(&self) -> Result<()> {
+        if self.keys.load().is_rotation_due(self.now()) { self.rotate_keys(false).await } else { Ok(()) }
+    }
+
+    /// Signs tokens with a new key from now on; with `end_tokens`, those given out before are good no more.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn rotate_keys(&self, end_tokens: bool) -> Result<()> {
+        // Another node may have rotated them a moment ago: what it added must stay.
+        self.reload_keys().await?;
         let now = self.now();
-        if !self.keys.load().is_rotation_due(now) {
-            return Ok(());
-        }
         let fresh = SigningKey::generate().context("a token signing key")?;
-        let rotated = self.keys.load().rotate(fresh, now);
+        let rotated = if end_tokens { KeySet::new(fresh, now) } else { self.keys.load().rotate(fresh, now) };
         self.store.put_secret(SIGNING_KEYS, &rotated.to_stored()?).await?;
         self.keys.store(Arc::new(rotated));
+        if end_tokens {
+            self.tokens.clear();
+        }
         tracing::info!("token signing keys were rotated");
         Ok(())
     }
@@ -151,8 +179,12 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn reload_keys(&self) -> Result<()> {
-        if let Some(stored) = self.store.secret(SIGNING_KEYS).await? {
+        if let Some(stored) = self.store.secret(SIGNING_KEYS).await?
+            && *stored != **self.keys.load().to_stored()?
+        {
             self.keys.store(Arc::new(KeySet::from_stored(&stored)?));
+            // A key that another node threw away ends its tokens here too.
+            self.tokens.clear();
         }
         Ok(())
     }
@@ -295,6 +327,43 @@ impl Service {
         Ok(())
     }
 
+    /// Gives an application a new client secret; with `replace`, its others end.
+    ///
+    /// # Errors
+    /// When there is no such user or no application signs in as it; store errors.
+    pub async fn client_secret(
+        &self,
+        organization: &Organization,
+        named: &str,
+        days: u32,
+        replace: bool,
+    ) -> Result<ClientSecret> {
+        let found = match named.parse::<Guid>() {
+            Ok(application) => organization.find_application_user(application).await?,
+            Err(_) => organization.find_user(named).await?,
+        };
+        let user = found.with_context(|| {
+            format!("organisation '{}' has no application or user '{named}' (or several)", organization.name())
+        })?;
+        let application = user.application.with_context(|| {
+            format!("no application signs in as user '{named}': set its applicationid, then ask again")
+        })?;
+        let caller = Caller::platform("custodia secret", self.new_id());
+        let kind = CredentialKind::ClientSecret;
+        let secret = Secret::generate(self.random.as_ref());
+        let stored = StoredSecret {
+            digest: secret.digest(),
+            expires: Some(self.now().saturating_add(i64::from(days).saturating_mul(86_400))),
+        };
+        let name = self.new_id().to_string();
+        let others = organization.credentials(user.id, kind).await?;
+        organization.set_credential(&caller, user.id, kind, &name, Some(serde_json::to_vec(&stored)?)).await?;
+        for other in others.iter().filter(|_| replace) {
+            organization.set_credential(&caller, user.id, kind, &other.name, None).await?;
+        }
+        Ok(ClientSecret { application, secret })
+    }
+
     /// A token for a script, for a user by e-mail or domain name.
     ///
     /// # Errors
@@ -305,7 +374,7 @@ impl Service {
         let found = found
             .with_context(|| format!("organisation '{name}' has no user '{user}' (or several); see its systemusers"))?;
         if found.disabled {
-            anyhow::bail!("user '{user}' of organisation '{name}' is disabled");
+            bail!("user '{user}' of organisation '{name}' is disabled");
         }
         let root = self.canonical.join(name)?;
         let content = TokenContent {
@@ -326,6 +395,14 @@ impl Service {
         organization.audit_access(&caller, 65, &detail).await?;
         Ok(issued.text)
     }
+}
+
+/// A client secret, to be shown once.
+pub struct ClientSecret {
+    /// The application it is for.
+    pub application: Guid,
+    /// The secret.
+    pub secret: Secret,
 }
 
 /// First and last name out of an e-mail address: `ada.lovelace@…`.

@@ -1,8 +1,11 @@
 //! The local socket over which the command line reaches the process that owns a data folder: one operation a connection,
 //! answered by lines of JSON. Only the folder's owner can open it.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -10,12 +13,27 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use crate::folder::socket_path;
+use crate::folder::{DataFolder, Owned, socket_path};
 use crate::operation::{Operation, Output};
 use crate::service::Service;
 
 /// Longest request, in bytes.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
+/// How long a command waits for a folder that another process has without taking commands: another command, or a
+/// server that is starting or ending.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often it looks.
+const WAIT_STEP: Duration = Duration::from_millis(50);
+/// The longest path of a socket that every system takes, in bytes.
+const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// Who carries out a command on a folder.
+pub enum Owner {
+    /// This process.
+    Ours(DataFolder),
+    /// The server at the other end.
+    Server(UnixStream),
+}
 
 /// One line of an answer.
 #[derive(Serialize, Deserialize)]
@@ -33,12 +51,11 @@ enum Reply {
 /// When the socket cannot be made.
 pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
     let path = socket_path(service.folder());
+    let reachable = Reachable::of(&path)?;
     // A socket left by a process that was killed; the folder's lock says that it is gone.
     let _ = std::fs::remove_file(&path);
     let listener =
-        UnixListener::bind(&path).with_context(|| format!("the socket {} cannot be made", path.display()))?;
-    #[cfg(unix)]
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        UnixListener::bind(&reachable.path).with_context(|| format!("the socket {} cannot be made", path.display()))?;
     Ok(tokio::spawn(async move {
         loop {
             match listener.accept().await {
@@ -105,15 +122,57 @@ impl Output for Remote {
     }
 }
 
-/// Has the process that owns the folder carry out an operation.
+/// Takes the folder, or reaches the server that has it.
 ///
 /// # Errors
-/// The operation's own; a process that does not answer.
-pub async fn ask(folder: &Path, operation: &Operation, output: &mut dyn Output) -> Result<()> {
+/// When another process has it for long and takes no commands.
+pub async fn owner(folder: &Path) -> Result<Owner> {
     let path = socket_path(folder);
-    let stream = UnixStream::connect(&path).await.with_context(|| {
-        format!("the data folder {} is in use, but nobody answers at {}", folder.display(), path.display())
-    })?;
+    let trying = async {
+        loop {
+            if let Owned::Ours(folder) = DataFolder::take(folder)? {
+                return Ok(Owner::Ours(folder));
+            }
+            if let Ok(stream) = UnixStream::connect(&Reachable::of(&path)?.path).await {
+                return Ok(Owner::Server(stream));
+            }
+            tokio::time::sleep(WAIT_STEP).await;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, trying).await.unwrap_or_else(|_| {
+        bail!(
+            "the data folder {} is in use by a process that takes no commands: a server that is starting, or another command; try again when it is done",
+            folder.display()
+        )
+    })
+}
+
+/// The path of a socket as the system takes it: it must be short, and folders need not be.
+struct Reachable {
+    path: PathBuf,
+    /// Stands for the folder in the path.
+    _folder: Option<File>,
+}
+
+impl Reachable {
+    fn of(path: &Path) -> Result<Self> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            bail!("{} is no path of a socket", path.display());
+        };
+        if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+            return Ok(Self { path: path.to_owned(), _folder: None });
+        }
+        let folder = File::open(folder).with_context(|| format!("the folder {}", folder.display()))?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
+        Ok(Self { path, _folder: Some(folder) })
+    }
+}
+
+/// Has the server carry out an operation.
+///
+/// # Errors
+/// The operation's own; a server that goes away.
+pub async fn ask(stream: UnixStream, operation: &Operation, output: &mut dyn Output) -> Result<()> {
     let (read, mut write) = stream.into_split();
     let mut request = serde_json::to_vec(operation)?;
     request.push(b'\n');

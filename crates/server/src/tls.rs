@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -29,6 +29,9 @@ pub fn server_config(tls: &Tls, folder: &Path) -> Result<Option<Arc<ServerConfig
         let chain = CertificateDer::pem_file_iter(&tls.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .with_context(|| format!("the certificate {}", tls.cert))?;
+        if chain.is_empty() {
+            bail!("{} holds no certificate in PEM", tls.cert);
+        }
         let key = PrivateKeyDer::from_pem_file(&tls.key).with_context(|| format!("the private key {}", tls.key))?;
         (chain, key)
     };
@@ -38,7 +41,7 @@ pub fn server_config(tls: &Tls, folder: &Path) -> Result<Option<Arc<ServerConfig
         .context("TLS versions")?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .context("the certificate and its key do not fit together")?;
+        .with_context(|| format!("the certificate {} and the key {} do not fit together", tls.cert, tls.key))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(Arc::new(config)))
 }
@@ -57,7 +60,10 @@ fn local_certificate(folder: &Path) -> Result<(Vec<CertificateDer<'static>>, Pri
         let authority_certificate = authority.self_signed(&authority_key)?;
         let mut server = CertificateParams::new(LOCAL_NAMES.map(str::to_owned).to_vec())?;
         server.distinguished_name.push(DnType::CommonName, "localhost");
+        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        // Strict clients want to see who signed.
+        server.use_authority_key_identifier_extension = true;
         let server_key = KeyPair::generate()?;
         let issuer = Issuer::new(authority, authority_key);
         let certificate = server.signed_by(&server_key, &issuer)?;

@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::stream::{Opening, Stream};
+
 /// Seconds a TLS handshake may take.
 const HANDSHAKE_SECONDS: u64 = 10;
 /// Bytes of a request's head that are buffered at most.
@@ -110,6 +112,7 @@ where
             let _permit = permit;
             let Some(stream) = secure(stream, acceptor).await else { return };
             let peer = Peer { address, over_tls: stream.is_tls() };
+            let stream = Opening::new(stream, Duration::from_secs(holding.head_seconds));
             let service = service_fn(move |request| {
                 let answer = handler(request, peer);
                 async move { Ok::<_, Infallible>(answer.await.map(Full::new)) }
@@ -126,18 +129,6 @@ where
     }
 }
 
-/// A plain or an encrypted stream.
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-}
-
 async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> Option<Stream> {
     let Some(acceptor) = acceptor else { return Some(Stream::Plain(stream)) };
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS), acceptor.accept(stream)).await {
@@ -147,62 +138,5 @@ async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> Option<Stre
             None
         }
         Err(_) => None,
-    }
-}
-
-mod stream {
-    use std::io::Result;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-    use super::Stream;
-
-    impl AsyncRead for Stream {
-        fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-            match self.get_mut() {
-                Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
-            }
-        }
-    }
-
-    impl AsyncWrite for Stream {
-        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-            match self.get_mut() {
-                Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-            }
-        }
-
-        fn poll_write_vectored(
-            self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            slices: &[std::io::IoSlice<'_>],
-        ) -> Poll<Result<usize>> {
-            match self.get_mut() {
-                Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, slices),
-            }
-        }
-
-        fn is_write_vectored(&self) -> bool {
-            matches!(self, Self::Plain(_))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            match self.get_mut() {
-                Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-            }
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            match self.get_mut() {
-                Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ mod operations;
 mod respond;
 mod routes;
 mod sign_in;
+mod stream;
 mod web_api;
 
 pub use listener::{Holding, Listener, serve};

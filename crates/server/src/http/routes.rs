@@ -10,7 +10,7 @@ use custodia_store::Clock;
 use http::header::{HOST, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::listener::Peer;
 use super::{respond, sign_in, web_api};
@@ -85,11 +85,14 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         let message = format!("The address is {target} bytes long; at most {} are accepted.", limits.target_bytes);
         return respond::error(StatusCode::URI_TOO_LONG, "0x80060888", &message);
     }
+    // Said before it is sent, where the client announces its length.
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return body_too_large(limits.body_bytes);
+    }
     let body = match Limited::new(body, limits.body_bytes).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("The body is larger than {} bytes.", limits.body_bytes);
-            return respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message);
+            return body_too_large(limits.body_bytes);
         }
         Err(_) => {
             return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The body could not be read to its end.");
@@ -104,6 +107,11 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     let incoming =
         PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, peer, id, base };
     route(service, incoming).await
+}
+
+fn body_too_large(limit: usize) -> Response<Bytes> {
+    let message = format!("The body is larger than {limit} bytes.");
+    respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
 }
 
 async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<Bytes> {

@@ -1,0 +1,288 @@
+//! Where the configuration comes from: the defaults, above them one TOML file, above it the environment, above that the
+//! command line. Every fault is found in one go, and told with where it stands.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use toml::de::{DeTable, DeValue};
+
+use super::Config;
+use crate::ambient::{environment, environment_names};
+
+/// Begins the names of all variables.
+const PREFIX: &str = "CUSTODIA";
+
+/// A key that the command line sets.
+pub struct Flag {
+    /// The key, such as `tls.cert`.
+    pub key: &'static str,
+    /// The flag, as it is typed.
+    pub name: &'static str,
+    /// Its value.
+    pub value: toml::Value,
+}
+
+impl Config {
+    /// The configuration in force.
+    ///
+    /// # Errors
+    /// Every fault that was found, one a line, each with its line in the file, its variable or its flag.
+    pub fn load(file: Option<&Path>, flags: Vec<Flag>) -> Result<Self> {
+        let names = environment_names();
+        Self::load_with(file, &environment, &names, flags)
+    }
+
+    fn load_with(
+        file: Option<&Path>,
+        variable: &dyn Fn(&str) -> Option<String>,
+        names: &[String],
+        flags: Vec<Flag>,
+    ) -> Result<Self> {
+        let defaults = toml::Table::try_from(Self::default()).context("the defaults cannot be written down")?;
+        let mut layers = Layers { table: defaults.clone(), origins: HashMap::new(), faults: Vec::new() };
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+            layers.file(&defaults, &path.display().to_string(), &text);
+        }
+        layers.environment(&defaults, "", PREFIX, variable, names);
+        for flag in flags {
+            layers.set(flag.key, flag.value, flag.name.to_owned());
+        }
+        let Layers { table, origins, mut faults } = layers;
+        if faults.is_empty() {
+            let config: Self =
+                toml::Value::Table(table).try_into().context("the configuration does not fit together")?;
+            faults.extend(config.contradictions().into_iter().map(|(key, why)| match origins.get(key) {
+                Some(origin) => format!("{origin}: {key}: {why}"),
+                None => format!("{key}: {why}"),
+            }));
+            if faults.is_empty() {
+                return Ok(config);
+            }
+        }
+        bail!(faults.join("\n"))
+    }
+}
+
+struct Layers {
+    table: toml::Table,
+    /// Where a key's value comes from, unless it is the default.
+    origins: HashMap<String, String>,
+    faults: Vec<String>,
+}
+
+impl Layers {
+    fn set(&mut self, key: &str, value: toml::Value, origin: String) {
+        let mut table = &mut self.table;
+        let (path, last) = key.rsplit_once('.').map_or(("", key), |(path, last)| (path, last));
+        for step in path.split('.').filter(|step| !step.is_empty()) {
+            let entry = table.entry(step).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let toml::Value::Table(inner) = entry else { return };
+            table = inner;
+        }
+        table.insert(last.to_owned(), value);
+        self.origins.insert(key.to_owned(), origin);
+    }
+
+    fn file(&mut self, defaults: &toml::Table, path: &str, text: &str) {
+        let line_of = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        let (table, mut errors) = DeTable::parse_recoverable(text);
+        let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        errors.sort_by_key(place);
+        for error in &errors {
+            let line = line_of(place(error));
+            self.faults.push(format!("{path}:{line}: {}", error.message().replace('\n', " ")));
+        }
+        if errors.is_empty() {
+            self.file_table(defaults, "", table.get_ref(), &|at| format!("{path}:{}", line_of(at)));
+        }
+    }
+
+    fn file_table(
+        &mut self,
+        defaults: &toml::Table,
+        prefix: &str,
+        table: &DeTable<'_>,
+        origin_at: &dyn Fn(usize) -> String,
+    ) {
+        // In the order of the file, for whoever works the faults off.
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let origin = origin_at(name.span().start);
+            let key = format!("{prefix}{}", name.get_ref());
+            match (defaults.get(name.get_ref().as_ref()), value.get_ref()) {
+                (None, _) => {
+                    let known: Vec<_> = defaults.keys().map(String::as_str).collect();
+                    self.faults.push(format!("{origin}: there is no key {key}; there are {}", known.join(", ")));
+                }
+                (Some(toml::Value::Table(inner)), DeValue::Table(found)) => {
+                    self.file_table(inner, &format!("{key}."), found, origin_at);
+                }
+                (Some(default), found) => match converted(default, found) {
+                    Ok(value) => self.set(&key, value, origin),
+                    Err(wanted) => {
+                        self.faults.push(format!("{origin}: {key} takes {wanted}, not {}", found.type_str()))
+                    }
+                },
+            }
+        }
+    }
+
+    /// Puts set variables over what is there: `CUSTODIA_LIMITS_BODY_BYTES` is `limits.body_bytes`.
+    fn environment(
+        &mut self,
+        defaults: &toml::Table,
+        prefix: &str,
+        variable_prefix: &str,
+        variable: &dyn Fn(&str) -> Option<String>,
+        names: &[String],
+    ) {
+        let mut known = Vec::new();
+        for (name, default) in defaults {
+            let (key, variable_name) =
+                (format!("{prefix}{name}"), format!("{variable_prefix}_{}", name.to_uppercase()));
+            known.push(variable_name.clone());
+            if let toml::Value::Table(inner) = default {
+                self.environment(inner, &format!("{key}."), &variable_name, variable, names);
+                continue;
+            }
+            let Some(text) = variable(&variable_name) else { continue };
+            let value = match default {
+                toml::Value::Integer(_) => text.parse().ok().filter(|number| *number >= 0).map(toml::Value::Integer),
+                toml::Value::Boolean(_) => text.parse().ok().map(toml::Value::Boolean),
+                _ => Some(toml::Value::String(text.clone())),
+            };
+            match value {
+                Some(value) => self.set(&key, value, variable_name),
+                None => self.faults.push(format!("{variable_name}: {key} takes {}, not \"{text}\"", wanted(default))),
+            }
+        }
+        // Other programs may have variables that begin with CUSTODIA_, but hardly with CUSTODIA_LIMITS_.
+        if !prefix.is_empty() {
+            let below = format!("{variable_prefix}_");
+            for name in names.iter().filter(|name| name.starts_with(&below) && !known.contains(name)) {
+                self.faults.push(format!("{name}: there is no such key; there are {}", known.join(", ")));
+            }
+        }
+    }
+}
+
+/// The value, if it is of the default's type; else what that type is called.
+fn converted(default: &toml::Value, found: &DeValue<'_>) -> Result<toml::Value, &'static str> {
+    let value = match (default, found) {
+        (toml::Value::Integer(_), DeValue::Integer(number)) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
+            parsed.filter(|number| *number >= 0).map(toml::Value::Integer)
+        }
+        (toml::Value::Boolean(_), DeValue::Boolean(switch)) => Some(toml::Value::Boolean(*switch)),
+        (toml::Value::String(_), DeValue::String(text)) => Some(toml::Value::String(text.to_string())),
+        _ => None,
+    };
+    value.ok_or_else(|| wanted(default))
+}
+
+fn wanted(default: &toml::Value) -> &'static str {
+    match default {
+        toml::Value::Integer(_) => "a whole number from 0 on",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Table(_) => "a table",
+        _ => "a text in quotes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn load(text: &str, variables: &[(&str, &str)], flags: Vec<Flag>) -> Result<Config, Vec<String>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Config::load_with(Some(file.path()), &find, &names, flags).map_err(|error| {
+            let path = file.path().display().to_string();
+            format!("{error:#}").lines().map(|line| line.replace(&path, "FILE")).collect()
+        })
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line() {
+        let text = "listen = 8080\nspeed = 3\n\n[limits]\nbody_bytez = 3\nconnections = -1\ncache_kibibytes = 1_000\n[log]\nformat = 'text'\n";
+        let faults =
+            load(text, &[("CUSTODIA_LIMITS_WRITE_QUEUE", "many"), ("CUSTODIA_LIMITS_BODY_BYTEZ", "7")], Vec::new());
+        let faults = faults.unwrap_err();
+        let begin = [
+            "FILE:1: listen takes a text in quotes, not integer",
+            "FILE:2: there is no key speed; there are ",
+            "FILE:5: there is no key limits.body_bytez; there are ",
+            "FILE:6: limits.connections takes a whole number from 0 on, not integer",
+            "CUSTODIA_LIMITS_WRITE_QUEUE: limits.write_queue takes a whole number from 0 on, not \"many\"",
+            "CUSTODIA_LIMITS_BODY_BYTEZ: there is no such key; there are ",
+        ];
+        assert_eq!(faults.len(), begin.len(), "{faults:#?}");
+        for (fault, begin) in faults.iter().zip(begin) {
+            assert!(fault.starts_with(begin), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_lines() {
+        let faults = load("listen = \n[limits\nbody_bytes = 3\n", &[], Vec::new()).unwrap_err();
+        assert!(
+            faults[0].starts_with("FILE:1: ") && faults.iter().any(|fault| fault.starts_with("FILE:2: ")),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn contradictions_are_told_with_where_they_come_from() {
+        let flag = Flag { key: "tls.cert", name: "--tls-cert", value: "chain.pem".into() };
+        let faults =
+            load("listen = 'nowhere'\n[limits]\nconnections = 0\n", &[("CUSTODIA_LOG_FORMAT", "xml")], vec![flag]);
+        let faults = faults.unwrap_err();
+        for begin in [
+            "FILE:1: listen: \"nowhere\" is not an address and port",
+            "--tls-cert: tls.cert: a certificate and its key belong together: set tls.key too",
+            "CUSTODIA_LOG_FORMAT: log.format: \"xml\" is neither",
+            "FILE:3: limits.connections: 0 would let nothing through",
+        ] {
+            assert!(faults.iter().any(|fault| fault.starts_with(begin)), "{begin}: {faults:#?}");
+        }
+        assert_eq!(faults.len(), 4);
+    }
+
+    #[test]
+    fn flags_stand_above_variables_and_those_above_the_file() {
+        let text = "[limits]\nbody_bytes = 1\nconnections = 0x10\ntarget_bytes = 9\n";
+        let variables =
+            [("CUSTODIA_LIMITS_BODY_BYTES", "7"), ("CUSTODIA_TRUST_FORWARDED", "true"), ("CUSTODIA_TEST_X", "1")];
+        let flag = Flag { key: "limits.target_bytes", name: "--target", value: 8.into() };
+        let config = load(text, &variables, vec![flag]).unwrap();
+        let limits = &config.limits;
+        assert_eq!((limits.body_bytes, limits.connections, limits.target_bytes), (7, 16, 8));
+        assert!(config.trust_forwarded);
+    }
+
+    #[test]
+    fn the_defaults_are_good_and_can_be_read_back() {
+        let text = toml::to_string_pretty(&Config::default()).unwrap();
+        assert_eq!(load(&text, &[], Vec::new()).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (given, shown) in [
+            ("postgres://anna:se:cr@et@db.example:5432/custodia", "postgres://anna:…@db.example:5432/custodia"),
+            ("postgres://anna@db.example/custodia", "postgres://anna@db.example/custodia"),
+            ("postgres:///custodia?host=/run/postgresql", "postgres:///custodia?host=/run/postgresql"),
+            ("", ""),
+        ] {
+            let config = Config { database: given.to_owned(), ..Config::default() };
+            assert_eq!(config.shown().database, shown);
+        }
+    }
+}
