@@ -60,7 +60,12 @@ impl Import {
         options: &Options,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
-        let caller = Caller { origin: Origin::Import, ..caller.clone() };
+        // The platform's own rights hang on its origin; a person's do not, and may set in an import what else they may not.
+        let origin = match caller.origin {
+            Origin::Platform(name) => Origin::Platform(name),
+            Origin::Import | Origin::WebApi => Origin::Import,
+        };
+        let caller = Caller { origin, ..caller.clone() };
         let mut files = Vec::with_capacity(sources.len());
         for source in sources {
             let scan = CsvFile::scan(&source, self.delimiter)?;

@@ -69,6 +69,19 @@ async fn an_import_has_the_rights_of_its_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_platform_itself_imports_with_every_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(Engine::Sqlite, folder.path()).await;
+    let (sue, _) = sellers(&world).await;
+    let platform = Caller::platform("import", Guid::from_u128(8));
+    let rows = "name,sic,owner\nAcme,1,sue@demo.example\n";
+    let expected = Counts { read: 1, created: 1, ..Counts::default() };
+    assert_eq!(import(&world, &platform, ACCOUNTS, rows).await.unwrap().counts(), expected);
+    let owned = world.rows_where("account", &["name"], &[("ownerid", Value::Guid(sue.user))]).await;
+    assert_eq!(owned, [[text("Acme")]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_cannot_go_on_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(Engine::Sqlite, folder.path()).await;
