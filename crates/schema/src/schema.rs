@@ -97,6 +97,14 @@ impl Schema {
         self.by_set.get(set).and_then(|&at| self.tables.get(at))
     }
 
+    /// The logical names under which shares of a table's rows are kept. Ids are given by callers and may be the same in two
+    /// tables, so a share is of a row of *its* table; only activities are one: each also stands in `activitypointer`, under
+    /// the same id, and is shared as either.
+    pub fn shared_as<'s>(&'s self, table: &'s Table) -> impl Iterator<Item = &'s str> {
+        let activities = self.tables.iter().filter(|other| table.is_activity && other.is_activity && other.id != table.id);
+        std::iter::once(table.name.as_str()).chain(activities.map(|other| other.name.as_str()))
+    }
+
     /// Relationships in which `table` is the parent.
     pub fn children_of(&self, table: TableId) -> impl Iterator<Item = &OneToMany> {
         self.children.get(&table).into_iter().flatten().filter_map(|&at| self.one_to_many.get(at))

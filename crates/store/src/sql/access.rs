@@ -14,6 +14,7 @@ use super::{CompileError, Context, Dialect};
 /// The table of shares.
 pub(crate) const SHARES: &str = "principalobjectaccess";
 pub(crate) const SHARED_OBJECT: &str = "objectid";
+pub(crate) const SHARED_TABLE: &str = "objecttypecode";
 pub(crate) const SHARED_PRINCIPAL: &str = "principalid";
 pub(crate) const SHARED_MASK: &str = "accessrightsmask";
 pub(crate) const INHERITED_MASK: &str = "inheritedaccessrightsmask";
@@ -234,6 +235,8 @@ impl<'a> AccessWriter<'a> {
                 w.text(" = ");
                 w.user(arms.user);
                 w.text(" AND ");
+                self.of_table(w, share, table);
+                w.text(" AND ");
                 grants(w, share, arms.shared.unwrap_or(RightsMask::NONE));
                 w.text(")");
             }
@@ -327,9 +330,27 @@ impl<'a> AccessWriter<'a> {
         w.text(" = ");
         not_by_index(w, alias, primary(table)?);
         w.text(" AND ");
+        self.of_table(w, share, table);
+        w.text(" AND ");
         grants(w, share, arms.shared.unwrap_or(RightsMask::NONE));
         self.end_probe(w);
         Ok(())
+    }
+
+    /// A share is of a row of this table: another table may have a row of the same id.
+    fn of_table(self, w: &mut Writer, share: Alias, table: &Table) {
+        w.column(share, SHARED_TABLE, "");
+        let names: Vec<&str> = self.context.schema.shared_as(table).collect();
+        w.text(if names.len() == 1 { " = " } else { " IN (" });
+        for (at, name) in names.iter().enumerate() {
+            if at > 0 {
+                w.text(", ");
+            }
+            w.value(Value::Text((*name).to_owned()), Storage::Text);
+        }
+        if names.len() > 1 {
+            w.text(")");
+        }
     }
 
     /// The first lookup that is set decides; among entries of the same lookup, the one for the table it points at.

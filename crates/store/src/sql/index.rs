@@ -10,7 +10,9 @@ use custodia_schema::{
     AssignCascade, Column, ColumnId, DeleteCascade, ManyToMany, OneToMany, RowSecurity, Schema, Table,
 };
 
-use super::access::{INHERITED_MASK, SHARED_MASK, SHARED_OBJECT, SHARED_PRINCIPAL, SHARES, owner_column, unit_column};
+use super::access::{
+    INHERITED_MASK, SHARED_MASK, SHARED_OBJECT, SHARED_PRINCIPAL, SHARED_TABLE, SHARES, owner_column, unit_column,
+};
 
 /// Tables of few rows that every row of others points at: an index on such a lookup would cost each insert and find
 /// nothing but the rare child of a currency about to be deleted.
@@ -43,8 +45,8 @@ pub(crate) fn indexes(schema: &Schema, table: &Table) -> Vec<Index> {
     }
     if table.name == SHARES {
         let named = |names: &[&str]| names.iter().filter_map(|name| Some(table.column(name)?.id)).collect::<Vec<_>>();
-        add(named(&[SHARED_OBJECT, SHARED_PRINCIPAL]), true, false);
-        add(named(&[SHARED_PRINCIPAL, SHARED_OBJECT, SHARED_MASK, INHERITED_MASK]), false, false);
+        add(named(&[SHARED_OBJECT, SHARED_PRINCIPAL, SHARED_TABLE]), true, false);
+        add(named(&[SHARED_PRINCIPAL, SHARED_TABLE, SHARED_OBJECT, SHARED_MASK, INHERITED_MASK]), false, false);
     }
     for lead in security_columns(table) {
         let mut columns = vec![lead];

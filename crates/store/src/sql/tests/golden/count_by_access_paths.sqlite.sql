@@ -16,19 +16,20 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t5."objectid"
 FROM "custodia_member" t4
 CROSS JOIN "principalobjectaccess" t5 ON t5."principalid" = t4."principalid"
-WHERE t4."userid" = ?1 AND ((t5."accessrightsmask" | t5."inheritedaccessrightsmask") & ?6) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
+WHERE t4."userid" = ?1 AND t5."objecttypecode" = ?6 AND ((t5."accessrightsmask" | t5."inheritedaccessrightsmask") & ?7) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t6
-WHERE t6."userid" = ?1 AND t6."principalid" = +t0."ownerid")) IS NOT TRUE AND (+t0."owningbusinessunit" IN (?7) OR EXISTS (SELECT 1
+WHERE t6."userid" = ?1 AND t6."principalid" = +t0."ownerid")) IS NOT TRUE AND (+t0."owningbusinessunit" IN (?8) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t7
-WHERE t7."ancestor" IN (?8) AND t7."descendant" = +t0."owningbusinessunit")) IS NOT TRUE AND +t0."statecode" = ?9
+WHERE t7."ancestor" IN (?9) AND t7."descendant" = +t0."owningbusinessunit")) IS NOT TRUE AND +t0."statecode" = ?10
 LIMIT 5001) t8
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
 -- 2: Integer(0)
 -- 3: Guid(00000000-0000-0000-0000-000000000003)
 -- 4: Guid(00000000-0000-0000-0000-000000000002)
 -- 5: Integer(0)
--- 6: Integer(1)
--- 7: Guid(00000000-0000-0000-0000-000000000002)
--- 8: Guid(00000000-0000-0000-0000-000000000003)
--- 9: Integer(0)
+-- 6: Text("account")
+-- 7: Integer(1)
+-- 8: Guid(00000000-0000-0000-0000-000000000002)
+-- 9: Guid(00000000-0000-0000-0000-000000000003)
+-- 10: Integer(0)
 -- outputs: [Integer]

@@ -16,13 +16,14 @@ FROM "account" t6
 WHERE t6."accountid" IN (SELECT t9."objectid"
 FROM "custodia_member" t8
 INNER JOIN "principalobjectaccess" t9 ON t9."principalid" = t8."principalid"
-WHERE t8."userid" = $1::uuid AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & $4::integer) <> 0)
+WHERE t8."userid" = $1::uuid AND t9."objecttypecode" = $4::text AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & $5::integer) <> 0)
 LIMIT 20000) t7), (SELECT greatest(t10.reltuples::bigint, pg_relation_size(t10.oid) / 500)
 FROM pg_class t10
-WHERE t10.oid = to_regclass($5::text))
+WHERE t10.oid = to_regclass($6::text))
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
 -- 2: Guid(00000000-0000-0000-0000-000000000003)
 -- 3: Guid(00000000-0000-0000-0000-000000000002)
--- 4: Integer(1)
--- 5: Text("\"account\"")
+-- 4: Text("account")
+-- 5: Integer(1)
+-- 6: Text("\"account\"")
 -- outputs: [Integer, Integer]

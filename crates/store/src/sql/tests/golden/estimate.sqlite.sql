@@ -16,11 +16,12 @@ FROM "account" t6
 WHERE t6."accountid" IN (SELECT t9."objectid"
 FROM "custodia_member" t8
 CROSS JOIN "principalobjectaccess" t9 ON t9."principalid" = t8."principalid"
-WHERE t8."userid" = ?1 AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & ?4) <> 0)
+WHERE t8."userid" = ?1 AND t9."objecttypecode" = ?4 AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & ?5) <> 0)
 LIMIT 20000) t7), (SELECT max(t10.rowid)
 FROM "account" t10)
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
 -- 2: Guid(00000000-0000-0000-0000-000000000003)
 -- 3: Guid(00000000-0000-0000-0000-000000000002)
--- 4: Integer(1)
+-- 4: Text("account")
+-- 5: Integer(1)
 -- outputs: [Integer, Integer]

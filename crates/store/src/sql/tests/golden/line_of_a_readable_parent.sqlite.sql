@@ -9,10 +9,11 @@ FROM "custodia_unit_closure" t3
 WHERE t3."ancestor" IN (?3) AND t3."descendant" = +t1."owningbusinessunit") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t4
 CROSS JOIN "custodia_member" t5 ON t5."userid" = ?1 AND t5."principalid" = t4."principalid"
-WHERE t4."objectid" = +t1."quoteid" AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & ?4) <> 0))) ELSE FALSE END AND t0."quotedetailid" = ?5
+WHERE t4."objectid" = +t1."quoteid" AND t4."objecttypecode" = ?4 AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & ?5) <> 0))) ELSE FALSE END AND t0."quotedetailid" = ?6
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
 -- 2: Guid(00000000-0000-0000-0000-000000000002)
 -- 3: Guid(00000000-0000-0000-0000-000000000003)
--- 4: Integer(1)
--- 5: Guid(00000000-0000-0000-0000-000000000003)
+-- 4: Text("quote")
+-- 5: Integer(1)
+-- 6: Guid(00000000-0000-0000-0000-000000000003)
 -- outputs: [Guid, Text]

@@ -5,11 +5,12 @@ FROM "custodia_member" t1
 WHERE t1."userid" = ?1 AND t1."principalid" = +t0."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t2
 CROSS JOIN "custodia_member" t3 ON t3."userid" = ?1 AND t3."principalid" = t2."principalid"
-WHERE t2."objectid" = +t0."accountid" AND ((t2."accessrightsmask" | t2."inheritedaccessrightsmask") & ?2) <> 0)) AND t0."address1_city__f" = ?3
+WHERE t2."objectid" = +t0."accountid" AND t2."objecttypecode" = ?2 AND ((t2."accessrightsmask" | t2."inheritedaccessrightsmask") & ?3) <> 0)) AND t0."address1_city__f" = ?4
 ORDER BY t0."name__f", t0."accountid"
 LIMIT 51
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
--- 2: Integer(1)
--- 3: Text("wien")
+-- 2: Text("account")
+-- 3: Integer(1)
+-- 4: Text("wien")
 -- outputs: [Guid, Integer, Text, Money]
 -- keys: [2]

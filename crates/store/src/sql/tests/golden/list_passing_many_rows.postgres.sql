@@ -6,13 +6,14 @@ FROM "custodia_member" t3
 WHERE t3."userid" = $1::uuid AND t3."principalid" = t0."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t4
 INNER JOIN "custodia_member" t5 ON t5."userid" = $1::uuid AND t5."principalid" = t4."principalid"
-WHERE t4."objectid" = t0."accountid" AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & $2::integer) <> 0)) AND t0."address1_city__f" = $3::text
+WHERE t4."objectid" = t0."accountid" AND t4."objecttypecode" = $2::text AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & $3::integer) <> 0)) AND t0."address1_city__f" = $4::text
 ORDER BY t0."name__f" ASC NULLS FIRST, t0."accountid"
 LIMIT 51) t1
 INNER JOIN "account" t2 ON t2."accountid" = t1.k1
 ORDER BY t1.k0 ASC NULLS FIRST, t1.k1
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
--- 2: Integer(1)
--- 3: Text("wien")
+-- 2: Text("account")
+-- 3: Integer(1)
+-- 4: Text("wien")
 -- outputs: [Guid, Integer, Text, Money]
 -- keys: [2]

@@ -11,10 +11,11 @@ FROM "custodia_member" t5
 WHERE t5."userid" = $1::uuid AND t5."principalid" = t1."ownerid" OFFSET 0) OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t6
 INNER JOIN "custodia_member" t7 ON t7."userid" = $1::uuid AND t7."principalid" = t6."principalid"
-WHERE t6."objectid" = t1."accountid" AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & $2::integer) <> 0 OFFSET 0))
+WHERE t6."objectid" = t1."accountid" AND t6."objecttypecode" = $2::text AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & $3::integer) <> 0 OFFSET 0))
 ORDER BY t0."fullname__f" ASC NULLS FIRST, t0."contactid"
 LIMIT 51
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
--- 2: Integer(1)
+-- 2: Text("account")
+-- 3: Integer(1)
 -- outputs: [Guid, Text, Guid, Integer, Text, Integer, Text, Guid, Text]
 -- keys: [1]

@@ -13,9 +13,9 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t6."objectid"
 FROM "custodia_member" t5
 CROSS JOIN "principalobjectaccess" t6 ON t6."principalid" = t5."principalid"
-WHERE t5."userid" = ?1 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?5) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
+WHERE t5."userid" = ?1 AND t6."objecttypecode" = ?5 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?6) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t7
-WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?6 AND (t0."name__f", t0."accountid") > (?3, ?4)
+WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?7 AND (t0."name__f", t0."accountid") > (?3, ?4)
 ORDER BY t0."name__f", t0."accountid"
 LIMIT 51) t8
 ORDER BY k0, k1
@@ -26,7 +26,8 @@ ORDER BY t1.k0, t1.k1
 -- 2: Text("wien")
 -- 3: Text("ahre")
 -- 4: Guid(00000000-0000-0000-0000-000000000007)
--- 5: Integer(1)
--- 6: Text("wien")
+-- 5: Text("account")
+-- 6: Integer(1)
+-- 7: Text("wien")
 -- outputs: [Guid, Integer, Text, Money]
 -- keys: [2]

@@ -5,8 +5,9 @@ FROM "custodia_member" t1
 WHERE t1."userid" = $1::uuid AND t1."principalid" = t0."ownerid" OFFSET 0) OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t2
 INNER JOIN "custodia_member" t3 ON t3."userid" = $1::uuid AND t3."principalid" = t2."principalid"
-WHERE t2."objectid" = t0."annotationid" AND ((t2."accessrightsmask" | t2."inheritedaccessrightsmask") & $2::integer) <> 0 OFFSET 0))) AND t0."annotationid" = $3::uuid
+WHERE t2."objectid" = t0."annotationid" AND t2."objecttypecode" = $2::text AND ((t2."accessrightsmask" | t2."inheritedaccessrightsmask") & $3::integer) <> 0 OFFSET 0))) AND t0."annotationid" = $4::uuid
 -- 1: Guid(00000000-0000-0000-0000-000000000001)
--- 2: Integer(1)
--- 3: Guid(00000000-0000-0000-0000-000000000003)
+-- 2: Text("annotation")
+-- 3: Integer(1)
+-- 4: Guid(00000000-0000-0000-0000-000000000003)
 -- outputs: [Guid, Text]

@@ -1,3 +1,3 @@
 CREATE TABLE "principalobjectaccess" ("principalobjectaccessid" BLOB NOT NULL, "accessrightsmask" INTEGER NOT NULL, "changedon" INTEGER, "inheritedaccessrightsmask" INTEGER NOT NULL, "objectid" BLOB NOT NULL, "objecttypecode" TEXT, "principalid" BLOB NOT NULL, "principaltypecode" TEXT, "timezoneruleversionnumber" INTEGER, "utcconversiontimezonecode" INTEGER, "versionnumber" INTEGER, CONSTRAINT "pk_principalobjectaccess" PRIMARY KEY ("principalobjectaccessid")) STRICT;
-CREATE UNIQUE INDEX "uq_principalobjectaccess__objectid__principalid" ON "principalobjectaccess" ("objectid", "principalid");
-CREATE INDEX "ix_principalobjectaccess__principalid__objecti_f83222898eb56c73" ON "principalobjectaccess" ("principalid", "objectid", "accessrightsmask", "inheritedaccessrightsmask")
+CREATE UNIQUE INDEX "uq_principalobjectaccess__objectid__principalid__objecttypecode" ON "principalobjectaccess" ("objectid", "principalid", "objecttypecode");
+CREATE INDEX "ix_principalobjectaccess__principalid__objectt_e97444ebf4d0ab93" ON "principalobjectaccess" ("principalid", "objecttypecode", "objectid", "accessrightsmask", "inheritedaccessrightsmask")

@@ -110,8 +110,8 @@ impl<'w> Naive<'w> {
         });
         let shared = arms.shared.is_some_and(|mask| {
             let mask = i32::try_from(mask.0).unwrap();
-            self.world.shares.iter().any(|(object, principal, own, inherited)| {
-                *object == id && member(*principal) && (own | inherited) & mask != 0
+            self.world.shares.iter().any(|(of, object, principal, own, inherited)| {
+                *of == table.name && *object == id && member(*principal) && (own | inherited) & mask != 0
             })
         });
         owns || sits || shared

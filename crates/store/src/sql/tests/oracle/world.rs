@@ -18,8 +18,8 @@ pub(super) struct World {
     pub(super) members: BTreeSet<(Guid, Guid)>,
     /// A unit and one below it, or itself.
     pub(super) closure: BTreeSet<(Guid, Guid)>,
-    /// Row, principal, explicit and inherited rights.
-    pub(super) shares: Vec<(Guid, Guid, i32, i32)>,
+    /// Table, row, principal, explicit and inherited rights. Some are of a row that another table has under the same id.
+    pub(super) shares: Vec<(&'static str, Guid, Guid, i32, i32)>,
     units: Vec<Guid>,
 }
 
@@ -205,21 +205,23 @@ impl World {
         }
         let mut shares = BTreeMap::new();
         for _ in 0..numbers.below(12) {
-            let object = if numbers.below(2) == 0 {
-                account(u128::from(numbers.below(12)))
+            let (of, object) = if numbers.below(2) == 0 {
+                ("account", account(u128::from(numbers.below(12))))
             } else {
-                contact(u128::from(numbers.below(12)))
+                ("contact", contact(u128::from(numbers.below(12))))
             };
+            let of = if numbers.below(6) == 0 { *numbers.pick(&["account", "contact", "opportunity"]) } else { of };
             let principal = if numbers.below(2) == 0 {
                 user(u128::from(numbers.below(3)))
             } else {
                 team(u128::from(numbers.below(3)))
             };
             let mask = |numbers: &mut Numbers| *numbers.pick(&[0, 1, 2, 3, 65_536]);
-            shares.insert((object, principal), (mask(numbers), mask(numbers)));
+            shares.insert((of, object, principal), (mask(numbers), mask(numbers)));
         }
-        let shares =
-            shares.into_iter().map(|((object, principal), (own, inherited))| (object, principal, own, inherited));
+        let shares = shares
+            .into_iter()
+            .map(|((of, object, principal), (own, inherited))| (of, object, principal, own, inherited));
         Self { rows, members, closure, shares: shares.collect(), units }
     }
 
@@ -242,12 +244,13 @@ impl World {
                 database.execute(&statement);
             }
         }
-        for (at, (object, principal, own, inherited)) in self.shares.iter().enumerate() {
+        for (at, (of, object, principal, own, inherited)) in self.shares.iter().enumerate() {
             database.insert(
                 "principalobjectaccess",
                 &[
                     ("principalobjectaccessid", Value::Guid(id(at as u128 + 1))),
                     ("objectid", Value::Guid(*object)),
+                    ("objecttypecode", Value::Text((*of).to_owned())),
                     ("principalid", Value::Guid(*principal)),
                     ("accessrightsmask", Value::Integer(*own)),
                     ("inheritedaccessrightsmask", Value::Integer(*inherited)),
