@@ -1,6 +1,5 @@
 //! One organisation's database: the only handle through which its rows are reached.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,12 +17,12 @@ use crate::head::{Head, Versions};
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
-use crate::row::{Row, RowSink};
+use crate::row::{Gathered, Row, RowSink};
 use crate::sql::{self, Context, Dialect, Plan, ReadPolicy, Statement, internal};
 use crate::sqlite::SqliteFile;
 use crate::threads::WriterThreads;
 use crate::transaction::Transaction;
-use crate::writer::{Ran, Request, Writer};
+use crate::writer::{Metadata, Ran, Request, Writer};
 use crate::{Error, Result, Services};
 
 /// Times that a read or write is tried again when tables had to be made for it.
@@ -96,7 +95,7 @@ impl Database {
     ) -> Result<Self> {
         let link = Link::Sqlite(Arc::clone(&file));
         let programs = bring_forward(&link, &services).await?;
-        let found = opened(&link, &services.schema).await?;
+        let found = metadata(&link, &services.schema).await?;
         Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services))
     }
 
@@ -108,13 +107,14 @@ impl Database {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
         let link = Link::Postgres(Arc::clone(&connection));
         let programs = bring_forward(&link, &services).await?;
-        let found = opened(&link, &services.schema).await?;
+        let found = metadata(&link, &services.schema).await?;
         let engine = Engine::Postgres { settings, reading: Mutex::new(Some(connection)), writing: Mutex::new(None) };
         Ok(Self::new(organization, engine, programs, found, services))
     }
 
-    fn new(organization: Guid, engine: Engine, programs: Programs, found: Opened, services: Arc<Services>) -> Self {
-        let writer = Writer::new(found.schema, found.tables, services.limits.writer(), Arc::clone(&services.clock));
+    fn new(organization: Guid, engine: Engine, programs: Programs, found: Metadata, services: Arc<Services>) -> Self {
+        let (standard, clock) = (Arc::clone(&services.schema), Arc::clone(&services.clock));
+        let writer = Writer::new(standard, found, services.limits.writer(), clock);
         let inner = Inner {
             organization,
             engine,
@@ -235,6 +235,8 @@ impl Database {
                 connection.read(expected, &reading.statement, sink).await?
             }
         };
+        // What this statement read is right as it is; the next one knows the tables that another node made.
+        self.know_metadata(head.versions).await?;
         Ok(ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) })
     }
 
@@ -315,15 +317,24 @@ impl Database {
         let found = match &self.inner.engine {
             Engine::Sqlite { .. } => {
                 // The writer's connection may be in the middle of a batch: a reader sees what is committed.
+                let version = self.head().await?.versions.metadata;
                 let tables = self.internal_rows(&internal::select_tables(), table_of).await?;
                 let secured = self.setting(SECURED_COLUMNS).await?;
-                Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.as_ref())? }
+                Metadata { version, tables: tables.into_iter().collect(), schema: layered(standard, secured.as_ref())? }
             }
-            Engine::Postgres { .. } => opened(&Link::Postgres(self.inner.reading().await?), standard).await?,
+            Engine::Postgres { .. } => metadata(&Link::Postgres(self.inner.reading().await?), standard).await?,
         };
-        self.inner.writer.schema.store(found.schema);
-        self.inner.writer.tables.store(Arc::new(found.tables));
+        self.inner.writer.adopt(found);
         Ok(())
+    }
+
+    /// Makes sure that what is known here of tables and secured columns is as new as a head that was read: rights must not
+    /// be computed at a security version with a schema from before it.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) async fn know_metadata(&self, versions: Versions) -> Result<()> {
+        if self.inner.writer.knows(versions.metadata) { Ok(()) } else { self.reload_metadata().await }
     }
 
     /// Moves committed pages of an embedded database into its file, if any were committed since the last time; called on a
@@ -396,14 +407,13 @@ impl Database {
     pub(crate) async fn internal_rows<T: Send>(
         &self,
         statement: &Statement,
-        mut read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
         match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
-                let mut found = Vec::new();
-                let mut sink = |row: &Row<'_>| found.extend(read(row));
-                file.read(None, &[statement], &mut [&mut sink])?;
-                Ok(found)
+                let mut gathered = Gathered::by(read);
+                file.read(None, &[statement], &mut [&mut gathered])?;
+                gathered.finish()
             }
             Engine::Postgres { .. } => {
                 crate::link::rows(&Link::Postgres(self.inner.reading().await?), statement, read).await
@@ -511,17 +521,14 @@ async fn connected(
     Ok(connection)
 }
 
-/// What a database says of itself when it is opened.
-struct Opened {
-    tables: HashSet<TableId>,
-    schema: Arc<Schema>,
-}
-
-async fn opened(link: &Link, standard: &Arc<Schema>) -> Result<Opened> {
+/// What a database says of itself. The version is read first, so that the rest is never older.
+pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Metadata> {
+    let versions = crate::link::rows(link, &internal::select_metadata_version(), |row| row.integer(0)).await?;
+    let version = *versions.first().ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))?;
     let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
     let secured =
         crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
-    Ok(Opened { tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
+    Ok(Metadata { version, tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
 }
 
 fn table_of(row: &Row<'_>) -> Option<TableId> {

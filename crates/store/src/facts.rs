@@ -52,7 +52,9 @@ impl Database {
     /// # Errors
     /// [`Error::Stale`] when rights changed while they were read; store errors.
     pub async fn user_facts(&self, user: Guid) -> Result<Option<Facts>> {
-        let before = self.head().await?.versions.security;
+        let versions = self.head().await?.versions;
+        self.know_metadata(versions).await?;
+        let before = versions.security;
         let facts = user_facts(&mut &*self, &self.schema(), user, before).await?;
         if self.head().await?.versions.security != before {
             return Err(Error::Stale);

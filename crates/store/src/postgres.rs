@@ -251,8 +251,17 @@ impl PostgresConnection {
         if *state == SqlState::DATA_CORRUPTED || *state == SqlState::INDEX_CORRUPTED {
             return Error::Corrupt(database.message().to_owned());
         }
-        Error::unavailable(context, error)
+        let said = Said { state: state.code().to_owned(), message: database.message().to_owned() };
+        Error::unavailable(context, said)
     }
+}
+
+/// What the server said, without its detail: that repeats values of records, and errors are logged.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({state})")]
+struct Said {
+    state: String,
+    message: String,
 }
 
 /// A parameter in the form the server asks for.

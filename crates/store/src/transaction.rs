@@ -31,6 +31,7 @@ pub(crate) struct Batch {
     audit_number: AtomicI64,
     security: AtomicI64,
     metadata: AtomicI64,
+    changes_schema: AtomicBool,
     /// Tables that exist physically, those made by this batch included.
     pub tables: Mutex<Arc<HashSet<TableId>>>,
 }
@@ -44,6 +45,7 @@ impl Batch {
             audit_number: AtomicI64::new(begun.audit_number),
             security: AtomicI64::new(begun.versions.security),
             metadata: AtomicI64::new(begun.versions.metadata),
+            changes_schema: AtomicBool::new(false),
             tables: Mutex::new(tables),
         }
     }
@@ -70,6 +72,11 @@ impl Batch {
         self.security.store(mark.head.versions.security, Ordering::Relaxed);
         self.metadata.store(mark.head.versions.metadata, Ordering::Relaxed);
         *self.tables.lock() = mark.tables;
+    }
+
+    /// Whether a request of the batch changed more of the metadata than which tables there are.
+    pub(crate) fn changes_schema(&self) -> bool {
+        self.changes_schema.load(Ordering::Relaxed)
     }
 
     pub(crate) fn versions(&self) -> Versions {
@@ -144,6 +151,12 @@ impl StoredRow {
     #[must_use]
     pub fn of(id: Guid, values: Vec<(ColumnId, Value)>) -> Self {
         Self { id, values, reached: Vec::new() }
+    }
+
+    /// Whether the caller reaches it by the check asked at that place; not by one that was not asked.
+    #[must_use]
+    pub fn reaches(&self, check: usize) -> bool {
+        self.reached.get(check) == Some(&true)
     }
 
     /// The value of a column; null when the column is not stored.
@@ -470,6 +483,7 @@ impl Transaction {
     pub(crate) fn metadata_changed(&mut self) {
         self.batch.metadata.fetch_add(1, Ordering::Relaxed);
         self.batch.security.fetch_add(1, Ordering::Relaxed);
+        self.batch.changes_schema.store(true, Ordering::Relaxed);
         self.moves_versions = true;
     }
 

@@ -8,7 +8,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use custodia_schema::{Schema, TableId};
@@ -100,9 +100,22 @@ pub(crate) struct Writer {
     limits: WriterLimits,
     clock: Arc<dyn Clock>,
     pub counters: WriteCounters,
-    /// The schema and the tables that exist, as of the last commit.
+    /// What the organisation's layer lies over.
+    standard: Arc<Schema>,
+    /// The schema and the tables that exist, as of `metadata`.
     pub schema: ArcSwap<Schema>,
     pub tables: ArcSwap<HashSet<TableId>>,
+    /// The metadata version that both are at least as new as. Changed, like both, by who holds `adopting`.
+    metadata: AtomicI64,
+    adopting: Mutex<()>,
+}
+
+/// What a database says of itself.
+pub(crate) struct Metadata {
+    /// The version that the rest is at least as new as.
+    pub version: i64,
+    pub schema: Arc<Schema>,
+    pub tables: HashSet<TableId>,
 }
 
 /// Bounds of a write queue.
@@ -116,8 +129,8 @@ pub(crate) struct WriterLimits {
 
 impl Writer {
     pub(crate) fn new(
-        schema: Arc<Schema>,
-        tables: HashSet<TableId>,
+        standard: Arc<Schema>,
+        found: Metadata,
         limits: WriterLimits,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -127,9 +140,28 @@ impl Writer {
             limits,
             clock,
             counters: WriteCounters::default(),
-            schema: ArcSwap::new(schema),
-            tables: ArcSwap::from_pointee(tables),
+            standard,
+            schema: ArcSwap::new(found.schema),
+            tables: ArcSwap::from_pointee(found.tables),
+            metadata: AtomicI64::new(found.version),
+            adopting: Mutex::new(()),
         }
+    }
+
+    /// Whether the schema and the tables known here are as new as that metadata version.
+    pub(crate) fn knows(&self, metadata: i64) -> bool {
+        self.metadata.load(Ordering::Acquire) >= metadata
+    }
+
+    /// Takes over what was read of the database, unless something newer is known.
+    pub(crate) fn adopt(&self, found: Metadata) {
+        let _one_at_a_time = self.adopting.lock();
+        if self.knows(found.version + 1) {
+            return;
+        }
+        self.schema.store(found.schema);
+        self.tables.store(Arc::new(found.tables));
+        self.metadata.store(found.version, Ordering::Release);
     }
 
     /// Puts a request in the queue. `true`: nobody works on the queue, the caller must see that somebody does.
@@ -214,9 +246,25 @@ impl Writer {
     }
 
     async fn begin(&self, link: &Link) -> Result<Arc<Batch>> {
-        let head = link.begin().await?;
-        let now = self.clock.now_ms().div_euclid(1000);
-        Ok(Arc::new(Batch::new(head, now, self.tables.load_full())))
+        let begun = async {
+            let head = link.begin().await?;
+            if !self.knows(head.versions.metadata) {
+                // Another node made tables or secured columns, or this one did and has not looked since.
+                self.adopt(crate::database::metadata(link, &self.standard).await?);
+            }
+            Ok(head)
+        };
+        match begun.await {
+            Ok(head) => {
+                let now = self.clock.now_ms().div_euclid(1000);
+                Ok(Arc::new(Batch::new(head, now, self.tables.load_full())))
+            }
+            Err(error) => {
+                // The head may have been waited for in vain: the transaction that waited must not stay open.
+                link.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     async fn commit(&self, link: &Link, batch: &Batch, wrote: u64) -> Result<()> {
@@ -226,10 +274,23 @@ impl Writer {
             return Ok(());
         }
         link.commit(&internal::update_head(&batch.head())).await?;
-        self.tables.store(Arc::clone(&batch.tables.lock()));
+        self.committed(batch);
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.requests.fetch_add(wrote, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes over the tables that a batch made. Columns that it secured are read again by whoever needs them next.
+    fn committed(&self, batch: &Batch) {
+        let _one_at_a_time = self.adopting.lock();
+        let metadata = batch.versions().metadata;
+        if self.knows(metadata) {
+            return;
+        }
+        self.tables.store(Arc::clone(&batch.tables.lock()));
+        if !batch.changes_schema() {
+            self.metadata.store(metadata, Ordering::Release);
+        }
     }
 
     fn transaction(&self, link: &Link, batch: &Arc<Batch>, alone: bool) -> Transaction {

@@ -183,6 +183,11 @@ pub(crate) fn update_programs(programs: &Programs) -> Statement {
 /// Makes statements compiled before out of date.
 pub(crate) const NEXT_METADATA_VERSION: &str = "UPDATE custodia_head SET metadata_version = metadata_version + 1";
 
+/// The metadata version: which tables there are, and which columns are secured.
+pub(crate) fn select_metadata_version() -> Statement {
+    read("SELECT metadata_version FROM custodia_head", Vec::new(), &[Output::Integer])
+}
+
 /// Numbers of the tables that exist.
 pub(crate) fn select_tables() -> Statement {
     read("SELECT id FROM custodia_table", Vec::new(), &[Output::Integer])
