@@ -1,15 +1,14 @@
 //! What the platform does beside a write on tables of the security model: default teams, role copies, user settings; and
-//! what it refuses there (security-model.md §1, §3, §4).
+//! what it refuses there.
 
 use std::sync::Arc;
 
-use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_query::{Filter, Path, Query};
 use custodia_schema::{ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
 use custodia_store::{RowKey, StoredRow};
 
 use crate::error::{Error, Result};
-use crate::reading::Policy;
-use crate::settings::fields;
+use crate::model::column;
 use crate::writing::{Draft, Writing};
 
 /// The built-in role that the last user cannot lose.
@@ -199,12 +198,12 @@ impl Writing<'_> {
                 if was("isdisabled") != Value::Boolean(true) {
                     return Err(refused(0x8004_1d60, "a business unit must be disabled before it is deleted"));
                 }
-                let children = self.rows_where(table, "parentbusinessunitid", stored.id, &[]).await?;
+                let children = self.rows_where(table, "parentbusinessunitid", stored.id).await?;
                 if !children.is_empty() {
                     return Err(refused(0x8004_1d61, "a business unit with units below it cannot be deleted"));
                 }
                 let users = self.table_named("systemuser")?;
-                if !self.rows_where(&users, "businessunitid", stored.id, &[]).await?.is_empty() {
+                if !self.rows_where(&users, "businessunitid", stored.id).await?.is_empty() {
                     return Err(refused(0x8004_1d62, "users still belong to this business unit; move them first"));
                 }
                 Ok(())
@@ -220,14 +219,14 @@ impl Writing<'_> {
                 let teams = self.table_named("team")?;
                 let roles = self.table_named("role")?;
                 for (table, column) in [(teams, "businessunitid"), (roles, "businessunitid")] {
-                    for gone in self.rows_where(&table, column, row.id, &[]).await? {
+                    for gone in self.rows_where(&table, column, row.id).await? {
                         self.remove_platform_row(&table, gone).await?;
                     }
                 }
                 Ok(())
             }
             "role" => {
-                for copy in self.rows_where(table, "parentrootroleid", row.id, &[]).await? {
+                for copy in self.rows_where(table, "parentrootroleid", row.id).await? {
                     if copy != row.id {
                         self.remove_platform_row(table, copy).await?;
                     }
@@ -337,9 +336,12 @@ impl Writing<'_> {
         let Some(template) = administrator_template() else { return Ok(()) };
         let users = self.table_named("systemuser")?;
         let held = self.table_named("systemuserroles")?;
+        let (role_column, user_column) = (column(&held, "roleid")?, column(&held, "systemuserid")?);
         let mut holds = false;
-        for role in self.rows_where(&roles, "roletemplateid", template, &[]).await? {
-            for holder in self.rows_where(&held, "roleid", role, &["systemuserid"]).await? {
+        for role in self.rows_where(&roles, "roletemplateid", template).await? {
+            let holders = Query { filter: Filter::equal(role_column, Value::Guid(role)), ..Query::of(&held, ROWS_MAX) };
+            let holders = self.platform_rows("last administrator", &holders.showing([user_column])).await?;
+            for holder in holders.iter().filter_map(|row| row.get(1).and_then(Value::guid)) {
                 if holder == user {
                     holds = true;
                     continue;
@@ -355,63 +357,19 @@ impl Writing<'_> {
         if holds { Err(refused(code, why)) } else { Ok(()) }
     }
 
-    /// Ids of rows whose column holds `id`; with a column named in `show`, that column's ids instead.
-    pub(crate) async fn rows_where(
-        &mut self,
-        table: &Arc<Table>,
-        column: &str,
-        id: Guid,
-        show: &[&str],
-    ) -> Result<Vec<Guid>> {
-        if !self.transaction.has_table(table.id) {
-            return Ok(Vec::new());
-        }
-        let found = table
-            .column(column)
-            .ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{column}'", table.name)))?;
-        let mut query = Query {
-            table: table.id,
-            fields: vec![Field::Column(table.primary_id)],
-            filter: Filter::Compare { path: Path::own(found.id), operator: Comparison::Equal, value: Value::Guid(id) },
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: ROWS_MAX,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
-        query.fields.extend(fields(table, show));
-        let authority = custodia_access::Authority::platform("security model");
-        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
-        let at = usize::from(!show.is_empty());
-        Ok(rows.iter().filter_map(|row| row.get(at).and_then(Value::guid)).collect())
+    /// Ids of the rows whose column holds `id`.
+    pub(crate) async fn rows_where(&mut self, table: &Table, name: &str, id: Guid) -> Result<Vec<Guid>> {
+        let query =
+            Query { filter: Filter::equal(column(table, name)?, Value::Guid(id)), ..Query::of(table, ROWS_MAX) };
+        self.platform_ids("security model", &query).await
     }
 
     /// The one unit without a parent.
     async fn root_unit(&mut self) -> Result<Guid> {
         let table = self.table_named("businessunit")?;
-        let parent = table
-            .column("parentbusinessunitid")
-            .ok_or_else(|| Error::Invalid("business units have no parents".to_owned()))?;
-        let query = Query {
-            table: table.id,
-            fields: vec![Field::Column(table.primary_id)],
-            filter: Filter::IsNull(Path::own(parent.id)),
-            related: None,
-            order: Vec::new(),
-            top: Some(1),
-            page_size: 1,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
-        let authority = custodia_access::Authority::platform("root unit");
-        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
-        rows.first()
-            .and_then(|row| row.first())
-            .and_then(Value::guid)
-            .ok_or_else(|| Error::Invalid("the organisation has no root business unit".to_owned()))
+        let filter = Filter::IsNull(Path::own(column(&table, "parentbusinessunitid")?));
+        let roots = self.platform_ids("root unit", &Query { filter, ..Query::of(&table, 1) }).await?;
+        roots.first().copied().ok_or_else(|| Error::Invalid("the organisation has no root business unit".to_owned()))
     }
 
     /// The owner team that always holds exactly the unit's users.
@@ -471,7 +429,7 @@ impl Writing<'_> {
         }
         let units = self.table_named("businessunit")?;
         for table in self.owned_tables() {
-            for id in self.rows_where(&table, "ownerid", principal, &[]).await? {
+            for id in self.rows_where(&table, "ownerid", principal).await? {
                 let mut changes = Draft::default();
                 changes.stamp(&table, "owningbusinessunit", Value::Lookup(units.id, unit));
                 let permit = self.platform_permit(mover, &table, PrivilegeKind::Assign)?;
@@ -490,7 +448,9 @@ impl Writing<'_> {
 
     async fn owns_records(&mut self, owner: Guid) -> Result<bool> {
         for table in self.owned_tables() {
-            if !self.rows_where(&table, "ownerid", owner, &[]).await?.is_empty() {
+            let filter = Filter::equal(column(&table, "ownerid")?, Value::Guid(owner));
+            let one = Query { filter, top: Some(1), ..Query::of(&table, 1) };
+            if !self.platform_ids("records of a team", &one).await?.is_empty() {
                 return Ok(true);
             }
         }
@@ -501,7 +461,7 @@ impl Writing<'_> {
     async fn roles_of_unit(&mut self, unit: Guid) -> Result<Vec<StoredRow>> {
         let table = self.table_named("role")?;
         let mut roles = Vec::new();
-        for id in self.rows_where(&table, "businessunitid", unit, &[]).await? {
+        for id in self.rows_where(&table, "businessunitid", unit).await? {
             roles.push(self.get(&table, id).await?);
         }
         Ok(roles)
@@ -512,7 +472,7 @@ impl Writing<'_> {
         let units = self.table_named("businessunit")?;
         let mut waiting = vec![(role.clone(), unit)];
         while let Some((parent, unit)) = waiting.pop() {
-            for child in self.rows_where(&units, "parentbusinessunitid", unit, &[]).await? {
+            for child in self.rows_where(&units, "parentbusinessunitid", unit).await? {
                 let copy = self.copy_role(&parent, child).await?;
                 waiting.push((copy, child));
             }

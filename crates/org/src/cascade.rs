@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use custodia_access::Authority;
-use custodia_query::{Field, Filter, Query, Related};
+use custodia_query::{Query, Related};
 use custodia_schema::{AssignCascade, Guid, OneToMany, Table, TableId, Value};
 use custodia_store::{RowKey, StoredRow};
 
 use crate::assign::owner_of;
 use crate::error::{Error, Result};
-use crate::reading::Policy;
 use crate::writing::Writing;
 
 /// Children one request may touch through cascades; more is work for a job.
@@ -71,29 +69,13 @@ impl Writing<'_> {
         parent: Guid,
         limit: u32,
     ) -> Result<Vec<Guid>> {
-        if !self.transaction.has_table(table.id) {
-            return Ok(Vec::new());
-        }
-        let query = Query {
-            table: table.id,
-            fields: vec![Field::Column(table.primary_id)],
-            filter: Filter::True,
-            related: Some(Related::ByLookup {
-                lookup: relationship.referencing_column,
-                parent,
-                parent_table: relationship.referenced,
-            }),
-            order: Vec::new(),
-            top: Some(limit),
-            page_size: limit,
-            after: None,
-            count: false,
-            expand: Vec::new(),
+        let related = Related::ByLookup {
+            lookup: relationship.referencing_column,
+            parent,
+            parent_table: relationship.referenced,
         };
-        let authority = Authority::platform("cascade");
-        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
-        let ids = rows.iter().filter_map(|row| row.first().and_then(Value::guid));
-        Ok(ids.take(limit as usize).collect())
+        let query = Query { related: Some(related), top: Some(limit), ..Query::of(table, limit) };
+        self.platform_ids("cascade", &query).await
     }
 
     /// The table a lookup value points into and the row, if it points anywhere.

@@ -13,7 +13,7 @@ use crate::input::{Input, RecordInput};
 use crate::writing::{Draft, Writing, Written, fault};
 use crate::{names, validate};
 
-/// Columns that only the platform and imports may set, although no caller may (DESIGN §6, `overriddencreatedon`).
+/// Columns that only the platform and imports may set, although no caller may (an import says in `overriddencreatedon` when a record was made).
 const TRUSTED_COLUMNS: &[&str] = &["statecode", "statuscode", "createdon", "modifiedon", "actualclosedate"];
 
 impl Writing<'_> {
@@ -282,7 +282,7 @@ impl Writing<'_> {
             let Some(access) = access.parent(*lookup, parent_table.id) else { return Ok(false) };
             let found =
                 self.transaction.fetch(&parent_table, &RowKey::Id(parent), std::slice::from_ref(&access)).await?;
-            return Ok(found.is_some_and(|row| row.reached.first() == Some(&true)));
+            return Ok(found.is_some_and(|row| row.reaches(0)));
         }
         Ok(false)
     }
@@ -309,19 +309,9 @@ impl Writing<'_> {
                 continue;
             }
             let target = self.table(target)?;
-            let access = if self.authority.platform_name().is_some() {
-                custodia_access::RowAccess::All
-            } else {
-                self.authority.rows(&target, custodia_access::append_to_kind(&target))?
-            };
-            let found = self.transaction.fetch(&target, &RowKey::Id(id), std::slice::from_ref(&access)).await?;
-            let Some(found) = found else {
-                return Err(Error::NotFound { table: target.name.clone(), id });
-            };
-            if found.reached.first() != Some(&true) {
-                let kind = custodia_access::append_to_kind(&target);
-                let _refused = self.authority.permit_row(kind, &target, false)?;
-            }
+            let kind = custodia_access::append_to_kind(&target);
+            let found = self.fetch_for(&target, &RowKey::Id(id), kind).await?;
+            let _checked = self.permit_on(&target, kind, found.reaches(0))?;
             set.push(column.id);
         }
         set.sort_unstable();

@@ -68,7 +68,7 @@ pub enum Error {
     /// A rule of the security model stands in the way.
     #[error("{why}")]
     Refused {
-        /// The code clients know (security-model.md §1, §12).
+        /// The code clients know (docs/api.md, "Errors").
         code: u32,
         /// In words.
         why: String,

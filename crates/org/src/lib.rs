@@ -18,6 +18,7 @@ mod error;
 mod identity;
 mod input;
 mod link;
+mod model;
 mod money;
 mod names;
 mod organization;

@@ -192,12 +192,8 @@ impl Writing<'_> {
     async fn reached(&mut self, reference: &Reference) -> Result<Guid> {
         let table = self.table(reference.table)?;
         let kind = append_kind(&table);
-        let access = self.authority.rows(&table, kind)?;
-        let row = self.transaction.fetch(&table, &reference.key, std::slice::from_ref(&access)).await?;
-        let row = row.ok_or_else(|| Self::missing(&table, &reference.key))?;
-        if self.authority.platform_name().is_none() {
-            let _checked = self.authority.permit_row(kind, &table, row.reached.first() == Some(&true))?;
-        }
+        let row = self.fetch_for(&table, &reference.key, kind).await?;
+        let _checked = self.permit_on(&table, kind, row.reaches(0))?;
         Ok(row.id)
     }
 

@@ -1,13 +1,13 @@
 //! Reading records: one statement that carries the caller's rights.
 
 use custodia_access::{Authority, Denied, RightsMask, RowAccess};
-use custodia_query::{Comparison, Filter, Path, Query};
+use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, TableId, Value};
-use custodia_store::{ReadPolicy, Reading, Row, RowKey, RowSink, Versions, retry_stale};
+use custodia_store::{Head, ReadPolicy, Reading, Row, RowKey, RowSink, Versions, retry_stale};
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::organization::Organization;
+use crate::organization::{Organization, Shared};
 
 /// An authority as the store asks it.
 pub(crate) struct Policy<'a>(pub &'a Authority);
@@ -83,8 +83,8 @@ impl Organization {
         Err(Error::Store(custodia_store::Error::Stale))
     }
 
-    /// Why a record that a retrieve did not find was not found: it is not there, or the caller may not see it
-    /// (DESIGN §9.20: the two are told apart, as Dataverse does).
+    /// Why a record that a retrieve did not find was not found: it is not there, or the caller may not see it. The two are
+    /// told apart, as Dataverse does (decision 0001.20).
     ///
     /// # Errors
     /// Always: that is the answer.
@@ -93,15 +93,13 @@ impl Organization {
             RowKey::Id(id) => Error::NotFound { table: table.name.clone(), id: *id },
             RowKey::Alternate(_) => Error::NotFoundByKey { table: table.name.clone() },
         };
-        let authority = Authority::platform("explain a missing record");
-        let query = one_row(table, key);
-        match self.shared.database.rows(&query, &Policy(&authority)).await {
+        match self.shared.platform_rows("explain a missing record", &Query::of_row(table, key)).await {
             Ok((rows, _)) if rows.is_empty() => gone,
             Ok(_) => {
                 let user = caller.acting();
                 Error::Denied(Denied::RowNotReached { user, right: PrivilegeKind::Read, table: table.name.clone() })
             }
-            Err(error) => error.into(),
+            Err(error) => error,
         }
     }
 
@@ -114,7 +112,7 @@ impl Organization {
         let table = schema.table(table).ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
         retry_stale(|| async {
             let asking = self.authority(caller).await?;
-            let query = one_row(table, &RowKey::Id(id));
+            let query = Query::of_row(table, &RowKey::Id(id));
             let (rows, head) = self.shared.database.rows(&query, &Policy(&asking)).await?;
             if self.check_fresh(&asking, head.versions).is_err() {
                 self.forget_rights(caller);
@@ -142,6 +140,13 @@ impl Organization {
     }
 }
 
+impl Shared {
+    /// Rows that the platform reads for itself, and the head in their snapshot; `why` says what for.
+    pub(crate) async fn platform_rows(&self, why: &'static str, query: &Query) -> Result<(Vec<Vec<Value>>, Head)> {
+        Ok(self.database.rows(query, &Policy(&Authority::platform(why))).await?)
+    }
+}
+
 /// Times a query is read again because rights changed while it ran.
 const QUERY_TRIES: usize = 4;
 
@@ -158,33 +163,6 @@ impl ReadPolicy for Reach {
 
     fn reads_column(&self, _: &Table, _: ColumnId) -> bool {
         true
-    }
-}
-
-/// The query that names one row by its key and shows only its id.
-pub(crate) fn one_row(table: &Table, key: &RowKey) -> Query {
-    let equal = |column: ColumnId, value: Value| Filter::Compare {
-        path: Path::own(column),
-        operator: Comparison::Equal,
-        value,
-    };
-    let filter = match key {
-        RowKey::Id(id) => equal(table.primary_id, Value::Guid(*id)),
-        RowKey::Alternate(parts) => {
-            Filter::And(parts.iter().map(|(column, value)| equal(*column, value.clone())).collect())
-        }
-    };
-    Query {
-        table: table.id,
-        fields: vec![custodia_query::Field::Column(table.primary_id)],
-        filter,
-        related: None,
-        order: Vec::new(),
-        top: Some(1),
-        page_size: 1,
-        after: None,
-        count: false,
-        expand: Vec::new(),
     }
 }
 

@@ -1,5 +1,4 @@
-//! The privileges of a role: reading and changing them. Copies in the units below share those of their root
-//! (security-model.md §3).
+//! The privileges of a role: reading and changing them. Copies in the units below share those of their root.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,12 +48,8 @@ impl Organization {
 impl Writing<'_> {
     async fn read_role(&mut self, role: Guid) -> Result<Vec<(NamedPrivilege, Level)>> {
         let table = self.table_named("role")?;
-        let access = self.authority.rows(&table, PrivilegeKind::Read)?;
-        let row = self.transaction.fetch(&table, &RowKey::Id(role), std::slice::from_ref(&access)).await?;
-        let row = row.ok_or_else(|| Error::NotFound { table: table.name.clone(), id: role })?;
-        if row.reached.first() != Some(&true) {
-            let _refused = self.authority.permit_row(PrivilegeKind::Read, &table, false)?;
-        }
+        let row = self.fetch_for(&table, &RowKey::Id(role), PrivilegeKind::Read).await?;
+        let _checked = self.permit_on(&table, PrivilegeKind::Read, row.reaches(0))?;
         let held = self.transaction.role_privileges(root_of(&table, &row), template_of(&table, &row)).await?;
         let schema = Arc::clone(&self.schema);
         let named = held
@@ -67,10 +62,8 @@ impl Writing<'_> {
 
     async fn change_role(&mut self, role: Guid, change: &RoleChange) -> Result<()> {
         let table = self.table_named("role")?;
-        let access = self.authority.rows(&table, PrivilegeKind::Write)?;
-        let row = self.transaction.fetch(&table, &RowKey::Id(role), std::slice::from_ref(&access)).await?;
-        let row = row.ok_or_else(|| Error::NotFound { table: table.name.clone(), id: role })?;
-        let _checked = self.permit_on(&table, PrivilegeKind::Write, row.reached.first() == Some(&true))?;
+        let row = self.fetch_for(&table, &RowKey::Id(role), PrivilegeKind::Write).await?;
+        let _checked = self.permit_on(&table, PrivilegeKind::Write, row.reaches(0))?;
         if root_of(&table, &row) != role {
             return Err(Error::Invalid(
                 "this role is a copy that follows the role it was made from; change that one".to_owned(),
@@ -108,7 +101,7 @@ impl Writing<'_> {
         self.store_privileges(role, &before, &after, template.is_some()).await?;
         if template.is_some() {
             // Edited, it is no longer the role that the program ships.
-            for copy in self.rows_where(&table, "parentrootroleid", role, &[]).await? {
+            for copy in self.rows_where(&table, "parentrootroleid", role).await? {
                 let mut changes = Draft::default();
                 changes.stamp(&table, "roletemplateid", Value::Null);
                 self.stamp_modified(&table, &mut changes);

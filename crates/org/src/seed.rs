@@ -39,8 +39,10 @@ impl Organization {
     /// # Errors
     /// See [`Error`]; nothing is stored then.
     pub async fn seed(&self, request: Guid, new: NewOrganization) -> Result<Seeded> {
-        let needed: Vec<_> =
-            FIRST_TABLES.iter().filter_map(|name| self.schema().table_named(name).map(|t| t.id)).collect();
+        let schema = self.schema();
+        // Statements on rights and shares join these by name: they exist from the start.
+        let first = custodia_store::SECURITY_TABLES.iter().chain(&["principalobjectaccess"]);
+        let needed: Vec<_> = first.filter_map(|name| schema.table_named(name)).map(|table| table.id).collect();
         self.shared.database.make_tables(&needed).await?;
         let caller = Caller::platform("create organisation", request);
         let organization = self.id();
@@ -51,26 +53,6 @@ impl Organization {
         .await
     }
 }
-
-/// Tables of the security model that statements join by name: they exist from the start.
-const FIRST_TABLES: &[&str] = &[
-    "businessunit",
-    "fieldpermission",
-    "fieldsecurityprofile",
-    "organization",
-    "principalobjectaccess",
-    "role",
-    "roleprivileges",
-    "systemuser",
-    "systemuserprofiles",
-    "systemuserroles",
-    "team",
-    "teammembership",
-    "teamprofiles",
-    "teamroles",
-    "transactioncurrency",
-    "usersettings",
-];
 
 impl Writing<'_> {
     async fn seed(&mut self, organization: Guid, new: &NewOrganization) -> Result<Seeded> {

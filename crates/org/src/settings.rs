@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_access::Authority;
-use custodia_query::{Field, Filter, Query};
+use custodia_query::Query;
 use custodia_schema::{Decimal, Guid, Schema, Table, Value};
-use custodia_store::Transaction;
+use custodia_store::{RowKey, Transaction};
 use parking_lot::RwLock;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::model;
 use crate::organization::Organization;
-use crate::reading::{Policy, one_row};
+use crate::reading::Policy;
 
 /// Users whose settings are kept; beyond, all are forgotten and read again.
 const USERS_KEPT_MAX: usize = 10_000;
@@ -115,11 +116,9 @@ impl Organization {
             }
         }
         let schema = self.schema();
-        let table = fixed(&schema, "usersettings")?;
-        let mut query = one_row(table, &custodia_store::RowKey::Id(user));
-        query.fields.extend(fields(table, &["timezonecode", "uilanguageid", "localeid"]));
-        let authority = Authority::platform("user settings");
-        let (rows, head) = self.shared.database.rows(&query, &Policy(&authority)).await?;
+        let table = model::table(&schema, "usersettings")?;
+        let query = Query::of_row(table, &RowKey::Id(user)).showing(model::columns(table, &USER_SETTINGS)?);
+        let (rows, head) = self.shared.platform_rows("user settings", &query).await?;
         let number = |at: usize, default| rows.first().and_then(|row| row.get(at)).and_then(small).unwrap_or(default);
         let default = UserSettings::default();
         let settings = Arc::new(UserSettings {
@@ -148,10 +147,9 @@ impl Organization {
             }
         }
         let schema = self.schema();
-        let authority = Authority::platform("currencies");
-        let (organization, _) = self.shared.database.rows(&organization_query(&schema)?, &Policy(&authority)).await?;
+        let (organization, _) = self.shared.platform_rows("currencies", &organization_query(&schema)?).await?;
         let base = organization_of(organization.first()).base_currency;
-        let (rows, head) = self.shared.database.rows(&currency_query(&schema)?, &Policy(&authority)).await?;
+        let (rows, head) = self.shared.platform_rows("currencies", &currency_query(&schema)?).await?;
         let mut currencies: Vec<_> = rows.iter().filter_map(|row| currency_of(row)).collect();
         currencies.sort_by_key(|currency| (Some(currency.id) != base, currency.code.clone()));
         let currencies = Arc::new(currencies);
@@ -167,33 +165,24 @@ impl Organization {
     }
 }
 
-pub(crate) fn fixed<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Table>> {
-    schema.table_named(name).ok_or_else(|| Error::Invalid(format!("there is no table '{name}'")))
-}
+/// Columns of a user's settings, in the order in which they are read after the id.
+const USER_SETTINGS: [&str; 3] = ["timezonecode", "uilanguageid", "localeid"];
+/// The same of the organisation.
+const ORGANIZATION: [&str; 2] = ["basecurrencyid", "isauditenabled"];
+/// The same of a currency.
+const CURRENCY: [&str; 4] = ["isocurrencycode", "currencysymbol", "currencyprecision", "exchangerate"];
 
-pub(crate) fn fields(table: &Table, names: &[&str]) -> Vec<Field> {
-    names.iter().filter_map(|name| table.column(name)).map(|column| Field::Column(column.id)).collect()
-}
-
-fn all_rows(table: &Table, names: &[&str]) -> Query {
-    let mut query = Query {
-        table: table.id,
-        fields: vec![Field::Column(table.primary_id)],
-        filter: Filter::True,
-        related: None,
-        order: Vec::new(),
-        top: None,
-        page_size: 1_000,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    };
-    query.fields.extend(fields(table, names));
-    query
-}
+/// Currencies an organisation may have: ISO 4217 knows fewer than 300.
+const CURRENCIES_MAX: u32 = 1_000;
 
 fn organization_query(schema: &Schema) -> Result<Query> {
-    Ok(all_rows(fixed(schema, "organization")?, &["basecurrencyid", "isauditenabled"]))
+    let table = model::table(schema, "organization")?;
+    Ok(Query::of(table, 1).showing(model::columns(table, &ORGANIZATION)?))
+}
+
+fn currency_query(schema: &Schema) -> Result<Query> {
+    let table = model::table(schema, "transactioncurrency")?;
+    Ok(Query::of(table, CURRENCIES_MAX).showing(model::columns(table, &CURRENCY)?))
 }
 
 fn organization_of(row: Option<&Vec<Value>>) -> OrganizationSettings {
@@ -203,13 +192,6 @@ fn organization_of(row: Option<&Vec<Value>>) -> OrganizationSettings {
         base_currency: at(1).and_then(Value::guid),
         audits: matches!(at(2), Some(Value::Boolean(true))),
     }
-}
-
-pub(crate) fn currency_query(schema: &Schema) -> Result<Query> {
-    Ok(all_rows(
-        fixed(schema, "transactioncurrency")?,
-        &["isocurrencycode", "currencysymbol", "currencyprecision", "exchangerate"],
-    ))
 }
 
 fn currency_of(row: &[Value]) -> Option<Currency> {

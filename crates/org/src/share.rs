@@ -1,29 +1,29 @@
 //! Sharing one record, and the rights that children inherit from the records they hang on.
 //!
 //! A share row keeps explicit and inherited rights apart. Inherited ones have several sources, so they are always computed
-//! anew from the present parents, never subtracted (DESIGN §9.8).
+//! anew from the present parents, never subtracted (decision 0001.8).
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use custodia_access::{RightsMask, RowAccess};
-use custodia_query::{Comparison, Field, Filter, Path, Query};
-use custodia_schema::{AssignCascade, ColumnId, Guid, OneToMany, PrivilegeKind, Table, Value};
+use custodia_access::RightsMask;
+use custodia_query::{Filter, Query};
+use custodia_schema::{AssignCascade, Guid, OneToMany, PrivilegeKind, Table, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
 use crate::assign::owner_of;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::Reference;
+use crate::model::{column, columns};
 use crate::organization::Organization;
-use crate::reading::Policy;
 use crate::writing::{Draft, Writing};
 
 /// Principals one record may be shared with; more belongs into a team.
 const SHARES_MAX: u32 = 10_000;
 
 /// Rights that the owner of a parent inherits on its children.
-const OWNER_RIGHTS: RightsMask = RightsMask(1 | 2 | 4 | 16 | 65_536 | 262_144 | 524_288);
+const OWNER_RIGHTS: RightsMask = RightsMask::ALL.without(RightsMask::of(PrivilegeKind::Create));
 
 /// One share of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,17 +96,8 @@ impl Organization {
 impl Writing<'_> {
     async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
         let table = self.table(target.table)?;
-        let checks: Vec<_> = PrivilegeKind::ALL
-            .iter()
-            .map(|kind| self.authority.rows(&table, *kind).unwrap_or(RowAccess::nothing(self.acting())))
-            .collect();
-        let stored = self.transaction.fetch(&table, &target.key, &checks).await?;
-        let stored = stored.ok_or_else(|| Self::missing(&table, &target.key))?;
-        let held = PrivilegeKind::ALL
-            .iter()
-            .zip(&stored.reached)
-            .filter(|(_, reached)| **reached)
-            .fold(RightsMask::NONE, |held, (kind, _)| held.union(RightsMask::of(*kind)));
+        let found = self.fetch_held(&table, &target.key, &PrivilegeKind::ALL).await?;
+        let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;
         if self.authority.platform_name().is_none() {
             let _checked = match sharing {
                 Sharing::Grant(rights) | Sharing::Modify(rights) => {
@@ -164,29 +155,10 @@ impl Writing<'_> {
     /// All shares of a record.
     pub(crate) async fn shares_of(&mut self, record: Guid) -> Result<Vec<Share>> {
         let table = self.table_named("principalobjectaccess")?;
-        let object = column(&table, "objectid")?;
-        let query = Query {
-            table: table.id,
-            fields: [Ok(table.primary_id)]
-                .into_iter()
-                .chain(SHARE_COLUMNS.iter().map(|name| column(&table, name)))
-                .map(|column| column.map(Field::Column))
-                .collect::<Result<_>>()?,
-            filter: Filter::Compare {
-                path: Path::own(object),
-                operator: Comparison::Equal,
-                value: Value::Guid(record),
-            },
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: SHARES_MAX,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
-        let authority = custodia_access::Authority::platform("shares of a record");
-        let rows = self.transaction.select(&query, &Policy(&authority)).await?;
+        let of_record = Filter::equal(column(&table, "objectid")?, Value::Guid(record));
+        let query =
+            Query { filter: of_record, ..Query::of(&table, SHARES_MAX) }.showing(columns(&table, &SHARE_COLUMNS)?);
+        let rows = self.platform_rows("shares of a record", &query).await?;
         Ok(rows.iter().filter_map(|row| share_of(row)).collect())
     }
 
@@ -427,10 +399,4 @@ fn selects(table: &Table, row: &Draft, cascade: AssignCascade) -> bool {
             table.state().is_none_or(|state| row.get(state.id).is_none_or(|value| *value == Value::Integer(0)))
         }
     }
-}
-
-fn column(table: &Table, name: &str) -> Result<ColumnId> {
-    let found =
-        table.column(name).ok_or_else(|| Error::Invalid(format!("table '{}' has no column '{name}'", table.name)))?;
-    Ok(found.id)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custodia_access::{Place, RowAccess};
+use custodia_access::{Place, RightsMask};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
@@ -21,10 +21,10 @@ impl Writing<'_> {
         when: Precondition,
     ) -> Result<Written> {
         let table = self.table(target.table)?;
-        let stored = self.fetch_to_write(&table, &target.key).await?;
-        let stored = stored.ok_or_else(|| Self::missing(&table, &target.key))?;
+        let found = self.fetch_held(&table, &target.key, &KINDS).await?;
+        let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;
         check_version(&table, &stored, when)?;
-        self.update_stored(&table, stored, input).await
+        self.update_stored(&table, stored, held, input).await
     }
 
     /// Changes a record, or makes it with `fresh` as its id when it is named by an alternate key and there is none.
@@ -36,15 +36,15 @@ impl Writing<'_> {
         fresh: custodia_schema::Guid,
     ) -> Result<Upserted> {
         let table = self.table(target.table)?;
-        let found = self.fetch_to_write(&table, &target.key).await?;
+        let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         match (found, when) {
             (Some(_), Precondition::Absent) => Err(match &target.key {
                 RowKey::Id(id) => Error::Duplicate { table: table.name.clone(), id: *id },
                 RowKey::Alternate(_) => Error::DuplicateKey { constraint: table.name.clone() },
             }),
-            (Some(stored), when) => {
+            (Some((stored, held)), when) => {
                 check_version(&table, &stored, when)?;
-                let written = self.update_stored(&table, stored, input).await?;
+                let written = self.update_stored(&table, stored, held, input).await?;
                 Ok(Upserted { written, created: false })
             }
             (None, Precondition::Exists | Precondition::Version(_)) => Err(Self::missing(&table, &target.key)),
@@ -72,24 +72,20 @@ impl Writing<'_> {
         }
     }
 
-    /// The row as it is, with what the caller reaches on it: Write, Append, Assign.
-    async fn fetch_to_write(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<StoredRow>> {
-        let checks: Vec<_> = KINDS
-            .iter()
-            // A right that the gate refuses is refused again, by name, where it is needed.
-            .map(|kind| self.authority.rows(table, *kind).unwrap_or(RowAccess::nothing(self.acting())))
-            .collect();
-        Ok(self.transaction.fetch(table, key, &checks).await?)
-    }
-
-    async fn update_stored(&mut self, table: &Arc<Table>, stored: StoredRow, input: RecordInput) -> Result<Written> {
+    async fn update_stored(
+        &mut self,
+        table: &Arc<Table>,
+        stored: StoredRow,
+        held: RightsMask,
+        input: RecordInput,
+    ) -> Result<Written> {
         if table.is_intersect {
             return Err(Error::Invalid(format!("records of '{}' are links and cannot be changed", table.name)));
         }
         let mut changes = self.given(table, input, Purpose::Update).await?;
         self.authority.check_updated_columns(table, changes.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
-        let reached = |at: usize| stored.reached.get(at) == Some(&true);
-        let mut permit = Some(self.permit_on(table, PrivilegeKind::Write, reached(0))?);
+        let holds = |kind| held.contains(RightsMask::of(kind));
+        let permit = self.permit_on(table, PrivilegeKind::Write, holds(PrivilegeKind::Write))?;
 
         let new_owner = match table.security {
             RowSecurity::Owned { owner, .. } => {
@@ -104,7 +100,7 @@ impl Writing<'_> {
                     why: "a record cannot be without an owner".to_owned(),
                 });
             };
-            let assigned = self.assign_stored(table, &stored, target, id, reached(0), reached(2)).await?;
+            let assigned = self.assign_stored(table, &stored, target, id, held).await?;
             for (column, value) in assigned {
                 changes.set(column, value);
             }
@@ -113,8 +109,7 @@ impl Writing<'_> {
         let links = self.check_links(table, &changes, Some(&stored)).await?;
         if !links.is_empty() && self.authority.platform_name().is_none() {
             let kind = custodia_access::append_kind(table);
-            let held = if kind == PrivilegeKind::Append { reached(1) } else { reached(0) };
-            let _checked = self.authority.permit_row(kind, table, held)?;
+            let _checked = self.authority.permit_row(kind, table, holds(kind))?;
         }
         self.check_moved(table, &stored, &changes).await?;
         self.before_update(table, &stored, &mut changes).await?;
@@ -142,10 +137,6 @@ impl Writing<'_> {
             })
             .map(|(column, new)| AuditedChange { column: *column, old: stored.get(*column).clone(), new: new.clone() })
             .collect();
-        let permit = match permit.take() {
-            Some(permit) => permit,
-            None => return Err(Error::Invalid("a change was not authorised".to_owned())),
-        };
         let version = self.transaction.update(permit, table, stored.id, values)?;
         if !audited.is_empty() {
             let action = update_action(table, &audited);
@@ -212,7 +203,7 @@ impl Writing<'_> {
     }
 }
 
-/// Rights asked for with every row that is about to be changed, in this order.
+/// Rights asked for with every row that is about to be changed.
 const KINDS: [PrivilegeKind; 3] = [PrivilegeKind::Write, PrivilegeKind::Append, PrivilegeKind::Assign];
 
 /// Refuses when the row is not at the version the caller read. Tables without optimistic concurrency ignore versions.

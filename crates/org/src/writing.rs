@@ -6,14 +6,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use custodia_access::{Authority, Permit};
+use custodia_access::{Authority, Permit, RightsMask, RowAccess};
+use custodia_query::Query;
 use custodia_schema::{Column, ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
 use custodia_store::{AuditEntry, AuditOperation, AuditedChange, RowKey, StoredRow, Transaction};
 
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Fault, Result};
 use crate::input::{Precondition, RecordInput, Reference};
+use crate::model;
 use crate::organization::{Organization, Shared};
+use crate::reading::Policy;
 
 /// A record that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +196,7 @@ impl<'t> Writing<'t> {
 
     /// The table of that logical name; for the fixed parts of the model.
     pub(crate) fn table_named(&self, name: &str) -> Result<Arc<Table>> {
-        self.schema.table_named(name).cloned().ok_or_else(|| Error::Invalid(format!("there is no table '{name}'")))
+        model::table(&self.schema, name).cloned()
     }
 
     /// A permit for a row that the platform keeps for itself; `why` names the caller in the audit.
@@ -211,7 +214,7 @@ impl<'t> Writing<'t> {
         matches!(self.caller.origin, Origin::Platform(_) | Origin::Import)
     }
 
-    /// The id a reference names, if the row exists.
+    /// The row that a key names, if there is one.
     pub(crate) async fn find(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<StoredRow>> {
         Ok(self.transaction.fetch(table, key, &[]).await?)
     }
@@ -220,6 +223,59 @@ impl<'t> Writing<'t> {
     pub(crate) async fn get(&mut self, table: &Arc<Table>, id: Guid) -> Result<StoredRow> {
         let found = self.find(table, &RowKey::Id(id)).await?;
         found.ok_or_else(|| Error::NotFound { table: table.name.clone(), id })
+    }
+
+    /// The row that a key names, with whether the caller reaches it with a right: its only check.
+    pub(crate) async fn fetch_for(
+        &mut self,
+        table: &Arc<Table>,
+        key: &RowKey,
+        kind: PrivilegeKind,
+    ) -> Result<StoredRow> {
+        let access = self.authority.rows(table, kind)?;
+        let found = self.transaction.fetch(table, key, std::slice::from_ref(&access)).await?;
+        found.ok_or_else(|| Self::missing(table, key))
+    }
+
+    /// The row that a key names, if there is one, with what the caller holds on it of these rights. A right that the gate
+    /// refuses is not held; it is refused again, by name, where it is needed.
+    pub(crate) async fn fetch_held(
+        &mut self,
+        table: &Arc<Table>,
+        key: &RowKey,
+        kinds: &[PrivilegeKind],
+    ) -> Result<Option<(StoredRow, RightsMask)>> {
+        let nothing = RowAccess::nothing(self.acting());
+        let checks: Vec<_> =
+            kinds.iter().map(|kind| self.authority.rows(table, *kind).unwrap_or_else(|_| nothing.clone())).collect();
+        let Some(row) = self.transaction.fetch(table, key, &checks).await? else { return Ok(None) };
+        let held = (0..).zip(kinds).filter(|(check, _)| row.reaches(*check));
+        let held = held.fold(RightsMask::NONE, |held, (_, kind)| held.union(RightsMask::of(*kind)));
+        Ok(Some((row, held)))
+    }
+
+    /// All rows of a query that the platform asks for itself; `why` says what for. A table that nobody used yet has none;
+    /// more than a page of the query are an error, since nothing may be left out without a word.
+    pub(crate) async fn platform_rows(&mut self, why: &'static str, query: &Query) -> Result<Vec<Vec<Value>>> {
+        if !self.transaction.has_table(query.table) {
+            return Ok(Vec::new());
+        }
+        let authority = Authority::platform(why);
+        let rows = self.transaction.select(query, &Policy(&authority)).await?;
+        if rows.len() > query.page_size as usize {
+            let table = self.table(query.table)?;
+            return Err(Error::Invalid(format!(
+                "more than {} records of table '{}' depend on this one; change them in smaller steps first",
+                query.page_size, table.name
+            )));
+        }
+        Ok(rows)
+    }
+
+    /// The ids of the same.
+    pub(crate) async fn platform_ids(&mut self, why: &'static str, query: &Query) -> Result<Vec<Guid>> {
+        let rows = self.platform_rows(why, query).await?;
+        Ok(rows.iter().filter_map(|row| row.first().and_then(Value::guid)).collect())
     }
 
     /// Says that a record does not exist, by what it was asked for.
@@ -248,7 +304,7 @@ impl<'t> Writing<'t> {
             .into_iter()
             .filter(|change| table.column_by_id(change.column).is_some_and(|column| column.audited))
             .collect();
-        // Only unaudited columns changed: nothing to tell (security-model.md §13.30).
+        // Only unaudited columns changed: nothing to tell.
         if operation == AuditOperation::Update && had_changes && changes.is_empty() {
             return Ok(());
         }

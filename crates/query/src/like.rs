@@ -1,4 +1,4 @@
-//! Patterns with `%`, `_`, `[a-f]` and `[^x]` over folded text: parsed once, here, for both engines (DESIGN §9.10).
+//! Patterns with `%`, `_`, `[a-f]` and `[^x]` over folded text: parsed once, here, for both engines (decision 0001.10).
 //!
 //! A pattern is a list of [`LikeToken`]s, reduced by [`LikePattern::parse`] to the cheapest form that says the same, so
 //! that an engine can answer a prefix by a range and a plain text by equality.

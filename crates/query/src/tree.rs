@@ -1,8 +1,8 @@
 //! The query tree.
 
-use custodia_schema::{ColumnId, Guid, RelationshipId, TableId, Value};
+use custodia_schema::{ColumnId, Guid, RelationshipId, Table, TableId, Value};
 
-use crate::LikePattern;
+use crate::{LikePattern, RowKey};
 
 /// A resolved question about the rows of one table.
 ///
@@ -32,6 +32,38 @@ pub struct Query {
     pub expand: Vec<Expand>,
 }
 
+impl Query {
+    /// The ids of all rows of a table, by id, in pages of `page_size`: what else is asked is set on it.
+    #[must_use]
+    pub fn of(table: &Table, page_size: u32) -> Self {
+        Self {
+            table: table.id,
+            fields: vec![Field::Column(table.primary_id)],
+            filter: Filter::True,
+            related: None,
+            order: Vec::new(),
+            top: None,
+            page_size,
+            after: None,
+            count: false,
+            expand: Vec::new(),
+        }
+    }
+
+    /// The id of the one row that a key names.
+    #[must_use]
+    pub fn of_row(table: &Table, key: &RowKey) -> Self {
+        Self { filter: key.filter(table), top: Some(1), ..Self::of(table, 1) }
+    }
+
+    /// Also shows these columns, in this order.
+    #[must_use]
+    pub fn showing(mut self, columns: impl IntoIterator<Item = ColumnId>) -> Self {
+        self.fields.extend(columns.into_iter().map(Field::Column));
+        self
+    }
+}
+
 /// One value of a row's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
@@ -39,8 +71,8 @@ pub enum Field {
     Column(ColumnId),
     /// The table a polymorphic lookup points at, as an integer (object type code).
     TargetTable(ColumnId),
-    /// The primary name of the row a lookup points at, readable or not (security-model.md §5: the label is returned
-    /// with the row). Null when the lookup itself may not be read.
+    /// The primary name of the row a lookup points at, readable or not: the label belongs to the row that has the lookup.
+    /// Null when the lookup itself may not be read.
     TargetName(ColumnId),
 }
 
@@ -138,6 +170,14 @@ pub enum Filter {
         /// The pattern, already folded.
         pattern: LikePattern,
     },
+}
+
+impl Filter {
+    /// A column of the queried table itself equals a value.
+    #[must_use]
+    pub fn equal(column: ColumnId, value: Value) -> Self {
+        Self::Compare { path: Path::own(column), operator: Comparison::Equal, value }
+    }
 }
 
 /// One sort key. Nulls come first ascending, last descending. Texts sort by fold, lookups by GUID, choices by number.

@@ -8,7 +8,7 @@ use crate::sql::{Statement, internal};
 
 /// Tables whose rows decide what users may do, and what they are shown: each change of one makes cached rights and settings
 /// stale.
-const SECURITY_TABLES: &[&str] = &[
+pub const SECURITY_TABLES: &[&str] = &[
     "businessunit",
     "fieldpermission",
     "fieldsecurityprofile",

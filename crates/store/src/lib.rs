@@ -54,6 +54,7 @@ pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload,
 pub use content::{Content, ContentHash, TableContent};
 pub use control::{ORGANIZATION_NAME_MAX, Organization, OrganizationState, check_name};
 pub use database::{Database, IsStale, ReadOutcome, Reading, retry_stale};
+pub use derived::SECURITY_TABLES;
 pub use error::{Error, Result};
 pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
 pub use head::{Head, Versions};

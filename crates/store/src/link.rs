@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::head::Head;
 use crate::postgres::PostgresConnection;
-use crate::row::RowSink;
+use crate::row::{Gathered, Row, RowSink};
 use crate::sql::{Dialect, Statement, internal};
 use crate::sqlite::SqliteFile;
-use crate::{Error, Result};
+use crate::Result;
 
 /// The connection that writes.
 #[derive(Clone)]
@@ -126,17 +126,9 @@ impl Link {
 pub(crate) async fn rows<T: Send>(
     link: &Link,
     statement: &Statement,
-    mut read: impl FnMut(&crate::row::Row<'_>) -> Option<T> + Send,
+    read: impl FnMut(&Row<'_>) -> Option<T> + Send,
 ) -> Result<Vec<T>> {
-    let mut found = Vec::new();
-    let mut damaged = false;
-    link.query(statement, &mut |row: &crate::row::Row<'_>| match read(row) {
-        Some(value) => found.push(value),
-        None => damaged = true,
-    })
-    .await?;
-    if damaged {
-        return Err(Error::Corrupt("a row of the store's own tables cannot be read".to_owned()));
-    }
-    Ok(found)
+    let mut gathered = Gathered::by(read);
+    link.query(statement, &mut gathered).await?;
+    gathered.finish()
 }

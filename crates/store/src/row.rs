@@ -3,6 +3,7 @@
 use custodia_schema::{Decimal, Guid, Money, Value, ValueRef};
 
 use crate::sql::Output;
+use crate::{Error, Result};
 
 /// One row of a running statement. Borrowed from the engine: read it, do not keep it.
 pub struct Row<'a> {
@@ -24,6 +25,39 @@ pub trait RowSink: Send {
 impl<F: FnMut(&Row<'_>) + Send> RowSink for F {
     fn row(&mut self, row: &Row<'_>) {
         self(row);
+    }
+}
+
+/// Gathers in memory what is made of each row: for the few rows that the store itself needs.
+pub(crate) struct Gathered<T, R> {
+    read: R,
+    found: Vec<T>,
+    damaged: bool,
+}
+
+impl<T, R: FnMut(&Row<'_>) -> Option<T>> Gathered<T, R> {
+    pub(crate) fn by(read: R) -> Self {
+        Self { read, found: Vec::new(), damaged: false }
+    }
+
+    /// What was made of the rows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when nothing could be made of one of them.
+    pub(crate) fn finish(self) -> Result<Vec<T>> {
+        if self.damaged {
+            return Err(Error::Corrupt("a row of the store's own tables cannot be read".to_owned()));
+        }
+        Ok(self.found)
+    }
+}
+
+impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R> {
+    fn row(&mut self, row: &Row<'_>) {
+        match (self.read)(row) {
+            Some(value) => self.found.push(value),
+            None => self.damaged = true,
+        }
     }
 }
 

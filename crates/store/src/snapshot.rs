@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::postgres::PostgresConnection;
-use crate::row::{Row, RowSink};
+use crate::row::{Gathered, Row, RowSink};
 use crate::sql::{Dialect, Statement, content, internal};
 use crate::sqlite::{Connection, SqliteFile};
-use crate::{Error, Result};
+use crate::Result;
 
 /// A database as of one moment. Writers go on meanwhile; the moment ends when this is dropped.
 pub(crate) enum Snapshot {
@@ -63,19 +63,11 @@ impl Snapshot {
     pub(crate) async fn rows<T: Send>(
         &self,
         statement: &Statement,
-        mut read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
-        let mut found = Vec::new();
-        let mut damaged = false;
-        self.query(statement, &mut |row: &Row<'_>| match read(row) {
-            Some(value) => found.push(value),
-            None => damaged = true,
-        })
-        .await?;
-        if damaged {
-            return Err(Error::Corrupt("a row of the store's own tables cannot be read".to_owned()));
-        }
-        Ok(found)
+        let mut gathered = Gathered::by(read);
+        self.query(statement, &mut gathered).await?;
+        gathered.finish()
     }
 
     /// The tables that existed.

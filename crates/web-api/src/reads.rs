@@ -8,7 +8,7 @@ use custodia_query::odata::{
     CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, parse_options, parse_record_options,
     property_name,
 };
-use custodia_query::{Comparison, Expand, Field, Filter, Path, Query, Related, RowKey};
+use custodia_query::{Expand, Field, Query, Related, RowKey};
 use custodia_schema::{Column, ColumnId, Guid, Table, TableId, Value, ValueRef};
 use http::{Response, StatusCode};
 
@@ -284,7 +284,7 @@ impl RecordReading {
         key: &RowKey,
         related: Option<Related>,
     ) -> Result<Option<(Vec<u8>, Option<i64>)>, Failure> {
-        self.query.filter = key_filter(table, key);
+        self.query.filter = key.filter(table);
         self.query.related = related;
         let mut out = Vec::with_capacity(ROW_BYTES as usize * 4);
         let says_context = call.media.metadata != MetadataLevel::None;
@@ -306,39 +306,6 @@ impl RecordReading {
     }
 }
 
-/// The filter that leaves the row with that key.
-fn key_filter(table: &Table, key: &RowKey) -> Filter {
-    let equal = |column: ColumnId, value: Value| Filter::Compare {
-        path: Path::own(column),
-        operator: Comparison::Equal,
-        value,
-    };
-    match key {
-        RowKey::Id(id) => equal(table.primary_id, Value::Guid(*id)),
-        RowKey::Alternate(parts) => {
-            Filter::And(parts.iter().map(|(column, value)| equal(*column, value.clone())).collect())
-        }
-    }
-}
-
-/// The query that shows some values of one row; the primary id is put before them.
-fn row_query(table: &Table, key: &RowKey, values: &[Field]) -> Query {
-    let mut fields = vec![Field::Column(table.primary_id)];
-    fields.extend_from_slice(values);
-    Query {
-        table: table.id,
-        fields,
-        filter: key_filter(table, key),
-        related: None,
-        order: Vec::new(),
-        top: Some(1),
-        page_size: 1,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    }
-}
-
 /// Some values of one row, the primary id first.
 ///
 /// # Errors
@@ -350,7 +317,9 @@ pub(crate) async fn row_values(
     values: &[Field],
 ) -> Result<Vec<Value>, Failure> {
     let mut rows = Rows::default();
-    call.organization.query(call.caller, &row_query(table, key, values), &mut rows).await?;
+    let mut query = Query::of_row(table, key);
+    query.fields.extend_from_slice(values);
+    call.organization.query(call.caller, &query, &mut rows).await?;
     match rows.rows.into_iter().next() {
         Some(row) => Ok(row),
         None => Err(call.organization.explain_missing(call.caller, table, key).await.into()),
@@ -487,7 +456,7 @@ async fn property_value(
     key: &RowKey,
     column: &Column,
 ) -> Result<Option<PropertyValue>, Failure> {
-    let query = row_query(table, key, &[Field::Column(column.id)]);
+    let query = Query::of_row(table, key).showing([column.id]);
     let mut sink = PropertySink { column, numbers_quoted: call.media.numbers_quoted, found: None };
     call.organization.query(call.caller, &query, &mut sink).await?;
     match sink.found {

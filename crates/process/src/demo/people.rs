@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use custodia_org::{Caller, LinkRequest, Organization, Reference, Rows};
-use custodia_query::{Field, Filter, Query};
+use custodia_query::Query;
 use custodia_schema::{Guid, Table, Value, builtin_roles};
 
 use super::{DemoUser, Error, PasswordSetter};
@@ -140,18 +140,7 @@ async fn select(
     rows_max: u32,
 ) -> Result<Vec<Vec<Value>>, Error> {
     let columns = columns.iter().filter_map(|name| table.column(name)).map(|column| column.id);
-    let query = Query {
-        table: table.id,
-        fields: std::iter::once(table.primary_id).chain(columns).map(Field::Column).collect(),
-        filter: Filter::True,
-        related: None,
-        order: Vec::new(),
-        top: None,
-        page_size: rows_max,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    };
+    let query = Query::of(table, rows_max).showing(columns);
     let mut rows = Rows::default();
     organization.query(caller, &query, &mut rows).await?;
     if rows.rows.len() > rows_max as usize {

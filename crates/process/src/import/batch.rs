@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 
 use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows, StoreError};
-use custodia_query::{Field, Query};
+use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, Ownership, Value, fold};
 use futures::StreamExt;
 
@@ -299,22 +299,9 @@ impl Writer<'_> {
             })
             .collect();
         let compared = self.compared();
-        let fields = std::iter::once(table.primary_id)
-            .chain(key_columns.iter().copied())
-            .chain(compared.iter().copied())
-            .map(Field::Column);
-        let query = Query {
-            table: table.id,
-            fields: fields.collect(),
-            filter: any_of(key_columns, &keys),
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: u32::try_from(keys.len()).unwrap_or(u32::MAX),
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
+        let filter = any_of(key_columns, &keys);
+        let query = Query { filter, ..Query::of(table, u32::try_from(keys.len()).unwrap_or(u32::MAX)) }
+            .showing(key_columns.iter().copied().chain(compared.iter().copied()));
         let mut rows = Rows::default();
         self.organization.query(self.caller, &query, &mut rows).await?;
         let mut existing = HashMap::with_capacity(rows.rows.len());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use custodia_org::{Caller, Organization, Rows};
-use custodia_query::{Comparison, Field, Filter, Path, Query};
+use custodia_query::{Filter, Path, Query};
 use custodia_schema::{ColumnId, ColumnKind, Guid, Schema, TableId, Value, fold};
 
 /// Found records that are kept in mind; beyond, all are forgotten and asked for again.
@@ -162,18 +162,8 @@ async fn ask(
         return Ok(vec![Vec::new(); wanted.len()]);
     }
 
-    let mut query = Query {
-        table: table.id,
-        fields: std::iter::once(table.primary_id).chain(columns.iter().copied()).map(Field::Column).collect(),
-        filter: any_of(columns, &tests),
-        related: None,
-        order: Vec::new(),
-        top: None,
-        page_size: PAGE,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    };
+    let mut query =
+        Query { filter: any_of(columns, &tests), ..Query::of(table, PAGE) }.showing(columns.iter().copied());
     let mut rows = Rows::default();
     organization.query(caller, &query, &mut rows).await?;
     if rows.rows.len() > PAGE as usize {
@@ -202,11 +192,7 @@ pub(super) fn any_of(columns: &[ColumnId], keys: &[Vec<Value>]) -> Filter {
         let values = keys.iter().filter_map(|key| key.first().cloned()).collect();
         return Filter::In { path: Path::own(column), values };
     }
-    let equal = |(column, value): (&ColumnId, &Value)| Filter::Compare {
-        path: Path::own(*column),
-        operator: Comparison::Equal,
-        value: value.clone(),
-    };
+    let equal = |(column, value): (&ColumnId, &Value)| Filter::equal(*column, value.clone());
     Filter::Or(keys.iter().map(|key| Filter::And(columns.iter().zip(key).map(equal).collect())).collect())
 }
 
