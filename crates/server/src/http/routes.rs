@@ -1,7 +1,8 @@
 //! The client listener's routes: which organisation, which part of it. Limits and logging are here, round everything.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,8 +27,8 @@ pub struct PublicRequest<'r> {
     pub headers: &'r HeaderMap,
     /// The whole body.
     pub body: Bytes,
-    /// Who connected.
-    pub peer: Peer,
+    /// Where the client is: who connected, or whom a proxy that is trusted says it connected for.
+    pub source: IpAddr,
     /// The request's id.
     pub id: Guid,
     /// `scheme://host` as the client used it.
@@ -40,9 +41,9 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let id = service.new_id();
     let method = request.method().clone();
     let route = route_name(request.uri().path());
-    let running = service.metrics.running.fetch_add(1, Ordering::Relaxed) + 1;
+    let running = Running::begin(&service.metrics.running);
     let limits = &service.config.limits;
-    let response = if running > limits.concurrent_requests as u64 {
+    let response = if running.present > limits.concurrent_requests as u64 {
         service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
         let mut response = respond::error(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -62,7 +63,7 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
             ),
         }
     };
-    service.metrics.running.fetch_sub(1, Ordering::Relaxed);
+    drop(running);
     let duration_ms = service.clock.monotonic_ms().saturating_sub(started);
     let status = response.status().as_u16();
     service.metrics.answered(status, duration_ms);
@@ -75,6 +76,26 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
         "answered"
     );
     respond::secured(response, peer.over_tls)
+}
+
+/// A request at work. It is counted until it is dropped, however it ends: a client that goes away takes its request with it.
+struct Running<'m> {
+    counter: &'m AtomicU64,
+    /// Requests at work when this one began, itself included.
+    present: u64,
+}
+
+impl<'m> Running<'m> {
+    fn begin(counter: &'m AtomicU64) -> Self {
+        let present = counter.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { counter, present }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, id: Guid) -> Response<Bytes> {
@@ -104,8 +125,9 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
             return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is missing or malformed.");
         }
     };
+    let source = source_of(service.config.trust_forwarded, &parts.headers, peer);
     let incoming =
-        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, peer, id, base };
+        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, id, base };
     route(service, incoming).await
 }
 
@@ -168,6 +190,18 @@ fn base_of(service: &Service, headers: &HeaderMap, uri: &http::Uri, peer: Peer) 
     sound.then(|| format!("{scheme}://{host}"))
 }
 
+/// Where the client is. Of the addresses that proxies put in a row only the last is the word of the one that is trusted: those
+/// before it are what the client said.
+fn source_of(trust_forwarded: bool, headers: &HeaderMap, peer: Peer) -> IpAddr {
+    let said = headers.get_all("x-forwarded-for").iter().next_back().filter(|_| trust_forwarded);
+    let last = said.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()).map(str::trim);
+    let address = last.and_then(|text| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    });
+    address.unwrap_or_else(|| peer.address.ip())
+}
+
 /// A name for logs: never a key or a value, which paths may carry.
 fn route_name(path: &str) -> &'static str {
     let rest = path.trim_start_matches('/').split_once('/').map_or("", |(_, rest)| rest);
@@ -179,5 +213,42 @@ fn route_name(path: &str) -> &'static str {
         "discovery"
     } else {
         "other"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_says_where_a_client_is_and_only_last() {
+        let peer = Peer { address: "192.0.2.1:5".parse().unwrap(), over_tls: false };
+        let cases: [(bool, &[&str], &str); 8] = [
+            (false, &["198.51.100.7"], "192.0.2.1"),
+            (true, &[], "192.0.2.1"),
+            (true, &["198.51.100.7"], "198.51.100.7"),
+            (true, &["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+            (true, &["203.0.113.9", "198.51.100.7:443"], "198.51.100.7"),
+            (true, &["[2001:db8::7]"], "2001:db8::7"),
+            (true, &["[2001:db8::7]:443"], "2001:db8::7"),
+            (true, &["203.0.113.9, unknown"], "192.0.2.1"),
+        ];
+        for (trusted, given, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for value in given {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            assert_eq!(source_of(trusted, &headers, peer).to_string(), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_is_not_at_work_any_more() {
+        let counter = AtomicU64::new(0);
+        let one = Running::begin(&counter);
+        assert_eq!((one.present, Running::begin(&counter).present), (1, 2));
+        drop(one);
+        assert_eq!(counter.load(Ordering::Relaxed), 0);
     }
 }

@@ -78,7 +78,7 @@ async fn token(
         version,
         authorization: request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
         body: &request.body,
-        source: request.peer.address.ip(),
+        source: request.source,
     };
     match endpoint.answer(&token_request, service.now()).await {
         Ok(granted) => {
