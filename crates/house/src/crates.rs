@@ -23,7 +23,7 @@ const PLACES: &[Place] = &[
     Place { name: "access", stands_on: &["schema", "query"], tests: &[] },
     Place { name: "sqlite", stands_on: &[], tests: &[] },
     Place { name: "store", stands_on: &["schema", "query", "access", "sqlite"], tests: &[] },
-    Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &[] },
+    Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &["sqlite"] },
     Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
     Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &["store"] },

@@ -1,0 +1,103 @@
+//! The PostgreSQL server is killed while writes are under way, and its disk is cut back to what it had flushed.
+
+use std::sync::Arc;
+
+use custodia_testbed::PrivateCluster;
+
+use crate::journal::{Verdict, verify};
+use crate::site::{Place, Site};
+use crate::writers::{Deaf, Dice, Writers};
+
+/// Kills in `make test`; `make soak` multiplies them.
+const ROUNDS: u64 = 3;
+
+fn place(cluster: &PrivateCluster, folder: &tempfile::TempDir) -> Place {
+    let url = custodia_testbed::with_database(&cluster.url(), "custodia_control");
+    Place { postgres: Some(url), ..Place::files(folder) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_write_survives_the_death_of_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = PrivateCluster::start(&[]).unwrap();
+    let mut place = place(&cluster, &folder);
+    let mut site = Site::create(&mut place).await;
+    assert_eq!(site.store.settings_that_lose_writes().await.unwrap(), []);
+    let mut journals = Writers::fresh_journals();
+    let dice = Dice::new(15);
+    for round in 0..ROUNDS * u64::from(custodia_testbed::effort()) {
+        let mut writers = Writers::start(&site, journals, round, Arc::new(Deaf));
+        writers.acknowledged(20 + dice.below(150)).await;
+        tokio::task::block_in_place(|| cluster.crash()).unwrap();
+        journals = writers.end().await;
+        assert!(journals.iter().any(|journal| journal.in_flight.is_some()), "it was killed at work");
+        site.close();
+        tokio::task::block_in_place(|| cluster.restart()).unwrap();
+        site = Site::open(&mut place).await;
+        let verdict = verify(&site, &journals.clone(), &mut journals).await;
+        assert!(verdict.is_clean(), "round {round}: {verdict}");
+    }
+    site.prove_whole().await;
+}
+
+/// Writes, notes at some moment what was acknowledged and how far the server had flushed, kills it, and looks at what a
+/// disk holds that got no more than that.
+async fn cut_back(settings: &[(&str, &str)], acknowledged: usize) -> (Verdict, Vec<(&'static str, String)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = PrivateCluster::start(settings).unwrap();
+    let mut here = place(&cluster, &folder);
+    Site::create(&mut here).await.close();
+    let mut disk = tokio::task::block_in_place(|| {
+        cluster.stop().unwrap();
+        let disk = cluster.copy_data_dir().unwrap();
+        cluster.restart().unwrap();
+        disk
+    });
+    let site = Site::open(&mut here).await;
+    let faults = site.store.settings_that_lose_writes().await.unwrap();
+    let mut writers = Writers::start(&site, Writers::fresh_journals(), 7, Arc::new(Deaf));
+    writers.acknowledged(acknowledged).await;
+    let promised = writers.promised();
+    let flushed = flushed(&cluster.url()).await;
+    writers.acknowledged(acknowledged + 20).await;
+    tokio::task::block_in_place(|| cluster.crash()).unwrap();
+    let mut journals = writers.end().await;
+    site.close();
+    tokio::task::block_in_place(|| {
+        disk.take_write_ahead_log(&cluster, &flushed).unwrap();
+        disk.restart().unwrap();
+    });
+    let mut there = Place { noise: 50, ..place(&disk, &folder) };
+    let site = Site::open(&mut there).await;
+    let verdict = verify(&site, &promised, &mut journals).await;
+    site.prove_whole().await;
+    (verdict, faults)
+}
+
+/// How far the write-ahead log is flushed.
+async fn flushed(url: &str) -> String {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let row = client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap();
+    let position = row.get(0);
+    drop(client);
+    driver.await.unwrap().unwrap();
+    position
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_got_only_what_was_flushed_holds_every_acknowledged_write() {
+    let dice = Dice::new(77);
+    for _ in 0..custodia_testbed::effort() {
+        let (verdict, faults) = cut_back(&[], 60 + dice.below(60)).await;
+        assert_eq!(faults, []);
+        assert!(verdict.is_clean(), "{verdict}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_test_finds_what_is_lost_by_a_server_that_answers_before_it_flushes() {
+    let (verdict, faults) = cut_back(&[("synchronous_commit", "off"), ("wal_writer_delay", "10s")], 40).await;
+    assert_eq!(faults, [("synchronous_commit", "off".to_owned())], "and the service says so when it starts");
+    assert!(!verdict.lost.is_empty(), "{verdict}");
+}
