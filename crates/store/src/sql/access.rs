@@ -1,11 +1,11 @@
-//! Which rows a caller reaches, as predicates (spikes B).
+//! Which rows a caller reaches, as predicates (decisions 0001.7, 0005.2).
 //!
 //! A predicate is written in one of two ways. As a *test* it is asked of a row that was found otherwise; it probes, and
 //! on SQLite a `+` keeps its columns from drawing the planner away from the order asked. As a *source* it finds the rows
 //! itself, one access path at a time. A share counts only for tables of shares that exist.
 
 use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
-use custodia_schema::{Column, ColumnId, RowSecurity, Table, Value};
+use custodia_schema::{Column, ColumnId, Guid, RowSecurity, Table, Value};
 
 use super::storage::{Storage, TARGET};
 use super::writer::{Alias, Writer};
@@ -167,12 +167,7 @@ impl<'a> AccessWriter<'a> {
                     w.text(" IN (SELECT ");
                     let member = w.new_alias();
                     w.column(member, MEMBER_PRINCIPAL, "");
-                    w.text(" FROM ");
-                    w.table(MEMBERS, member);
-                    w.text(" WHERE ");
-                    w.column(member, MEMBER_USER, "");
-                    w.text(" = ");
-                    w.user(arms.user);
+                    from_members(w, member, arms.user);
                     w.text(")");
                 }
                 Own::Teams(teams) => {
@@ -256,13 +251,9 @@ impl<'a> AccessWriter<'a> {
                 not_by_index(w, alias, owner);
                 w.text(" = ");
                 w.user(arms.user);
-                w.text(" OR EXISTS (SELECT 1 FROM ");
+                w.text(" OR EXISTS (SELECT 1");
                 let member = w.new_alias();
-                w.table(MEMBERS, member);
-                w.text(" WHERE ");
-                w.column(member, MEMBER_USER, "");
-                w.text(" = ");
-                w.user(arms.user);
+                from_members(w, member, arms.user);
                 w.text(" AND ");
                 w.column(member, MEMBER_PRINCIPAL, "");
                 w.text(" = ");
@@ -424,6 +415,16 @@ impl<'a> AccessWriter<'a> {
         }
         w.text(")");
     }
+}
+
+/// ` FROM … WHERE …`: what a user acts as.
+fn from_members(w: &mut Writer, member: Alias, user: Guid) {
+    w.text(" FROM ");
+    w.table(MEMBERS, member);
+    w.text(" WHERE ");
+    w.column(member, MEMBER_USER, "");
+    w.text(" = ");
+    w.user(user);
 }
 
 /// Explicit and inherited rights together contain a right.
