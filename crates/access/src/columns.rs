@@ -1,4 +1,4 @@
-//! Column security: which columns of a table are closed to one user (security-model.md §8).
+//! Column security: which columns of a table are closed to one user (security model 8).
 
 use custodia_schema::{ColumnId, ColumnKind, MoneyRole, Table};
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use custodia_schema::PrivilegeKind;
 
-/// Rights on one row as `principalobjectaccess` stores them (security-model.md §6).
+/// Rights on one row as `principalobjectaccess` stores them (security model 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct RightsMask(pub u32);
 

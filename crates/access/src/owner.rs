@@ -58,7 +58,7 @@ impl OwnerFacts {
 }
 
 /// Whether this user or team may own rows of `table`: it is no access team, is enabled, sits in an enabled unit and
-/// holds Read on the table at any level (security-model.md §5, Assign).
+/// holds Read on the table at any level (security model 5.5).
 ///
 /// # Errors
 /// What stands in the way.

@@ -84,7 +84,7 @@ pub struct ParentAccess {
     pub access: Option<Box<RowAccess>>,
 }
 
-/// The ways to reach a row that is neither open to everybody nor closed: any one suffices (security-model.md §5.2).
+/// The ways to reach a row that is neither open to everybody nor closed: any one suffices (security model 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowArms {
     /// The caller.
@@ -134,7 +134,7 @@ impl Rights {
     }
 }
 
-/// Any grant covers own rows and those of own teams, except one limited to a team's rows (security-model.md §5.2a).
+/// Any grant covers own rows and those of own teams, except one limited to a team's rows (security model 4.3).
 fn own_by_owner(grants: &[Grant]) -> Own {
     let limited: Option<Vec<Guid>> = grants.iter().map(|grant| grant.team_only).collect();
     limited.map_or(Own::UserAndTeams, Own::Teams)

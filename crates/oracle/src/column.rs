@@ -1,4 +1,4 @@
-//! Column security (security-model.md §8).
+//! Column security (security model 8).
 
 use custodia_schema::Guid;
 

@@ -1,4 +1,4 @@
-//! May a new row be made? (security-model.md §5, Create)
+//! May a new row be made? (security model 5.4)
 
 use custodia_schema::{Guid, Level, PrivilegeKind};
 

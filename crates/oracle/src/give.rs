@@ -1,4 +1,4 @@
-//! Giving rows away, sharing them and linking them (security-model.md §5 Assign and Appending, §6).
+//! Giving rows away, sharing them and linking them (security model 5.5, 5.6 and 6).
 
 use custodia_schema::{Guid, PrivilegeKind};
 

@@ -1,4 +1,4 @@
-//! Which shares a row inherits from its parents (security-model.md §6).
+//! Which shares a row inherits from its parents (security model 6).
 
 use std::collections::BTreeMap;
 

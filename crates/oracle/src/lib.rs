@@ -2,7 +2,7 @@
 //! the real ones (the predicates of `custodia-access`, and the statements they become) can be compared with it.
 //!
 //! It is test support. It shares no rule with the code it judges: of the other crates it uses the names of privilege
-//! kinds and levels, nothing else. Every rule here reads like the sentence of security-model.md §4-§6 and §8 that it
+//! kinds and levels, nothing else. Every rule here reads like the sentence of `docs/security-model.md` that it
 //! comes from, or like the choice in `docs/security-choices.md`; speed does not count, worlds are small.
 //!
 //! - [`World::generate`] makes a world from a seed: units, users, teams, roles, rows, shares, profiles, chosen so that

@@ -1,4 +1,4 @@
-//! Is operation P on row R allowed for user U? (security-model.md §5)
+//! Is operation P on row R allowed for user U? (security model 5)
 
 use custodia_schema::{Guid, Level, PrivilegeKind};
 

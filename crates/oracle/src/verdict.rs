@@ -66,7 +66,7 @@ pub enum GrantPath {
 }
 
 impl GrantPath {
-    /// The ways that concern an existing row and one privilege on it (security-model.md §5).
+    /// The ways that concern an existing row and one privilege on it (security model 5).
     pub const OF_ROWS: [Self; 22] = [
         Self::OwnedByUser,
         Self::OwnedByUserElsewhere,

@@ -3,7 +3,7 @@
 /// The version of [`fold`], recorded in each database: a database written with another version must be re-folded.
 pub const FOLD_VERSION: u32 = 1;
 
-/// Folds a text: compatibility decomposition, marks stripped, case folded, trailing blanks trimmed (DESIGN §9.10).
+/// Folds a text: compatibility decomposition, marks stripped, case folded, trailing blanks trimmed (decision 0001.10).
 ///
 /// Two texts are equal for the service when their folds are equal byte for byte.
 #[must_use]

@@ -122,7 +122,7 @@ pub struct AlternateKey {
     pub columns: Vec<ColumnId>,
 }
 
-/// Columns that lists are filtered or ordered by; the store adds id, owner and unit (DESIGN §9.7).
+/// Columns that lists are filtered or ordered by; the store adds id, owner and unit (decision 0001.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListIndex {
     /// Leading columns, at least one.

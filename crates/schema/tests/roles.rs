@@ -112,7 +112,7 @@ fn only_a_system_administrator_lists_shares() {
     }
 }
 
-/// `security-model.md` §11, first table.
+/// Security model 10: the roles that were measured.
 #[test]
 fn measured_roles() {
     let tables = ["account", "contact", "task", "annotation", "businessunit", "systemuser", "role", "team", "workflow"];
@@ -139,7 +139,7 @@ fn measured_roles() {
     );
 }
 
-/// `security-model.md` §11, second table: one row each of lead, account, incident, campaign, product, task.
+/// Security model 10: the roles whose levels were chosen, one row each of lead, account, incident, campaign, product, task.
 #[test]
 fn proposed_roles() {
     let tables = ["lead", "account", "incident", "campaign", "product", "task"];

@@ -377,7 +377,7 @@ fn intersects_hold_both_ends() {
     }
 }
 
-/// `security-model.md` §6, the defaults worth knowing.
+/// The cascades that somebody who knows Dataverse relies on.
 #[test]
 fn cascades_are_those_of_the_model() {
     use AssignCascade::{All, None as Stays};
@@ -536,7 +536,7 @@ fn parents_of_rows_lead_to_protected_rows() {
     }
 }
 
-/// `security-model.md` §2.
+/// Security model 2.
 #[test]
 fn privileges_are_those_of_the_model() {
     let schema = standard();

@@ -1,4 +1,4 @@
-//! The machine's clock, randomness and environment. The only place that reads them (invariant I4).
+//! The machine's clock, randomness and environment. The only place that reads them (invariant I3).
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

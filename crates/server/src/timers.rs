@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::service::Service;
 
-/// How often committed pages are moved into the embedded files (spikes A).
+/// How often committed pages are moved into the embedded files (decision 0005.1).
 const CHECKPOINT: Duration = Duration::from_millis(100);
 /// How often unused databases are closed and keys looked after.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);

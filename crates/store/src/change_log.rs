@@ -1,4 +1,4 @@
-//! The change log's record format (DESIGN §9.1): engine-neutral row changes.
+//! The change log's record format (decision 0001.1): engine-neutral row changes.
 //!
 //! A payload is `version u8`, then one entry per column: `column u16`, `tag u8`, value. Integers are little-endian;
 //! texts and lists carry a `u32` length. Columns stand in the order of their numbers. The format is read by

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// Longest name of an organisation, in characters: it is part of host names and of database names.
 pub const ORGANIZATION_NAME_MAX: usize = 40;
 
-/// Names that routes of the service itself use (DESIGN §7).
+/// Names that routes of the service itself use, now or later: no organisation may take them.
 const RESERVED_NAMES: &[&str] =
     &["service", "status", "trust", "health", "metrics", "api", "assets", "oauth2", "admin", "www"];
 

@@ -433,7 +433,7 @@ impl Database {
         Ok(sql::count(&context, query, policy, u64::from(self.inner.services.limits.count_max))?)
     }
 
-    /// Chooses how to find the rows (spikes B): few reachable ones are gathered, many are met in order.
+    /// Chooses how to find the rows (decision 0008): few reachable ones are gathered, many are met in order.
     async fn plan(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Plan> {
         let Some(table) = schema.table(query.table) else { return Ok(Plan::Ordered) };
         let RowAccess::Arms(arms) = policy.rows(table, PrivilegeKind::Read)? else { return Ok(Plan::Ordered) };

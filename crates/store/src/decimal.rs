@@ -1,4 +1,4 @@
-//! Exact decimals as bytes that sort like the numbers (DESIGN §9.11): SQLite has no decimal type.
+//! Exact decimals as bytes that sort like the numbers (decision 0001.11): SQLite has no decimal type.
 
 use custodia_schema::Decimal;
 

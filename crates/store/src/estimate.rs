@@ -1,4 +1,4 @@
-//! Which plan a list takes: remembered counts of what a caller reaches (spikes B).
+//! Which plan a list takes: remembered counts of what a caller reaches (decision 0008).
 //!
 //! A caller who reaches few rows has them gathered; one who reaches many meets them while walking in order. The wrong
 //! choice costs a hundred to a thousand times, a stale count costs nothing but time: it never changes what is answered.

@@ -1,4 +1,4 @@
-//! The commit head: the one row of an organisation's database that every commit moves (DESIGN §9.3, §9.6).
+//! The commit head: the one row of an organisation's database that every commit moves (decisions 0001.3, 0001.6).
 
 /// The commit head as one statement saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

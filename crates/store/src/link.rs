@@ -56,7 +56,7 @@ impl Link {
     }
 
     /// Stores the moved head and commits. On PostgreSQL both go out together; a commit after a failed statement is answered
-    /// with success although it rolls back, so the head's own reply counts too (spikes A).
+    /// with success although it rolls back, so the head's own reply counts too (decision 0005.1).
     pub(crate) async fn commit(&self, head: &Statement) -> Result<()> {
         match self {
             Self::Sqlite(file) => {

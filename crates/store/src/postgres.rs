@@ -1,6 +1,6 @@
 //! The server engine: one PostgreSQL database per organisation, any number of nodes.
 //!
-//! One shared, pipelined connection per database and node carries short reads (DESIGN §9.17); another carries the
+//! One shared, pipelined connection per database and node carries short reads (decision 0001.17); another carries the
 //! write batches. A connection that breaks is replaced on the next use.
 
 use std::collections::HashMap;
@@ -218,7 +218,7 @@ impl PostgresConnection {
     }
 
     /// A read, then the head. Versions only grow: a later head that still shows the expected ones proves them for
-    /// the earlier snapshot too (spikes D). Both are pipelined.
+    /// the earlier snapshot too (decision 0007). Both are pipelined.
     pub(crate) async fn read(
         &self,
         expected: Option<Versions>,

@@ -1,7 +1,7 @@
 //! The embedded engine: one encrypted file per organisation, one process owning it.
 //!
 //! Short reads run where they are called, on a pooled connection; the commit head is stepped first and kept open, so
-//! that both see one snapshot (DESIGN §9.6). All writing goes through one connection on a writer thread.
+//! that both see one snapshot (decision 0001.6). All writing goes through one connection on a writer thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -236,7 +236,7 @@ impl Connection {
         self.head()
     }
 
-    /// Whether the transaction is still open: some errors end it (DESIGN §9.4).
+    /// Whether the transaction is still open: some errors end it (decision 0001.4).
     pub(crate) fn in_transaction(&self) -> bool {
         !self.inner.is_autocommit()
     }

@@ -1,7 +1,7 @@
 //! One request's part of a write batch: it reads, decides, and leaves the statements to be run.
 //!
 //! Writes are gathered and run when the request has finished deciding (or at [`Transaction::flush`]), so that on
-//! PostgreSQL all reads of a batch travel together and then all writes (DESIGN §9.4). A request therefore does not see
+//! PostgreSQL all reads of a batch travel together and then all writes (decision 0001.4). A request therefore does not see
 //! its own writes before it flushes.
 
 use std::collections::HashSet;

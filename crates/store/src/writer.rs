@@ -1,4 +1,4 @@
-//! Group commit: requests that wait while a batch is flushed form the next batch (DESIGN §9.3, §9.4).
+//! Group commit: requests that wait while a batch is flushed form the next batch (decisions 0001.3, 0001.4).
 //!
 //! A batch locks the commit head, runs its requests, stores the moved head and commits; only then is anybody told.
 //! The first attempt takes no savepoints. If a statement fails, nothing was stored: the batch is run again, one
@@ -123,7 +123,7 @@ pub(crate) struct Metadata {
 pub(crate) struct WriterLimits {
     /// Requests that may wait.
     pub queue_max: usize,
-    /// Requests in one batch: more fills no batch further on PostgreSQL and lengthens a retry (spikes A).
+    /// Requests in one batch: more fills no batch further on PostgreSQL and lengthens a retry (decision 0005.1).
     pub batch_max: usize,
 }
 

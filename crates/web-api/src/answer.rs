@@ -75,7 +75,7 @@ pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
 const IN_CAPITALS: [u32; 7] =
     [0x8004_431a, 0x8004_432f, 0x8004_f01f, 0x8004_e023, 0x8005_f101, 0x8005_f103, 0x8004_111a];
 
-/// The digits of a code as the published list spells them (web-api.md §10).
+/// The digits of a code as the published list spells them (docs/api.md).
 fn spelled(code: u32) -> String {
     if IN_CAPITALS.contains(&code) { format!("{code:X}") } else { format!("{code:x}") }
 }

@@ -1,6 +1,6 @@
 //! Why a request is not answered as asked: status, code and message, as clients know them.
 //!
-//! This is the one place where errors of the crates below become an answer (web-api.md §10 and DESIGN §9.20 say which).
+//! This is the one place where errors of the crates below become an answer (docs/api.md says which).
 //! What a client sees repeats its own request and names users, privileges, tables and columns; what the machinery said
 //! goes to the log, under the request's id.
 

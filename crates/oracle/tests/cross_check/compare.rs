@@ -57,7 +57,7 @@ impl<'a> Comparison<'a> {
             if actual != expected.allowed {
                 differences.push(format!("{question:?}: access says {actual}, oracle {expected:?}"));
             }
-            // A list is an error where the gate fails and only there (security-model.md §5.3).
+            // A list is an error where the gate fails and only there (security model 5.1).
             if let Question::Row(asker @ Asker { caller: None, .. }, kind, table, _) = question
                 && self.predicate(asker, table, kind).is_err() != is_gate(&expected)
             {

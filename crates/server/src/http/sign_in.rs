@@ -1,4 +1,4 @@
-//! The paths where programs sign in (web-api.md §12).
+//! The paths where programs sign in (docs/api.md, "Sign-in").
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

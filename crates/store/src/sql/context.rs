@@ -29,7 +29,7 @@ pub trait ReadPolicy: Send + Sync {
     fn reads_column(&self, table: &Table, column: ColumnId) -> bool;
 }
 
-/// How a read finds its rows. The result is the same, the cost is not (spikes B): [`super::estimate()`] counts what decides.
+/// How a read finds its rows. The result is the same, the cost is not (decision 0005.2): [`super::estimate()`] counts what decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Plan {
     /// Walk in the order asked and test each row, expecting to find a page soon.

@@ -11,7 +11,7 @@ use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement};
 /// The number of readable rows that match, whatever the page: one integer, at most `cap + 1`.
 ///
 /// Rows are gathered by the caller's access paths one after the other, each without those of the paths before: a single
-/// condition over all paths would test every row of the table (spikes B). Only where the filter pins a column with many
+/// condition over all paths would test every row of the table (decision 0005.2). Only where the filter pins a column with many
 /// values are the few rows that are left tested instead.
 ///
 /// # Errors

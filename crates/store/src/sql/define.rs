@@ -1,7 +1,7 @@
 //! What tables look like.
 //!
-//! Nothing in the engine acts by itself: no cascades, no triggers, no defaults that depend on time (DESIGN §9.2). A
-//! record table of SQLite has a rowid and a unique GUID key beside it; narrow link tables have none (spikes, DESIGN §9.16).
+//! Nothing in the engine acts by itself: no cascades, no triggers, no defaults that depend on time (decision 0001.2). A
+//! record table of SQLite has a rowid and a unique GUID key beside it; narrow link tables have none (decision 0001.16).
 
 use custodia_schema::{Column, ColumnId, Schema, Table};
 

@@ -50,7 +50,7 @@ impl Dialect {
         }
     }
 
-    /// What ends a probing subquery: on PostgreSQL this keeps the planner from hashing the whole of it (spikes B).
+    /// What ends a probing subquery: on PostgreSQL this keeps the planner from hashing the whole of it (decision 0005.2).
     pub(crate) fn probe_end(self) -> &'static str {
         match self {
             Self::Sqlite => "",

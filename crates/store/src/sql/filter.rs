@@ -1,6 +1,6 @@
 //! Filters as conditions.
 //!
-//! A filter is true or false, never unknown (DESIGN §9.14): a test on null is false and a negation is the exact
+//! A filter is true or false, never unknown (decision 0001.14): a test on null is false and a negation is the exact
 //! complement. Negations are pushed down to the tests, so that what remains is joined by AND and OR only; there an
 //! unknown of the engine and a false come to the same.
 

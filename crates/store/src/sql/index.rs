@@ -1,7 +1,7 @@
 //! Which indexes a table has, said once: the table definition makes them, and reads ask whether one holds an order.
 //!
 //! A list index ends in id, owner and unit, so that the caller's access is tested on the index and rows are fetched
-//! late (spikes B). Lookups that deletes and cascades follow have an index of the rows that are set, which costs
+//! late (decision 0005.2). Lookups that deletes and cascades follow have an index of the rows that are set, which costs
 //! nothing where they are not.
 
 use std::collections::BTreeSet;

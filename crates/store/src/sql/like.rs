@@ -1,4 +1,4 @@
-//! Text patterns over fold columns (DESIGN §9.10). A pattern becomes the cheapest condition that says the same: a
+//! Text patterns over fold columns (decision 0001.10). A pattern becomes the cheapest condition that says the same: a
 //! range for a prefix, a search for a substring, and the engine's own matcher for the rest, with its special
 //! characters taken literally.
 

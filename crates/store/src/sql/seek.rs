@@ -1,4 +1,4 @@
-//! Order and the place to continue after (DESIGN §9.13, spikes C).
+//! Order and the place to continue after (decisions 0001.13, 0005.3).
 //!
 //! The rows after a place are cut into arms, each a range that an index holds in order: one arm per prefix of the keys,
 //! where neighbouring keys of one direction share a row-value comparison, and one for the nulls that a descending order

@@ -1,5 +1,5 @@
 //! `AddPrivilegesRole`, `ReplacePrivilegesRole`, `RemovePrivilegeRole` and `RetrieveRolePrivilegesRole`: the privileges of a
-//! role (security-model.md §14).
+//! role.
 
 use bytes::Bytes;
 use custodia_org::RoleChange;
