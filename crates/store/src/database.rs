@@ -225,7 +225,8 @@ impl Database {
                     Some(count) => file.read(expected, &[&reading.statement, count], &mut [sink, &mut count_sink]),
                     None => file.read(expected, &[&reading.statement], &mut [sink]),
                 };
-                if count.is_some() || query.page_size >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
+                let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
+                if count.is_some() || rows_max >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
             }
             Engine::Postgres { .. } => {
                 let connection = self.inner.reading().await?;
