@@ -158,6 +158,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::bare::{ACCOUNTS, CONTACTS};
 
     #[test]
     fn the_indexes_are_those_of_the_schema() {
@@ -166,6 +167,25 @@ mod tests {
         assert!(has("address1_city, name, accountid, ownerid, owningbusinessunit"), "{made:#?}");
         assert!(has("ownerid, name, accountid"), "{made:#?}");
         assert!(has("owningbusinessunit, name, accountid"), "{made:#?}");
+    }
+
+    #[test]
+    fn lists_are_found_by_the_index_of_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = connect(&folder.path().join("empty.db"), Access::Create).unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        for name in ["account", "contact"] {
+            for index in indexes(standard().table_named(name).unwrap()).unwrap() {
+                connection.execute_batch(&index).unwrap();
+            }
+        }
+        for (sql, lead) in [(ACCOUNTS, "(address1_city=?)"), (CONTACTS, "(fullname>?)")] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let plan: Vec<String> =
+                statement.query_map(["", ""], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            assert!(plan.iter().any(|step| step.contains(lead)), "{plan:#?}");
+            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+        }
     }
 
     #[test]
