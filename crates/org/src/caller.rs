@@ -51,6 +51,11 @@ impl Caller {
         Self { user: SYSTEM_USER, acting_for: None, request, origin: Origin::Platform(name) }
     }
 
+    /// Everybody whose rights decide: who calls, and for whom.
+    pub(crate) fn users(&self) -> Vec<Guid> {
+        std::iter::once(self.user).chain(self.acting_for).collect()
+    }
+
     /// The user in whose name things happen.
     #[must_use]
     pub fn acting(&self) -> Guid {

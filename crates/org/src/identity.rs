@@ -40,21 +40,27 @@ impl Organization {
     /// # Errors
     /// [`crate::Error::Denied`] when the user is disabled or has no role.
     pub async fn who_am_i(&self, caller: &Caller) -> Result<WhoAmI> {
-        let authority = custodia_store::retry_stale(|| async {
-            let authority = self.authority(caller).await?;
-            let head = self.shared.database.head().await?;
-            if self.check_fresh(&authority, head.versions).is_err() {
-                self.forget_rights(caller);
-                return Err(crate::Error::Store(custodia_store::Error::Stale));
+        let users = caller.users();
+        let unit = custodia_store::retry_stale(|| async {
+            let answer = self.unit_once(caller).await;
+            if self.is_outdated(&users, &answer).await? {
+                Err(crate::Error::Store(custodia_store::Error::Stale))
+            } else {
+                answer
             }
-            Ok(authority)
         })
         .await?;
-        let unit = authority.acting().map_or(Guid::nil(), custodia_access::Rights::unit);
-        if let Some(rights) = authority.acting() {
-            rights.admitted()?;
-        }
         Ok(WhoAmI { user: caller.acting(), unit, organization: self.id() })
+    }
+
+    /// The unit of the user in whose name the caller acts, who must be admitted.
+    async fn unit_once(&self, caller: &Caller) -> Result<Guid> {
+        let authority = self.authority(caller).await?;
+        let head = self.shared.database.head().await?;
+        self.check_fresh(&authority, head.versions)?;
+        let Some(rights) = authority.acting() else { return Ok(Guid::nil()) };
+        rights.admitted()?;
+        Ok(rights.unit())
     }
 
     /// The user whose domain name or e-mail address is this, compared without case and accents.

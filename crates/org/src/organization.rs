@@ -107,11 +107,25 @@ impl Organization {
         Ok(rights)
     }
 
-    /// Forgets what is cached of these users' rights: a snapshot showed another version.
-    pub(crate) fn forget_rights(&self, caller: &Caller) {
-        let mut known = self.shared.rights.write();
-        known.remove(&caller.user);
-        caller.acting_for.map(|user| known.remove(&user));
+    /// Whether the answer to a read rests on rights that are not the present ones: the snapshot showed another version, or
+    /// it is a refusal, for which no snapshot was read. They are forgotten then, and the read is to be done again. `users`
+    /// are those whose rights were asked.
+    pub(crate) async fn is_outdated<T>(&self, users: &[Guid], answer: &Result<T>) -> Result<bool> {
+        let outdated = match answer {
+            Err(Error::Denied(_)) => {
+                let head = self.shared.database.head().await?;
+                let present = u64::try_from(head.versions.security).unwrap_or(0);
+                let is_present = |user: &Guid| self.shared.known_rights(*user).map(|rights| rights.security_version());
+                !users.iter().all(|user| is_present(user) == Some(present))
+            }
+            Err(error) => custodia_store::IsStale::is_stale(error),
+            Ok(_) => false,
+        };
+        if outdated {
+            let mut known = self.shared.rights.write();
+            users.iter().for_each(|user| drop(known.remove(user)));
+        }
+        Ok(outdated)
     }
 }
 

@@ -48,15 +48,12 @@ impl Organization {
     pub async fn query<S: RowSink + Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
         let mut last = self.query_once(caller, query, sink).await;
         for _ in 0..QUERY_TRIES {
-            match &last {
-                Err(error) if custodia_store::IsStale::is_stale(error) => {
-                    sink.restart();
-                    self.forget_rights(caller);
-                    self.shared.database.reload_metadata().await?;
-                    last = self.query_once(caller, query, sink).await;
-                }
-                _ => break,
+            if !self.is_outdated(&caller.users(), &last).await? {
+                break;
             }
+            sink.restart();
+            self.shared.database.reload_metadata().await?;
+            last = self.query_once(caller, query, sink).await;
         }
         last
     }
@@ -110,33 +107,37 @@ impl Organization {
     pub async fn principal_access(&self, caller: &Caller, user: Guid, table: TableId, id: Guid) -> Result<RightsMask> {
         let schema = self.schema();
         let table = schema.table(table).ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
+        let users: Vec<Guid> = caller.users().into_iter().chain([user]).collect();
         retry_stale(|| async {
-            let asking = self.authority(caller).await?;
-            let query = Query::of_row(table, &RowKey::Id(id));
-            let (rows, head) = self.shared.database.rows(&query, &Policy(&asking)).await?;
-            if self.check_fresh(&asking, head.versions).is_err() {
-                self.forget_rights(caller);
-                return Err(Error::Store(custodia_store::Error::Stale));
-            }
-            if rows.is_empty() {
-                return Err(self.explain_missing(caller, table, &RowKey::Id(id)).await);
-            }
-            let principal = Authority::user(self.rights(user).await?);
-            let mut held = RightsMask::NONE;
-            for kind in PrivilegeKind::ALL {
-                let access = match principal.rows(table, kind) {
-                    Ok(access) => access,
-                    Err(_) => continue,
-                };
-                let reach = Reach { access, table: table.id };
-                let (rows, _) = self.shared.database.rows(&query, &reach).await?;
-                if !rows.is_empty() {
-                    held = held.union(RightsMask::of(kind));
-                }
-            }
-            Ok(held)
+            let answer = self.principal_access_once(caller, user, table, id).await;
+            if self.is_outdated(&users, &answer).await? { Err(Error::Store(custodia_store::Error::Stale)) } else { answer }
         })
         .await
+    }
+
+    async fn principal_access_once(&self, caller: &Caller, user: Guid, table: &Table, id: Guid) -> Result<RightsMask> {
+        let asking = self.authority(caller).await?;
+        let query = Query::of_row(table, &RowKey::Id(id));
+        let (rows, head) = self.shared.database.rows(&query, &Policy(&asking)).await?;
+        self.check_fresh(&asking, head.versions)?;
+        if rows.is_empty() {
+            return Err(self.explain_missing(caller, table, &RowKey::Id(id)).await);
+        }
+        let principal = Authority::user(self.rights(user).await?);
+        self.check_fresh(&principal, head.versions)?;
+        let mut held = RightsMask::NONE;
+        for kind in PrivilegeKind::ALL {
+            let access = match principal.rows(table, kind) {
+                Ok(access) => access,
+                Err(_) => continue,
+            };
+            let reach = Reach { access, table: table.id };
+            let (rows, _) = self.shared.database.rows(&query, &reach).await?;
+            if !rows.is_empty() {
+                held = held.union(RightsMask::of(kind));
+            }
+        }
+        Ok(held)
     }
 }
 

@@ -47,7 +47,10 @@ pub struct World {
     pub seeded: Seeded,
     pub store: Store,
     pub clock: Arc<HeldClock>,
-    _folder: tempfile::TempDir,
+    /// The noise that the master key was drawn from first: another node draws the same.
+    noise: u64,
+    postgres: Option<String>,
+    folder: tempfile::TempDir,
 }
 
 /// 2026-01-02T03:04:05Z.
@@ -63,7 +66,8 @@ impl World {
         let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000)));
         // Worlds share a PostgreSQL cluster, where databases are named by ids: each world draws others.
         let number = WORLDS.fetch_add(1, Ordering::Relaxed) << 32 | u64::from(std::process::id());
-        let random = Arc::new(CountedNoise(AtomicU64::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d))));
+        let noise = number.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let random = Arc::new(CountedNoise(AtomicU64::new(noise)));
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(custodia_testbed::with_database(
@@ -73,7 +77,7 @@ impl World {
         };
         let store = Store::open(Settings {
             folder: folder.path().to_owned(),
-            postgres,
+            postgres: postgres.clone(),
             master: MasterKey::generate(random.as_ref()),
             limits: Limits::default(),
             schema,
@@ -94,7 +98,31 @@ impl World {
         };
         let seeded = org.seed(Guid::from_u128(1), new).await.unwrap();
         store.activate(&entry).await.unwrap();
-        Self { org, seeded, store, clock, _folder: folder }
+        Self { org, seeded, store, clock, noise, postgres, folder }
+    }
+
+    /// The organisation as another node of the service has it: on PostgreSQL with connections and caches of its own. An
+    /// embedded database has one node; there it is another handle, with caches of its own.
+    pub async fn another_node(&self) -> Organization {
+        // Other ids than the first node draws.
+        let random = Arc::new(CountedNoise(AtomicU64::new(!self.noise)));
+        let database = match &self.postgres {
+            None => self.org.database().clone(),
+            Some(postgres) => {
+                let store = Store::open(Settings {
+                    folder: self.folder.path().join("another"),
+                    postgres: Some(postgres.clone()),
+                    master: MasterKey::generate(&CountedNoise(AtomicU64::new(self.noise))),
+                    limits: Limits::default(),
+                    schema: standard(),
+                    clock: self.clock.clone(),
+                    random: random.clone(),
+                    file_layer: None,
+                });
+                store.await.unwrap().database("demo").await.unwrap()
+            }
+        };
+        Organization::new("demo", database, self.clock.clone(), random)
     }
 
     pub fn admin(&self) -> Caller {
