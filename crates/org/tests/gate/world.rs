@@ -43,6 +43,7 @@ pub enum Engine {
 }
 
 pub struct World {
+    pub engine: Engine,
     pub org: Organization,
     pub seeded: Seeded,
     pub store: Store,
@@ -98,12 +99,17 @@ impl World {
         };
         let seeded = org.seed(Guid::from_u128(1), new).await.unwrap();
         store.activate(&entry).await.unwrap();
-        Self { org, seeded, store, clock, noise, postgres, folder }
+        Self { engine, org, seeded, store, clock, noise, postgres, folder }
     }
 
     /// The organisation as another node of the service has it: on PostgreSQL with connections and caches of its own. An
     /// embedded database has one node; there it is another handle, with caches of its own.
     pub async fn another_node(&self) -> Organization {
+        self.another_node_within(Limits::default()).await
+    }
+
+    /// The same with bounds of its own.
+    pub async fn another_node_within(&self, limits: Limits) -> Organization {
         // Other ids than the first node draws.
         let random = Arc::new(CountedNoise(AtomicU64::new(!self.noise)));
         let database = match &self.postgres {
@@ -113,7 +119,7 @@ impl World {
                     folder: self.folder.path().join("another"),
                     postgres: Some(postgres.clone()),
                     master: MasterKey::generate(&CountedNoise(AtomicU64::new(self.noise))),
-                    limits: Limits::default(),
+                    limits,
                     schema: standard(),
                     clock: self.clock.clone(),
                     random: random.clone(),

@@ -305,6 +305,13 @@ impl Loading<'_> {
             }
         }
         self.put(record.table.name(), record.id, &values);
+        if record.table == WorldTable::Task {
+            // Every activity has a row there with the same id.
+            let shared = ["subject", "ownerid", "owningbusinessunit", "statecode", "statuscode", "regardingobjectid"];
+            values.retain(|(name, _)| shared.contains(name));
+            values.push(("activitytypecode", text("task")));
+            self.put("activitypointer", record.id, &values);
+        }
     }
 }
 

@@ -4,10 +4,14 @@
 
 mod agreement;
 mod attempts;
+mod cases;
 mod fault;
+mod freshness;
+mod inheritance;
 mod load;
 mod reader;
 mod reads;
+mod scene;
 mod stage;
 #[path = "../gate/world.rs"]
 #[expect(dead_code, reason = "the other test binary uses the rest")]

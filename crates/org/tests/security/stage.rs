@@ -139,10 +139,20 @@ impl Sample {
 
     /// Whether the next thing is one of them.
     pub fn take(&mut self) -> bool {
+        let one_in = self.one_in;
+        self.next().is_multiple_of(one_in)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    fn next(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.seed;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).is_multiple_of(self.one_in)
+        mixed ^ (mixed >> 31)
     }
 }
