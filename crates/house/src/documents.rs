@@ -1,9 +1,10 @@
-//! What a document names exists: paths, and the tests that hold the invariants.
+//! What documents and comments name exists: paths, documents, and the tests that hold the invariants.
 
 use std::collections::BTreeSet;
 
 use crate::finding::Finding;
 use crate::repository::File;
+use crate::source::Source;
 
 /// What the first part of a path in a document can be. A name that is not among these is not taken for a path.
 const TOP_FOLDERS: &[&str] =
@@ -74,6 +75,41 @@ fn path_in_link(target: &str, folder: &str) -> Option<Option<String>> {
         }
     }
     Some(Some(parts.join("/")))
+}
+
+/// Comments that name a document which `exists` does not know, or a section of one by its sign: whoever reads the code has
+/// the repository and nothing else.
+#[must_use]
+pub fn strange_documents(source: &Source, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    let is_strange = |text: &str| {
+        let names_document = text
+            .split(|character: char| !(character.is_alphanumeric() || "/._-:".contains(character)))
+            .map(|word| word.trim_end_matches(['.', ':']))
+            .any(|word| word.ends_with(".md") && !word.contains("://") && !exists(word.trim_start_matches('/')));
+        names_document || text.contains('\u{a7}')
+    };
+    let found = source.comments.iter().filter(|comment| is_strange(&comment.text));
+    found
+        .map(|comment| {
+            let message =
+                "say it in words, or name a document of the repository (\"decision 0001.3\", \"security model 5.2\")";
+            Finding::new(&source.path, source.line(comment.offset), message)
+        })
+        .collect()
+}
+
+/// The names of the tests in a file's code: functions that are marked as tests, and those listed for both engines.
+#[must_use]
+pub fn test_names(code: &str) -> Vec<&str> {
+    let marked =
+        ["#[test]", "#[tokio::test"].into_iter().flat_map(|mark| code.split(mark).skip(1)).filter_map(|rest| {
+            let named = rest.split_once("fn ")?.1;
+            Some(named.split(['(', '<']).next()?.trim())
+        });
+    let listed = code.split("on_both_engines!").skip(1).filter_map(|rest| rest.split(['}', ')', ']']).next());
+    let listed =
+        listed.flat_map(|list| list.split(|character: char| !(character.is_alphanumeric() || character == '_')));
+    marked.chain(listed.filter(|name| !name.is_empty())).collect()
 }
 
 /// Lines with their numbers, without those of fenced blocks, which hold commands and their output.
@@ -148,6 +184,21 @@ mod tests {
         let text = "`make run`, `docs/*.md`, `tests/…`, `/api/data/v9.2/`, `application/json`, `text/plain`, `a::b`\n\
                     ```\ncat `docs/lost.md`\n```\n";
         assert_eq!(missing("README.md", text), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_comment_that_names_a_document_from_elsewhere_is_found() {
+        let text = "// See docs/gaps.md.\n// See elsewhere.md.\n// As https://example.org/a.md says.\n// Rule \u{a7}3.\nlet x = \"no.md\";\n";
+        let source = Source::parse(&File::sample("crates/any/src/sample.rs", text));
+        let findings = strange_documents(&source, &|path| path == "docs/gaps.md");
+        assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[test]
+    fn tests_are_known_by_their_mark_or_their_list() {
+        let code = "#[test]\nfn one() {}\nfn none() {}\n#[tokio::test(flavor = \"\")]\nasync fn two() {}\n\
+                    on_both_engines! {\n    three;\n    four;\n}\non_both_engines!(five, six);\n";
+        assert_eq!(test_names(code), ["one", "two", "three", "four", "five", "six"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
     });
     let ignored = source.code.match_indices("#[ignore").filter(|(offset, _)| !is_command(source, *offset)).map(|(offset, _)| {
         let message = "a test runs or is not there: assert today's behaviour and note that it is a known fault; only a command \
-                       in a test's clothes may stand aside, as #[ignore = \"rewrites …\"]";
+                       in a test's clothes may stand aside, as #[ignore = \"rewrites …\"], \"makes …\" or \"run by …\"";
         Finding::new(&source.path, source.line(offset), message)
     });
     put_off
@@ -34,14 +34,18 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether the attribute at this place marks what is asked for by name after an intended change, to rewrite expectations.
+/// Reasons of commands in a test's clothes: they rewrite or make what tests expect, or are a process of another test.
+const COMMANDS: &[&str] = &["rewrites ", "makes ", "run by "];
+
+/// Whether the attribute at this place marks what is asked for by name.
 fn is_command(source: &Source, attribute: usize) -> bool {
     let end =
         source.code.get(attribute..).and_then(|rest| rest.find(']')).map_or(attribute, |length| attribute + length);
     source
         .literals
         .iter()
-        .any(|literal| (attribute..end).contains(&literal.offset) && literal.text.starts_with("rewrites "))
+        .filter(|literal| (attribute..end).contains(&literal.offset))
+        .any(|literal| COMMANDS.iter().any(|command| literal.text.starts_with(command)))
 }
 
 /// Lines that name a folder of one machine.

@@ -87,15 +87,20 @@ fn every_path_a_document_names_exists() {
 }
 
 #[test]
+fn every_document_a_comment_names_is_in_the_repository() {
+    let root = root();
+    let exists = |path: &str| root.join(path).exists();
+    let findings: Vec<Finding> =
+        sources().iter().flat_map(|(_, source)| documents::strange_documents(source, &exists)).collect();
+    assert_none(&findings);
+}
+
+#[test]
 fn every_invariant_is_held_by_a_test_that_exists() {
     let tests: BTreeSet<String> = sources()
         .iter()
         .flat_map(|(name, source)| {
-            let marked = ["#[test]", "#[tokio::test"].into_iter().flat_map(|mark| source.code.split(mark).skip(1));
-            marked.filter_map(move |rest| {
-                let named = rest.split_once("fn ")?.1;
-                Some(format!("{name}::{}", named.split(['(', '<']).next()?.trim()))
-            })
+            documents::test_names(&source.code).into_iter().map(move |test| format!("{name}::{test}"))
         })
         .collect();
     let architecture = file("ARCHITECTURE.md");

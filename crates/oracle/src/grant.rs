@@ -21,7 +21,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// "Team privileges only" concerns Basic alone: such a grant covers nothing but the team's rows (§4).
+    /// "Team privileges only" concerns Basic alone: such a grant covers nothing but the team's rows (security model 4.3).
     pub(crate) fn only_for_team(&self) -> Option<Guid> {
         self.team.filter(|_| self.team_privileges_only && self.level == Level::Basic)
     }
@@ -33,7 +33,7 @@ pub(crate) fn held(world: &World, user: Guid, privilege: &str) -> Vec<Held> {
     let mut held = Vec::new();
     for (_, role) in world.user_roles.iter().filter(|(holder, _)| *holder == user.id) {
         let Some(role) = world.role(*role) else { continue };
-        // §3: normally the role is of the user's unit; across units, it is measured from its own.
+        // Security model 3.2: normally the role is of the user's unit; across units, it is measured from its own.
         let base = if world.ownership_across_units { role.unit } else { user.unit };
         if let Some(level) = level_in(world, role.root, privilege) {
             held.push(Held { level, base, team: None, team_privileges_only: false });
@@ -53,7 +53,7 @@ pub(crate) fn held_by_team(world: &World, team: Guid, privilege: &str) -> Vec<He
         .filter_map(|(_, role)| {
             let role = world.role(*role)?;
             let level = level_in(world, role.root, privilege)?;
-            // §4: a team's role is measured from the team's unit.
+            // Security model 4.2: a team's role is measured from the team's unit.
             Some(Held { level, base: team.unit, team: Some(team.id), team_privileges_only: role.team_privileges_only })
         })
         .collect()

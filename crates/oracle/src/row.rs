@@ -26,7 +26,7 @@ pub fn may(world: &World, user: Guid, kind: PrivilegeKind, row: &RowView) -> Ver
 }
 
 /// Whether `caller`, acting for `user`, has the right `kind` on a row: both must have it, and the caller must hold the
-/// privilege to act for others through a role of their own (§2, §13.26).
+/// privilege to act for others through a role of their own (security model 12, case 26).
 #[must_use]
 pub fn may_on_behalf(world: &World, caller: Guid, user: Guid, kind: PrivilegeKind, row: &RowView) -> Verdict {
     if caller != user
@@ -225,7 +225,7 @@ fn out_of_reach(world: &World, held: &Held, row: &RowView, owns: bool) -> Refusa
     }
 }
 
-/// The bit of a right in a share (§6).
+/// The bit of a right in a share (security model 6.2).
 pub(crate) fn right_bit(kind: PrivilegeKind) -> u32 {
     match kind {
         PrivilegeKind::Read => 0x1,

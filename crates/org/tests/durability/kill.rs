@@ -36,7 +36,7 @@ impl Witness for Told {
 
 /// The process that is killed: it is told where and by which chance to write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "only of use to the test that kills it"]
+#[ignore = "run by the test that kills it"]
 async fn writes_until_it_is_killed() {
     let mut lines = std::io::stdin().lines().map_while(Result::ok);
     let (Some(folder), Some(seed)) = (lines.next(), lines.next()) else { return };

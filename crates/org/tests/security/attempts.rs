@@ -213,7 +213,7 @@ impl Attempt {
                 allowed(has(own(user), PrivilegeKind::Write, row) && opens)
             }
             Self::Delete(asker, _, row) => allowed(has(asker, PrivilegeKind::Delete, row)),
-            // Appending (security-model.md §5); and a line goes only where it could have been made.
+            // Appending (security model 5.6); and a line goes only where it could have been made.
             Self::Point(asker, (table, from), _, (_, to)) | Self::Hang(asker, (table, from), _, (_, to)) => allowed(
                 has(asker, PrivilegeKind::Write, from)
                     && has(asker, PrivilegeKind::Append, from)

@@ -1,4 +1,4 @@
-//! The subtle cases of security-model.md §13, one test each, through the gate on both engines. Those of the manager model
+//! The cases of docs/security-model.md, 12, one test each, through the gate on both engines. Those of the manager model
 //! (19, 20) and of aggregates (half of 23) wait for what they are about (docs/gaps.md).
 
 use crate::on_both_engines;
