@@ -108,6 +108,15 @@ pub enum Operation {
         /// On or off.
         secured: bool,
     },
+    /// Switch the audit of a table on or off.
+    AuditTable {
+        /// The organisation.
+        organization: String,
+        /// Logical name of the table.
+        table: String,
+        /// On or off.
+        audited: bool,
+    },
     /// Import CSV files.
     Import {
         /// The organisation.
@@ -183,6 +192,7 @@ impl Operation {
                 service.release(&name);
                 service.store.delete_organization(&organization).await?;
                 output.line(&format!("organisation {name} was destroyed with its key"));
+                output.line("No backup of it is restored here any more; remove them where they are kept (docs/operations/backup.md).");
             }
             Self::Token { organization, user, lifetime_seconds } => {
                 let organization = service.organization(&organization).await?;
@@ -238,6 +248,15 @@ impl Operation {
                 organization.secure_column(&caller, found.id, named.id, secured).await?;
                 let state = if secured { "on: only field security profiles open the column now" } else { "off" };
                 output.line(&format!("column security of {table}.{column} is {state}"));
+            }
+            Self::AuditTable { organization, table, audited } => {
+                let organization = service.organization(&organization).await?;
+                let schema = organization.schema();
+                let found = schema.table_named(&table).with_context(|| format!("there is no table '{table}'"))?;
+                let caller = custodia_org::Caller::platform("custodia audit-table", service.new_id());
+                organization.audit_table(&caller, found.id, audited).await?;
+                let state = if audited { "on" } else { "off" };
+                output.line(&format!("the audit of {table} is {state}"));
             }
             Self::Import { organization, user, map, files } => {
                 let organization = service.organization(&organization).await?;

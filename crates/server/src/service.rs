@@ -51,6 +51,8 @@ pub struct Service {
     pub odata_limits: custodia_query::odata::Limits,
     /// Seals links to further pages; the same after a restart.
     pub page_token_key: [u8; 32],
+    /// Where the master key is and what losing it means, if there is no copy of it and it was not said yet.
+    pub reminder: Option<String>,
     keys: ArcSwap<KeySet>,
     organizations: RwLock<HashMap<String, Organization>>,
     addresses: RwLock<HashMap<(Guid, String), Arc<Addresses>>>,
@@ -93,8 +95,8 @@ impl Service {
             }
             stored => stored?,
         };
-        if let Some(reminder) = reminder {
-            eprintln!("{reminder}");
+        if let Some(reminder) = reminder.as_ref().filter(|_| made) {
+            crate::tell(reminder);
         }
         let keys = match stored {
             Some(stored) => KeySet::from_stored(&stored).context("the token signing keys")?,
@@ -117,6 +119,7 @@ impl Service {
             throttle: Throttle::new(),
             clock,
             random,
+            reminder: reminder.filter(|_| !made),
             keys: ArcSwap::from_pointee(keys),
             organizations: RwLock::new(HashMap::new()),
             addresses: RwLock::new(HashMap::new()),
@@ -196,7 +199,8 @@ impl Service {
     pub async fn organization(&self, name: &str) -> custodia_store::Result<Organization> {
         let entry = self.store.organization(name)?;
         if let Some(known) = self.organizations.read().get(name) {
-            if known.id() == entry.id && entry.state == custodia_store::OrganizationState::Active {
+            let current = known.id() == entry.id && !known.database().is_retired();
+            if current && entry.state == custodia_store::OrganizationState::Active {
                 return Ok(known.clone());
             }
         }

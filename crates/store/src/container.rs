@@ -110,6 +110,8 @@ impl Manifest {
 pub(crate) fn seal(path: &Path, mut manifest: Manifest, key: &[u8; KEY_BYTES]) -> Result<()> {
     let wrong = |source| Error::File { path: path.display().to_string(), source };
     let mut file = File::options().read(true).write(true).open(path).map_err(wrong)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(wrong)?;
     let length = file.metadata().map_err(wrong)?.len();
     manifest.database_sha256 = hex::encode(&copy(&mut file, length, &mut std::io::sink()).map_err(wrong)?);
     let text = serde_json::to_vec(&manifest).map_err(|error| wrong(error.into()))?;

@@ -46,9 +46,10 @@ async fn a_request_that_meets_a_failing_disk_leaves_nothing_and_the_next_succeed
     let (mut told_full, mut told_failing, mut served) = (0, 0, 0);
     let failures = [Failure::DiskFull, Failure::InputOutput];
     for (operation, deepest) in [(Operation::Write, 12), (Operation::Flush, 2)] {
-        for (failure, lasting) in failures.iter().flat_map(|failure| {
-            [Lasting::Once, Lasting::UntilCleared].map(|lasting| (*failure, lasting))
-        }) {
+        for (failure, lasting) in failures
+            .iter()
+            .flat_map(|failure| [Lasting::Once, Lasting::UntilCleared].map(|lasting| (*failure, lasting)))
+        {
             for nth in 1..=deepest {
                 number += 1;
                 let struck = layer.injected();

@@ -35,8 +35,7 @@ impl Journal {
 
     /// An account that is there, chosen by `pick`.
     pub fn alive(&self, pick: usize) -> Option<(Guid, i64)> {
-        let mut alive: Vec<_> =
-            self.rows.iter().filter_map(|(id, states)| Some((*id, (*states.last()?)?))).collect();
+        let mut alive: Vec<_> = self.rows.iter().filter_map(|(id, states)| Some((*id, (*states.last()?)?))).collect();
         alive.sort_unstable();
         (!alive.is_empty()).then(|| alive[pick % alive.len()])
     }

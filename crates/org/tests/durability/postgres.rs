@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use custodia_testbed::PrivateCluster;
 
-use crate::journal::{Verdict, verify};
+use crate::journal::{Journal, Verdict, verify};
 use crate::site::{Place, Site};
-use crate::writers::{Deaf, Dice, Writers};
+use crate::writers::{CLIENTS, Deaf, Dice, Writers};
 
 /// Kills in `make test`; `make soak` multiplies them.
 const ROUNDS: u64 = 3;
@@ -40,9 +40,21 @@ async fn every_acknowledged_write_survives_the_death_of_the_server() {
     site.prove_whole().await;
 }
 
+/// Which moments do for cutting back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Any,
+    /// One at which the server has acknowledged what it has not flushed: with durable settings there is none.
+    Unflushed,
+}
+
 /// Writes, notes at some moment what was acknowledged and how far the server had flushed, kills it, and looks at what a
 /// disk holds that got no more than that.
-async fn cut_back(settings: &[(&str, &str)], acknowledged: usize) -> (Verdict, Vec<(&'static str, String)>) {
+async fn cut_back(
+    settings: &[(&str, &str)],
+    acknowledged: usize,
+    moment: Moment,
+) -> (Verdict, Vec<(&'static str, String)>) {
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = PrivateCluster::start(settings).unwrap();
     let mut here = place(&cluster, &folder);
@@ -57,9 +69,8 @@ async fn cut_back(settings: &[(&str, &str)], acknowledged: usize) -> (Verdict, V
     let faults = site.store.settings_that_lose_writes().await.unwrap();
     let mut writers = Writers::start(&site, Writers::fresh_journals(), 7, Arc::new(Deaf));
     writers.acknowledged(acknowledged).await;
-    let promised = writers.promised();
-    let flushed = flushed(&cluster.url()).await;
-    writers.acknowledged(acknowledged + 20).await;
+    let (promised, flushed) = note(&mut writers, &cluster.url(), moment).await;
+    writers.acknowledged(writers.count() + 20).await;
     tokio::task::block_in_place(|| cluster.crash()).unwrap();
     let mut journals = writers.end().await;
     site.close();
@@ -74,22 +85,38 @@ async fn cut_back(settings: &[(&str, &str)], acknowledged: usize) -> (Verdict, V
     (verdict, faults)
 }
 
-/// How far the write-ahead log is flushed.
-async fn flushed(url: &str) -> String {
+/// What is acknowledged, and after that, how far the write-ahead log is flushed.
+async fn note(writers: &mut Writers, url: &str, moment: Moment) -> (Vec<Journal>, String) {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
-    let row = client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap();
-    let position = row.get(0);
+    let position = async |function: &str| -> (String, String) {
+        // The second one sorts: both halves of a position are hexadecimal, the first of varying length.
+        let sql = format!(
+            "SELECT p::text, lpad(split_part(p::text, '/', 1), 8, '0') || lpad(split_part(p::text, '/', 2), 8, '0') FROM {function}() AS p"
+        );
+        let row = client.query_one(&sql, &[]).await.unwrap();
+        (row.get(0), row.get(1))
+    };
+    let noted = loop {
+        let (_, before) = position("pg_current_wal_insert_lsn").await;
+        // Two for each client: some of them are begun after the position was read.
+        writers.acknowledged(writers.count() + 2 * CLIENTS).await;
+        let promised = writers.promised();
+        let (flushed, place) = position("pg_current_wal_flush_lsn").await;
+        if moment == Moment::Any || place <= before {
+            break (promised, flushed);
+        }
+    };
     drop(client);
     driver.await.unwrap().unwrap();
-    position
+    noted
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_got_only_what_was_flushed_holds_every_acknowledged_write() {
     let dice = Dice::new(77);
     for _ in 0..custodia_testbed::effort() {
-        let (verdict, faults) = cut_back(&[], 60 + dice.below(60)).await;
+        let (verdict, faults) = cut_back(&[], 60 + dice.below(60), Moment::Any).await;
         assert_eq!(faults, []);
         assert!(verdict.is_clean(), "{verdict}");
     }
@@ -97,7 +124,8 @@ async fn a_disk_that_got_only_what_was_flushed_holds_every_acknowledged_write() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_test_finds_what_is_lost_by_a_server_that_answers_before_it_flushes() {
-    let (verdict, faults) = cut_back(&[("synchronous_commit", "off"), ("wal_writer_delay", "10s")], 40).await;
+    let settings = [("synchronous_commit", "off"), ("wal_writer_delay", "10s")];
+    let (verdict, faults) = cut_back(&settings, 40, Moment::Unflushed).await;
     assert_eq!(faults, [("synchronous_commit", "off".to_owned())], "and the service says so when it starts");
     assert!(!verdict.lost.is_empty(), "{verdict}");
 }

@@ -148,7 +148,8 @@ impl Life<'_> {
         let world = self.world;
         let (account, contact, lead) =
             (pick(self.dice, &self.accounts), pick(self.dice, &self.contacts), pick(self.dice, &self.leads));
-        let (unit, user, team) = (pick(self.dice, &self.units), pick(self.dice, &self.users), pick(self.dice, &self.teams));
+        let (unit, user, team) =
+            (pick(self.dice, &self.units), pick(self.dice, &self.users), pick(self.dice, &self.teams));
         let target = world.reference("account", account);
         let read = RightsMask::of(PrivilegeKind::Read);
         let rights = [read, read.union(RightsMask::of(PrivilegeKind::Write))][self.dice.below(2)];
@@ -170,8 +171,7 @@ impl Life<'_> {
                 ("make an account", made.map(|id| self.accounts.push(id)))
             }
             3 | 4 => {
-                let columns =
-                    [("lastname", self.text()), ("parentcustomerid", world.lookup("account", account))];
+                let columns = [("lastname", self.text()), ("parentcustomerid", world.lookup("account", account))];
                 ("make a contact", self.make("contact", &columns).await.map(|id| self.contacts.push(id)))
             }
             5 => {
@@ -235,10 +235,8 @@ impl Life<'_> {
                 let employees = Value::Integer(i32::try_from(self.dice.below(100)).unwrap());
                 let input = world.input("account", &[("name", self.text()), ("numberofemployees", employees)]);
                 let id = if self.dice.below(2) == 0 { account } else { self.dice.guid() };
-                let upserted = world
-                    .org
-                    .upsert(&self.admin, world.reference("account", id), input, Precondition::None)
-                    .await;
+                let upserted =
+                    world.org.upsert(&self.admin, world.reference("account", id), input, Precondition::None).await;
                 ("upsert", upserted.map(|_| self.accounts.push(id)))
             }
         }

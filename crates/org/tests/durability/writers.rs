@@ -113,6 +113,11 @@ impl Writers {
         assert!(enough.is_ok(), "the clients ended before {many} writes were acknowledged");
     }
 
+    /// How many writes were acknowledged so far.
+    pub fn count(&self) -> usize {
+        *self.acknowledged.borrow()
+    }
+
     /// Whether all clients have ended by themselves.
     pub fn have_ended(&self) -> bool {
         self.clients.iter().all(JoinHandle::is_finished)

@@ -289,7 +289,9 @@ mod bodies {
             waiting.push(queued(&database, insert(&database, number)).await);
         }
         for number in 4..=6 {
-            assert!(matches!(insert(&database, number).await, Err(Error::QueueFull { limit: 3 })));
+            let refused = queued(&database, insert(&database, number)).await;
+            assert!(refused.is_finished(), "it waits");
+            assert!(matches!(refused.await.unwrap(), Err(Error::QueueFull { limit: 3 })));
         }
         held.release().await;
         for request in waiting {

@@ -111,5 +111,7 @@ mod bodies {
         let found = |text: &str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
         assert!(!found(canary) && !found("Borrowdale"), "the database is encrypted");
         assert!(found("\"name\":\"demo\""), "whose it is can be read without a key");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&to.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

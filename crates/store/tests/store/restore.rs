@@ -109,7 +109,7 @@ mod bodies {
         assert_eq!((report.id, report.number), (old.organization(), in_backup));
         let entry = site.store.organization("demo").unwrap();
         assert_ne!(entry.database, place);
-        assert_eq!(site.path(&format!("organizations/{place}")).exists(), false, "the old file is gone");
+        assert!(!site.path(&format!("organizations/{place}")).exists(), "the old file is gone");
         let new = site.store.database("demo").await.unwrap();
         assert_eq!(new.content().await.unwrap(), content);
         let head = new.head().await.unwrap();
