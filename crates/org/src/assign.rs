@@ -65,6 +65,7 @@ impl Writing<'_> {
                     if child_owner != Some(owner.id) {
                         self.give(&child_table, &child, owner, to_write).await?;
                         self.owner_changed(&child_table, child.id, child_owner, owner.id).await?;
+                        self.unsettled.push((child_table.id, child.id));
                     }
                     waiting.push((Arc::clone(&child_table), child.id, child_owner, to_pass_on));
                 }

@@ -11,6 +11,7 @@ use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, Reference};
+use crate::share::parents;
 use crate::update::check_version;
 use crate::writing::{Draft, Writing};
 
@@ -113,6 +114,9 @@ impl Writing<'_> {
         self.stamp_modified(table, &mut changes);
         let old = row.get(column).clone();
         self.transaction.update(permit, table, row.id, changes.into_values())?;
+        if parents(&self.schema, table).any(|relationship| relationship.referencing_column == column) {
+            self.unsettled.push((table.id, row.id));
+        }
         let change = AuditedChange { column, old, new: Value::Null };
         self.audit(table, row.id, AuditOperation::Update, 2, vec![change], None).await
     }

@@ -221,12 +221,11 @@ impl Writing<'_> {
 
     /// After a change of lookups or owner: computes anew what the record inherits and passes on.
     pub(crate) async fn reparent(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
-        let hangs_elsewhere = parents(&self.schema, table).any(|relationship| {
-            changes
-                .get(relationship.referencing_column)
-                .is_some_and(|value| value.guid() != stored.get(relationship.referencing_column).guid())
-        });
-        if hangs_elsewhere {
+        let owner = table.column("ownerid").map(|column| column.id);
+        let lookups = parents(&self.schema, table).map(|relationship| relationship.referencing_column);
+        // An owner inherits nothing on the own record, so another owner changes what is inherited there too.
+        let changed = |column: custodia_schema::ColumnId| changes.get(column).is_some_and(|value| value != stored.get(column));
+        if lookups.chain(owner).any(changed) {
             let mut row = Draft::default();
             for (column, value) in stored.values() {
                 row.set(*column, value.clone());
@@ -255,8 +254,21 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// The last step of a request: rights that children inherit from records whose owner changed.
-    pub(crate) async fn settle_moved_owners(&mut self) -> Result<()> {
+    /// The last step of a request: what records inherit that lost a parent or followed one to another owner, and what
+    /// children inherit from records whose owner changed.
+    pub(crate) async fn settle_inherited(&mut self) -> Result<()> {
+        for (table, id) in std::mem::take(&mut self.unsettled) {
+            let table = self.table(table)?;
+            self.transaction.flush().await?;
+            let Some(stored) = self.find(&table, &RowKey::Id(id)).await? else { continue };
+            let mut row = Draft::default();
+            for (column, value) in stored.values() {
+                row.set(*column, value.clone());
+            }
+            if self.store_inherited(&table, id, &row).await? {
+                self.pass_shares_down(&table, id, |relationship| relationship.cascade.share).await?;
+            }
+        }
         for (table, id) in std::mem::take(&mut self.moved_owners) {
             let table = self.table(table)?;
             self.pass_shares_down(&table, id, |relationship| relationship.cascade.reparent).await?;
@@ -386,7 +398,7 @@ fn mask_value(mask: RightsMask) -> Value {
 }
 
 /// Relationships over which a record of this table inherits rights.
-fn parents<'s>(schema: &'s custodia_schema::Schema, table: &Table) -> impl Iterator<Item = &'s OneToMany> {
+pub(crate) fn parents<'s>(schema: &'s custodia_schema::Schema, table: &Table) -> impl Iterator<Item = &'s OneToMany> {
     schema.parents_of(table.id).filter(|relationship| relationship.cascade.reparent != AssignCascade::None)
 }
 

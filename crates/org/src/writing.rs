@@ -48,6 +48,8 @@ pub(crate) struct Writing<'t> {
     pub fresh: Fresh,
     /// Records whose owner changed: what their children inherit follows at the end.
     pub moved_owners: Vec<(TableId, Guid)>,
+    /// Records that lost a parent, or got another owner with a parent: what they inherit follows at the end, too.
+    pub unsettled: Vec<(TableId, Guid)>,
 }
 
 /// Ids that a request draws, the same in every run of it.
@@ -111,9 +113,10 @@ impl Organization {
                         authority,
                         fresh: Fresh::new(seed),
                         moved_owners: Vec::new(),
+                        unsettled: Vec::new(),
                     };
                     let answer = work(&mut writing).await?;
-                    writing.settle_moved_owners().await?;
+                    writing.settle_inherited().await?;
                     // The store keeps nothing of a request that answers with an error.
                     if rehearses { Err(Ended::Rehearsed(answer)) } else { Ok(answer) }
                 })
