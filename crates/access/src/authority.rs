@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use custodia_schema::{ColumnId, Guid, Level, NamedPrivilege, PrivilegeKind, RowSecurity, Table};
 
-use crate::{Denied, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, append_kind, new_owner_may_hold};
+use crate::{
+    Denied, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, UnitPath, append_kind, new_owner_may_hold,
+};
 
 /// The privilege to act for another user. It counts only from a role assigned to the caller directly.
-const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
+pub(crate) const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
 
 /// On whose behalf a request runs: a user; a user for whom another one acts, and who then may do only what both may; or
 /// a named caller of the platform itself, which reaches everything.
@@ -107,7 +109,7 @@ impl Authority {
     /// on: have the store test each parent row against the entry of its lookup and table.
     ///
     /// # Errors
-    /// When the privilege gate fails: no list is then an empty list (security-model.md §5.3).
+    /// When the privilege gate fails: no list is then an empty list (security model 5.1).
     pub fn rows(&self, table: &Table, kind: PrivilegeKind) -> Result<RowAccess, Denied> {
         let each: Result<Vec<RowAccess>, Denied> = self.each().map(|rights| rights.rows(table, kind, 0)).collect();
         Ok(RowAccess::every(each?))
@@ -192,21 +194,29 @@ impl Authority {
         })
     }
 
-    /// That a privilege may be given to a role at a level: nobody can give what they lack.
+    /// That a role with this privilege at this level may be given to a user or team in `unit`: nobody can give what they
+    /// lack, nor let others reach further than they reach themselves.
     ///
     /// # Errors
-    /// When somebody involved holds it at a lower level or not at all.
-    pub fn check_gives(&self, privilege: &NamedPrivilege, level: Level) -> Result<(), Denied> {
+    /// When somebody involved does not reach as far.
+    pub fn check_gives(&self, privilege: &NamedPrivilege, level: Level, unit: &UnitPath) -> Result<(), Denied> {
         self.each().try_for_each(|rights| {
             rights.admitted()?;
-            let holds = match (privilege.kind, privilege.tables.first()) {
-                (Some(kind), Some(table)) => rights.level(*table, kind).is_some_and(|held| held >= level),
-                _ => rights.holds(&privilege.name),
-            };
-            if holds {
+            if rights.covers(privilege, level, unit) {
                 return Ok(());
             }
-            Err(Denied::MissingPrivilege { user: rights.user_id(), privilege: privilege.name.clone(), table: None })
+            Err(Denied::GivesMoreThanHeld { user: rights.user_id(), privilege: privilege.name.clone() })
+        })
+    }
+
+    /// That it may be decided who reads and sets secured columns: nobody can open a column that may be closed to them.
+    ///
+    /// # Errors
+    /// When not every column, those secured later included, is open to everyone involved.
+    pub fn check_opens_columns(&self) -> Result<(), Denied> {
+        self.each().try_for_each(|rights| {
+            rights.admitted()?;
+            if rights.opens_all_columns() { Ok(()) } else { Err(Denied::OpensColumns { user: rights.user_id() }) }
         })
     }
 
@@ -220,7 +230,7 @@ impl Authority {
         if reached { Ok(Permit::new(table, kind)) } else { Err(self.row_not_reached(kind, table)) }
     }
 
-    /// Whether a new row may be made in this place (security-model.md §5, Create). Making it for somebody else than
+    /// Whether a new row may be made in this place (security model 5.4). Making it for somebody else than
     /// the acting user or one of the user's teams also needs Assign at any level, and the new owner needs Read.
     ///
     /// # Errors

@@ -107,6 +107,24 @@ pub enum Denied {
         /// Logical name of the table.
         table: String,
     },
+    /// Nobody can give a role that does more, or reaches further, than they do themselves.
+    #[error(
+        "User {user} cannot give a role with the privilege {privilege}: the user lacks it, or it would reach further from there than the user does."
+    )]
+    GivesMoreThanHeld {
+        /// The user.
+        user: Guid,
+        /// The privilege.
+        privilege: String,
+    },
+    /// Nobody can open a column that may be closed to them.
+    #[error(
+        "User {user} cannot decide who reads and sets secured columns: only those may to whom every column is open, as it is to System Administrators."
+    )]
+    OpensColumns {
+        /// The user.
+        user: Guid,
+    },
     /// The mask has bits that are no rights, or none at all.
     #[error("{} is not a valid mask of access rights.", mask.0)]
     InvalidMask {
@@ -142,7 +160,7 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// The error code clients know (security-model.md §12).
+    /// The error code clients know (docs/api.md lists them).
     #[must_use]
     pub const fn code(&self) -> u32 {
         match self {
@@ -154,6 +172,8 @@ impl Denied {
             | Self::NotApplicable { .. }
             | Self::OnBehalf { .. }
             | Self::SharesMoreThanHeld { .. }
+            | Self::GivesMoreThanHeld { .. }
+            | Self::OpensColumns { .. }
             | Self::NotPlatform { .. } => 0x8004_0220,
             Self::OwnerLacksRead { .. } => 0x8004_0231,
             Self::OwnerIsAccessTeam { .. } => 0x8004_8340,

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use custodia_schema::{ColumnId, Guid, Level, Privilege, PrivilegeKind, RowSecurity, Schema, Table, TableId};
+use custodia_schema::{
+    ColumnId, Guid, Level, NamedPrivilege, Privilege, PrivilegeKind, RowSecurity, Schema, Table, TableId,
+};
 
+use crate::authority::ACT_ON_BEHALF;
 use crate::columns::ClosedColumns;
-use crate::{Denied, Facts, UserFacts};
+use crate::{Denied, Facts, UnitPath, UserFacts};
 
 /// One way a user holds a privilege on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +41,7 @@ pub struct Rights {
     /// Privileges that belong to no table, and whether a directly assigned role gives them.
     miscellaneous: HashMap<Box<str>, HeldBy>,
     root_roles: Box<[Guid]>,
+    all_columns: bool,
 }
 
 /// Where a miscellaneous privilege comes from.
@@ -74,7 +78,7 @@ impl Rights {
                 for table in named.tables.iter().filter_map(|&table| schema.table(table)) {
                     let Some(privilege) = table.privilege(kind) else { continue };
                     let level = effective_level(table, privilege, granted.level);
-                    // Only Basic is affected by "team privileges only" (security-model.md §4).
+                    // Only Basic is affected by "team privileges only" (security model 4.3).
                     let team_only = team_only.filter(|_| level == Level::Basic);
                     if let Some(list) = held.entry(table.id).or_default().get_mut(kind as usize) {
                         list.push(Grant { level, base_unit: role.base_unit, team_only });
@@ -125,6 +129,7 @@ impl Rights {
             grant_lists,
             miscellaneous,
             root_roles: root_roles.into(),
+            all_columns: facts.all_columns,
         }
     }
 
@@ -197,6 +202,35 @@ impl Rights {
         &self.root_roles
     }
 
+    /// Whether every secured column is open, also those that are secured later.
+    #[must_use]
+    pub fn opens_all_columns(&self) -> bool {
+        self.all_columns
+    }
+
+    /// Whether a role with this privilege at this level may be given to somebody in `unit`: what it would reach from there
+    /// is reached already.
+    pub(crate) fn covers(&self, privilege: &NamedPrivilege, level: Level, unit: &UnitPath) -> bool {
+        let Some(kind) = privilege.kind else {
+            // It counts for its holder only when held directly, so who holds it otherwise has nothing to give.
+            return if privilege.name == ACT_ON_BEHALF {
+                self.holds_directly(ACT_ON_BEHALF)
+            } else {
+                self.holds(&privilege.name)
+            };
+        };
+        let tables = privilege.tables.iter().filter_map(|&table| self.schema.table(table));
+        tables.filter_map(|table| Some((table, table.privilege(kind)?))).all(|(table, own)| {
+            let level = effective_level(table, own, level);
+            self.grants(table.id, kind).iter().any(|grant| match grant.level {
+                Level::Global => true,
+                Level::Deep => level <= Level::Deep && (level == Level::Basic || unit.is_within(grant.base_unit)),
+                Level::Local => level <= Level::Local && (level == Level::Basic || unit.unit == grant.base_unit),
+                Level::Basic => level == Level::Basic && grant.team_only.is_none(),
+            })
+        })
+    }
+
     /// Whether the column may be read: it is not secured, or a profile opens it, and the same holds for every column it
     /// is derived from. A column or table unknown to the schema the rights were computed for is closed.
     #[must_use]
@@ -233,7 +267,7 @@ impl Rights {
         Ok(())
     }
 
-    /// The privilege gate (security-model.md §5.1): the grants, of which there is at least one.
+    /// The privilege gate (security model 5.1): the grants, of which there is at least one.
     pub(crate) fn gate(&self, table: &Table, kind: PrivilegeKind) -> Result<&[Grant], Denied> {
         self.admitted()?;
         let Some(privilege) = table.privilege(kind) else {

@@ -153,7 +153,8 @@ impl<D: Directory> TokenEndpoint<'_, D> {
         };
         let client = self.client(asked).await?;
         let name = name.trim();
-        let user = if name.len() > USER_NAME_BYTES_MAX {
+        // No record has a text with the null character, and not every database can be asked for one.
+        let user = if name.len() > USER_NAME_BYTES_MAX || name.contains('\0') {
             None
         } else {
             self.directory.find_user_by_name(name).await.map_err(GrantError::Directory)?

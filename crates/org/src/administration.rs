@@ -4,15 +4,13 @@
 use std::sync::Arc;
 
 use custodia_query::{Filter, Path, Query};
-use custodia_schema::{ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
+use custodia_schema::{BuiltinRole, ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
 use custodia_store::{RowKey, StoredRow};
 
 use crate::error::{Error, Result};
 use crate::model::column;
 use crate::writing::{Draft, Writing};
 
-/// The built-in role that the last user cannot lose.
-const ADMINISTRATOR: &str = "System Administrator";
 /// Rows of the security model one step may touch.
 const ROWS_MAX: u32 = 20_000;
 
@@ -30,6 +28,7 @@ impl Writing<'_> {
                 row.stamp_absent(table, "isdisabled", Value::Boolean(false));
             }
             "systemuser" => {
+                self.check_principal_id(table, id).await?;
                 if row.named(table, "domainname").is_none_or(Value::is_null) {
                     let mail = row.named(table, "internalemailaddress").cloned().unwrap_or(Value::Null);
                     row.stamp(table, "domainname", mail);
@@ -37,6 +36,7 @@ impl Writing<'_> {
                 row.stamp_absent(table, "isdisabled", Value::Boolean(false));
             }
             "team" => {
+                self.check_principal_id(table, id).await?;
                 let users = self.table_named("systemuser")?;
                 row.stamp_absent(table, "administratorid", Value::Lookup(users.id, self.acting()));
                 row.stamp_absent(table, "teamtype", Value::Integer(0));
@@ -47,10 +47,11 @@ impl Writing<'_> {
                 row.stamp_absent(table, "parentrootroleid", Value::Lookup(table.id, id));
                 row.stamp_absent(table, "isinherited", Value::Integer(1));
             }
-            "principalobjectaccess" | "privilege" | "audit" | "organization"
+            "fieldpermission" => self.authority.check_opens_columns()?,
+            "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer"
                 if self.authority.platform_name().is_none() =>
             {
-                return Err(Error::Invalid(format!("records of '{}' are kept by the platform", table.name)));
+                return Err(kept_by_platform(table));
             }
             _ => {}
         }
@@ -103,7 +104,15 @@ impl Writing<'_> {
         changes: &mut Draft,
     ) -> Result<()> {
         let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
+        self.check_changes_of_model(table, stored, changes)?;
         match table.name.as_str() {
+            "role" | "fieldsecurityprofile"
+                if self.is_administrators(table, stored) && self.authority.platform_name().is_none() =>
+            {
+                return Err(kept_by_platform(table));
+            }
+            "activitypointer" if self.authority.platform_name().is_none() => return Err(kept_by_platform(table)),
+            "fieldpermission" => self.authority.check_opens_columns()?,
             "role" => {
                 let root = was("parentrootroleid").guid();
                 if root != Some(stored.id) && self.authority.platform_name().is_none() {
@@ -142,9 +151,15 @@ impl Writing<'_> {
                     return Err(Error::Invalid("the root business unit cannot be disabled".to_owned()));
                 }
             }
-            "systemuser" if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) => {
-                let why = "the last System Administrator cannot be disabled";
-                self.keep_an_administrator(stored.id, 0x8004_1d2f, why).await?;
+            "systemuser" => {
+                if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
+                    let why = "the last System Administrator cannot be disabled";
+                    self.keep_an_administrator(stored.id, 0x8004_1d2f, why).await?;
+                }
+                if changes.named(table, "businessunitid").is_some_and(|unit| *unit != was("businessunitid")) {
+                    let why = "the last System Administrator cannot be moved: who moves loses all roles";
+                    self.keep_an_administrator(stored.id, 0x8004_1d30, why).await?;
+                }
             }
             _ => {}
         }
@@ -174,8 +189,11 @@ impl Writing<'_> {
         match table.name.as_str() {
             "systemuser" => Err(Error::Invalid("a user cannot be deleted; disable the user instead".to_owned())),
             "organization" | "principalobjectaccess" | "audit" | "privilege" | "usersettings" => {
-                Err(Error::Invalid(format!("records of '{}' are kept by the platform", table.name)))
+                Err(kept_by_platform(table))
             }
+            "activitypointer" if self.authority.platform_name().is_none() => Err(kept_by_platform(table)),
+            "fieldsecurityprofile" if self.is_administrators(table, stored) => Err(kept_by_platform(table)),
+            "fieldsecurityprofile" | "fieldpermission" => Ok(self.authority.check_opens_columns()?),
             "team" if was("isdefault") == Value::Boolean(true) => {
                 Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))
             }
@@ -225,6 +243,7 @@ impl Writing<'_> {
                 }
                 Ok(())
             }
+            "team" => self.remove_shares_of_principal(row.id).await,
             "role" => {
                 for copy in self.rows_where(table, "parentrootroleid", row.id).await? {
                     if copy != row.id {
@@ -249,6 +268,7 @@ impl Writing<'_> {
 
     /// Refuses links that the security model forbids.
     pub(crate) async fn before_link(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
+        self.check_link_given(link, ids).await?;
         let [(_, first), (_, second)] = *ids;
         match link.name.as_str() {
             "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830b).await,
@@ -290,6 +310,7 @@ impl Writing<'_> {
 
     /// Refuses to take links away that the security model needs.
     pub(crate) async fn before_unlink(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
+        self.check_link_taken(link, ids).await?;
         let [(_, first), (_, second)] = *ids;
         match link.name.as_str() {
             "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830c).await,
@@ -516,7 +537,13 @@ impl Writing<'_> {
     }
 
     /// Every activity also stands in `activitypointer`, with the columns both share.
-    async fn mirror_activity(&mut self, table: &Arc<Table>, id: Guid, row: &Draft, is_new: bool) -> Result<()> {
+    pub(crate) async fn mirror_activity(
+        &mut self,
+        table: &Arc<Table>,
+        id: Guid,
+        row: &Draft,
+        is_new: bool,
+    ) -> Result<()> {
         let pointers = self.table_named("activitypointer")?;
         if !table.is_activity || table.id == pointers.id {
             return Ok(());
@@ -557,7 +584,7 @@ pub(crate) fn role_copy_id(root: Guid, unit: Guid) -> Guid {
 
 /// The template id of the System Administrator role.
 pub(crate) fn administrator_template() -> Option<Guid> {
-    builtin_roles().iter().find(|role| role.name == ADMINISTRATOR).map(|role| role.template_id.unwrap_or(role.root_id))
+    builtin_roles().iter().find(|role| role.is_administrator()).map(BuiltinRole::template)
 }
 
 fn teamtype(table: &Table, row: &StoredRow) -> Option<i32> {
@@ -565,6 +592,10 @@ fn teamtype(table: &Table, row: &StoredRow) -> Option<i32> {
         Some(Value::Integer(n)) => Some(*n),
         _ => None,
     }
+}
+
+fn kept_by_platform(table: &Table) -> Error {
+    Error::Invalid(format!("records of '{}' are kept by the platform", table.name))
 }
 
 fn refused(code: u32, why: &str) -> Error {

@@ -87,6 +87,7 @@ impl Writing<'_> {
             .map(|(column, new)| AuditedChange { column, old: child.get(column).clone(), new: new.clone() })
             .collect();
         self.stamp_modified(table, &mut changes);
+        self.mirror_activity(table, child.id, &changes, false).await?;
         self.transaction.update(permit, table, child.id, changes.into_values())?;
         self.audit(table, child.id, AuditOperation::Update, 13, audited, None).await
     }

@@ -16,6 +16,9 @@ use crate::{names, validate};
 /// Columns that only the platform and imports may set, although no caller may (an import says in `overriddencreatedon` when a record was made).
 const TRUSTED_COLUMNS: &[&str] = &["statecode", "statuscode", "createdon", "modifiedon", "actualclosedate"];
 
+/// The privilege to say that a record was made at another time than now.
+const OVERRIDE_CREATED: &str = "prvOverrideCreatedOnCreatedBy";
+
 impl Writing<'_> {
     /// Makes a record: validates, authorises, fills the platform's columns, stores, passes on inherited shares, audits.
     pub(crate) async fn create(&mut self, input: RecordInput) -> Result<Written> {
@@ -29,6 +32,10 @@ impl Writing<'_> {
         let id = input.id.ok_or_else(|| Error::Invalid("a new record needs an id".to_owned()))?;
         let mut row = self.given(&table, input, Purpose::Create).await?;
         self.authority.check_created_columns(&table, row.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
+        let overridden = table.column("overriddencreatedon").and_then(|column| row.get(column.id));
+        if !self.is_trusted() && overridden.is_some_and(|value| !value.is_null()) {
+            self.authority.check_privilege(OVERRIDE_CREATED)?;
+        }
         // Before the platform adds links of its own: nobody needs a right for those.
         let links = self.check_links(&table, &row, None).await?;
         self.fill_defaults(&table, &mut row)?;
@@ -70,8 +77,10 @@ impl Writing<'_> {
                 Purpose::Create => column.creatable,
                 Purpose::Update => column.updatable,
             };
-            let trusted = self.is_trusted()
-                && (TRUSTED_COLUMNS.contains(&column.name.as_str()) || table.ownership == Ownership::Business);
+            // What makes a role or a team what it is, not even an import says.
+            let is_platform = self.authority.platform_name().is_some();
+            let trusted = self.is_trusted() && TRUSTED_COLUMNS.contains(&column.name.as_str())
+                || is_platform && table.ownership == Ownership::Business;
             if !settable && !trusted || column.id == table.primary_id {
                 continue;
             }
@@ -305,7 +314,9 @@ impl Writing<'_> {
             .collect();
         for (column, target, id) in links {
             let Some(column) = table.column_by_id(column) else { continue };
-            if !is_link_of_caller(column) || before.is_some_and(|before| before.get(column.id).guid() == Some(id)) {
+            // Ids may be the same in two tables: only the same record in the same table is no new link.
+            let is_kept = before.is_some_and(|before| *before.get(column.id) == Value::Lookup(target, id));
+            if !is_link_of_caller(column) || is_kept {
                 continue;
             }
             let target = self.table(target)?;

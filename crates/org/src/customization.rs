@@ -37,6 +37,25 @@ impl Writing<'_> {
                 why: format!("column '{}' of table '{}' cannot be secured", named.name, found.name),
             });
         }
+        if secured && found.keys.iter().any(|key| key.columns.contains(&column)) {
+            return Err(Error::Refused {
+                code: 0x8004_f508,
+                why: format!(
+                    "column '{}' of table '{}' is part of an alternate key, by which anybody can ask for its values",
+                    named.name, found.name
+                ),
+            });
+        }
+        let pointers = self.table_named("activitypointer")?;
+        if secured && found.is_activity && found.id != pointers.id && pointers.column(&named.name).is_some() {
+            return Err(Error::Refused {
+                code: 0x8004_f508,
+                why: format!(
+                    "column '{}' of table '{}' is shown in the list of all activities",
+                    named.name, found.name
+                ),
+            });
+        }
         // Another request of the same batch may be about to change the same list.
         self.transaction.claim_alone()?;
         let mut columns = self.transaction.secured_columns().await?;

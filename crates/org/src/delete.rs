@@ -37,6 +37,7 @@ impl Writing<'_> {
         check_version(&table, &stored, when)?;
         let permit = self.permit_on(&table, PrivilegeKind::Delete, stored.reaches(0))?;
         self.before_delete(&table, &stored).await?;
+        self.before_cutting(&table, &stored).await?;
         let mut plan = Plan::default();
         self.plan_delete(&table, stored, permit, &mut plan).await?;
         let Plan { removed, unlinked, met } = plan;
@@ -47,7 +48,7 @@ impl Writing<'_> {
         }
         // Children first, so that at no moment a row points at one that is gone.
         for (table, row, permit) in removed.into_iter().rev() {
-            self.remove_shares(row.id).await?;
+            self.remove_shares(&table, row.id).await?;
             self.remove_links(&table, row.id).await?;
             self.transaction.delete(permit, &table, &row)?;
             let last = row
@@ -58,6 +59,19 @@ impl Writing<'_> {
                 .collect();
             self.audit(&table, row.id, AuditOperation::Delete, 3, last, None).await?;
             self.after_delete(&table, &row).await?;
+        }
+        Ok(())
+    }
+
+    /// A row of an intersect is a link: what taking the link away asks for is asked here too.
+    async fn before_cutting(&mut self, table: &Table, row: &StoredRow) -> Result<()> {
+        let links: Vec<_> =
+            self.schema.many_to_many().iter().filter(|link| link.intersect == table.id).cloned().collect();
+        for link in links {
+            let ends = (row.get(link.first_column).guid(), row.get(link.second_column).guid());
+            if let (Some(first), Some(second)) = ends {
+                self.before_unlink(&link, &[(link.first_column, first), (link.second_column, second)]).await?;
+            }
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod credentials;
 mod customization;
 mod delete;
 mod error;
+mod granting;
 mod identity;
 mod input;
 mod link;

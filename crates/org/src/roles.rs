@@ -9,6 +9,7 @@ use custodia_store::{AuditOperation, RowKey, StoredRow};
 use crate::administration::administrator_template;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::model::column;
 use crate::organization::Organization;
 use crate::writing::{Draft, Writing};
 
@@ -87,6 +88,11 @@ impl Writing<'_> {
                 after.remove(privilege);
             }
         }
+        let unit = column(&table, "businessunitid")?;
+        let unit = self.transaction.unit_path(row.get(unit).guid().unwrap_or_default()).await?;
+        let unit = unit.ok_or_else(|| Error::Invalid("the role is of no business unit".to_owned()))?;
+        let units = self.table_named("businessunit")?;
+        let is_copied = !self.rows_where(&units, "parentbusinessunitid", unit.unit).await?.is_empty();
         for (privilege, level) in &after {
             if before.get(privilege) == Some(level) {
                 continue;
@@ -96,7 +102,9 @@ impl Writing<'_> {
             if !known.levels.contains(level) {
                 return Err(Error::Invalid(format!("privilege {} cannot have the level {level:?}", known.name)));
             }
-            self.authority.check_gives(known, *level)?;
+            // The copies of the role in the units below give it there too.
+            let reach = if is_copied && *level == Level::Local { Level::Deep } else { *level };
+            self.authority.check_gives(known, reach, &unit)?;
         }
         self.store_privileges(role, &before, &after, template.is_some()).await?;
         if template.is_some() {

@@ -2,7 +2,6 @@
 
 use custodia_schema::{Decimal, Guid, PrivilegeKind, Value, builtin_roles};
 
-use crate::administration::administrator_template;
 use crate::caller::{Caller, SYSTEM_USER};
 use crate::error::{Error, Result};
 use crate::input::{Input, RecordInput};
@@ -101,7 +100,7 @@ impl Writing<'_> {
                 &[
                     ("name", text(&role.name)),
                     ("businessunitid", in_unit.clone()),
-                    ("roletemplateid", Value::Guid(role.template_id.unwrap_or(role.root_id))),
+                    ("roletemplateid", Value::Guid(role.template())),
                     ("parentrootroleid", Value::Lookup(roles, role.root_id)),
                     ("isinherited", Value::Integer(1)),
                 ],
@@ -112,7 +111,7 @@ impl Writing<'_> {
         self.make("fieldsecurityprofile", profile, &[("name", text("System Administrator"))]).await?;
         let administrators = builtin_roles()
             .iter()
-            .find(|role| role.template_id.or(Some(role.root_id)) == administrator_template())
+            .find(|role| role.is_administrator())
             .ok_or_else(|| Error::Invalid("there is no built-in administrator role".to_owned()))?;
         self.make_link("systemuserroles", &[("systemuserid", administrator), ("roleid", administrators.root_id)])?;
         self.make_link("systemuserprofiles", &[("systemuserid", administrator), ("fieldsecurityprofileid", profile)])?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use custodia_access::RightsMask;
-use custodia_query::{Filter, Query};
+use custodia_query::{Filter, Path, Query};
 use custodia_schema::{AssignCascade, Guid, OneToMany, PrivilegeKind, Table, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
@@ -116,7 +116,7 @@ impl Writing<'_> {
             });
         }
         let is_team = self.is_team(principal).await?;
-        let present = self.shares_of(stored.id).await?.into_iter().find(|share| share.principal == principal);
+        let present = self.shares_of(&table, stored.id).await?.into_iter().find(|share| share.principal == principal);
         let before = present.as_ref().map_or(RightsMask::NONE, |share| share.explicit);
         let after = match sharing {
             Sharing::Grant(rights) => before.union(rights),
@@ -153,9 +153,13 @@ impl Writing<'_> {
     }
 
     /// All shares of a record.
-    pub(crate) async fn shares_of(&mut self, record: Guid) -> Result<Vec<Share>> {
+    pub(crate) async fn shares_of(&mut self, of: &Table, record: Guid) -> Result<Vec<Share>> {
         let table = self.table_named("principalobjectaccess")?;
-        let of_record = Filter::equal(column(&table, "objectid")?, Value::Guid(record));
+        let names = self.schema.shared_as(of).map(|name| Value::Text(name.to_owned())).collect();
+        let of_record = Filter::And(vec![
+            Filter::equal(column(&table, "objectid")?, Value::Guid(record)),
+            Filter::In { path: Path::own(column(&table, "objecttypecode")?), values: names },
+        ]);
         let query =
             Query { filter: of_record, ..Query::of(&table, SHARES_MAX) }.showing(columns(&table, &SHARE_COLUMNS)?);
         let rows = self.platform_rows("shares of a record", &query).await?;
@@ -318,7 +322,7 @@ impl Writing<'_> {
     async fn store_inherited(&mut self, table: &Arc<Table>, id: Guid, row: &Draft) -> Result<bool> {
         let mut wanted = self.inherited(table, row).await?;
         let mut changed = false;
-        for share in self.shares_of(id).await? {
+        for share in self.shares_of(table, id).await? {
             let rights = wanted.remove(&share.principal).map_or(RightsMask::NONE, |(_, rights)| rights);
             if rights != share.inherited {
                 self.write_share(table, id, share.principal, share.is_team, share.explicit, rights, Some(&share))?;
@@ -353,7 +357,7 @@ impl Writing<'_> {
                 let is_team = self.table(kind)?.name == "team";
                 wanted.insert(parent_owner, (is_team, OWNER_RIGHTS));
             }
-            for share in self.shares_of(parent).await? {
+            for share in self.shares_of(&parent_table, parent).await? {
                 if Some(share.principal) == owner {
                     continue;
                 }
@@ -365,9 +369,9 @@ impl Writing<'_> {
     }
 
     /// Removes all shares of a record that goes.
-    pub(crate) async fn remove_shares(&mut self, record: Guid) -> Result<()> {
+    pub(crate) async fn remove_shares(&mut self, of: &Table, record: Guid) -> Result<()> {
         let table = self.table_named("principalobjectaccess")?;
-        for share in self.shares_of(record).await? {
+        for share in self.shares_of(of, record).await? {
             let permit = self.platform_permit("share", &table, PrivilegeKind::Delete)?;
             self.transaction.delete(permit, &table, &StoredRow::of(share.row, Vec::new()))?;
         }

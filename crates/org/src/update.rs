@@ -88,9 +88,7 @@ impl Writing<'_> {
         let permit = self.permit_on(table, PrivilegeKind::Write, holds(PrivilegeKind::Write))?;
 
         let new_owner = match table.security {
-            RowSecurity::Owned { owner, .. } => {
-                changes.remove(owner).filter(|value| value.guid() != stored.get(owner).guid())
-            }
+            RowSecurity::Owned { owner, .. } => changes.remove(owner).filter(|value| value != stored.get(owner)),
             _ => None,
         };
         if let Some(value) = new_owner {
@@ -150,8 +148,7 @@ impl Writing<'_> {
     /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another
     /// parent, a row of a unit into another unit.
     async fn check_moved(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
-        let moves =
-            |column: ColumnId| changes.get(column).is_some_and(|value| value.guid() != stored.get(column).guid());
+        let moves = |column: ColumnId| changes.get(column).is_some_and(|value| value != stored.get(column));
         if self.authority.platform_name().is_some() {
             return Ok(());
         }

@@ -11,6 +11,8 @@ const INSTANT_MAX: i64 = 253_402_300_799;
 /// The same as days.
 const DAY_MIN: i32 = -79_257;
 const DAY_MAX: i32 = 2_932_896;
+/// Longest logical name of a table, in bytes: Dataverse's.
+const TABLE_NAME_BYTES_MAX: usize = 128;
 
 /// The value as it is stored, or what is wrong with it. Null is always of the right type.
 pub(crate) fn value(table: &Table, column: &Column, value: Value) -> Result<Value> {
@@ -34,7 +36,13 @@ pub(crate) fn value(table: &Table, column: &Column, value: Value) -> Result<Valu
             }
             Ok(Value::Text(text))
         }
-        (ColumnKind::TableName, Value::Text(text)) => Ok(Value::Text(text)),
+        (ColumnKind::TableName, Value::Text(text)) => {
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if text.is_empty() || text.len() > TABLE_NAME_BYTES_MAX || !text.bytes().all(letter) {
+                return wrong(Fault::Type, "it is not the logical name of a table".to_owned());
+            }
+            Ok(Value::Text(text))
+        }
         (ColumnKind::Integer { min, max, .. }, Value::Integer(n)) => {
             if n < *min || n > *max {
                 return wrong(Fault::OutOfRange, format!("{n} is not between {min} and {max}"));

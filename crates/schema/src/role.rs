@@ -25,7 +25,23 @@ pub struct BuiltinRole {
     pub misc: Vec<String>,
 }
 
+/// The role that may do everything.
+const ADMINISTRATOR: &str = "System Administrator";
+
 impl BuiltinRole {
+    /// Whether it is System Administrator: it cannot be edited, taken from its last user or deleted, and opens every
+    /// secured column.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        self.name == ADMINISTRATOR
+    }
+
+    /// The template id that its copies in all units carry; a role without a published template stands for itself.
+    #[must_use]
+    pub fn template(&self) -> Guid {
+        self.template_id.unwrap_or(self.root_id)
+    }
+
     /// The role's privileges, each once, with its level: what a role is made of in an organisation.
     pub fn privileges<'s>(&self, schema: &'s Schema) -> impl Iterator<Item = (&'s NamedPrivilege, Level)> {
         schema.privileges().iter().filter_map(|privilege| {

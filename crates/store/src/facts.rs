@@ -151,7 +151,9 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
     let mut privileges = RolePrivileges::default();
     let mut roles = Vec::new();
     let direct = source.rows(&statements::roles(user), |row| Some((row.guid(0)?, row.guid(1), row.guid(2)))).await?;
+    let mut all_columns = false;
     for (root, template, role_unit) in direct {
+        all_columns |= template.and_then(builtin_of_template).is_some_and(BuiltinRole::is_administrator);
         // A role is measured from its own unit. That is the user's, unless ownership across units lets users hold roles
         // of other units (security-model.md §3).
         roles.push(privileges.grant(source, schema, root, template, role_unit.unwrap_or(unit)).await?);
@@ -170,7 +172,6 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         team_roles.push(TeamRole { team, role, team_privileges_only: inheritance == 0 });
     }
     let mut field_permissions = Vec::new();
-    let mut all_columns = false;
     for profile in source.rows(&statements::profiles(user), |row| row.guid(0)).await? {
         all_columns |= profile == ADMINISTRATOR_PROFILE;
         let said = source
@@ -232,7 +233,7 @@ impl RolePrivileges {
 
 /// The built-in role that a `roletemplateid` names; roles without a published template use their own id.
 fn builtin_of_template(template: Guid) -> Option<&'static BuiltinRole> {
-    builtin_roles().iter().find(|role| role.template_id.unwrap_or(role.root_id) == template)
+    builtin_roles().iter().find(|role| role.template() == template)
 }
 
 /// The privileges of a built-in role as the program ships it.
