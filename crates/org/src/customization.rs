@@ -8,7 +8,7 @@ use crate::organization::Organization;
 use crate::writing::Writing;
 
 /// The privilege to change tables and columns.
-const CUSTOMIZE: &str = "prvPublishCustomization";
+pub(crate) const CUSTOMIZE: &str = "prvPublishCustomization";
 
 impl Organization {
     /// Switches column security of a column on or off. A column that is secured in the standard tables stays so.

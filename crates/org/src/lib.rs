@@ -8,6 +8,7 @@
 mod administration;
 mod assign;
 mod audit_log;
+mod auditing;
 mod caller;
 mod cascade;
 mod create;

@@ -73,6 +73,19 @@ impl Schema {
         layered
     }
 
+    /// The same tables with the audit switch of these on as well: an organisation's layer over the standard tables.
+    /// Unknown tables are passed over.
+    #[must_use]
+    pub fn with_audited(&self, audited: &[TableId]) -> Self {
+        let mut layered = self.clone();
+        for table in audited {
+            if let Some(table) = self.by_id.get(table).and_then(|&at| layered.tables.get_mut(at)) {
+                Arc::make_mut(table).audited = true;
+            }
+        }
+        layered
+    }
+
     /// All tables, in order of their logical names.
     #[must_use]
     pub fn tables(&self) -> &[Arc<Table>] {

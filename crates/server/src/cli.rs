@@ -164,6 +164,20 @@ pub enum Command {
         #[arg(long)]
         off: bool,
     },
+    /// Switch the audit of a table's changes on, or with --off off.
+    AuditTable {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The table: account.
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Switch it off.
+        #[arg(long)]
+        off: bool,
+    },
     /// List audit entries, newest first, one JSON object per line.
     Audit {
         #[command(flatten)]

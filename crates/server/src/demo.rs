@@ -85,7 +85,8 @@ async fn fill(service: &Arc<Service>, name: &str) -> Result<DemoReport> {
         let now = service.clock.monotonic_ms();
         if now.saturating_sub(told) >= PROGRESS_MS {
             told = now;
-            eprintln!("filling {name}: {} {} of {} rows", advance.file, advance.rows_done, advance.rows_total);
+            let Advance { file, rows_done, rows_total, .. } = advance;
+            crate::tell(&format!("filling {name}: {file} {rows_done} of {rows_total} rows"));
         }
     };
     let report = if name == DEMO {

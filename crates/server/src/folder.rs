@@ -80,20 +80,6 @@ impl DataFolder {
         }
     }
 
-    /// Takes the folder; another owner is an error.
-    ///
-    /// # Errors
-    /// As [`Self::take`], and when another process has it.
-    pub fn take_alone(path: &Path) -> Result<Self> {
-        match Self::take(path)? {
-            Owned::Ours(folder) => Ok(folder),
-            Owned::Theirs => bail!(
-                "another custodia process uses the data folder {}; stop it first, or give this one another --data folder",
-                path.display()
-            ),
-        }
-    }
-
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -29,7 +29,6 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand, KeyCommand, OrgCommand, Place, TlsMode};
 use crate::config::{Config, Flag};
-use crate::folder::DataFolder;
 use crate::operation::{Operation, Output};
 use crate::service::Service;
 use crate::socket::Owner;
@@ -48,15 +47,15 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("custodia: threads cannot be started: {error}");
+            tell(&format!("custodia: threads cannot be started: {error}"));
             return ExitCode::FAILURE;
         }
     };
     let code = match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            for line in format!("{error:#}").lines() {
-                eprintln!("custodia: {line}");
+            for line in told(&error).lines() {
+                tell(&format!("custodia: {line}"));
             }
             ExitCode::FAILURE
         }
@@ -77,8 +76,13 @@ async fn run(command: Command) -> Result<ExitCode> {
             flags.extend(tls_key.map(|path| flag("tls.key", "--tls-key", path.display().to_string())));
             let config = Config::load(place.config.as_deref(), flags)?;
             log(&config.log.filter, &config.log.format)?;
-            let folder = DataFolder::take_alone(&place.data)?;
-            serve::serve(folder, config, demo).await?;
+            match socket::owner(&place.data).await? {
+                Owner::Ours(folder) => serve::serve(folder, config, demo).await?,
+                Owner::Server(_) => bail!(
+                    "another custodia process serves the data folder {}; stop it first, or give this one another --data folder",
+                    place.data.display()
+                ),
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Org(command) => {
@@ -130,6 +134,9 @@ async fn run(command: Command) -> Result<ExitCode> {
                 .with_context(|| format!("'{column}' is not TABLE.COLUMN, such as account.creditlimit"))?;
             let (table, column) = (table.to_owned(), column.to_owned());
             carry_out(&place, Operation::SecureColumn { organization: org, table, column, secured: !off }).await
+        }
+        Command::AuditTable { place, org, table, off } => {
+            carry_out(&place, Operation::AuditTable { organization: org, table, audited: !off }).await
         }
         Command::Audit { place, org, limit, table, record } => {
             carry_out(&place, Operation::Audit { organization: org, limit, table, record }).await
@@ -214,6 +221,24 @@ fn say(text: &str) {
     let _ = writeln!(output, "{text}").and_then(|()| output.flush());
 }
 
+/// A line to standard error, where somebody may read it.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// An error with its causes, each said once: some causes are repeated by the error above them.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// Lines to standard output, progress to standard error.
 struct Terminal {
     refused: bool,
@@ -225,7 +250,7 @@ impl Output for Terminal {
     }
 
     fn progress(&mut self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        tell(text);
     }
 
     fn refused_rows(&mut self) {

@@ -25,6 +25,9 @@ pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()>
         opened = Service::open(folder, config) => Arc::new(opened?),
         () = ending.told() => return Ok(()),
     };
+    if let Some(reminder) = &service.reminder {
+        crate::tell(reminder);
+    }
     let timers = Timers::start(&service);
     let url = format!("{}://{}", listener.scheme(), listener.address);
     let filled = async {

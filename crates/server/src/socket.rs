@@ -77,6 +77,10 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    if line.is_empty() {
+        // Somebody who wanted to know whether anybody listens.
+        return Ok(());
+    }
     let operation: Operation = serde_json::from_str(&line).context("not an operation of this version")?;
     let (sender, mut receiver) = mpsc::unbounded_channel::<Reply>();
     let writing = async move {
@@ -94,7 +98,7 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
         let mut output = Remote { sender: sender.clone() };
         let reply = match runtime.block_on(operation.run(&service, &mut output)) {
             Ok(()) => Reply::Done,
-            Err(error) => Reply::Failed(format!("{error:#}")),
+            Err(error) => Reply::Failed(crate::told(&error)),
         };
         let _ = sender.send(reply);
     });

@@ -203,7 +203,15 @@ fn refuse_existing(path: &Path) -> Result<()> {
         );
         return Err(file_error(path, source));
     }
-    Ok(())
+    if folder_of(path).is_dir() {
+        Ok(())
+    } else {
+        Err(file_error(path, std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such folder")))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 pub(crate) fn file_error(path: &Path, source: std::io::Error) -> Error {
@@ -237,7 +245,7 @@ impl Unfinished {
         refuse_existing(to)?;
         std::fs::rename(&self.path, to).map_err(|source| file_error(to, source))?;
         self.published = true;
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(to);
         sync(folder).map_err(|source| file_error(folder, source))
     }
 }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use custodia_schema::Guid;
+use parking_lot::Mutex;
 
 use crate::ambient::Random;
+use crate::database::connected;
 use crate::keys::{KEY_BYTES, MasterKey};
 use crate::link::{Link, rows};
+use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::sql::control as statements;
+use crate::sqlite::SqliteFile;
 use crate::{Error, Result};
 
 /// Longest name of an organisation, in characters: it is part of host names and of database names.
@@ -76,21 +80,44 @@ impl std::fmt::Debug for Organization {
     }
 }
 
+/// How the control database is reached.
+pub(crate) enum Door {
+    /// Its file.
+    File(Arc<SqliteFile>),
+    /// Its server, by a connection that is replaced when it broke.
+    Server {
+        /// Where the server is.
+        settings: PostgresSettings,
+        /// The present connection.
+        connection: Mutex<Option<Arc<PostgresConnection>>>,
+    },
+}
+
+impl Door {
+    async fn link(&self) -> Result<Link> {
+        match self {
+            Self::File(file) => Ok(Link::Sqlite(Arc::clone(file))),
+            Self::Server { settings, connection } => Ok(Link::Postgres(connected(settings, connection).await?)),
+        }
+    }
+}
+
 /// The control database of an installation, with its organisations in memory.
 pub(crate) struct Control {
-    link: Link,
+    door: Door,
     one_at_a_time: tokio::sync::Mutex<()>,
     known: ArcSwap<HashMap<String, Arc<Organization>>>,
 }
 
 impl Control {
     /// Takes over a control database, making its tables in an empty one.
-    pub(crate) async fn open(link: Link) -> Result<Self> {
+    pub(crate) async fn open(door: Door) -> Result<Self> {
+        let link = door.link().await?;
         for sql in statements::create(link.dialect()) {
             link.run(&sql).await?;
         }
         let this =
-            Self { link, one_at_a_time: tokio::sync::Mutex::new(()), known: ArcSwap::from_pointee(HashMap::new()) };
+            Self { door, one_at_a_time: tokio::sync::Mutex::new(()), known: ArcSwap::from_pointee(HashMap::new()) };
         this.reload().await?;
         Ok(this)
     }
@@ -102,7 +129,7 @@ impl Control {
     }
 
     async fn reload_in_turn(&self) -> Result<()> {
-        let found = rows(&self.link, &statements::select_organizations(), |row| {
+        let found = rows(&self.door.link().await?, &statements::select_organizations(), |row| {
             Some(Organization {
                 id: row.guid(0)?,
                 name: row.text(1)?.to_owned(),
@@ -171,7 +198,8 @@ impl Control {
     /// The name of the destroyed organisation of that id, if one was.
     pub(crate) async fn destroyed(&self, id: Guid) -> Result<Option<String>> {
         let _turn = self.one_at_a_time.lock().await;
-        Ok(rows(&self.link, &statements::select_destroyed(id), |row| Some(row.text(0)?.to_owned())).await?.pop())
+        let link = self.door.link().await?;
+        Ok(rows(&link, &statements::select_destroyed(id), |row| Some(row.text(0)?.to_owned())).await?.pop())
     }
 
     pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
@@ -181,7 +209,8 @@ impl Control {
     /// A sealed secret of the installation, such as the token signing keys.
     pub(crate) async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let _turn = self.one_at_a_time.lock().await;
-        Ok(rows(&self.link, &statements::select_secret(name), |row| row.bytes(0).map(<[u8]>::to_vec)).await?.pop())
+        let link = self.door.link().await?;
+        Ok(rows(&link, &statements::select_secret(name), |row| row.bytes(0).map(<[u8]>::to_vec)).await?.pop())
     }
 
     pub(crate) async fn put_secret(&self, name: &str, sealed: Vec<u8>) -> Result<()> {
@@ -190,7 +219,7 @@ impl Control {
 
     async fn change(&self, statement: crate::sql::Statement) -> Result<()> {
         let _turn = self.one_at_a_time.lock().await;
-        self.link.execute(&statement).await?;
+        self.door.link().await?.execute(&statement).await?;
         self.reload_in_turn().await
     }
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodia_access::RowAccess;
 use custodia_query::Query;
-use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, TableId, Value};
+use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::head::{Head, Versions};
+use crate::layer::{AUDITED_TABLES, Layer, SECURED_COLUMNS, audited_of, secured_of};
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
@@ -309,7 +310,7 @@ impl Database {
         self.inner.writer.tables.load().contains(&table)
     }
 
-    /// Reads again what tables there are and which columns are secured: this node or another one changed it.
+    /// Reads again what tables there are and what the organisation changed of them: this node or another one changed it.
     ///
     /// # Errors
     /// Store errors.
@@ -320,8 +321,11 @@ impl Database {
                 // The writer's connection may be in the middle of a batch: a reader sees what is committed.
                 let version = self.head().await?.versions.metadata;
                 let tables = self.internal_rows(&internal::select_tables(), table_of).await?;
-                let secured = self.setting(SECURED_COLUMNS).await?;
-                Metadata { version, tables: tables.into_iter().collect(), schema: layered(standard, secured.as_ref())? }
+                let layer = Layer {
+                    secured: secured_of(self.setting(SECURED_COLUMNS).await?)?,
+                    audited: audited_of(self.setting(AUDITED_TABLES).await?)?,
+                };
+                Metadata { version, tables: tables.into_iter().collect(), schema: layer.over(standard) }
             }
             Engine::Postgres { .. } => metadata(&Link::Postgres(self.inner.reading().await?), standard).await?,
         };
@@ -510,7 +514,7 @@ impl Inner {
 }
 
 /// The connection in the slot, or a new one in its place when it broke.
-async fn connected(
+pub(crate) async fn connected(
     settings: &PostgresSettings,
     slot: &Mutex<Option<Arc<PostgresConnection>>>,
 ) -> Result<Arc<PostgresConnection>> {
@@ -527,43 +531,20 @@ pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Meta
     let versions = crate::link::rows(link, &internal::select_metadata_version(), |row| row.integer(0)).await?;
     let version = *versions.first().ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))?;
     let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
-    let secured =
-        crate::link::rows(link, &internal::select_setting(SECURED_COLUMNS), |row| Some(row.bytes(0)?.to_vec())).await?;
-    Ok(Metadata { version, tables: tables.into_iter().collect(), schema: layered(standard, secured.first())? })
+    let setting = async |name: &str| {
+        crate::link::rows(link, &internal::select_setting(name), |row| Some(row.bytes(0)?.to_vec()))
+            .await
+            .map(|kept| kept.into_iter().next())
+    };
+    let layer = Layer {
+        secured: secured_of(setting(SECURED_COLUMNS).await?)?,
+        audited: audited_of(setting(AUDITED_TABLES).await?)?,
+    };
+    Ok(Metadata { version, tables: tables.into_iter().collect(), schema: layer.over(standard) })
 }
 
 fn table_of(row: &Row<'_>) -> Option<TableId> {
     row.integer(0).and_then(|id| u32::try_from(id).ok()).map(TableId)
-}
-
-/// The standard tables with the organisation's secured columns.
-fn layered(standard: &Arc<Schema>, secured: Option<&Vec<u8>>) -> Result<Arc<Schema>> {
-    let Some(bytes) = secured else { return Ok(Arc::clone(standard)) };
-    let secured = secured_of(bytes)?;
-    Ok(if secured.is_empty() { Arc::clone(standard) } else { Arc::new(standard.with_secured(&secured)) })
-}
-
-/// The setting that lists the columns an organisation secured: six bytes each, table and column, little-endian.
-pub(crate) const SECURED_COLUMNS: &str = "secured columns";
-
-/// Reads the list of secured columns.
-pub(crate) fn secured_of(bytes: &[u8]) -> Result<Vec<(TableId, ColumnId)>> {
-    let damaged = || Error::Corrupt("the list of secured columns cannot be read".to_owned());
-    if !bytes.len().is_multiple_of(6) {
-        return Err(damaged());
-    }
-    bytes
-        .chunks_exact(6)
-        .map(|entry| match *entry {
-            [a, b, c, d, e, f] => Ok((TableId(u32::from_le_bytes([a, b, c, d])), ColumnId(u16::from_le_bytes([e, f])))),
-            _ => Err(damaged()),
-        })
-        .collect()
-}
-
-/// The list of secured columns as it is kept.
-pub(crate) fn secured_bytes(secured: &[(TableId, ColumnId)]) -> Vec<u8> {
-    secured.iter().flat_map(|(table, column)| table.0.to_le_bytes().into_iter().chain(column.0.to_le_bytes())).collect()
 }
 
 /// Runs blocking work without holding up the other requests of this worker.

@@ -20,6 +20,7 @@ mod facts;
 mod head;
 mod hex;
 mod keys;
+mod layer;
 mod limits;
 mod link;
 mod logs;

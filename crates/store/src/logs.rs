@@ -4,7 +4,8 @@ use custodia_schema::{ColumnId, Guid, TableId};
 
 use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
 use crate::change_log::{Change, ChangeKind};
-use crate::database::{Database, SECURED_COLUMNS, secured_bytes, secured_of};
+use crate::database::Database;
+use crate::layer::{AUDITED_TABLES, SECURED_COLUMNS, audited_bytes, audited_of, secured_bytes, secured_of};
 use crate::row::Row;
 use crate::sql::internal;
 use crate::transaction::Transaction;
@@ -115,9 +116,27 @@ impl Transaction {
     /// # Errors
     /// Store errors.
     pub async fn secured_columns(&mut self) -> Result<Vec<(TableId, ColumnId)>> {
-        let statement = internal::select_setting(SECURED_COLUMNS);
-        let kept = self.internal_rows(&statement, |row| Some(row.bytes(0)?.to_vec())).await?;
-        kept.first().map_or_else(|| Ok(Vec::new()), |bytes| secured_of(bytes))
+        secured_of(self.setting(SECURED_COLUMNS).await?)
+    }
+
+    /// Tables whose changes this organisation audits, beside those of the standard tables.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn audited_tables(&mut self) -> Result<Vec<TableId>> {
+        audited_of(self.setting(AUDITED_TABLES).await?)
+    }
+
+    async fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
+        let kept = self.internal_rows(&internal::select_setting(name), |row| Some(row.bytes(0)?.to_vec())).await?;
+        Ok(kept.into_iter().next())
+    }
+
+    /// Keeps the tables whose changes this organisation audits; the caller has the database reload its metadata after
+    /// the commit.
+    pub fn set_audited_tables(&mut self, audited: &[TableId]) {
+        self.put_setting(AUDITED_TABLES, audited_bytes(audited));
+        self.metadata_changed();
     }
 
     /// Keeps the columns that this organisation secured. Rights and statements of before are stale after the commit;

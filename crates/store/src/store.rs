@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
-use crate::control::{Control, Organization, OrganizationState};
+use crate::control::{Control, Door, Organization, OrganizationState};
 use crate::database::Database;
 use crate::head::Head;
 use crate::keys::MasterKey;
@@ -116,11 +116,12 @@ impl Store {
             definitions: Definitions::default(),
         });
         remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
-        let (engine, link) = match &settings.postgres {
+        let (engine, door) = match &settings.postgres {
             Some(url) => {
                 let postgres = PostgresSettings::parse(url, limits.statement_ms)?;
-                let link = Link::Postgres(Arc::new(PostgresConnection::connect_or_create(&postgres).await?));
-                (Engine::Postgres { settings: postgres }, link)
+                let connection = Mutex::new(Some(Arc::new(PostgresConnection::connect_or_create(&postgres).await?)));
+                let door = Door::Server { settings: postgres.clone(), connection };
+                (Engine::Postgres { settings: postgres }, door)
             }
             None => {
                 make_folder(&settings.folder.join(DATABASES_FOLDER))?;
@@ -141,7 +142,7 @@ impl Store {
                     SqliteFile::create(&path, key, control_settings)?
                 };
                 let threads = Arc::new(WriterThreads::start(limits.writer_threads)?);
-                (Engine::Sqlite { settings: sqlite, threads }, Link::Sqlite(Arc::new(file)))
+                (Engine::Sqlite { settings: sqlite, threads }, Door::File(Arc::new(file)))
             }
         };
         let store = Self {
@@ -149,7 +150,7 @@ impl Store {
             master: settings.master,
             random: settings.random,
             services,
-            control: Control::open(link).await?,
+            control: Control::open(door).await?,
             open: Mutex::new(HashMap::new()),
             opening: tokio::sync::Mutex::new(()),
             closed_totals: Mutex::new(WriteTotals::default()),

@@ -1,0 +1,97 @@
+//! `custodia config check`, and where settings come from.
+
+use crate::site::{Engine, Outcome, Site, outcome, program};
+
+fn check(file: Option<&str>, variables: &[(&str, &str)]) -> Outcome {
+    let mut command = program();
+    command.args(["config", "check"]).envs(variables.iter().copied());
+    if let Some(file) = file {
+        command.args(["--config", file]);
+    }
+    outcome(command)
+}
+
+#[test]
+fn what_is_in_force_is_shown_and_can_be_read_back() {
+    let site = Site::new(Engine::Sqlite);
+    let defaults = check(None, &[]);
+    assert_eq!((defaults.code, defaults.errors.as_str()), (0, ""));
+    let file = site.write("defaults.toml", &defaults.output);
+    assert_eq!(check(Some(&file), &[]).output, defaults.output);
+
+    let file =
+        site.write("custodia.toml", "listen = '127.0.0.1:9443'\ndatabase = 'postgres://anna:secret@db/custodia'\n");
+    let shown = check(Some(&file), &[("CUSTODIA_LIMITS_BODY_BYTES", "77"), ("CUSTODIA_TLS_LOCAL", "true")]);
+    assert_eq!(shown.code, 0, "{}", shown.errors);
+    let table: toml::Table = shown.output.parse().unwrap();
+    assert_eq!(table["listen"].as_str(), Some("127.0.0.1:9443"));
+    assert_eq!(table["limits"]["body_bytes"].as_integer(), Some(77));
+    assert_eq!(table["tls"]["local"].as_bool(), Some(true));
+    assert!(!shown.output.contains("secret"), "{}", shown.output);
+}
+
+#[test]
+fn every_fault_is_named_with_its_line() {
+    let site = Site::new(Engine::Sqlite);
+    let file = site.write("custodia.toml", "listen = 8080\n\n[limits]\nbody_bytez = 3\nconnections = 'many'\n");
+    let found = check(Some(&file), &[("CUSTODIA_TLS_LOCAL", "perhaps")]);
+    assert_eq!((found.code, found.output.as_str()), (1, ""));
+    let lines: Vec<_> = found.errors.lines().collect();
+    let expected = [
+        format!("custodia: {file}:1: listen takes "),
+        format!("custodia: {file}:4: there is no key limits.body_bytez"),
+        format!("custodia: {file}:5: limits.connections takes "),
+        "custodia: CUSTODIA_TLS_LOCAL: tls.local takes ".to_owned(),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    let missing = check(Some("/nowhere/custodia.toml"), &[]);
+    assert!(missing.refusal().contains("/nowhere/custodia.toml cannot be read"));
+    // A server with it does not start.
+    let outcome = site.run(&["serve", "--config", &file]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.errors.contains(":4: there is no key limits.body_bytez"), "{}", outcome.errors);
+    assert!(!site.data().exists());
+}
+
+#[test]
+fn flags_stand_above_variables_and_those_above_the_file() {
+    let site = Site::new(Engine::Sqlite);
+    let file =
+        site.write("custodia.toml", "listen = '127.0.0.9:0'\nops_listen = '127.0.0.9:0'\n[log]\nformat = 'json'\n");
+    let site = site.with("CUSTODIA_CONFIG", &file).with("CUSTODIA_OPS_LISTEN", "127.0.0.8:0");
+    let server = site.serve(&["--listen", "127.0.0.7:0"]);
+    assert!(server.url.starts_with("http://127.0.0.7:"), "{}", server.url);
+    assert!(server.output.iter().any(|line| line.starts_with("operations http://127.0.0.8:")), "{:?}", server.output);
+    server.client().get("/").expect(200);
+    server.wait_for_log("\"answered\"");
+    for line in server.log().lines().filter(|line| line.starts_with('{')) {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    server.stop();
+}
+
+#[test]
+fn behind_a_proxy_addresses_are_those_that_clients_know() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let bearer = format!("Bearer {}", site.token("north", "ada@north.example"));
+    let context = |server: &crate::site::Server, bearer: &str| {
+        let headers = [("Authorization", bearer), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "crm.example")];
+        let answer = server.client().request("GET", "/north/api/data/v9.2/WhoAmI", &headers, None).expect(200);
+        answer.json()["@odata.context"].as_str().unwrap().to_owned()
+    };
+    // Not believed unless it is said that there is a proxy.
+    let server = site.serve(&[]);
+    assert!(context(&server, &bearer).starts_with(&format!("{}/north/", server.url)));
+    server.stop();
+    let site = site.with("CUSTODIA_TRUST_FORWARDED", "true");
+    let server = site.serve(&[]);
+    assert!(context(&server, &bearer).starts_with("https://crm.example/north/"));
+    server.stop();
+    let site = site.with("CUSTODIA_PUBLIC_URL", "https://public.example");
+    let server = site.serve(&[]);
+    let bearer = format!("Bearer {}", site.token("north", "ada@north.example"));
+    assert!(context(&server, &bearer).starts_with("https://public.example/north/"));
+}

@@ -1,0 +1,22 @@
+//! The real program: started, asked over HTTP and at its command line, stopped and killed; on both engines where the
+//! engine matters.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod auditing;
+mod backups;
+mod columns;
+mod configuration;
+mod demo;
+mod encryption;
+mod http;
+mod imports;
+mod keys;
+mod limits;
+mod machines;
+mod organizations;
+
+mod sign_in;
+mod site;
+mod starting;
+mod stopping;
+mod tokens;
