@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use custodia_schema::Guid;
 use custodia_sqlite::Encryption;
@@ -15,8 +16,9 @@ use crate::content::{Content, records};
 use crate::control::{Organization, OrganizationState};
 use crate::database::off_the_worker;
 use crate::keys::{KEY_BYTES, data_key};
+use crate::link::Link;
 use crate::snapshot::Snapshot;
-use crate::sql::content::{Layout, SINGLE_FILE};
+use crate::sql::content::Layout;
 use crate::sqlite::SqliteFile;
 use crate::store::Store;
 use crate::{Error, Result};
@@ -154,18 +156,15 @@ impl Store {
 
     /// Checks a database file from end to end and gives its content. Afterwards the file alone is the database.
     pub(crate) async fn checked(&self, path: &Path, key: &[u8; KEY_BYTES]) -> Result<Content> {
-        let file = SqliteFile::open(path, Some(data_key(key)), self.plain_files())?;
+        let file = Arc::new(SqliteFile::open(path, Some(data_key(key)), self.plain_files())?);
+        crate::migration::readable(&Link::Sqlite(Arc::clone(&file))).await?;
         let faults = off_the_worker(|| custodia_sqlite::check_integrity(file.writer.lock().raw()))
             .map_err(|error| Error::unavailable("checking a copy", error))?;
         if let Some(fault) = faults.first() {
             return Err(Error::Corrupt(format!("{} faults, the first: {fault}", faults.len())));
         }
         let content = self.everything(&Snapshot::of_file(&file)?).await?;
-        off_the_worker(|| {
-            let writer = file.writer.lock();
-            writer.unlimited();
-            writer.run(SINGLE_FILE)
-        })?;
+        off_the_worker(|| file.writer.lock().end_log())?;
         Ok(content)
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::Result;
 use crate::head::Head;
 use crate::postgres::PostgresConnection;
 use crate::row::{Gathered, Row, RowSink};
 use crate::sql::{Dialect, Statement, internal};
 use crate::sqlite::SqliteFile;
-use crate::Result;
 
 /// The connection that writes.
 #[derive(Clone)]

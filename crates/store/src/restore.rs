@@ -79,6 +79,7 @@ impl Store {
         progress: &mut (dyn FnMut(&str) + Send),
     ) -> Result<RestoreReport> {
         let begun = self.services().clock.monotonic_ms();
+        let _turn = self.restoring.lock().await;
         let mut backup = off_the_worker(|| Container::open(from))?;
         let mut key = backup.manifest.unwrap_key(self.master())?;
         let restored = self.restore_with(&mut backup, &mut key, name, replace, progress).await;
@@ -125,30 +126,53 @@ impl Store {
         if let Some(difference) = found.difference(&expected) {
             return Err(Error::Corrupt(format!("the backup does not hold what it says: {difference}")));
         }
-        let file = SqliteFile::open(source.path(), Some(data_key(key)), self.plain_files())?;
+        let file = Arc::new(SqliteFile::open(source.path(), Some(data_key(key)), self.plain_files())?);
         // A backup of an older program comes forward here, before anything depends on it.
-        let link = Link::from(Arc::new(file));
-        crate::migration::bring_forward(&link, self.services()).await?;
-        let Link::Sqlite(file) = &link else { return Err(Error::Query("a backup is a file".to_owned())) };
-        let snapshot = Arc::new(Snapshot::of_file(file)?);
+        crate::migration::bring_forward(&Link::Sqlite(Arc::clone(&file)), self.services()).await?;
+        let snapshot = Arc::new(Snapshot::of_file(&file)?);
         let expected = self.everything(&snapshot).await?;
 
         let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?).await?;
         let outcome = self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await;
-        if outcome.is_err() && existing.is_none() {
-            self.forget(&target.organization).await;
-        } else if outcome.is_err() {
-            // The old one is as it was; what is left of the new one has no key any more.
-            let _ = self.drop_database(&target.organization.database).await;
-        }
-        outcome?;
-        if let Some(old) = &existing {
-            self.forget_open(old.id);
-            if let Err(error) = self.drop_database(&old.database).await {
-                tracing::error!(organization.name = %old.name, database = %old.database, %error, "the replaced database could not be removed");
+        if let Err(error) = outcome {
+            match existing {
+                None => self.forget(&target.organization).await,
+                // Nothing points at it, and nobody has its key.
+                Some(_) => self.remove_orphan(&target.organization).await,
             }
+            return Err(error);
+        }
+        if let Some(old) = &existing {
+            self.switch(old, &target.organization).await?;
         }
         Ok((target.organization, expected, existing.is_some()))
+    }
+
+    /// Points the control database at the new database instead of the old one.
+    async fn switch(&self, old: &Organization, new: &Organization) -> Result<()> {
+        if let Err(error) = self.control().replace(new).await {
+            // The change may have been made although it was not answered: only who knows removes one of the two.
+            let now = self.control().reload().await.ok().and_then(|()| self.control().find(&old.name));
+            match now {
+                Some(now) if now.database == new.database => {}
+                Some(_) => {
+                    self.remove_orphan(new).await;
+                    return Err(error);
+                }
+                None => return Err(error),
+            }
+        }
+        self.forget_open(old.id);
+        self.remove_orphan(old).await;
+        Ok(())
+    }
+
+    /// Removes a database that the control database does not point at.
+    async fn remove_orphan(&self, organization: &Organization) {
+        let database = &organization.database;
+        if let Err(error) = self.drop_database(database).await {
+            tracing::error!(organization.name = %organization.name, database, %error, "a database that is not used any more could not be removed: remove it by hand");
+        }
     }
 
     /// The organisation that is replaced, if one is.
@@ -207,7 +231,7 @@ impl Store {
         Ok(Target { organization, head })
     }
 
-    /// Makes, fills and checks the new database, and points the control database at it.
+    /// Makes, fills and checks the new database; that of a new organisation is in use then.
     async fn fill(
         &self,
         target: &Target,
@@ -237,11 +261,7 @@ impl Store {
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, organization.id).await?;
         drop(database);
-        if is_new {
-            self.control().set_state(organization.id, OrganizationState::Active).await
-        } else {
-            self.control().replace(organization).await
-        }
+        if is_new { self.control().set_state(organization.id, OrganizationState::Active).await } else { Ok(()) }
     }
 
     /// The new file of an embedded database: every page is encrypted anew.
@@ -291,4 +311,56 @@ pub(crate) async fn set_head(link: &Link, head: &Head) -> Result<()> {
     link.begin().await?;
     link.execute(&internal::update_head(head)).await?;
     link.run(internal::COMMIT).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+    use crate::site::{Engine, Site, account, write};
+
+    /// A restore that was killed leaves an organisation half made, with the id that the backup names.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_killed_restore_leaves_can_be_removed_and_restored() {
+        let site = Site::new(Engine::Sqlite).await;
+        let database = site.organization("demo").await;
+        write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+        let from = site.path("demo.backup");
+        site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+
+        let elsewhere = Site::new(Engine::Sqlite).await;
+        let store = &elsewhere.store;
+        let mut half = store.new_organization(database.organization(), "demo", "Demo", "half.db".into()).unwrap();
+        half.state = OrganizationState::Creating;
+        store.control().insert(&half).await.unwrap();
+        let refused = store.restore(&from, None, false, &mut |_: &str| {}).await;
+        assert!(matches!(refused, Err(Error::OrganizationName { .. })), "{refused:?}");
+        let refused = store.restore(&from, None, true, &mut |_: &str| {}).await;
+        assert!(matches!(refused, Err(Error::OrganizationState { .. })), "{refused:?}");
+
+        let half = store.organization("demo").unwrap();
+        store.delete_organization(&half).await.unwrap();
+        let restored = store.restore(&from, None, false, &mut |_: &str| {}).await.unwrap();
+        assert_eq!(restored.id, database.organization());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn unfinished_copies_go_when_the_installation_is_opened() {
+        let site = Site::new(Engine::Sqlite).await;
+        let database = site.organization("demo").await;
+        std::fs::write(site.store.path_of(".unfinished-1"), "left").unwrap();
+        std::fs::write(site.store.path_of(".unfinished-1-wal"), "left").unwrap();
+        assert_eq!(site.leftovers().len(), 2);
+        let settings = crate::site::settings(
+            site.folder.path(),
+            None,
+            &crate::site::master_key(),
+            None,
+            crate::Limits::default(),
+            &site.clock,
+        );
+        let again = Store::open(settings).await.unwrap();
+        assert_eq!(site.leftovers(), Vec::<String>::new());
+        assert_eq!(again.database("demo").await.unwrap().content().await.unwrap(), database.content().await.unwrap());
+    }
 }

@@ -3,13 +3,13 @@
 use custodia_schema::TableId;
 use parking_lot::Mutex;
 
+use crate::Result;
 use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::postgres::PostgresConnection;
 use crate::row::{Gathered, Row, RowSink};
 use crate::sql::{Dialect, Statement, content, internal};
 use crate::sqlite::{Connection, SqliteFile};
-use crate::Result;
 
 /// A database as of one moment. Writers go on meanwhile; the moment ends when this is dropped.
 pub(crate) enum Snapshot {

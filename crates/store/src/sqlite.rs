@@ -15,6 +15,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
 use crate::ambient::Clock;
 use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
+use crate::sql::content::SINGLE_FILE;
 use crate::sql::{Parameter, Statement, internal};
 use crate::{Error, Result};
 
@@ -234,6 +235,20 @@ impl Connection {
         self.arm();
         self.run("BEGIN IMMEDIATE")?;
         self.head()
+    }
+
+    /// Ends the log beside the file, so that the file alone is the database until it is opened again.
+    pub(crate) fn end_log(&self) -> Result<()> {
+        self.unlimited();
+        let mode: String = self
+            .inner
+            .query_row(SINGLE_FILE, [], |row| row.get(0))
+            .map_err(|error| self.error("ending the write-ahead log", error))?;
+        if mode == "delete" {
+            return Ok(());
+        }
+        // SQLite says so in the answer and not as an error.
+        Err(Error::Unavailable { context: "the write-ahead log of a copy is still in use".to_owned(), source: None })
     }
 
     /// Whether the transaction is still open: some errors end it (decision 0001.4).

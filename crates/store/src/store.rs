@@ -69,6 +69,7 @@ pub struct Store {
     control: Control,
     open: Mutex<HashMap<Guid, Database>>,
     opening: tokio::sync::Mutex<()>,
+    pub(crate) restoring: tokio::sync::Mutex<()>,
     closed_totals: Mutex<WriteTotals>,
     engine: Engine,
 }
@@ -153,6 +154,7 @@ impl Store {
             control: Control::open(door).await?,
             open: Mutex::new(HashMap::new()),
             opening: tokio::sync::Mutex::new(()),
+            restoring: tokio::sync::Mutex::new(()),
             closed_totals: Mutex::new(WriteTotals::default()),
             engine,
         };
@@ -296,6 +298,12 @@ impl Store {
     /// # Errors
     /// Store errors; the organisation is then in state `Deleting`, and deleting it again continues.
     pub async fn delete_organization(&self, organization: &Organization) -> Result<()> {
+        if organization.state == OrganizationState::Creating {
+            // It was never in use: what a creation or a restore left that was killed. A backup of it may come yet.
+            self.forget_open(organization.id);
+            self.drop_database(&organization.database).await?;
+            return self.control.delete(organization.id).await;
+        }
         self.control.set_state(organization.id, OrganizationState::Deleting).await?;
         self.forget_open(organization.id);
         self.drop_database(&organization.database).await?;

@@ -128,12 +128,7 @@ pub(crate) struct WriterLimits {
 }
 
 impl Writer {
-    pub(crate) fn new(
-        standard: Arc<Schema>,
-        found: Metadata,
-        limits: WriterLimits,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn new(standard: Arc<Schema>, found: Metadata, limits: WriterLimits, clock: Arc<dyn Clock>) -> Self {
         Self {
             queue: Mutex::new(VecDeque::new()),
             scheduled: AtomicBool::new(false),

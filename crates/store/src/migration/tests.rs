@@ -70,8 +70,8 @@ async fn run(link: &Link, statements: &[&str]) {
 
 /// Closes the database and opens it again.
 async fn open_again(site: &Site, name: &str) -> Result<Database> {
-    site.store.suspend(&*site.store.organization(name).unwrap()).await.unwrap();
-    site.store.activate(&*site.store.organization(name).unwrap()).await.unwrap();
+    site.store.suspend(&site.store.organization(name).unwrap()).await.unwrap();
+    site.store.activate(&site.store.organization(name).unwrap()).await.unwrap();
     site.store.database(name).await
 }
 
