@@ -224,46 +224,53 @@ impl Writing<'_> {
                 if !self.rows_where(&users, "businessunitid", stored.id).await?.is_empty() {
                     return Err(refused(0x8004_1d62, "users still belong to this business unit; move them first"));
                 }
+                if self.owns_records(default_team_id(stored.id)).await? {
+                    let why = "the default team of this business unit owns records; assign them first";
+                    return Err(refused(0x8004_1d62, why));
+                }
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// Removes what hung on a record that is gone.
-    pub(crate) async fn after_delete(&mut self, table: &Arc<Table>, row: &StoredRow) -> Result<()> {
-        match table.name.as_str() {
+    /// Rows that are a part of another one and go with it: a unit's default team and copies of roles, the copies of a role, an
+    /// activity's entry in the list of all activities.
+    pub(crate) async fn parts(&mut self, table: &Arc<Table>, id: Guid) -> Result<Vec<(Arc<Table>, StoredRow)>> {
+        let mut parts = Vec::new();
+        match "" {
             "businessunit" => {
                 let teams = self.table_named("team")?;
+                let team = self.find(&teams, &RowKey::Id(default_team_id(id))).await?;
+                parts.extend(team.map(|team| (teams, team)));
                 let roles = self.table_named("role")?;
-                for (table, column) in [(teams, "businessunitid"), (roles, "businessunitid")] {
-                    for gone in self.rows_where(&table, column, row.id).await? {
-                        self.remove_platform_row(&table, gone).await?;
-                    }
-                }
-                Ok(())
+                let root = column(&roles, "parentrootroleid")?;
+                let copies =
+                    self.roles_of_unit(id).await?.into_iter().filter(|role| role.get(root).guid() != Some(role.id));
+                parts.extend(copies.map(|copy| (Arc::clone(&roles), copy)));
             }
-            "team" => self.remove_shares_of_principal(row.id).await,
             "role" => {
-                for copy in self.rows_where(table, "parentrootroleid", row.id).await? {
-                    if copy != row.id {
-                        self.remove_platform_row(table, copy).await?;
+                for copy in self.rows_where(table, "parentrootroleid", id).await? {
+                    if copy != id {
+                        parts.push((Arc::clone(table), self.get(table, copy).await?));
                     }
                 }
-                Ok(())
             }
-            _ => {
+            _ if table.is_activity && false => {
                 let pointers = self.table_named("activitypointer")?;
-                if table.is_activity
-                    && table.id != pointers.id
-                    && let Some(pointer) = self.find(&pointers, &RowKey::Id(row.id)).await?
-                {
-                    let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Delete)?;
-                    self.transaction.delete(permit, &pointers, &pointer)?;
+                if table.id != pointers.id && self.transaction.has_table(pointers.id) {
+                    let pointer = self.find(&pointers, &RowKey::Id(id)).await?;
+                    parts.extend(pointer.map(|pointer| (pointers, pointer)));
                 }
-                Ok(())
             }
+            _ => {}
         }
+        Ok(parts)
+    }
+
+    /// Removes what was given to a record that is gone.
+    pub(crate) async fn after_delete(&mut self, table: &Table, id: Guid) -> Result<()> {
+        if table.name == "team" { self.remove_shares_of_principal(id).await } else { Ok(()) }
     }
 
     /// Refuses links that the security model forbids.
@@ -521,14 +528,6 @@ impl Writing<'_> {
         let permit = self.platform_permit("role copy", &table, PrivilegeKind::Create)?;
         self.transaction.insert(permit, &table, id, values.clone())?;
         Ok(StoredRow::of(id, values))
-    }
-
-    async fn remove_platform_row(&mut self, table: &Arc<Table>, id: Guid) -> Result<()> {
-        if let Some(row) = self.find(table, &RowKey::Id(id)).await? {
-            let permit = self.platform_permit("security model", table, PrivilegeKind::Delete)?;
-            self.transaction.delete(permit, table, &row)?;
-        }
-        Ok(())
     }
 
     fn stamp_platform_row(&self, table: &Table, row: &mut Draft) {

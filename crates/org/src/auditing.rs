@@ -14,10 +14,8 @@ impl Organization {
     /// # Errors
     /// [`crate::Error::Denied`]; store errors.
     pub async fn audit_table(&self, caller: &Caller, table: TableId, audited: bool) -> Result<()> {
-        self.in_transaction(caller, move |writing| {
-            Box::pin(async move { writing.audit_table(table, audited).await })
-        })
-        .await?;
+        self.in_transaction(caller, move |writing| Box::pin(async move { writing.audit_table(table, audited).await }))
+            .await?;
         Ok(self.shared.database.reload_metadata().await?)
     }
 }

@@ -22,10 +22,19 @@ const ROWS_MAX: usize = 20_000;
 #[derive(Default)]
 struct Plan {
     /// Rows to remove, parents before children.
-    removed: Vec<(Arc<Table>, StoredRow, Permit)>,
+    removed: Vec<Removal>,
     /// Links to clear: table, row, column.
     unlinked: Vec<(Arc<Table>, StoredRow, ColumnId, Permit)>,
     met: HashSet<(TableId, Guid)>,
+}
+
+/// A row to remove.
+struct Removal {
+    table: Arc<Table>,
+    row: StoredRow,
+    permit: Permit,
+    /// It is a part of a row before it, and not told of by itself.
+    is_part: bool,
 }
 
 impl Writing<'_> {
@@ -47,7 +56,7 @@ impl Writing<'_> {
             }
         }
         // Children first, so that at no moment a row points at one that is gone.
-        for (table, row, permit) in removed.into_iter().rev() {
+        for Removal { table, row, permit, is_part } in removed.into_iter().rev() {
             self.remove_shares(&table, row.id).await?;
             self.remove_links(&table, row.id).await?;
             self.transaction.delete(permit, &table, &row)?;
@@ -57,8 +66,10 @@ impl Writing<'_> {
                 .filter(|(column, old)| !old.is_null() && table.column_by_id(*column).is_some_and(|c| !is_stamp(c)))
                 .map(|(column, old)| AuditedChange { column: *column, old: old.clone(), new: Value::Null })
                 .collect();
-            self.audit(&table, row.id, AuditOperation::Delete, 3, last, None).await?;
-            self.after_delete(&table, &row).await?;
+            if !is_part {
+                self.audit(&table, row.id, AuditOperation::Delete, 3, last, None).await?;
+            }
+            self.after_delete(&table, row.id).await?;
         }
         Ok(())
     }
@@ -78,10 +89,16 @@ impl Writing<'_> {
 
     async fn plan_delete(&mut self, table: &Arc<Table>, row: StoredRow, permit: Permit, plan: &mut Plan) -> Result<()> {
         plan.met.insert((table.id, row.id));
-        plan.removed.push((Arc::clone(table), row, permit));
+        plan.removed.push(Removal { table: Arc::clone(table), row, permit, is_part: false });
         let schema = Arc::clone(&self.schema);
         let mut next = 0;
-        while let Some((table, id)) = plan.removed.get(next).map(|(table, row, _)| (Arc::clone(table), row.id)) {
+        while let Some((table, id)) = plan.removed.get(next).map(|next| (Arc::clone(&next.table), next.row.id)) {
+            for (table, row) in self.parts(&table, id).await? {
+                if plan.met.insert((table.id, row.id)) {
+                    let permit = self.platform_permit("part of a record", &table, PrivilegeKind::Delete)?;
+                    plan.removed.push(Removal { table, row, permit, is_part: true });
+                }
+            }
             for relationship in schema.children_of(table.id) {
                 let cascade = relationship.cascade.delete;
                 if cascade == DeleteCascade::None {
@@ -96,13 +113,14 @@ impl Writing<'_> {
                     continue;
                 }
                 for child in self.all_children(&child_table, relationship, id).await? {
-                    let permit = plan.removed.get(next).and_then(|(_, _, permit)| permit.cascade(relationship));
+                    let permit = plan.removed.get(next).and_then(|next| next.permit.cascade(relationship));
                     let permit = permit.ok_or_else(|| Error::Invalid("a cascade was not authorised".to_owned()))?;
                     if cascade == DeleteCascade::RemoveLink {
                         let column = relationship.referencing_column;
                         plan.unlinked.push((Arc::clone(&child_table), child, column, permit));
                     } else if plan.met.insert((child_table.id, child.id)) {
-                        plan.removed.push((Arc::clone(&child_table), child, permit));
+                        let table = Arc::clone(&child_table);
+                        plan.removed.push(Removal { table, row: child, permit, is_part: false });
                     }
                 }
             }

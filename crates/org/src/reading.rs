@@ -110,7 +110,11 @@ impl Organization {
         let users: Vec<Guid> = caller.users().into_iter().chain([user]).collect();
         retry_stale(|| async {
             let answer = self.principal_access_once(caller, user, table, id).await;
-            if self.is_outdated(&users, &answer).await? { Err(Error::Store(custodia_store::Error::Stale)) } else { answer }
+            if self.is_outdated(&users, &answer).await? {
+                Err(Error::Store(custodia_store::Error::Stale))
+            } else {
+                answer
+            }
         })
         .await
     }

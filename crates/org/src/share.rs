@@ -228,7 +228,8 @@ impl Writing<'_> {
         let owner = table.column("ownerid").map(|column| column.id);
         let lookups = parents(&self.schema, table).map(|relationship| relationship.referencing_column);
         // An owner inherits nothing on the own record, so another owner changes what is inherited there too.
-        let changed = |column: custodia_schema::ColumnId| changes.get(column).is_some_and(|value| value != stored.get(column));
+        let changed =
+            |column: custodia_schema::ColumnId| changes.get(column).is_some_and(|value| value != stored.get(column));
         if lookups.chain(owner).any(changed) {
             let mut row = Draft::default();
             for (column, value) in stored.values() {

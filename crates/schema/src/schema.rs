@@ -114,7 +114,8 @@ impl Schema {
     /// tables, so a share is of a row of *its* table; only activities are one: each also stands in `activitypointer`, under
     /// the same id, and is shared as either.
     pub fn shared_as<'s>(&'s self, table: &'s Table) -> impl Iterator<Item = &'s str> {
-        let activities = self.tables.iter().filter(|other| table.is_activity && other.is_activity && other.id != table.id);
+        let activities =
+            self.tables.iter().filter(|other| table.is_activity && other.is_activity && other.id != table.id);
         std::iter::once(table.name.as_str()).chain(activities.map(|other| other.name.as_str()))
     }
 

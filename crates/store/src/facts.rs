@@ -11,7 +11,7 @@ use crate::sql::{Statement, facts as statements};
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
-/// The System Administrator profile, which opens every secured column (security-model.md §3).
+/// The System Administrator profile, which opens every secured column (security model 3.5).
 pub const ADMINISTRATOR_PROFILE: Guid = Guid::from_u128(0x5723_29c1_a042_4e22_be47_367c_6374_ea45);
 /// Roles of one principal at most; more is a sign of a broken import.
 const ROLES_MAX: usize = 10_000;
@@ -155,7 +155,7 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
     for (root, template, role_unit) in direct {
         all_columns |= template.and_then(builtin_of_template).is_some_and(BuiltinRole::is_administrator);
         // A role is measured from its own unit. That is the user's, unless ownership across units lets users hold roles
-        // of other units (security-model.md §3).
+        // of other units.
         roles.push(privileges.grant(source, schema, root, template, role_unit.unwrap_or(unit)).await?);
     }
     let held = source

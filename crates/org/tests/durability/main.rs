@@ -11,7 +11,7 @@ mod postgres;
 mod power;
 mod replay;
 mod site;
-mod writers;
 #[path = "../gate/world.rs"]
 #[allow(dead_code)]
 mod world;
+mod writers;

@@ -21,9 +21,8 @@ mod bodies {
         assert!(world.org.swap_refresh_family(&caller, family, None, b"first".to_vec()).await.unwrap());
         // Written although no record and no audit entry was: the acknowledgement means that it is there.
         assert_eq!(kept().await, [b"first".to_vec()]);
-        let swap = |secret: &[u8]| {
-            world.org.swap_refresh_family(&caller, family, Some(b"first".to_vec()), secret.to_vec())
-        };
+        let swap =
+            |secret: &[u8]| world.org.swap_refresh_family(&caller, family, Some(b"first".to_vec()), secret.to_vec());
         let (one, two) = tokio::join!(swap(b"one"), swap(b"two"));
         assert_eq!([one.unwrap(), two.unwrap()].iter().filter(|swapped| **swapped).count(), 1);
         assert_eq!(kept().await.len(), 1);

@@ -185,7 +185,9 @@ impl Attempt {
             }
             Self::Delete(asker, table, row) => Some(Question::Row(asker, PrivilegeKind::Delete, table, row)),
             Self::Point(Asker { user, caller: None }, from, column, to)
-            | Self::Hang(Asker { user, caller: None }, from, column, to) => Some(Question::Link(user, from, column, to)),
+            | Self::Hang(Asker { user, caller: None }, from, column, to) => {
+                Some(Question::Link(user, from, column, to))
+            }
             Self::Assign(user, table, row, owner) => Some(Question::Assign(user, table, row, owner)),
             Self::Share(user, table, row, _, mask, _) => Some(Question::Share(user, table, row, mask)),
             Self::Create(asker, table, new) => Some(Question::Create(asker, table, new)),

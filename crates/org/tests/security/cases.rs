@@ -212,13 +212,22 @@ mod bodies {
 
     pub async fn case_11_what_hangs_on_an_account_follows_its_owner(world: World) {
         let scene = Scene::of(world);
-        let reads: Vec<(&str, Level)> =
-            ["prvReadAccount", "prvReadContact", "prvReadOpportunity", "prvReadIncident", "prvReadActivity", "prvReadNote"]
-                .map(|name| (name, Basic))
-                .to_vec();
+        let reads: Vec<(&str, Level)> = [
+            "prvReadAccount",
+            "prvReadContact",
+            "prvReadOpportunity",
+            "prvReadIncident",
+            "prvReadActivity",
+            "prvReadNote",
+        ]
+        .map(|name| (name, Basic))
+        .to_vec();
         let role = scene.role("Reader", scene.root, &reads).await;
-        let [first, other, new] =
-            [scene.user("first", scene.root).await, scene.user("other", scene.root).await, scene.user("new", scene.root).await];
+        let [first, other, new] = [
+            scene.user("first", scene.root).await,
+            scene.user("other", scene.root).await,
+            scene.user("new", scene.root).await,
+        ];
         for user in [&first, &other, &new] {
             scene.give(user, role).await;
         }
@@ -231,9 +240,13 @@ mod bodies {
         let task = scene.record("task", &other, &[("subject", text("T")), to("regardingobjectid")]).await;
         let note = scene.record("annotation", &other, &[("subject", text("N")), to("objectid")]).await;
         scene.change("account", account, &[("ownerid", scene.world.lookup("systemuser", new.user))]).await;
-        for (table, row) in
-            [("account", account), ("contact", contact), ("opportunity", customer), ("incident", case), ("annotation", note)]
-        {
+        for (table, row) in [
+            ("account", account),
+            ("contact", contact),
+            ("opportunity", customer),
+            ("incident", case),
+            ("annotation", note),
+        ] {
             assert_eq!(scene.owner_of(table, row).await, new.user, "{table}");
         }
         let rows = scene.world.select(&scene.admin, "task", &["ownerid"], &[("activityid", Value::Guid(task))]).await;
@@ -270,8 +283,9 @@ mod bodies {
         let owner = scene.admin.clone();
         let account = scene.account(&owner, "A").await;
         let to = |column: &'static str| (column, scene.world.lookup("account", account));
-        let invoice =
-            scene.record("invoice", &owner, &[("name", text("I")), ("invoicenumber", text("1")), to("customerid")]).await;
+        let invoice = scene
+            .record("invoice", &owner, &[("name", text("I")), ("invoicenumber", text("1")), to("customerid")])
+            .await;
         let contact = scene.contact(&owner, "C", account).await;
         let quote =
             scene.record("quote", &owner, &[("name", text("Q")), ("quotenumber", text("1")), to("customerid")]).await;
@@ -488,8 +502,7 @@ mod bodies {
         let scene = Scene::of(World::with_schema(world.engine, with_audited_accounts()).await);
         let acting = ("prvActOnBehalfOfAnotherUser", Global);
         let delegate = scene.role("Acting", scene.root, &[acting, ("prvReadAccount", Local)]).await;
-        let writer =
-            scene.role("Writer", scene.root, &[("prvReadAccount", Local), ("prvWriteAccount", Local)]).await;
+        let writer = scene.role("Writer", scene.root, &[("prvReadAccount", Local), ("prvWriteAccount", Local)]).await;
         let [caller, user] = [scene.user("caller", scene.root).await, scene.user("user", scene.root).await];
         scene.give(&user, writer).await;
         let account = scene.account(&user, "A").await;

@@ -104,7 +104,8 @@ impl Changing {
 
     /// Makes one change, as the administrator; what it was, if it could be made.
     async fn change(&mut self) -> Option<&'static str> {
-        let kinds = ["make", "point", "point", "clear", "assign", "assign", "grant", "grant", "modify", "revoke", "delete"];
+        let kinds =
+            ["make", "point", "point", "clear", "assign", "assign", "grant", "grant", "modify", "revoke", "delete"];
         let what = self.pick(&kinds)?;
         let org = self.stage.org.clone();
         let admin = self.stage.made.admin();
@@ -218,19 +219,14 @@ impl Changing {
         for (key, rights) in stored.iter().filter(|(key, _)| !expected.contains_key(key)) {
             differences.push(format!("{}: expected nothing, stored {rights:#x}", describe(key)));
         }
-        assert!(
-            differences.is_empty(),
-            "world {}, after: {}\n{}",
-            self.world.seed,
-            self.last,
-            differences.join("\n")
-        );
+        assert!(differences.is_empty(), "world {}, after: {}\n{}", self.world.seed, self.last, differences.join("\n"));
     }
 
     /// The rows of a table that are still there, with owner and lookups.
     async fn read(&self, table: WorldTable) -> Vec<Record> {
         let lookups: Vec<&'static str> = {
-            let mut all: Vec<_> = LOOKUPS.iter().filter(|(of, ..)| *of == table).map(|(_, column, _)| *column).collect();
+            let mut all: Vec<_> =
+                LOOKUPS.iter().filter(|(of, ..)| *of == table).map(|(_, column, _)| *column).collect();
             all.dedup();
             all
         };
@@ -269,9 +265,10 @@ impl Changing {
         query.table = table.id;
         query.page_size = 5_000;
         query.filter = Filter::In { path: Path::own(column("objectid")), values: ids };
-        query.fields = ["principalobjectaccessid", "objectid", "principalid", "accessrightsmask", "inheritedaccessrightsmask"]
-            .map(|name| Field::Column(column(name)))
-            .to_vec();
+        query.fields =
+            ["principalobjectaccessid", "objectid", "principalid", "accessrightsmask", "inheritedaccessrightsmask"]
+                .map(|name| Field::Column(column(name)))
+                .to_vec();
         let mask = |value: &Value| match value {
             Value::BigInt(n) => u32::try_from(*n).unwrap(),
             other => panic!("{other:?} is no mask"),

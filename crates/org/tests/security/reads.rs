@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custodia_oracle::{
-    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, Refusal, SECURED_COLUMNS, Verdict, World,
-    WorldTable, column_open,
+    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, Refusal, SECURED_COLUMNS, Verdict,
+    World, WorldTable, column_open,
 };
 use custodia_query::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, Step};
 use custodia_schema::{Guid, PrivilegeKind, RelationshipId, Value};

@@ -78,7 +78,13 @@ impl Scene {
     }
 
     pub fn has_role(&self, user: &Caller, role: Guid) -> Link {
-        Link { table: "systemuser", id: user.user, relationship: "systemuserroles_association", other: "role", to: role }
+        Link {
+            table: "systemuser",
+            id: user.user,
+            relationship: "systemuserroles_association",
+            other: "role",
+            to: role,
+        }
     }
 
     /// Gives a user the copy of a role that belongs to the user's unit.
@@ -94,8 +100,14 @@ impl Scene {
     }
 
     pub async fn join(&self, team: Guid, user: &Caller) -> Link {
-        self.link(Link { table: "team", id: team, relationship: "teammembership_association", other: "systemuser", to: user.user })
-            .await
+        self.link(Link {
+            table: "team",
+            id: team,
+            relationship: "teammembership_association",
+            other: "systemuser",
+            to: user.user,
+        })
+        .await
     }
 
     pub async fn give_team(&self, team: Guid, role: Guid) -> Link {
@@ -216,7 +228,13 @@ impl Scene {
         matches!(self.world.try_select(user, table, &[], &[]).await, Err(Error::Denied(_)))
     }
 
-    pub async fn try_change(&self, user: &Caller, table: &str, id: Guid, columns: &[(&str, Value)]) -> Result<(), Error> {
+    pub async fn try_change(
+        &self,
+        user: &Caller,
+        table: &str,
+        id: Guid,
+        columns: &[(&str, Value)],
+    ) -> Result<(), Error> {
         self.try_change_at(self.org(), user, table, id, columns).await
     }
 
