@@ -8,7 +8,7 @@ help: ## Show this list
 
 run: ## Build what is missing and serve with demo data on http://127.0.0.1:8080
 	@scripts/prepare run
-	cargo run --profile quick --package custodia-server --bin custodia -- serve --data ./data --demo
+	cargo run --profile quick --package custodia-server --bin custodia -- serve --demo
 
 test: ## Run every check: format, lints, all tests on both engines, unmodified clients over HTTP
 	@scripts/test
