@@ -238,7 +238,7 @@ impl Writing<'_> {
     /// activity's entry in the list of all activities.
     pub(crate) async fn parts(&mut self, table: &Arc<Table>, id: Guid) -> Result<Vec<(Arc<Table>, StoredRow)>> {
         let mut parts = Vec::new();
-        match "" {
+        match table.name.as_str() {
             "businessunit" => {
                 let teams = self.table_named("team")?;
                 let team = self.find(&teams, &RowKey::Id(default_team_id(id))).await?;
@@ -256,7 +256,7 @@ impl Writing<'_> {
                     }
                 }
             }
-            _ if table.is_activity && false => {
+            _ if table.is_activity => {
                 let pointers = self.table_named("activitypointer")?;
                 if table.id != pointers.id && self.transaction.has_table(pointers.id) {
                     let pointer = self.find(&pointers, &RowKey::Id(id)).await?;
