@@ -234,8 +234,8 @@ impl Writing<'_> {
         }
     }
 
-    /// Rows that are a part of another one and go with it: a unit's default team and copies of roles, the copies of a role, an
-    /// activity's entry in the list of all activities.
+    /// Rows that are a part of another one and go with it, where no relationship says so: a unit's default team and copies of
+    /// roles, an activity's entry in the list of all activities.
     pub(crate) async fn parts(&mut self, table: &Arc<Table>, id: Guid) -> Result<Vec<(Arc<Table>, StoredRow)>> {
         let mut parts = Vec::new();
         match table.name.as_str() {
@@ -248,13 +248,6 @@ impl Writing<'_> {
                 let copies =
                     self.roles_of_unit(id).await?.into_iter().filter(|role| role.get(root).guid() != Some(role.id));
                 parts.extend(copies.map(|copy| (Arc::clone(&roles), copy)));
-            }
-            "role" => {
-                for copy in self.rows_where(table, "parentrootroleid", id).await? {
-                    if copy != id {
-                        parts.push((Arc::clone(table), self.get(table, copy).await?));
-                    }
-                }
             }
             _ if table.is_activity => {
                 let pointers = self.table_named("activitypointer")?;
