@@ -17,7 +17,10 @@ use super::listener::Peer;
 use super::{respond, sign_in, web_api};
 use crate::service::Service;
 
-/// One request as the routes see it: its body is read, its organisation is not opened yet.
+/// Bytes of a body that are taken from whoever has not shown a token.
+const STRANGERS_BYTES_MAX: usize = 64 << 10;
+
+/// One request as the routes see it: its body is not read, its organisation is not opened yet.
 pub struct PublicRequest<'r> {
     /// Method.
     pub method: &'r Method,
@@ -25,8 +28,8 @@ pub struct PublicRequest<'r> {
     pub uri: &'r http::Uri,
     /// Headers.
     pub headers: &'r HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
+    /// What is still to be read.
+    pub body: UnreadBody,
     /// Where the client is: who connected, or whom a proxy that is trusted says it connected for.
     pub source: IpAddr,
     /// The request's id.
@@ -110,15 +113,7 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return body_too_large(limits.body_bytes);
     }
-    let body = match Limited::new(body, limits.body_bytes).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return body_too_large(limits.body_bytes);
-        }
-        Err(_) => {
-            return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The body could not be read to its end.");
-        }
-    };
+    let body = UnreadBody { incoming: body, limit: limits.body_bytes };
     let base = match base_of(service, &parts.headers, &parts.uri, peer) {
         Some(base) => base,
         None => {
@@ -129,6 +124,43 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     let incoming =
         PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, id, base };
     route(service, incoming).await
+}
+
+/// The body of a request. It is read once it is known who sends it: until then nobody can fill the memory.
+pub struct UnreadBody {
+    incoming: Incoming,
+    limit: usize,
+}
+
+impl UnreadBody {
+    /// Reads the whole body of a caller who showed a token.
+    ///
+    /// # Errors
+    /// The answer to a body that is too large or breaks off.
+    pub async fn read(self) -> Result<Bytes, Box<Response<Bytes>>> {
+        let limit = self.limit;
+        self.read_up_to(limit).await
+    }
+
+    /// Reads the whole body of somebody who has not shown a token.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_of_stranger(self) -> Result<Bytes, Box<Response<Bytes>>> {
+        let limit = self.limit.min(STRANGERS_BYTES_MAX);
+        self.read_up_to(limit).await
+    }
+
+    async fn read_up_to(self, limit: usize) -> Result<Bytes, Box<Response<Bytes>>> {
+        match Limited::new(self.incoming, limit).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Box::new(body_too_large(limit))),
+            Err(_) => {
+                let message = "The body could not be read to its end.";
+                Err(Box::new(respond::error(StatusCode::BAD_REQUEST, "0x80060888", message)))
+            }
+        }
+    }
 }
 
 fn body_too_large(limit: usize) -> Response<Bytes> {

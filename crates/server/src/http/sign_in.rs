@@ -63,6 +63,10 @@ async fn token(
     let Ok(addresses) = service.addresses(organization, &request.base) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
+    let body = match request.body.read_of_stranger().await {
+        Ok(body) => body,
+        Err(response) => return *response,
+    };
     let directory = OrganizationDirectory { organization, request: request.id };
     let keys = service.keys();
     let endpoint = TokenEndpoint {
@@ -77,7 +81,7 @@ async fn token(
     let token_request = TokenRequest {
         version,
         authorization: request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
-        body: &request.body,
+        body: &body,
         source: request.source,
     };
     match endpoint.answer(&token_request, service.now()).await {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
+use custodia_schema::Guid;
 use custodia_web_api::ApiRequest;
-use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use super::respond;
@@ -25,8 +26,16 @@ pub async fn answer(
         Ok(organization) => organization,
         Err(error) => return refuse_organization(&error),
     };
-    let principal = match authenticate(service, &organization, &request).await {
+    let principal = match authenticate(service, &organization, request.headers, &request.base, request.id).await {
         Ok(principal) => principal,
+        Err(response) => {
+            // A client that is still sending would not see the answer.
+            let _ = request.body.read_of_stranger().await;
+            return *response;
+        }
+    };
+    let body = match request.body.read().await {
+        Ok(body) => body,
         Err(response) => return *response,
     };
     let mut caller = Caller::user(principal.user, request.id);
@@ -40,7 +49,7 @@ pub async fn answer(
         path: below,
         query: request.uri.query().unwrap_or(""),
         headers: request.headers,
-        body: request.body,
+        body,
         service_root: &service_root,
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,
@@ -52,14 +61,16 @@ pub async fn answer(
 async fn authenticate(
     service: &Arc<Service>,
     organization: &Organization,
-    request: &PublicRequest<'_>,
+    headers: &HeaderMap,
+    base: &str,
+    id: Guid,
 ) -> Result<Principal, Box<Response<Bytes>>> {
-    let Ok(addresses) = service.addresses(organization, &request.base) else {
+    let Ok(addresses) = service.addresses(organization, base) else {
         return Err(Box::new(respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.")));
     };
-    let header = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(token) = header.and_then(bearer_token) else {
-        return Err(Box::new(challenge(organization, &request.base, None)));
+        return Err(Box::new(challenge(organization, base, None)));
     };
     let used = TokenUse { organization: organization.id(), addresses: &addresses };
     let now = service.now();
@@ -72,9 +83,9 @@ async fn authenticate(
     };
     verified.map_err(|fault| {
         if matches!(fault, TokenFault::Organization) {
-            tracing::warn!(request.id = %request.id, severity = "high", "a token of another organisation was refused");
+            tracing::warn!(request.id = %id, severity = "high", "a token of another organisation was refused");
         }
-        Box::new(challenge(organization, &request.base, Some(&fault)))
+        Box::new(challenge(organization, base, Some(&fault)))
     })
 }
 
