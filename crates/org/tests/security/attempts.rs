@@ -176,6 +176,17 @@ impl Attempt {
         }
     }
 
+    /// Whether there are few of its kind.
+    pub fn is_rare(&self, world: &World) -> bool {
+        let is_disabled = |owner: Guid| world.user(owner).is_some_and(|user| user.disabled);
+        match *self {
+            Self::Link(asker, ..) | Self::Unlink(asker, ..) => asker.caller.is_some(),
+            Self::Point(_, (WorldTable::QuoteLine, _), ..) | Self::CreateSecured(..) | Self::ChangeSecured(..) => true,
+            Self::Assign(.., owner) | Self::Create(_, _, NewRow::OwnedBy(owner)) => is_disabled(owner),
+            _ => false,
+        }
+    }
+
     /// The question that it comes down to, for the counts.
     pub fn question(&self) -> Option<Question> {
         match *self {

@@ -6,6 +6,7 @@ use crate::on_both_engines;
 on_both_engines! {
     case_01_a_share_without_the_privilege_is_worth_nothing;
     case_02_rows_of_a_team_are_its_members_in_any_unit;
+    case_02b_team_privileges_only_cover_the_teams_rows;
     case_03_a_teams_role_is_measured_from_the_teams_unit;
     case_04_local_ends_at_the_unit_and_deep_does_not_go_up;
     case_05_levels_add_up_for_each_privilege_alone;
@@ -80,6 +81,23 @@ mod bodies {
         assert!(scene.sees(&user, "account", account).await);
         scene.unlink(&member).await;
         assert!(!scene.sees(&user, "account", account).await);
+    }
+
+    pub async fn case_02b_team_privileges_only_cover_the_teams_rows(world: World) {
+        let scene = Scene::of(world);
+        let user = scene.user("user", scene.root).await;
+        let team = scene.team("Team", scene.root, OWNER_TEAM).await;
+        scene.join(team, &user).await;
+        let reads = [("prvReadAccount", Basic), ("prvCreateAccount", Basic)];
+        scene.give_team(team, scene.team_only_role("Team only", scene.root, &reads).await).await;
+        let of_team = scene.record_of_team("account", team, &[("name", text("The team's"))]).await;
+        let own = scene.account(&user, "Own").await;
+        assert!(scene.sees(&user, "account", of_team).await);
+        assert!(!scene.sees(&user, "account", own).await);
+        assert_eq!(code(scene.try_create(&user, "account", &[("name", text("Mine"))]).await), LACKS);
+        scene.give_team(team, scene.role("Members too", scene.root, &reads).await).await;
+        assert!(scene.sees(&user, "account", own).await);
+        assert_eq!(code(scene.try_create(&user, "account", &[("name", text("Mine"))]).await), None);
     }
 
     pub async fn case_03_a_teams_role_is_measured_from_the_teams_unit(world: World) {
