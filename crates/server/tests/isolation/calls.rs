@@ -286,8 +286,7 @@ impl Calls {
             1 => format!("{set}({id})?$select={}", self.column(&table).0),
             2 => format!("{set}({id})/{}", self.column(&table).0),
             3 => {
-                let many: Vec<_> =
-                    self.schema.children_of(table.id).map(|r| r.collection_navigation.clone()).collect();
+                let many: Vec<_> = self.schema.children_of(table.id).map(|r| r.collection_navigation.clone()).collect();
                 match many.as_slice() {
                     [] => format!("{set}({id})"),
                     many => format!("{set}({id})/{}", many[self.random.below(many.len())]),
@@ -337,7 +336,8 @@ impl Calls {
         let address = self.address("accounts", &account);
         match self.random.below(3) {
             0 => {
-                let call = self.call("a new record bound to one of the other", Expected::Refused, "POST", "contacts".into());
+                let call =
+                    self.call("a new record bound to one of the other", Expected::Refused, "POST", "contacts".into());
                 self.with_body(call, &json!({ "lastname": "ours", "parentcustomerid_account@odata.bind": address }))
             }
             1 => {
@@ -408,7 +408,8 @@ impl Calls {
 
     fn foreign_token(&mut self) -> Call {
         let (table, id) = self.filled();
-        let rest = [table.set_name.clone(), format!("{}({id})", table.set_name), "WhoAmI".into()][self.random.below(3)].clone();
+        let rest = [table.set_name.clone(), format!("{}({id})", table.set_name), "WhoAmI".into()][self.random.below(3)]
+            .clone();
         let mut call = self.call("", Expected::NoSignIn, "GET", String::new());
         call.rest = None;
         let version = ["v9.2", "v9.1", "v9.0"][self.random.below(3)];
@@ -506,9 +507,13 @@ impl Calls {
     fn no_request(&mut self) -> Call {
         let mut call = self.call("bytes that are no request", Expected::Anything, "GET", String::new());
         call.rest = None;
-        let mut raw: Vec<u8> = (0..self.random.below(300)).map(|_| u8::try_from(self.random.below(256)).unwrap()).collect();
+        let mut raw: Vec<u8> =
+            (0..self.random.below(300)).map(|_| u8::try_from(self.random.below(256)).unwrap()).collect();
         if self.random.below(2) == 0 {
-            let line = format!("GET /{}/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ", self.their.name);
+            let line = format!(
+                "GET /{}/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ",
+                self.their.name
+            );
             raw.splice(0..0, line.into_bytes());
             raw.extend_from_slice(b"\r\n\r\n");
         }
@@ -540,7 +545,8 @@ impl Calls {
             call.kind = "a way round by the host";
             call.expected = Expected::Anything;
             call.path = format!("/{ours}/{rest}");
-            let header = ["X-Forwarded-Host", "X-Original-URL", "Forwarded", "X-Forwarded-Prefix"][self.random.below(4)];
+            let header =
+                ["X-Forwarded-Host", "X-Original-URL", "Forwarded", "X-Forwarded-Prefix"][self.random.below(4)];
             call.headers.push((header.into(), format!("/{theirs}/{rest}")));
         }
         call
