@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use custodia_schema::{ColumnKind, Schema, Table, TextFormat, standard};
+use custodia_schema::{Column, ColumnKind, DateBehavior, RowSecurity, Schema, Table, TextFormat, standard};
 use serde_json::{Map, Value, json};
 
 use crate::http::{Answer, Api};
@@ -68,7 +68,7 @@ impl Canaries {
                         columns += 1;
                     }
                 }
-                ColumnKind::Lookup { targets, .. } if table.must_be_given(column) => {
+                ColumnKind::Lookup { targets, .. } if table.must_be_given(column) || is_place(table, column) => {
                     let found = targets.iter().find_map(|target| {
                         let target = self.schema.table(*target)?;
                         let set = &target.set_name;
@@ -92,6 +92,10 @@ impl Canaries {
                     if table.must_be_given(column) =>
                 {
                     body.insert(column.name.clone(), json!(1));
+                }
+                ColumnKind::DateTime { behavior, .. } if table.must_be_given(column) => {
+                    let time = if *behavior == DateBehavior::DateOnly { "" } else { "T00:00:00Z" };
+                    body.insert(column.name.clone(), json!(format!("2026-01-01{time}")));
                 }
                 ColumnKind::TableName if table.must_be_given(column) => {
                     body.insert(column.name.clone(), json!("account"));
@@ -126,6 +130,15 @@ impl Canaries {
         }
         state.make_ascii_lowercase();
         state
+    }
+}
+
+/// Whether a column says where a record stands: which record a line hangs on, which unit a team belongs to.
+fn is_place(table: &Table, column: &Column) -> bool {
+    match &table.security {
+        RowSecurity::Parent { lookups } => lookups.contains(&column.id),
+        RowSecurity::Unit { unit, .. } => *unit == column.id,
+        _ => false,
     }
 }
 

@@ -5,10 +5,10 @@
 mod calls;
 mod canaries;
 #[path = "../service/http.rs"]
-#[expect(dead_code, reason = "the tests of the service use the rest")]
+#[allow(dead_code, reason = "the tests of the service use the rest")]
 mod http;
 #[path = "../service/site.rs"]
-#[expect(dead_code, reason = "the tests of the service use the rest")]
+#[allow(dead_code, reason = "the tests of the service use the rest")]
 mod site;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::site::{Engine, Site, on_both_engines};
 const CALLS: u32 = 2_500;
 
 /// Text columns that have to hold a canary: nearly all that a client can fill.
-const COLUMNS_AT_LEAST: usize = 900;
+const COLUMNS_AT_LEAST: usize = 870;
 
 on_both_engines!(nothing_of_one_organisation_reaches_another);
 
