@@ -13,8 +13,10 @@ use custodia_sqlite::{Access, Checkpoints, Encryption, Options, open};
 
 use crate::world;
 
-/// Page cache of a connection in KiB: what `limits.cache_kibibytes` of Custodia is by default.
-pub const CACHE_KIBIBYTES: u32 = 8 * 1024;
+/// Custodia's own variable for the page cache of a connection in KiB: where it is set, it holds for both sides.
+const CACHE_VARIABLE: &str = "CUSTODIA_LIMITS_CACHE_KIBIBYTES";
+/// What it is by default.
+const CACHE_KIBIBYTES: u32 = 8 * 1024;
 /// When the rows of the world were made, as the yardstick keeps moments.
 const MADE: &str = "2024-05-01T09:00:00Z";
 /// The one unit of the yardstick's world.
@@ -55,8 +57,8 @@ const INSERT_ACCOUNT: &str = "
 /// # Errors
 /// What SQLite says.
 pub fn connect(file: &Path, access: Access) -> Result<Connection> {
-    let options =
-        Options::new(Encryption::Plain, access).checkpoints(Checkpoints::Automatic).cache_kibibytes(CACHE_KIBIBYTES);
+    let cache = std::env::var(CACHE_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(CACHE_KIBIBYTES);
+    let options = Options::new(Encryption::Plain, access).checkpoints(Checkpoints::Automatic).cache_kibibytes(cache);
     open(file, &options).with_context(|| format!("opening {}", file.display()))
 }
 
