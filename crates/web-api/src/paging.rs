@@ -77,6 +77,12 @@ impl<'p> Paging<'p> {
         Ok(format!("{}{}?{}", call.request.service_root, self.path, query_string(all)))
     }
 
+    /// The address of the first page.
+    pub(crate) fn link(&self, call: &Call<'_>) -> String {
+        let options = self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        format!("{}{}?{}", call.request.service_root, self.path, query_string(options))
+    }
+
     fn decoded_path(&self) -> String {
         percent_decode_str(self.path).decode_utf8_lossy().into_owned()
     }

@@ -81,7 +81,8 @@ async fn page(
     let about_at = out.len();
     out.extend_from_slice(b"\"value\":[");
 
-    let mut sink = Page::new(plan, out, query.page_size, may_continue(query));
+    let sink = Page::new(plan, out, query.page_size, may_continue(query));
+    let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
     let found = call.organization.query(call.caller, query, &mut sink).await?;
     let TakenPage { out, rows, ends, gaps, .. } = sink.finish();
     let mut out = children.fill(call, out, &gaps).await?;
@@ -190,23 +191,34 @@ impl Child {
             Some(Related::ByLookup { parent, .. } | Related::ByLink { parent, .. }) => *parent = record,
             None => {}
         }
+        let path = format!("{}({record})/{}", self.parent_set, self.name);
+        let paging = Paging { path: &path, options: &self.options, page_number: 1 };
+        let is_full = out.len() >= call.request.limits.answer_bytes_max;
         out.push(b',');
         json::text(&mut out, &self.name);
         out.extend_from_slice(b":[");
-        let mut sink = Page::new(&self.plan, out, self.query.page_size, may_continue(&self.query));
+        if is_full {
+            // The answer takes no more: the collection is to be asked for by itself.
+            out.push(b']');
+            self.continues(&mut out, &paging.link(call));
+            return Ok(out);
+        }
+        let sink = Page::new(&self.plan, out, self.query.page_size, may_continue(&self.query));
+        let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
         let found = call.organization.query(call.caller, &self.query, &mut sink).await?;
         let TakenPage { mut out, rows, ends, .. } = sink.finish();
         out.push(b']');
         if let Some(ends) = ends {
-            let path = format!("{}({record})/{}", self.parent_set, self.name);
-            let paging = Paging { path: &path, options: &self.options, page_number: 1 };
-            let link = paging.next_link(call, &self.query, &found.keys, &ends, rows)?;
-            out.push(b',');
-            json::text(&mut out, &format!("{}@odata.nextLink", self.name));
-            out.push(b':');
-            json::text(&mut out, &link);
+            self.continues(&mut out, &paging.next_link(call, &self.query, &found.keys, &ends, rows)?);
         }
         Ok(out)
+    }
+
+    fn continues(&self, out: &mut Vec<u8>, link: &str) {
+        out.push(b',');
+        json::text(out, &format!("{}@odata.nextLink", self.name));
+        out.push(b':');
+        json::text(out, link);
     }
 }
 

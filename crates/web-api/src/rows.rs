@@ -479,6 +479,8 @@ pub(crate) struct Page<'p> {
     out: Vec<u8>,
     start: usize,
     rows_max: u32,
+    /// Bytes in `out` from which the page takes no more rows.
+    bytes_max: usize,
     rows: u32,
     more: bool,
     /// Keep the values of the first and the last row: a further page may follow, whose link is made of them.
@@ -497,6 +499,7 @@ impl<'p> Page<'p> {
             start: out.len(),
             out,
             rows_max,
+            bytes_max: usize::MAX,
             rows: 0,
             more: false,
             keeps_ends,
@@ -507,8 +510,18 @@ impl<'p> Page<'p> {
         }
     }
 
+    /// The same page, ending after the row with which so many bytes are written, those before the page included. One row it
+    /// takes in any case.
+    pub(crate) fn up_to(self, bytes_max: usize) -> Self {
+        Self { bytes_max, ..self }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows == self.rows_max || self.rows > 0 && self.out.len() >= self.bytes_max
+    }
+
     fn take(&mut self, row: &impl Values, ends: impl FnOnce() -> Vec<Value>) {
-        if self.rows == self.rows_max {
+        if self.is_full() {
             self.more = true;
             return;
         }
@@ -524,7 +537,10 @@ impl<'p> Page<'p> {
         };
         let gaps = &mut self.gaps;
         self.plan.write(&mut self.out, row, |offset, index| gaps.push(Gap { offset, index, parent }));
-        if self.keeps_ends && (self.rows == 1 || self.rows == self.rows_max) {
+        // A page that may be cut off may be followed by another one whatever the query says.
+        let keeps_first = self.keeps_ends || self.bytes_max < usize::MAX;
+        let is_cut = self.rows < self.rows_max && self.is_full();
+        if is_cut || keeps_first && self.rows == 1 || self.keeps_ends && self.rows == self.rows_max {
             let values = ends();
             if self.rows == 1 {
                 self.first.clone_from(&values);

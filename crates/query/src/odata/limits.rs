@@ -28,6 +28,9 @@ pub struct Limits {
     pub expand_max: usize,
     /// Rows of one page when the caller does not ask for less. 5,000, as in Dataverse.
     pub page_rows_max: u32,
+    /// Bytes of an answer after which a page ends, however many rows it has. 64 MiB: an answer is put together in memory, and
+    /// a page of long texts would take gigabytes.
+    pub answer_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +46,7 @@ impl Default for Limits {
             order_keys_max: 10,
             expand_max: 15,
             page_rows_max: 5_000,
+            answer_bytes_max: 64 << 20,
         }
     }
 }

@@ -6,6 +6,7 @@ on_both_engines! {
     pages_joined_are_the_list;
     a_total_holds_over_pages;
     links_carry_everything_and_are_sealed;
+    pages_of_long_texts_end_early;
 }
 
 mod bodies {
@@ -90,6 +91,54 @@ mod bodies {
         let paged = world.ask("GET", "accounts?$select=name&$top=2", &[("prefer", "odata.maxpagesize=3")], "").await;
         assert_eq!(ids(&paged.json()).len(), 3);
         assert!(paged.json().get("@odata.nextLink").is_some());
+    }
+
+    /// Follows the links from a target to the end: how many rows each page has, and all rows.
+    async fn lengths(world: &World, target: &str) -> (Vec<usize>, Vec<String>) {
+        let (mut target, mut lengths, mut all) = (target.to_owned(), Vec::new(), Vec::new());
+        loop {
+            let body = world.get(&target).await;
+            lengths.push(ids(&body).len());
+            all.extend(ids(&body));
+            match body["@odata.nextLink"].as_str() {
+                None => return (lengths, all),
+                Some(link) => target = link.strip_prefix(ROOT).unwrap().to_owned(),
+            }
+        }
+    }
+
+    pub async fn pages_of_long_texts_end_early(mut world: World) {
+        for number in 0..5 {
+            let body = format!("{{\"name\":\"N{number}\",\"description\":\"{}\"}}", "x".repeat(1_000));
+            let account = world.post("accounts", &body).await;
+            let parent = format!("\"parentcustomerid_account@odata.bind\":\"/accounts({account})\"");
+            for name in ["Ann", "Bob"] {
+                world.post("contacts", &format!("{{\"lastname\":\"{name}\",{parent}}}")).await;
+            }
+        }
+        let whole = ids(&world.get("accounts?$select=name&$orderby=name").await);
+        world.limits.answer_bytes_max = 2_000;
+        let target = "accounts?$select=name,description&$orderby=name";
+        assert_eq!(lengths(&world, target).await, (vec![2, 2, 1], whole.clone()));
+        // A list that would have ended on this page goes on, to as many rows as were asked for.
+        let top = lengths(&world, &format!("{target}&$top=4")).await;
+        assert_eq!(top, (vec![2, 2], whole[..4].to_vec()));
+
+        // Collections within records: what does not fit any more is to be asked for by itself.
+        world.limits.answer_bytes_max = 3_500;
+        let expanded = world.get(&format!("{target}&$expand=contact_customer_accounts($select=lastname)")).await;
+        let mut found = Vec::new();
+        for row in expanded["value"].as_array().unwrap() {
+            let mut names = row["contact_customer_accounts"].as_array().unwrap().clone();
+            if let Some(link) = row["contact_customer_accounts@odata.nextLink"].as_str() {
+                let rest = world.get(link.strip_prefix(ROOT).unwrap()).await;
+                names.extend(rest["value"].as_array().unwrap().clone());
+            }
+            found.push(names.len());
+        }
+        assert_eq!(found, [2, 2, 2], "three accounts fit");
+        let last = &expanded["value"][2];
+        assert_eq!(last["contact_customer_accounts"].as_array().unwrap().len(), 0, "{last}");
     }
 
     pub async fn links_carry_everything_and_are_sealed(world: World) {
