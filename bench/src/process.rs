@@ -89,6 +89,16 @@ pub fn processor_time(process: u32) -> Result<Duration> {
     used_ticks(&text).map(|ticks| Duration::from_secs(ticks) / TICKS_PER_SECOND).context("the time of a process")
 }
 
+/// Processor time that the calling thread has used, to the nanosecond.
+///
+/// # Errors
+/// When Linux does not tell.
+pub fn thread_time() -> Result<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").context("the time of a thread")?;
+    let nanoseconds = text.split_whitespace().next().and_then(|field| field.parse().ok());
+    nanoseconds.map(Duration::from_nanos).context("the time of a thread")
+}
+
 /// Ticks in user and system mode: the 14th and 15th field, where the second may hold blanks.
 fn used_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);

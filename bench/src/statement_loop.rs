@@ -8,11 +8,12 @@ use custodia_sqlite::Access;
 
 use crate::bare::{ACCOUNT, ACCOUNTS, CONTACTS, Prepared};
 use crate::load::as_f64;
+use crate::process::thread_time;
 use crate::work::{Ask, Work, questions};
 use crate::world::{Kind, id};
 use crate::yardstick_file::connect;
 
-/// Microseconds that one answer of this work takes on one thread.
+/// Microseconds of processor time that one answer of this work takes.
 ///
 /// # Errors
 /// What SQLite says; work that is no read.
@@ -28,7 +29,7 @@ pub fn microseconds(file: &Path, work: Work, duration: Duration) -> Result<f64> 
     let owner = id(Kind::User, 0);
     let mut body = Vec::with_capacity(64 * 1024);
     let asked = questions(work);
-    let (begin, mut count) = (Instant::now(), 0_u64);
+    let (begin, before, mut count) = (Instant::now(), thread_time()?, 0_u64);
     for ask in asked.iter().cycle() {
         if begin.elapsed() >= duration {
             break;
@@ -43,5 +44,5 @@ pub fn microseconds(file: &Path, work: Work, duration: Duration) -> Result<f64> 
         ensure!(rows > 0, "every question has an answer");
         count += 1;
     }
-    Ok(begin.elapsed().as_secs_f64() * 1e6 / as_f64(count))
+    Ok((thread_time()? - before).as_secs_f64() * 1e6 / as_f64(count))
 }

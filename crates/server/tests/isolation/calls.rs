@@ -1,6 +1,7 @@
 //! Random calls of one organisation's people: ordinary ones, guesses at the other's ids, the other's tokens and addresses,
 //! and everything malformed. The same seed makes the same calls, but for the ids that were drawn meanwhile.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Calls {
     pages: Vec<(String, String)>,
     /// Addresses that the own organisation gave.
     next_links: Vec<String>,
+    /// Ids of the other's records under which an upsert may have made one here.
+    taken: HashSet<String>,
 }
 
 /// One organisation, as a caller knows it.
@@ -119,6 +122,7 @@ impl Calls {
             our: side(south, "bob@south.example"),
             pages,
             next_links: Vec::new(),
+            taken: HashSet::new(),
         }
     }
 
@@ -300,13 +304,18 @@ impl Calls {
         self.call("a record by an id of the other", Expected::Anything, "GET", rest)
     }
 
+    /// What is to come of asking for these records of the other.
+    fn unless_taken(&self, ids: &[&str]) -> Expected {
+        if ids.iter().any(|id| self.taken.contains(*id)) { Expected::Anything } else { Expected::Refused }
+    }
+
     fn guess_by_write(&mut self) -> Call {
         let (table, id) = self.filled();
         let rest = format!("{}({id})", table.set_name);
         match self.random.below(3) {
-            0 => self.call("a delete by an id of the other", Expected::Refused, "DELETE", rest),
+            0 => self.call("a delete by an id of the other", self.unless_taken(&[&id]), "DELETE", rest),
             1 => {
-                let mut call = self.call("a change by an id of the other", Expected::Refused, "PATCH", rest);
+                let mut call = self.call("a change by an id of the other", self.unless_taken(&[&id]), "PATCH", rest);
                 call.headers.push(("If-Match".into(), "*".into()));
                 let (column, _) = self.column(&table);
                 let call = self.with_body(call, &json!({ column: "changed" }));
@@ -314,6 +323,7 @@ impl Calls {
             }
             _ => {
                 // An upsert: it may make a record of that id here, and must not touch the one there.
+                self.taken.insert(id);
                 let mut call = self.call("an upsert by an id of the other", Expected::Anything, "PATCH", rest);
                 call.headers.push(("Prefer".into(), "return=representation".into()));
                 let name = table.primary_name.and_then(|name| table.column_by_id(name));
@@ -336,22 +346,27 @@ impl Calls {
         let address = self.address("accounts", &account);
         match self.random.below(3) {
             0 => {
-                let call =
-                    self.call("a new record bound to one of the other", Expected::Refused, "POST", "contacts".into());
+                let call = self.call(
+                    "a new record bound to one of the other",
+                    self.unless_taken(&[&account]),
+                    "POST",
+                    "contacts".into(),
+                );
                 self.with_body(call, &json!({ "lastname": "ours", "parentcustomerid_account@odata.bind": address }))
             }
             1 => {
                 let rest = format!("systemusers({})/systemuserroles_association/$ref", self.our.user);
                 let (_, role) = self.of_set("roles");
                 let address = self.address("roles", &role);
-                let call = self.call("a role of the other", Expected::Refused, "POST", rest);
+                let call = self.call("a role of the other", self.unless_taken(&[&role]), "POST", rest);
                 self.with_body(call, &json!({ "@odata.id": address }))
             }
             _ => {
                 let rest = format!("accounts({account})/primarycontactid/$ref");
                 let (_, contact) = self.of_set("contacts");
                 let address = self.address("contacts", &contact);
-                let call = self.call("a link of the other's record", Expected::Refused, "PUT", rest);
+                let call =
+                    self.call("a link of the other's record", self.unless_taken(&[&account, &contact]), "PUT", rest);
                 self.with_body(call, &json!({ "@odata.id": address }))
             }
         }
@@ -373,10 +388,15 @@ impl Calls {
                 let rest = format!(
                     "systemusers({user})/Microsoft.Dynamics.CRM.RetrievePrincipalAccess(Target=@t)?@t={target}"
                 );
-                self.call("rights on a record of the other", Expected::Refused, "GET", rest)
+                self.call("rights on a record of the other", self.unless_taken(&[&account]), "GET", rest)
             }
             1 => {
-                let call = self.call("sharing a record of the other", Expected::Refused, "POST", "GrantAccess".into());
+                let call = self.call(
+                    "sharing a record of the other",
+                    self.unless_taken(&[&account]),
+                    "POST",
+                    "GrantAccess".into(),
+                );
                 let body = json!({
                     "Target": { "accountid": account, "@odata.type": "Microsoft.Dynamics.CRM.account" },
                     "PrincipalAccess": {

@@ -223,12 +223,13 @@ pub fn outcome(mut command: Command) -> Outcome {
 }
 
 impl Outcome {
-    /// The one line that says why it was not done.
+    /// The one line that says why it was not done: the last, after how far the work had got.
     #[track_caller]
     pub fn refusal(&self) -> String {
         assert_eq!((self.code, self.output.as_str()), (1, ""), "{}", self.errors);
-        let lines: Vec<_> = self.errors.lines().collect();
-        let [line] = lines.as_slice() else { panic!("one line, not {}", self.errors) };
+        let reasons: Vec<_> = self.errors.lines().filter(|line| line.starts_with("custodia: ")).collect();
+        let [line] = reasons.as_slice() else { panic!("one line, not {}", self.errors) };
+        assert_eq!(self.errors.lines().last(), Some(*line));
         line.strip_prefix("custodia: ").unwrap_or_else(|| panic!("{line}")).to_owned()
     }
 }

@@ -136,8 +136,8 @@ mod bodies {
             }
             found.push(names.len());
         }
-        assert_eq!(found, [2, 2, 2], "three accounts fit");
-        let last = &expanded["value"][2];
+        assert_eq!(found, [2, 2, 2, 2], "four accounts fit");
+        let last = &expanded["value"][3];
         assert_eq!(last["contact_customer_accounts"].as_array().unwrap().len(), 0, "{last}");
     }
 
