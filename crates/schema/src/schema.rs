@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::{ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
 
+/// The table in which every activity stands once more.
+const ACTIVITIES: &str = "activitypointer";
+
 /// An immutable snapshot of all tables and relationships. Cheap to clone behind an `Arc`.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -114,8 +117,8 @@ impl Schema {
     /// tables, so a share is of a row of *its* table; only activities are one: each also stands in `activitypointer`, under
     /// the same id, and is shared as either.
     pub fn shared_as<'s>(&'s self, table: &'s Table) -> impl Iterator<Item = &'s str> {
-        let activities =
-            self.tables.iter().filter(|other| table.is_activity && other.is_activity && other.id != table.id);
+        let is_one = |table: &Table| table.is_activity || table.name == ACTIVITIES;
+        let activities = self.tables.iter().filter(move |other| is_one(table) && is_one(other) && other.id != table.id);
         std::iter::once(table.name.as_str()).chain(activities.map(|other| other.name.as_str()))
     }
 

@@ -5,9 +5,11 @@ use crate::on_both_engines;
 on_both_engines! {
     an_activity_that_follows_its_account_leaves_nothing_behind;
     pointers_are_written_by_their_activities_only;
+    an_activity_and_its_pointer_share_their_shares;
 }
 
 mod bodies {
+    use custodia_access::RightsMask;
     use custodia_org::{Error, Precondition};
     use custodia_schema::Value;
 
@@ -26,6 +28,25 @@ mod bodies {
             let named = [("activityid", Value::Guid(task))];
             assert!(world.select(&seller, table, &["subject"], &named).await.is_empty(), "{table}");
             assert_eq!(world.select(&other, table, &["subject"], &named).await.len(), 1, "{table}");
+        }
+    }
+
+    pub async fn an_activity_and_its_pointer_share_their_shares(world: World) {
+        let seller = world.user("seller", world.seeded.unit, &["Basic User"]).await;
+        let other = world.user("other", world.seeded.unit, &["Basic User"]).await;
+        for shared in ["task", "activitypointer"] {
+            let task = world.create(&seller, "task", &[("subject", Value::Text("Call".into()))]).await;
+            let target = world.reference(shared, task);
+            world.org.grant_access(&seller, target.clone(), other.user, RightsMask(1)).await.unwrap();
+            for table in ["task", "activitypointer"] {
+                let named = [("activityid", Value::Guid(task))];
+                assert_eq!(world.select(&other, table, &["subject"], &named).await.len(), 1, "{shared}, {table}");
+            }
+            world.org.revoke_access(&seller, target, other.user).await.unwrap();
+            for table in ["task", "activitypointer"] {
+                let named = [("activityid", Value::Guid(task))];
+                assert!(world.select(&other, table, &["subject"], &named).await.is_empty(), "{shared}, {table}");
+            }
         }
     }
 
