@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use custodia_access::{OwnerFacts, Place};
 use custodia_schema::{
-    Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RequiredLevel, RowSecurity, Table, TableId, Value,
+    Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RowSecurity, Table, TableId, Value,
 };
 use custodia_store::{AuditOperation, AuditedChange, RowKey};
 
@@ -212,16 +212,7 @@ impl Writing<'_> {
             return Ok(());
         }
         for column in table.columns() {
-            // Switches and numbers that a record of the platform cannot be without are the platform's to fill.
-            let given_by_people = matches!(
-                column.kind,
-                ColumnKind::Text { .. }
-                    | ColumnKind::Memo { .. }
-                    | ColumnKind::Lookup { .. }
-                    | ColumnKind::Decimal { .. }
-            );
-            let needed = column.required == RequiredLevel::System && column.creatable && given_by_people;
-            if needed && column.id != table.primary_id && row.get(column.id).is_none_or(Value::is_null) {
+            if table.must_be_given(column) && row.get(column.id).is_none_or(Value::is_null) {
                 return Err(fault(table, column, Fault::Required, "a value is required"));
             }
         }
