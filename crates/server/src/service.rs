@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
@@ -26,6 +27,8 @@ const SIGNING_KEYS: &str = "token signing keys";
 const CANONICAL: &str = "http://localhost";
 /// Addresses remembered; they come from `Host` headers, so there is a bound.
 const ADDRESSES_MAX: usize = 1024;
+/// Milliseconds between two looks for a key that a token names.
+const KEYS_LOOKED_FOR_MS: u64 = 1_000;
 /// Verified tokens remembered.
 const TOKENS_MAX: usize = 100_000;
 /// Seconds a first password is good for.
@@ -54,6 +57,8 @@ pub struct Service {
     /// Where the master key is and what losing it means, if there is no copy of it and it was not said yet.
     pub reminder: Option<String>,
     keys: ArcSwap<KeySet>,
+    /// When the keys may next be read again for a token, on the monotonic clock in milliseconds.
+    keys_looked_for: AtomicU64,
     organizations: RwLock<HashMap<String, Organization>>,
     addresses: RwLock<HashMap<(Guid, String), Arc<Addresses>>>,
     canonical: Address,
@@ -121,6 +126,7 @@ impl Service {
             random,
             reminder: reminder.filter(|_| !made),
             keys: ArcSwap::from_pointee(keys),
+            keys_looked_for: AtomicU64::new(0),
             organizations: RwLock::new(HashMap::new()),
             addresses: RwLock::new(HashMap::new()),
             canonical,
@@ -175,6 +181,21 @@ impl Service {
         }
         tracing::info!("token signing keys were rotated");
         Ok(())
+    }
+
+    /// Reads the keys again for a token whose key is not known, at most once a second: anybody can name a key that there is
+    /// not, and reading costs a hundred times what refusing does.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn reload_keys_for_token(&self) -> Result<()> {
+        let now = self.clock.monotonic_ms();
+        let next = self.keys_looked_for.load(Ordering::Relaxed);
+        if now < next {
+            return Ok(());
+        }
+        self.keys_looked_for.store(now.saturating_add(KEYS_LOOKED_FOR_MS), Ordering::Relaxed);
+        self.reload_keys().await
     }
 
     /// Reads the keys again: another node may have rotated them.

@@ -76,7 +76,7 @@ async fn authenticate(
     let now = service.now();
     let first = service.tokens.authenticate(token, &service.keys(), &used, now);
     let verified = match first {
-        Err(TokenFault::UnknownKey) if service.reload_keys().await.is_ok() => {
+        Err(TokenFault::UnknownKey) if service.reload_keys_for_token().await.is_ok() => {
             service.tokens.authenticate(token, &service.keys(), &used, now)
         }
         other => other,
