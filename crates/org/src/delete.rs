@@ -57,7 +57,10 @@ impl Writing<'_> {
         }
         // Children first, so that at no moment a row points at one that is gone.
         for Removal { table, row, permit, is_part } in removed.into_iter().rev() {
-            self.remove_shares(&table, row.id).await?;
+            if !is_part {
+                // A part has none of its own: an activity is shared in one with its row of all activities.
+                self.remove_shares(&table, row.id).await?;
+            }
             self.remove_links(&table, row.id).await?;
             self.transaction.delete(permit, &table, &row)?;
             let last = row

@@ -308,6 +308,11 @@ mod bodies {
         let quote =
             scene.record("quote", &owner, &[("name", text("Q")), ("quotenumber", text("1")), to("customerid")]).await;
         let below = scene.record("account", &owner, &[("name", text("Below")), to("parentaccountid")]).await;
+        let task = scene.record("task", &owner, &[("subject", text("T")), to("regardingobjectid")]).await;
+        let team = scene.team("Access", scene.root, ACCESS_TEAM).await;
+        for (table, row) in [("account", account), ("contact", contact), ("task", task)] {
+            scene.share(table, row, team, READ).await;
+        }
         let held = scene.try_delete(&owner, "account", account).await;
         assert!(matches!(held, Err(Error::Restricted { by, .. }) if by == "invoice"));
         for (table, row) in [("account", account), ("contact", contact), ("quote", quote)] {
@@ -315,7 +320,7 @@ mod bodies {
         }
         scene.try_delete(&owner, "invoice", invoice).await.unwrap();
         scene.try_delete(&owner, "account", account).await.unwrap();
-        for (table, row) in [("account", account), ("contact", contact), ("quote", quote)] {
+        for (table, row) in [("account", account), ("contact", contact), ("quote", quote), ("task", task)] {
             assert!(!scene.sees(&owner, table, row).await, "{table}");
         }
         let key = [("accountid", Value::Guid(below))];
