@@ -20,7 +20,7 @@ use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, data_key};
 use crate::link::Link;
 use crate::snapshot::Snapshot;
-use crate::sql::{self, RowKey, internal};
+use crate::sql::{RowKey, internal};
 use crate::sqlite::SqliteFile;
 use crate::store::Store;
 use crate::transaction::Transaction;
@@ -58,6 +58,8 @@ impl fmt::Display for RestoreReport {
 /// The database that becomes an organisation's.
 struct Target {
     organization: Organization,
+    /// The organisation that the backup is of.
+    origin: Guid,
     /// The numbers that it goes on with.
     head: Head,
 }
@@ -228,7 +230,7 @@ impl Store {
             },
             commit_time: head.commit_time.max(given.commit_time),
         };
-        Ok(Target { organization, head })
+        Ok(Target { organization, origin: manifest.organization, head })
     }
 
     /// Makes, fills and checks the new database; that of a new organisation is in use then.
@@ -259,7 +261,7 @@ impl Store {
         }
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
-        take_identity(&database, organization.id).await?;
+        take_identity(&database, target.origin, organization.id).await?;
         drop(database);
         if is_new { self.control().set_state(organization.id, OrganizationState::Active).await } else { Ok(()) }
     }
@@ -280,8 +282,12 @@ impl Store {
     }
 }
 
-/// A copy beside its original is another organisation: the record that stands for it takes the new id.
-async fn take_identity(database: &Database, id: Guid) -> Result<()> {
+/// A copy beside its original, or in the place of another one, is an organisation of its own: the record that stands for
+/// the organisation takes the new id.
+async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> {
+    if old == new {
+        return Ok(());
+    }
     database
         .write(move |transaction: &mut Transaction| {
             Box::pin(async move {
@@ -289,17 +295,11 @@ async fn take_identity(database: &Database, id: Guid) -> Result<()> {
                 if !transaction.has_table(table.id) {
                     return Ok(());
                 }
-                for old in transaction.internal_rows(&sql::content::select_ids(&table), |row| row.guid(0)).await? {
-                    if old == id {
-                        continue;
-                    }
-                    let Some(row) = transaction.fetch(&table, &RowKey::Id(old), &[]).await? else { continue };
-                    let permit = |kind| Permit::platform(&Authority::platform("restore"), &table, kind);
-                    transaction.delete(permit(PrivilegeKind::Delete)?, &table, &row)?;
-                    let values: Vec<_> =
-                        row.values().iter().filter(|(_, value)| *value != Value::Null).cloned().collect();
-                    transaction.insert(permit(PrivilegeKind::Create)?, &table, id, values)?;
-                }
+                let Some(row) = transaction.fetch(&table, &RowKey::Id(old), &[]).await? else { return Ok(()) };
+                let permit = |kind| Permit::platform(&Authority::platform("restore"), &table, kind);
+                transaction.delete(permit(PrivilegeKind::Delete)?, &table, &row)?;
+                let values: Vec<_> = row.values().iter().filter(|(_, value)| *value != Value::Null).cloned().collect();
+                transaction.insert(permit(PrivilegeKind::Create)?, &table, new, values)?;
                 Ok::<(), Error>(())
             })
         })

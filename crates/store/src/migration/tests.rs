@@ -94,6 +94,11 @@ mod bodies {
         assert_eq!(third, second, "what was done is not done again");
         let last = Programs { format: 3, oldest_reader: 2, oldest_writer: 3 };
         assert_eq!(apply(&link, STEPS).await.unwrap(), last);
+        // Two nodes that come to a database at once take each step once between them.
+        let other = site.organization("both").await;
+        let (one, two) = (link_of(&other).await, link_of(&other).await);
+        let (one, two) = futures::join!(apply(&one, &STEPS[..1]), apply(&two, &STEPS[..1]));
+        assert_eq!((one.unwrap(), two.unwrap()), (second, second));
         let notes = crate::sql::Statement {
             sql: "SELECT note FROM custodia_setting WHERE name = 'step'".into(),
             outputs: vec![crate::sql::Output::Text],

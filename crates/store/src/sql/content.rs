@@ -144,18 +144,6 @@ impl Layout {
     }
 }
 
-/// The primary ids of all rows of a table.
-pub(crate) fn select_ids(table: &Table) -> Statement {
-    let mut sql = "SELECT ".to_owned();
-    match table.column_by_id(table.primary_id) {
-        Some(id) => Dialect::push_identifier(&mut sql, &physical(&id.name, "")),
-        None => sql.push_str("NULL"),
-    }
-    sql.push_str(" FROM ");
-    Dialect::push_identifier(&mut sql, &table.name);
-    Statement { sql, outputs: vec![Output::Guid], ..Statement::default() }
-}
-
 /// Names of the columns that a table has physically.
 pub(crate) fn select_columns(dialect: Dialect, table: &str) -> Statement {
     let sql = match dialect {

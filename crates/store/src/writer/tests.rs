@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::on_both_engines;
 use crate::site::{Dice, Engine, Site, Step, account, permit, table, write};
 use crate::sql::Statement;
+use crate::sql::content::Layout;
 use crate::{Database, Error, Limits, Result, RowKey, Transaction};
 
 on_both_engines! {
@@ -77,8 +78,9 @@ fn insert(database: &Database, number: u128) -> impl Future<Output = Result<()>>
 /// Accounts by number.
 async fn accounts(database: &Database) -> Vec<u128> {
     let table = table(database, "account");
-    let statement = crate::sql::content::select_ids(&table);
-    let mut found = database.internal_rows(&statement, |row| Some(row.guid(0)?.as_u128())).await.unwrap();
+    let layout = Layout::of(&table);
+    let id = layout.columns.iter().position(|column| column.name == "accountid").unwrap();
+    let mut found = database.internal_rows(&layout.select(), |row| Some(row.guid(id)?.as_u128())).await.unwrap();
     found.sort_unstable();
     found
 }

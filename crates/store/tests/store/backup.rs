@@ -61,7 +61,7 @@ mod bodies {
         let site = Site::new(engine).await;
         let database = site.organization("demo").await;
         random_history(&database, 60, &Dice::new(4)).await;
-        let before = number(&database).await;
+        let (before, content) = (number(&database).await, database.content().await.unwrap());
         let mut names = (0_u128..).map(|n| (Guid::from_u128(n), format!("while {n}")));
         let mut written = 0;
         // One write at each step of the backup: each is answered before the backup goes on.
@@ -72,10 +72,17 @@ mod bodies {
             tokio::task::block_in_place(|| runtime.block_on(write(&database, vec![step]))).unwrap();
             written += 1;
         };
-        let report = site.store.backup("demo", &site.path("demo.backup"), &mut progress).await.unwrap();
+        let to = site.path("demo.backup");
+        let report = site.store.backup("demo", &to, &mut progress).await.unwrap();
         assert!(written >= 2, "{written}");
         assert_eq!(report.number, before, "nothing of what came later is in it");
+        assert_eq!(report.content.difference(&content), None, "no row of it either");
         assert_eq!(number(&database).await, before + written);
+        site.store.restore(&to, Some("copy"), false, &mut |_: &str| {}).await.unwrap();
+        let copy = site.store.database("copy").await.unwrap();
+        assert_eq!(copy.content().await.unwrap().difference(&content), None);
+        let changes = copy.changes(0, u32::MAX).await.unwrap();
+        assert_eq!(changes.last().unwrap().number, before, "the log ends there too");
     }
 
     pub async fn a_backup_is_refused_where_a_file_or_no_folder_is(engine: Engine) {
