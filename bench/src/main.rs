@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use custodia_bench::check;
-use custodia_bench::custodia::Custodia;
+use custodia_bench::custodia::{Custodia, ROOT};
 use custodia_bench::http::Connection;
 use custodia_bench::measure::{Plan, Sides, yardstick_alone};
 use custodia_bench::report::{Calibration, Engine, Section, calibration, comparisons, write};
@@ -42,6 +42,9 @@ struct Options {
     /// The server; beside this program if not given.
     #[arg(long)]
     custodia: Option<PathBuf>,
+    /// Fill both sides, say where they are and wait for Ctrl-C before measuring: for a profiler.
+    #[arg(long)]
+    hold: bool,
     /// Document to put the tables into.
     #[arg(long)]
     write: Option<PathBuf>,
@@ -97,6 +100,13 @@ async fn measure(options: &Options, engine: Engine, calibrate: bool) -> Result<(
     check::creation(&mut ours, &mut theirs, &custodia.token).await.context("the created records differ")?;
     drop((ours, theirs));
 
+    if options.hold {
+        let (one, other) = (&yardstick.server, &custodia.server);
+        eprintln!("yardstick: process {} at http://{}", one.id(), one.address);
+        eprintln!("Custodia: process {} at http://{}{ROOT}", other.id(), other.address);
+        eprintln!("token of the caller: {}", custodia.token);
+        tokio::signal::ctrl_c().await?;
+    }
     let sides = Sides { yardstick: &yardstick, custodia: &custodia, folder: folder.path() };
     let plan = Plan { repeats: options.repeats, turn: duration };
     let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };

@@ -318,8 +318,7 @@ impl Calls {
                 let mut call = self.call("a change by an id of the other", self.unless_taken(&[&id]), "PATCH", rest);
                 call.headers.push(("If-Match".into(), "*".into()));
                 let (column, _) = self.column(&table);
-                let call = self.with_body(call, &json!({ column: "changed" }));
-                call
+                self.with_body(call, &json!({ column: "changed" }))
             }
             _ => {
                 // An upsert: it may make a record of that id here, and must not touch the one there.

@@ -106,8 +106,8 @@ fn what_is_private_is_for_the_owner_alone() {
         }
         let server = site.serve(&["--tls", "local"]);
         site.done(&["org", "create", "north", "--admin", "ada@north.example"]);
-        assert_eq!(mode(&site.data()), if made_before { 0o755 } else { 0o700 });
-        let files = files_below(&site.data());
+        assert_eq!(mode(site.data()), if made_before { 0o755 } else { 0o700 });
+        let files = files_below(site.data());
         for name in ["master.key", "custodia.sock", "control.db", "control.db-wal", "server.key"] {
             assert!(files.iter().any(|path| path.ends_with(name)), "{name} in {files:?}");
         }
