@@ -63,6 +63,7 @@ fn metric(server: &Server, name: &str) -> u64 {
 }
 
 /// Waits until something is so.
+#[expect(clippy::disallowed_methods, reason = "a server that runs beside the test is waited for by the real clock")]
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {

@@ -4,7 +4,7 @@ use custodia_access::RightsMask;
 use custodia_org::{Caller, Error, LinkRequest, Organization, Precondition, RoleChange, Rows, StoreError};
 use custodia_schema::{Guid, Level, Value, privilege_id};
 
-use crate::load::text;
+use crate::security::load::text;
 use crate::world::World;
 
 /// The hand-made organisation.

@@ -9,8 +9,8 @@ use custodia_query::{Field, Filter, Query};
 use custodia_schema::{Guid, Value, standard};
 use custodia_store::{Change, Limits, MasterKey, Settings, Store};
 
+use crate::durability::writers::Dice;
 use crate::world::{HeldClock, START};
-use crate::writers::Dice;
 
 /// Where an installation keeps its data.
 #[derive(Clone)]

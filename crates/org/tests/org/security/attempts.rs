@@ -9,8 +9,8 @@ use custodia_oracle::{
 use custodia_org::{Error, Input, LinkRequest, Precondition, RecordInput, Reference};
 use custodia_schema::{Guid, PrivilegeKind, Value};
 
-use crate::load::{column_value, text};
-use crate::stage::{Stage, askers};
+use crate::security::load::{column_value, text};
+use crate::security::stage::{Stage, askers};
 
 /// Masks that are asked to be shared: Read; Read and Write; Read, Write, AppendTo and Share.
 const MASKS: [u32; 3] = [0x1, 0x3, 0x4_0013];

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use custodia_testbed::PrivateCluster;
 
-use crate::journal::{Journal, Verdict, verify};
-use crate::site::{Place, Site};
-use crate::writers::{CLIENTS, Deaf, Dice, Writers};
+use crate::durability::journal::{Journal, Verdict, verify};
+use crate::durability::site::{Place, Site};
+use crate::durability::writers::{CLIENTS, Deaf, Dice, Writers};
 
 /// Kills in `make test`; `make soak` multiplies them.
 const ROUNDS: u64 = 3;

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::journal::{Journal, State};
-use crate::site::Site;
+use crate::durability::journal::{Journal, State};
+use crate::durability::site::Site;
 
 /// Clients at once.
 pub const CLIENTS: usize = 8;

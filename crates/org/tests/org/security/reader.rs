@@ -10,8 +10,8 @@ use custodia_query::{Expand, Query};
 use custodia_schema::{ColumnId, PrivilegeKind, Table, Value};
 use custodia_store::{Plan, ReadPolicy, Row};
 
-use crate::fault::Fault;
-use crate::stage::{Known, Stage};
+use crate::security::fault::Fault;
+use crate::security::stage::{Known, Stage};
 
 /// What part of a question asks for a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

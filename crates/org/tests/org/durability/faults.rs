@@ -7,7 +7,7 @@ use custodia_org::{Error, Input, RecordInput, StoreError, Written};
 use custodia_schema::{Guid, Value};
 use custodia_sqlite::fault::{Failure, FaultLayer, FileKind, Injection, Lasting, Loss, Operation};
 
-use crate::site::{Place, Site};
+use crate::durability::site::{Place, Site};
 
 async fn create(site: &Site, number: u128) -> Result<Written, Error> {
     let table = site.org.schema().table_named("account").unwrap().clone();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use custodia_sqlite::fault::{Failure, FaultLayer, FileKind, Flushing, Injection, Lasting, Loss, Operation};
 
-use crate::journal::verify;
-use crate::site::{Place, Site};
-use crate::writers::{Deaf, Dice, Writers};
+use crate::durability::journal::verify;
+use crate::durability::site::{Place, Site};
+use crate::durability::writers::{Deaf, Dice, Writers};
 
 /// Power cuts in `make test`; `make soak` multiplies them.
 const ROUNDS: u64 = 10;

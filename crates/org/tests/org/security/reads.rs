@@ -10,9 +10,9 @@ use custodia_oracle::{
 use custodia_query::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, Step};
 use custodia_schema::{Guid, PrivilegeKind, RelationshipId, Value};
 
-use crate::load::{column_value, text};
-use crate::reader::{Answer, Part, Reader};
-use crate::stage::{Sample, askers};
+use crate::security::load::{column_value, text};
+use crate::security::reader::{Answer, Part, Reader};
+use crate::security::stage::{Sample, askers};
 
 /// Asks one in so many of all questions; what differs, in words.
 pub async fn compare(reader: &mut Reader<'_>, coverage: &mut Coverage, one_in: usize) -> Vec<String> {
@@ -44,6 +44,9 @@ pub async fn compare(reader: &mut Reader<'_>, coverage: &mut Coverage, one_in: u
     }
     comparing.differences
 }
+
+/// Whether a filter keeps a record.
+type Test<'t> = &'t (dyn Fn(&Record) -> bool + Sync);
 
 struct Comparing<'c, 'r> {
     world: &'c World,
@@ -207,7 +210,7 @@ impl Comparing<'_, '_> {
         let more = Filter::Compare { path: Path::own(id), operator: Comparison::GreaterOrEqual, value: wanted.clone() };
         let is_equal = |record: &Record| open && value_of(record, column) == wanted;
         let is_more = |record: &Record| open && sort_key(&value_of(record, column)) >= sort_key(&wanted);
-        let tests: [(&str, Filter, &(dyn Fn(&Record) -> bool + Sync)); 5] = [
+        let tests: [(&str, Filter, Test); 5] = [
             ("eq", equal.clone(), &is_equal),
             ("not eq", Filter::Not(Box::new(equal)), &|record| !is_equal(record)),
             ("eq null", Filter::IsNull(Path::own(id)), &|_| !open),
@@ -285,12 +288,12 @@ impl Comparing<'_, '_> {
             operator: Comparison::GreaterOrEqual,
             value: column_value("creditlimit", 1),
         };
-        let filter = if turn % 2 == 0 { filter } else { Filter::Not(Box::new(filter)) };
+        let filter = if turn.is_multiple_of(2) { filter } else { Filter::Not(Box::new(filter)) };
         let mut query = stage.list(self.world, WorldTable::Contact);
         query.filter = Filter::And(vec![query.filter, filter]);
         let seen = |record: &Record| parent_of(record).is_some_and(|parent| open && self.reads(asker, parent));
         let expected: BTreeSet<Guid> =
-            readable.iter().filter(|record| seen(record) == (turn % 2 == 0)).map(|record| record.id).collect();
+            readable.iter().filter(|record| seen(record) == (turn.is_multiple_of(2))).map(|record| record.id).collect();
 
         let mut shown = BTreeMap::new();
         for record in &readable {

@@ -6,7 +6,7 @@ use std::fmt;
 use custodia_schema::Guid;
 use custodia_store::ChangeKind;
 
-use crate::site::Site;
+use crate::durability::site::Site;
 
 /// What an account is like: its number of employees, or nothing when there is no such account.
 pub type State = Option<i64>;

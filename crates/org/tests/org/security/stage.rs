@@ -10,7 +10,7 @@ use custodia_org::{Caller, Organization, Seeded};
 use custodia_query::{Field, Filter, LikePattern, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, Value};
 
-use crate::load::{Slip, load};
+use crate::security::load::{Slip, load};
 use crate::world::Engine;
 
 /// The organisation.
@@ -97,18 +97,20 @@ impl Stage {
     }
 
     pub async fn rights(&self, user: Guid, known: &mut Known) -> Arc<Rights> {
-        if !known.contains_key(&user) {
-            let facts = loop {
-                match self.org.database().user_facts(user).await {
-                    Ok(facts) => break facts.unwrap(),
-                    // Other worlds are being loaded meanwhile.
-                    Err(custodia_store::Error::Stale) => {}
-                    Err(error) => panic!("{error}"),
-                }
-            };
-            known.insert(user, Arc::new(Rights::build(&self.schema, &facts)));
+        if let Some(rights) = known.get(&user) {
+            return Arc::clone(rights);
         }
-        Arc::clone(&known[&user])
+        let facts = loop {
+            match self.org.database().user_facts(user).await {
+                Ok(facts) => break facts.unwrap(),
+                // Other worlds are being loaded meanwhile.
+                Err(custodia_store::Error::Stale) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let rights = Arc::new(Rights::build(&self.schema, &facts));
+        known.insert(user, Arc::clone(&rights));
+        rights
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Each crash strikes while several clients write through the gate. Beside each test that must find nothing lost stands
 //! one with the flushing taken away, which must find that something is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod faults;
 mod journal;
@@ -11,7 +10,4 @@ mod postgres;
 mod power;
 mod replay;
 mod site;
-#[path = "../gate/world.rs"]
-#[allow(dead_code)]
-mod world;
 mod writers;

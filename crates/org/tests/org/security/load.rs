@@ -10,7 +10,7 @@ use custodia_schema::{
     privilege_id,
 };
 
-use crate::stage::Stage;
+use crate::security::stage::Stage;
 
 /// Privileges that every role of a world has besides its own. No world asks about them: making a record needs them for the
 /// links that the platform or the question itself puts into it, and the comparison is about everything else.

@@ -6,7 +6,7 @@ use custodia_oracle::{Asker, DERIVED_COLUMNS};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table};
 use custodia_store::Plan;
 
-use crate::reader::Part;
+use crate::security::reader::Part;
 
 /// A wrong rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,8 +44,8 @@ mod bodies {
     use custodia_query::{Comparison, Expand, Field, Filter, Path, Step};
     use custodia_schema::{ColumnKind, Guid, Level, Money, Schema, Value, standard_files};
 
-    use crate::load::text;
-    use crate::scene::{ACCESS_TEAM, LACKS, OWNER_TEAM, Scene, code, named};
+    use crate::security::load::text;
+    use crate::security::scene::{ACCESS_TEAM, LACKS, OWNER_TEAM, Scene, code, named};
     use crate::world::World;
 
     use Level::{Basic, Deep, Global, Local};

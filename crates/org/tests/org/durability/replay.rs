@@ -7,8 +7,8 @@ use custodia_access::RightsMask;
 use custodia_org::{Caller, LinkRequest, Precondition, Result};
 use custodia_schema::{Decimal, Guid, PrivilegeKind, Value};
 
+use crate::durability::writers::Dice;
 use crate::world::{Engine, World};
-use crate::writers::Dice;
 
 /// Operations in `make test`; `make soak` multiplies them.
 const OPERATIONS: usize = 220;

@@ -11,8 +11,8 @@ use custodia_query::{Field, Filter, Path, Query};
 use custodia_schema::{Guid, Value};
 use custodia_testbed::effort;
 
-use crate::load::text;
-use crate::stage::{Sample, Stage};
+use crate::security::load::text;
+use crate::security::stage::{Sample, Stage};
 use crate::world::Engine;
 
 /// Lookups along which rights may run, or may not.

@@ -25,8 +25,8 @@ mod bodies {
     use custodia_org::{Caller, Organization, RoleChange};
     use custodia_schema::{Guid, Level, Money, Value};
 
-    use crate::load::text;
-    use crate::scene::{ACCESS_TEAM, LACKS, Link, OWNER_TEAM, Scene, code, named};
+    use crate::security::load::text;
+    use crate::security::scene::{ACCESS_TEAM, LACKS, Link, OWNER_TEAM, Scene, code, named};
     use crate::world::World;
 
     use Level::{Basic, Deep, Global, Local};

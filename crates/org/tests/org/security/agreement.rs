@@ -8,13 +8,13 @@ use custodia_store::Plan;
 use custodia_testbed::effort;
 use futures::StreamExt;
 
-use crate::attempts::{Attempt, Outcome};
-use crate::fault::Fault;
-use crate::load::Slip;
-use crate::reader::{Reader, Way};
-use crate::stage::{Sample, Stage};
+use crate::security::attempts::{Attempt, Outcome};
+use crate::security::fault::Fault;
+use crate::security::load::Slip;
+use crate::security::reader::{Reader, Way};
+use crate::security::stage::{Sample, Stage};
+use crate::security::{attempts, reads};
 use crate::world::Engine;
-use crate::{attempts, reads};
 
 /// How often a thing must have occurred to count as tested.
 const OFTEN: u64 = 100;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use custodia_schema::Guid;
 
-use crate::journal::{Journal, State, verify};
-use crate::site::{Place, Site};
-use crate::writers::{CLIENTS, Dice, Witness, Writers};
+use crate::durability::journal::{Journal, State, verify};
+use crate::durability::site::{Place, Site};
+use crate::durability::writers::{CLIENTS, Dice, Witness, Writers};
 
 /// Kills in `make test`; `make soak` multiplies them.
 const ROUNDS: u64 = 4;
@@ -76,7 +76,7 @@ async fn every_acknowledged_write_survives_the_death_of_the_process() {
 /// Starts the process, kills it when so many writes were acknowledged, and gives what it has told until it was gone.
 fn run_and_kill(place: &Place, seed: u64, until: usize) -> Vec<Journal> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "kill::writes_until_it_is_killed"])
+        .args(["--ignored", "--exact", "--nocapture", "durability::kill::writes_until_it_is_killed"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
