@@ -29,7 +29,10 @@ impl Link {
     /// Begins a transaction, locks the head and reads it.
     pub(crate) async fn begin(&self) -> Result<Head> {
         match self {
-            Self::Sqlite(file) => file.writer.lock().begin(),
+            Self::Sqlite(file) => {
+                file.shorten_log()?;
+                file.writer.lock().begin()
+            }
             Self::Postgres(connection) => connection.begin().await,
         }
     }

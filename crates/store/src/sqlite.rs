@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodia_schema::Value;
 use custodia_sqlite::{Access, Checkpoints, Encryption, Key, Options};
@@ -21,6 +21,8 @@ use crate::{Error, Result};
 
 /// Statements kept prepared on one connection.
 const PREPARED_STATEMENTS_MAX: usize = 256;
+/// Pages of a log (of 4 KiB) from which on the next batch waits until all of them are in the file.
+const LOG_PAGES_MAX: i64 = 8_192;
 /// Virtual-machine steps between two looks at the clock, about 0.1 ms of work.
 const STEPS_PER_LOOK: i32 = 10_000;
 
@@ -42,6 +44,8 @@ pub(crate) struct SqliteFile {
     settings: SqliteSettings,
     readers: Mutex<Vec<Connection>>,
     pub(crate) writer: Mutex<Connection>,
+    /// Whether the log is to be moved whole before the next batch.
+    log_is_long: AtomicBool,
 }
 
 /// A connection whose statements stop at a deadline.
@@ -63,7 +67,14 @@ impl SqliteFile {
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
         let writer = connect(path, key.as_ref(), &settings, access, Checkpoints::Manual)?;
-        Ok(Self { path: path.to_owned(), key, settings, readers: Mutex::new(Vec::new()), writer: Mutex::new(writer) })
+        Ok(Self {
+            path: path.to_owned(),
+            key,
+            settings,
+            readers: Mutex::new(Vec::new()),
+            writer: Mutex::new(writer),
+            log_is_long: AtomicBool::new(false),
+        })
     }
 
     /// Another connection to the file.
@@ -96,14 +107,23 @@ impl SqliteFile {
         self.with_reader(|connection| connection.read(expected, statements, sinks))
     }
 
-    /// Moves committed pages into the file; called by a timer, so that no commit waits for it.
+    /// Moves committed pages into the file; called by a timer, so that no commit waits for it. While batches follow one
+    /// another it never gets all of them, and a log begins anew only where it did: a long one is left to
+    /// [`Self::shorten_log`].
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        self.with_reader(|connection| {
-            connection
-                .inner
-                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-                .map_err(|error| sqlite_error("moving the log into the file", error, connection.limit_ms))
-        })
+        let pages = self.with_reader(Connection::checkpoint)?;
+        if pages > LOG_PAGES_MAX {
+            self.log_is_long.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Moves the rest of a long log into the file; between two batches, so that nothing is added meanwhile.
+    pub(crate) fn shorten_log(&self) -> Result<()> {
+        if self.log_is_long.swap(false, Ordering::Relaxed) {
+            self.writer.lock().checkpoint()?;
+        }
+        Ok(())
     }
 
     /// Bytes of the file and its log.
@@ -146,6 +166,13 @@ fn open_error(error: custodia_sqlite::Error) -> Error {
 }
 
 impl Connection {
+    /// Moves committed pages into the file, as far as nobody reads older ones; the pages the log has.
+    fn checkpoint(&self) -> Result<i64> {
+        self.inner
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
+            .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
+    }
+
     /// Starts the statement limit anew.
     fn arm(&self) {
         self.deadline_ms.store(self.clock.monotonic_ms().saturating_add(self.limit_ms), Ordering::Relaxed);

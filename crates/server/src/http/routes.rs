@@ -189,7 +189,7 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
         | ".well-known/openid-configuration"
         | "discovery/v2.0/keys"
         | "discovery/keys" => sign_in::answer(service, organization, rest, request).await,
-        "" if organization.is_empty() => respond::text(
+        "" if organization.is_empty() && matches!(*request.method, Method::GET | Method::HEAD) => respond::text(
             StatusCode::OK,
             "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
         ),

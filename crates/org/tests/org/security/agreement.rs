@@ -86,7 +86,7 @@ async fn try_some(stage: &Arc<Stage>, world: &World, one_in: usize) -> Vec<(Atte
     let mut some = Vec::new();
     for attempt in attempts::of(world) {
         let is_rare = attempt.is_rare(world);
-        if if is_rare { turns.below(one_in) < 4 } else { turns.take() } {
+        if if is_rare { turns.below(one_in) < 6 } else { turns.take() } {
             let expected = attempt.expected(world);
             if is_rare || expected != Outcome::Refused || turns.below(8) == 0 {
                 some.push((attempt, expected));
