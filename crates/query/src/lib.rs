@@ -13,4 +13,7 @@ mod tree;
 
 pub use like::{LikePattern, LikeToken};
 pub use row_key::RowKey;
-pub use tree::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, SeekKey, Step};
+pub use tree::{
+    Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy, Link,
+    LinkKind, Measure, Order, OrderBy, Path, Query, Related, SeekKey, Step, Zone,
+};

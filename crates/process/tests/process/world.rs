@@ -132,7 +132,7 @@ impl World {
                     .collect(),
             ),
             related: None,
-            order: vec![Order { path: ColumnPath::own(ids[0]), descending: false }],
+            order: vec![Order::by_value(ColumnPath::own(ids[0]), false)],
             top: None,
             page_size: 5000,
             after: None,

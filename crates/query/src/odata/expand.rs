@@ -170,7 +170,7 @@ fn expand_single(
             let (fields, shape) = projection(target, columns.as_deref());
             let step = Step { lookup: single.lookup, target: target.id };
             (
-                Expand::One { name: single.name.clone(), step, fields },
+                Expand::One { name: single.name.clone(), step, fields, expand: Vec::new() },
                 ExpandShape { name: single.name.clone(), collection: false, shape },
             )
         })
@@ -199,16 +199,12 @@ fn expand_collection(
         None => Vec::new(),
     };
     let query = Query {
-        table: far.id,
         fields,
         filter,
         related: Some(collection.of(table.id, Guid::nil())),
         order,
         top: options.top,
-        page_size: limits.page_rows_max.max(1),
-        after: None,
-        count: false,
-        expand: Vec::new(),
+        ..Query::of(far, limits.page_rows_max.max(1))
     };
     Ok((
         Expand::Many { name: name.clone(), query: Box::new(query) },

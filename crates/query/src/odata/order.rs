@@ -43,7 +43,7 @@ pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<
         }
         if !decided && !keys.iter().any(|key| key.path == path) {
             decided = path == Path::own(paths.table.primary_id);
-            keys.push(Order { path, descending });
+            keys.push(Order::by_value(path, descending));
         }
         match token {
             Token::Comma => {}

@@ -114,16 +114,13 @@ fn read(
         (expands, shape.expand) = expand(lexer, schema, limits, table, options)?;
     }
     let query = Query {
-        table: table.id,
         fields,
         filter,
-        related: None,
         order,
         top: option("$top").map(top).transpose()?,
-        page_size: limits.page_rows_max.max(1),
-        after: None,
         count: option("$count").map(count).transpose()?.unwrap_or(false),
         expand: expands,
+        ..Query::of(table, limits.page_rows_max.max(1))
     };
     let skip_token = options.iter().find(|(name, _)| name == "$skiptoken").map(|(_, value)| value.clone());
     Ok(Parsed { query, shape, skip_token })

@@ -134,7 +134,7 @@ impl<'s> PathReader<'s> {
                     }
                     _ => single.lookup,
                 };
-                Ok(Goal::Row(Path { steps, column }))
+                Ok(Goal::Row(Path::over(steps, column)))
             }
             Some(Navigation::Collection(_)) => {
                 Err(lexer.invalid(at, format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it")))
@@ -147,7 +147,7 @@ impl<'s> PathReader<'s> {
         if !column.kind.is_stored() {
             return Err(lexer.unsupported(at, format!("column '{}'", column.name)));
         }
-        Ok(Path { steps, column: column.id })
+        Ok(Path::over(steps, column.id))
     }
 
     fn join(&mut self, lexer: &Lexer<'_>, at: usize, steps: &[Step]) -> Result<(), ODataError> {

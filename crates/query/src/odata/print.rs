@@ -81,6 +81,9 @@ impl Printer<'_> {
                 self.text.push(')');
             }
             Filter::Like { path, pattern } => self.like(path, pattern),
+            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } | Filter::Exists(_) => {
+                self.text.push('?');
+            }
         }
     }
 

@@ -26,14 +26,14 @@ fn path(name: &'static str) -> impl Strategy<Value = Path> {
     (0..3_usize).prop_map(move |steps| {
         let gadget = table("new_gadget");
         let twin = Step { lookup: gadget.column("new_twin").unwrap().id, target: gadget.id };
-        Path { steps: vec![twin; steps], column: gadget.column(name).unwrap().id }
+        Path::over(vec![twin; steps], gadget.column(name).unwrap().id)
     })
 }
 
 fn holder_name() -> Path {
     let lookup = table("new_gadget").column("new_holder").unwrap().id;
     let account = table("account");
-    Path { steps: vec![Step { lookup, target: account.id }], column: account.column("name").unwrap().id }
+    Path::over(vec![Step { lookup, target: account.id }], account.column("name").unwrap().id)
 }
 
 fn ordered() -> impl Strategy<Value = Comparison> {

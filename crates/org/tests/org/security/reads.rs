@@ -284,7 +284,7 @@ impl Comparing<'_, '_> {
             self.records_of(WorldTable::Contact).into_iter().filter(|record| self.reads(asker, record)).collect();
 
         let filter = Filter::Compare {
-            path: Path { steps: vec![step], column: secured },
+            path: Path::over(vec![step], secured),
             operator: Comparison::GreaterOrEqual,
             value: column_value("creditlimit", 1),
         };
@@ -422,7 +422,7 @@ fn ids(rows: &[Vec<Value>]) -> BTreeSet<Guid> {
 }
 
 fn order(column: custodia_schema::ColumnId, descending: bool) -> Order {
-    Order { path: Path::own(column), descending }
+    Order::by_value(Path::own(column), descending)
 }
 
 /// What a list of the table shows: its name, and everything a mask could hide.

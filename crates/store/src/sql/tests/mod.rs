@@ -48,7 +48,7 @@ pub(super) fn path(from: &str, text: &str) -> Path {
         steps.push(Step { lookup: column(&at, lookup), target: table(target).id });
         target.clone_into(&mut at);
     }
-    Path { steps, column: column(&at, last) }
+    Path::over(steps, column(&at, last))
 }
 
 pub(super) fn compare(from: &str, text: &str, operator: Comparison, value: Value) -> Filter {
@@ -85,8 +85,8 @@ pub(super) fn query(of: &str, fields: &[&str]) -> Query {
 /// An order written `name`, or `-name` for descending.
 pub(super) fn order(from: &str, keys: &[&str]) -> Vec<Order> {
     let key = |text: &str| match text.strip_prefix('-') {
-        Some(text) => Order { path: path(from, text), descending: true },
-        None => Order { path: path(from, text), descending: false },
+        Some(text) => Order::by_value(path(from, text), true),
+        None => Order::by_value(path(from, text), false),
     };
     keys.iter().map(|text| key(text)).collect()
 }

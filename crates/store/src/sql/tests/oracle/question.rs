@@ -139,7 +139,7 @@ fn any_path(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> (Path, 
         _ => {}
     }
     let name = *numbers.pick(columns(at));
-    (Path { steps: taken, column: column(at, name) }, name)
+    (Path::over(taken, column(at, name)), name)
 }
 
 fn any_order(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Order {
@@ -151,7 +151,7 @@ fn any_order(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Order 
     if descending {
         seen.note("descending");
     }
-    Order { path, descending }
+    Order::by_value(path, descending)
 }
 
 fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
@@ -165,7 +165,7 @@ fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
         fields.push(Field::TargetName(column(target, "ownerid")));
     }
     let step = Step { lookup: column(of, lookup), target: table(target).id };
-    Expand::One { name: format!("{lookup}_{target}"), step, fields }
+    Expand::One { name: format!("{lookup}_{target}"), step, fields, expand: Vec::new() }
 }
 
 fn any_filter(numbers: &mut Numbers, seen: &mut Seen, of: &'static str, depth: u32) -> Filter {
