@@ -71,7 +71,7 @@ pub(crate) fn choose(dialect: Dialect, reachable: i64, all: i64) -> Plan {
 pub(crate) fn names_one_row(table: &Table, query: &Query) -> bool {
     fn names(table: &Table, filter: &Filter) -> bool {
         match filter {
-            Filter::Compare { path: Path { steps, column }, operator: Comparison::Equal, .. } => {
+            Filter::Compare { path: Path { row: 0, steps, column }, operator: Comparison::Equal, .. } => {
                 steps.is_empty() && *column == table.primary_id
             }
             Filter::And(parts) => parts.iter().any(|part| names(table, part)),

@@ -80,6 +80,9 @@ impl FilterWriter<'_, '_> {
             }
             Filter::In { path, values } => self.is_in(w, path, values, negated)?,
             Filter::Like { path, pattern } => self.like(w, path, pattern, negated)?,
+            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } | Filter::Exists(_) => {
+                return Err(CompileError::Unsupported("such a filter"));
+            }
         }
         Ok(())
     }

@@ -65,10 +65,14 @@ impl<'a> Joins<'a> {
             Filter::Compare { path, .. }
             | Filter::IsNull(path)
             | Filter::In { path, .. }
+            | Filter::ContainsAny { path, .. }
+            | Filter::InPeriod { path, .. }
+            | Filter::Hierarchy { path, .. }
             | Filter::Like { path, .. } => {
                 self.add(w, &path.steps)?;
                 Ok(())
             }
+            Filter::Exists(_) => Err(CompileError::Unsupported("such a filter")),
         }
     }
 

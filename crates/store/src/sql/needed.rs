@@ -71,8 +71,15 @@ fn steps_of<'f>(filter: &'f Filter, steps: &mut Vec<&'f Step>) {
             add(left);
             add(right);
         }
-        Filter::Compare { path, .. } | Filter::IsNull(path) | Filter::In { path, .. } | Filter::Like { path, .. } => {
+        Filter::Compare { path, .. }
+        | Filter::IsNull(path)
+        | Filter::In { path, .. }
+        | Filter::ContainsAny { path, .. }
+        | Filter::InPeriod { path, .. }
+        | Filter::Hierarchy { path, .. }
+        | Filter::Like { path, .. } => {
             add(path);
         }
+        Filter::Exists(exists) => add(&exists.near),
     }
 }

@@ -5,7 +5,7 @@
 //! those alone; for sorts, for callers who reach few rows, and for places in the middle of a nullable order.
 
 use custodia_access::{RowAccess, RowArms};
-use custodia_query::{Comparison, Expand, Field, Filter, Query, Related, Step};
+use custodia_query::{Comparison, Expand, Field, Filter, OrderBy, Query, Related, Step};
 use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table};
 
 use super::access::{AccessWriter, Path, Probing, primary, stored};
@@ -66,6 +66,12 @@ impl<'a> Question<'a> {
         policy: &'a dyn ReadPolicy,
         plan: Plan,
     ) -> Result<Self, CompileError> {
+        if !query.links.is_empty() || query.distinct || query.skip > 0 {
+            return Err(CompileError::Unsupported("links, distinct rows and skipped rows"));
+        }
+        if query.order.iter().any(|order| order.by != OrderBy::Value) {
+            return Err(CompileError::Unsupported("orders by label and name"));
+        }
         let table: &'a Table = context.schema.table(query.table).ok_or(CompileError::NoTable(query.table))?;
         let access = policy.rows(table, PrivilegeKind::Read)?;
         let probing = if plan == Plan::Sweep { Probing::MayHash } else { Probing::EachRow };
@@ -510,13 +516,14 @@ impl<'q, 'a> Outputs<'q, 'a> {
 
     fn write_field(&self, w: &mut Writer, row: Option<Alias>, table: &Table, field: Field) -> Result<(), CompileError> {
         self.separate(w);
-        let (Field::Column(id) | Field::TargetTable(id) | Field::TargetName(id)) = field;
+        let (Field::Column(id) | Field::TargetTable(id) | Field::TargetName(id) | Field::Children(id)) = field;
         let column = stored(table, id)?;
         let row = row.filter(|_| self.question.policy.reads_column(table, id));
         let storage = match field {
             Field::Column(_) => storage_of(table, id, Storage::of(&column.kind))?,
             Field::TargetTable(_) => Storage::Integer,
             Field::TargetName(_) => Storage::Text,
+            Field::Children(_) => return Err(CompileError::Unsupported("how many rows hang on a row")),
         };
         match (field, row, &column.kind) {
             (_, None, _) => w.null(storage),
@@ -532,7 +539,7 @@ impl<'q, 'a> Outputs<'q, 'a> {
                 _ => w.column(row, &column.name, TARGET),
             },
             (Field::TargetName(_), Some(row), ColumnKind::Lookup { .. }) => self.write_name_of(w, row, column)?,
-            (Field::TargetTable(_) | Field::TargetName(_), Some(_), _) => {
+            (Field::TargetTable(_) | Field::TargetName(_) | Field::Children(_), Some(_), _) => {
                 return Err(CompileError::NoRelationship { table: table.name.clone(), why: "the column is no lookup" });
             }
         }
