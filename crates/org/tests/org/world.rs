@@ -221,7 +221,6 @@ impl World {
         let mut fields = vec![Field::Column(found.primary_id)];
         fields.extend(show.iter().map(|name| Field::Column(column(name))));
         Query {
-            table: found.id,
             fields,
             filter: Filter::And(
                 equal
@@ -233,13 +232,7 @@ impl World {
                     })
                     .collect(),
             ),
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: 5000,
-            after: None,
-            count: false,
-            expand: Vec::new(),
+            ..Query::of(&found, 5000)
         }
     }
 

@@ -119,7 +119,6 @@ impl World {
         let column = |name: &str| table.column(name).unwrap_or_else(|| panic!("{}.{name}", table.name)).id;
         let ids: Vec<_> = columns.iter().map(|name| column(name)).collect();
         let mut query = Query {
-            table: table.id,
             fields: std::iter::once(table.primary_id).chain(ids.iter().copied()).map(Field::Column).collect(),
             filter: Filter::And(
                 equal
@@ -131,13 +130,8 @@ impl World {
                     })
                     .collect(),
             ),
-            related: None,
             order: vec![Order::by_value(ColumnPath::own(ids[0]), false)],
-            top: None,
-            page_size: 5000,
-            after: None,
-            count: false,
-            expand: Vec::new(),
+            ..Query::of(&table, 5000)
         };
         let mut all: Vec<Vec<Value>> = Vec::new();
         loop {

@@ -38,6 +38,7 @@ pub(crate) fn filter(table: &Table, tree: &Filter) -> String {
         Filter::IsNull(column) => format!("IsNull({})", path(table, column)),
         Filter::In { path: column, values } => format!("{} In {values:?}", path(table, column)),
         Filter::Like { path: column, pattern } => format!("{} Like {pattern:?}", path(table, column)),
+        other => format!("{other:?}"),
     }
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn fields(table: &Table, fields: &[Field]) -> String {
 
 pub(crate) fn expand(table: &Table, entry: &Expand) -> String {
     match entry {
-        Expand::One { name, step, fields: shown } => {
+        Expand::One { name, step, fields: shown, .. } => {
             let far = table_of(step.target);
             let lookup = &table.column_by_id(step.lookup).unwrap().name;
             format!("One {name} {lookup}>{} [{}]", far.name, fields(far, shown))

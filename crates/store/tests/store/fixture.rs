@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use custodia_query::{Field, Filter, Query};
+use custodia_query::{Field, Query};
 use custodia_schema::{ColumnId, Decimal, Guid, Money, Table, Value};
 use custodia_store::{Database, ReadPolicy};
 
@@ -99,18 +99,7 @@ async fn rows(database: &Database, name: &str, columns: &[&str]) -> Vec<Vec<Valu
     let table = table(database, name);
     let mut fields = vec![Field::Column(table.primary_id)];
     fields.extend(columns.iter().map(|name| Field::Column(table.column(name).unwrap().id)));
-    let query = Query {
-        table: table.id,
-        fields,
-        filter: Filter::True,
-        related: None,
-        order: Vec::new(),
-        top: None,
-        page_size: 100,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    };
+    let query = Query { fields, ..Query::of(&table, 100) };
     database.rows(&query, &Open).await.unwrap().0
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use custodia_org::{Caller, NewOrganization, Organization, Rows};
-use custodia_query::{Field, Filter, Query};
+use custodia_query::{Field, Query};
 use custodia_schema::{Guid, Value, standard};
 use custodia_store::{Change, Limits, MasterKey, Settings, Store};
 
@@ -80,18 +80,7 @@ impl Site {
         let columns = ["numberofemployees", "versionnumber"].map(|name| table.column(name).unwrap().id);
         let mut fields = vec![Field::Column(table.primary_id)];
         fields.extend(columns.map(Field::Column));
-        let query = Query {
-            table: table.id,
-            fields,
-            filter: Filter::True,
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: 5000,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        };
+        let query = Query { fields, ..Query::of(&table, 5000) };
         let mut sink = Rows::default();
         self.org.query(&self.admin(), &query, &mut sink).await.unwrap();
         assert!(sink.rows.len() < 5000, "all accounts fit a page");

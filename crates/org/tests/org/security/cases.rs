@@ -572,6 +572,7 @@ mod bodies {
             name: "parentcustomerid_account".into(),
             step: Step { lookup, target: accounts.id },
             fields: vec![Field::Column(accounts.primary_id)],
+            expand: Vec::new(),
         });
         let mut sink = Rows::default();
         assert_eq!(code(scene.org().query(&user, &query, &mut sink).await), LACKS);

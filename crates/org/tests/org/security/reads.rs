@@ -320,6 +320,7 @@ impl Comparing<'_, '_> {
                 Field::Column(stage.column(WorldTable::Account, "name")),
                 Field::Column(secured),
             ],
+            expand: Vec::new(),
         });
 
         let refused = contacts || accounts;

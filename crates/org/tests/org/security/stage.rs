@@ -73,18 +73,7 @@ impl Stage {
 
     pub fn query(&self, table: WorldTable, filter: Filter) -> Query {
         let table = self.table(table);
-        Query {
-            table: table.id,
-            fields: vec![Field::Column(table.primary_id)],
-            filter,
-            related: None,
-            order: Vec::new(),
-            top: None,
-            page_size: 200,
-            after: None,
-            count: false,
-            expand: Vec::new(),
-        }
+        Query { fields: vec![Field::Column(table.primary_id)], filter, ..Query::of(&table, 200) }
     }
 
     /// The authority of an asker, from what the store says of the users now.

@@ -160,10 +160,10 @@ fn literals_of_another_type_are_refused_even_against_hidden_columns() {
         assert!(matches!(select(&context, &question, &policy, Plan::Ordered), Err(CompileError::Incomparable { .. })));
     }
     let mut strange = query("account", &[]);
-    strange.filter = Filter::IsNull(Path {
-        steps: vec![custodia_query::Step { lookup: column("account", "ownerid"), target: table("account").id }],
-        column: column("account", "name"),
-    });
+    strange.filter = Filter::IsNull(Path::over(
+        vec![custodia_query::Step { lookup: column("account", "ownerid"), target: table("account").id }],
+        column("account", "name"),
+    ));
     let refused = select(&context, &strange, &TestPolicy::open(), Plan::Ordered);
     assert!(matches!(refused, Err(CompileError::NoRelationship { .. })), "{refused:?}");
 }

@@ -78,6 +78,7 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
         name: "parentcustomerid_account".to_owned(),
         step: Step { lookup: customer, target: table("account").id },
         fields: vec![Field::Column(table("account").primary_id), Field::Column(column("account", "name"))],
+        expand: Vec::new(),
     }];
     contacts.order = order("contact", &["fullname"]);
     cases.push(("lookups_and_expand", compile(dialect, &contacts, &sellers, Plan::Ordered)));

@@ -68,18 +68,7 @@ pub(super) fn query(of: &str, fields: &[&str]) -> Query {
     let queried = table(of);
     let mut shown = vec![Field::Column(queried.primary_id)];
     shown.extend(fields.iter().map(|name| Field::Column(column(of, name))));
-    Query {
-        table: queried.id,
-        fields: shown,
-        filter: Filter::True,
-        related: None,
-        order: Vec::new(),
-        top: None,
-        page_size: 50,
-        after: None,
-        count: false,
-        expand: Vec::new(),
-    }
+    Query { fields: shown, ..Query::of(&queried, 50) }
 }
 
 /// An order written `name`, or `-name` for descending.

@@ -265,6 +265,7 @@ fn steps_show_only_rows_that_are_reached_but_names_of_all() {
                 Field::Column(column("account", "name")),
                 Field::TargetTable(column("account", "owningbusinessunit")),
             ],
+            expand: Vec::new(),
         }];
         let local = RowAccess::Arms(RowArms { units: vec![id(EAST)], ..arms() });
         let policy = TestPolicy::reaching("account", local);
@@ -380,6 +381,7 @@ fn a_closed_table_is_an_error_wherever_it_is_named() {
         name: "parentcustomerid_account".to_owned(),
         step: Step { lookup: column("contact", "parentcustomerid"), target: table("account").id },
         fields: vec![Field::Column(table("account").primary_id)],
+        expand: Vec::new(),
     }];
     assert!(denied(&expanded));
     // Also where the tables are not there yet, so that the answer does not tell whether they are.

@@ -126,10 +126,8 @@ fn every_standard_table_is_listed_counted_and_estimated_with_every_field() {
                 if !column.kind.targets().is_empty() {
                     question.fields.extend([Field::TargetTable(column.id), Field::TargetName(column.id)]);
                 }
-                question.order = vec![custodia_query::Order {
-                    path: custodia_query::Path::own(column.id),
-                    descending: column.id.0 % 2 == 0,
-                }];
+                let path = custodia_query::Path::own(column.id);
+                question.order = vec![custodia_query::Order::by_value(path, column.id.0 % 2 == 0)];
             }
             let policy = TestPolicy::reaching(&table.name, RowAccess::Arms(arms.clone()));
             for plan in [Plan::Ordered, Plan::Sweep, Plan::Union] {
@@ -240,6 +238,7 @@ fn tables_that_do_not_exist_yet_are_empty() {
             name: "parentcustomerid_account".to_owned(),
             step: custodia_query::Step { lookup: parent, target: table("account").id },
             fields: vec![Field::Column(table("account").primary_id)],
+            expand: Vec::new(),
         }];
         let policy = TestPolicy::open();
         let statement = select(&context, &question, &policy, Plan::Ordered).unwrap();
