@@ -73,6 +73,14 @@ pub enum Error {
         /// In words.
         why: String,
     },
+    /// One of several changes failed; none was made.
+    #[error("{error}")]
+    Part {
+        /// Its place among them, from 0.
+        at: usize,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The store's answer.
     #[error(transparent)]
     Store(custodia_store::Error),

@@ -53,15 +53,7 @@ impl Organization {
     pub async fn associate_all(&self, caller: &Caller, requests: Vec<LinkRequest>) -> Result<()> {
         self.in_transaction(caller, move |writing| {
             let requests = requests.clone();
-            Box::pin(async move {
-                for request in &requests {
-                    match writing.associate(request).await {
-                        Ok(()) | Err(Error::DuplicateKey { .. }) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(())
-            })
+            Box::pin(async move { writing.associate_all(&requests).await })
         })
         .await
     }
@@ -73,12 +65,7 @@ impl Organization {
     pub async fn disassociate_all(&self, caller: &Caller, requests: Vec<LinkRequest>) -> Result<()> {
         self.in_transaction(caller, move |writing| {
             let requests = requests.clone();
-            Box::pin(async move {
-                for request in &requests {
-                    writing.disassociate(request).await?;
-                }
-                Ok(())
-            })
+            Box::pin(async move { writing.disassociate_all(&requests).await })
         })
         .await
     }
@@ -97,7 +84,24 @@ impl Organization {
 }
 
 impl Writing<'_> {
-    async fn associate(&mut self, request: &LinkRequest) -> Result<()> {
+    pub(crate) async fn associate_all(&mut self, requests: &[LinkRequest]) -> Result<()> {
+        for request in requests {
+            match self.associate(request).await {
+                Ok(()) | Err(Error::DuplicateKey { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn disassociate_all(&mut self, requests: &[LinkRequest]) -> Result<()> {
+        for request in requests {
+            self.disassociate(request).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn associate(&mut self, request: &LinkRequest) -> Result<()> {
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;
@@ -125,7 +129,7 @@ impl Writing<'_> {
         }
     }
 
-    async fn disassociate(&mut self, request: &LinkRequest) -> Result<()> {
+    pub(crate) async fn disassociate(&mut self, request: &LinkRequest) -> Result<()> {
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;

@@ -61,7 +61,7 @@ impl Writing<'_> {
         Ok(named)
     }
 
-    async fn change_role(&mut self, role: Guid, change: &RoleChange) -> Result<()> {
+    pub(crate) async fn change_role(&mut self, role: Guid, change: &RoleChange) -> Result<()> {
         let table = self.table_named("role")?;
         let row = self.fetch_for(&table, &RowKey::Id(role), PrivilegeKind::Write).await?;
         let _checked = self.permit_on(&table, PrivilegeKind::Write, row.reaches(0))?;

@@ -41,7 +41,7 @@ pub struct Share {
 
 /// What to do with a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sharing {
+pub(crate) enum Sharing {
     Grant(RightsMask),
     Modify(RightsMask),
     Revoke,
@@ -94,7 +94,7 @@ impl Organization {
 }
 
 impl Writing<'_> {
-    async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
+    pub(crate) async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
         let table = self.table(target.table)?;
         let found = self.fetch_held(&table, &target.key, &PrivilegeKind::ALL).await?;
         let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;
