@@ -4,10 +4,11 @@
 //! column they are compared with, and its negations are exact complements (a test on null is false, so `ne` and
 //! `not` include nulls, as in Dataverse). This crate knows nothing of SQL, HTTP or users.
 //!
-//! Start at [`Query`]; [`odata`] parses OData's query options into it.
+//! Start at [`Query`]; [`odata`] parses OData's query options into it. What the languages share is in [`operator`].
 
 mod like;
 pub mod odata;
+pub mod operator;
 mod row_key;
 mod tree;
 

@@ -14,7 +14,7 @@ const MONEY_PLACES: u8 = 4;
 
 /// A literal as written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Literal {
+pub(crate) enum Literal {
     Null,
     Boolean(bool),
     Number(Number),
@@ -25,7 +25,7 @@ pub(super) enum Literal {
 
 /// What a literal is among the values of a type.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Fit {
+pub(crate) enum Fit {
     /// One of them.
     Value(Value),
     /// None of them, but this is the next smaller one.
@@ -52,7 +52,7 @@ impl Literal {
     }
 
     /// What it is, for messages.
-    pub(super) fn noun(&self) -> &'static str {
+    pub(crate) fn noun(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "true or false",
@@ -64,7 +64,7 @@ impl Literal {
     }
 
     /// What it is among the values of a column of this type; `None` when it is of another type. Null is of no type.
-    pub(super) fn fit(&self, kind: &ColumnKind) -> Option<Fit> {
+    pub(crate) fn fit(&self, kind: &ColumnKind) -> Option<Fit> {
         Some(match kind {
             ColumnKind::Text { .. } | ColumnKind::Memo { .. } => Fit::Value(Value::Text(self.text()?.to_owned())),
             ColumnKind::TableName => Fit::Value(Value::Text(self.text()?.to_ascii_lowercase())),
@@ -120,7 +120,7 @@ impl Literal {
     }
 
     /// Bare or quoted.
-    pub(super) fn guid(&self) -> Option<Guid> {
+    pub(crate) fn guid(&self) -> Option<Guid> {
         match self {
             Self::Guid(id) => Some(*id),
             Self::Text(text) => parse_guid(text),
@@ -139,7 +139,7 @@ impl Literal {
 }
 
 /// What a literal must look like for a column of this type, for messages.
-pub(super) fn expected(kind: &ColumnKind) -> &'static str {
+pub(crate) fn expected(kind: &ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Text { .. } | ColumnKind::Memo { .. } => "a quoted text like 'Contoso'",
         ColumnKind::TableName => "the quoted logical name of a table like 'account'",

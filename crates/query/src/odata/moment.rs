@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, date};
 
 /// A date or an instant. A fraction of a second is dropped, as in stored values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// UTC seconds since 1970; midnight for a date.
     pub(super) seconds: i64,
 }

@@ -2,7 +2,7 @@
 
 /// A number as written, never through binary floating point.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     text: String,
     negative: bool,
     /// Digits without leading or trailing zeros; none for zero.
@@ -13,7 +13,7 @@ pub(super) struct Number {
 
 /// A number counted in units of a power of ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scaled {
+pub(crate) enum Scaled {
     /// Less than any that 38 digits can say.
     TooSmall,
     /// Greater than any that 38 digits can say.
@@ -32,7 +32,7 @@ const DIGITS_MAX: usize = 38;
 
 impl Number {
     /// Reads `-12.50e3`: digits, at most one point with digits on both sides, at most one exponent.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mantissa, power) = match text.find(['e', 'E']) {
             Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
             None => (text, None),
@@ -66,12 +66,12 @@ impl Number {
     }
 
     /// The number as it was written.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// The number in units of ten to the power of minus `places`.
-    pub(super) fn scaled(&self, places: u8) -> Scaled {
+    pub(crate) fn scaled(&self, places: u8) -> Scaled {
         let beyond = if self.negative { Scaled::TooSmall } else { Scaled::TooGreat };
         let shift = self.exponent.saturating_add(i64::from(places));
         let Ok(length) = i64::try_from(self.digits.len()) else { return beyond };
@@ -97,7 +97,7 @@ impl Number {
     }
 
     /// The nearest binary floating-point number; infinite beyond their range.
-    pub(super) fn nearest_double(&self) -> f64 {
+    pub(crate) fn nearest_double(&self) -> f64 {
         self.text.parse().unwrap_or(f64::NAN)
     }
 }

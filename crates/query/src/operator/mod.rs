@@ -1,0 +1,21 @@
+//! The tests that FetchXML writes as operators and OData as query functions: one table of their names, one meaning.
+//!
+//! Start at [`Operator`] for what there is and at [`test`] for what it says about a column.
+
+mod asker;
+mod calendar;
+mod clock;
+mod error;
+mod kind;
+mod names;
+mod period;
+mod test;
+mod value;
+
+pub use asker::Asker;
+pub use error::OperatorError;
+pub use kind::{Operator, Take, Unit};
+pub use test::{Subject, test};
+
+#[cfg(test)]
+mod tests;
