@@ -6,6 +6,7 @@
 //! operation per file.
 
 mod administration;
+mod asker;
 mod assign;
 mod audit_log;
 mod auditing;

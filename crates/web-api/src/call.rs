@@ -7,6 +7,7 @@ use bytes::Bytes;
 use custodia_org::{Caller, Organization};
 use custodia_query::Query;
 use custodia_query::odata::{Limits, Shape, SkipTokenBinding, query_options};
+use custodia_query::operator::Asker;
 use custodia_schema::{Guid, Schema, Table, TableId};
 use http::{HeaderMap, Method};
 
@@ -16,6 +17,7 @@ use crate::json;
 use crate::media::{Media, MetadataLevel};
 use crate::prefer::Preferences;
 use crate::rows::{Planning, RowPlan};
+use crate::time_zone::clock;
 
 /// A request for one organisation, as the server received it.
 #[derive(Clone, Debug)]
@@ -89,6 +91,11 @@ impl<'r> Call<'r> {
                 Ok(plan.with_formats(Arc::new(formats)))
             }
         }
+    }
+
+    /// What questions like "mine" and "today" depend on. Costs statements: only where a question needs it.
+    pub(crate) async fn asker(&self) -> Result<Asker, Failure> {
+        Ok(self.organization.asker(self.caller, clock).await?)
     }
 
     fn planning(&self) -> Planning<'_> {

@@ -1,8 +1,9 @@
 //! Time zones by their numbers in a user's settings.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, RwLock};
 
+use custodia_query::Zone;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -32,6 +33,50 @@ pub(crate) fn local_seconds(zone: &TimeZone, seconds: i64) -> i64 {
     }
 }
 
+/// The years whose changes of the clock questions know: 1900-01-01 to 2100-01-01, in seconds since 1970. Before and after,
+/// the clock stays as it is then.
+const CHANGES_FROM: i64 = -2_208_988_800;
+const CHANGES_TO: i64 = 4_102_444_800;
+
+/// The zones that were asked for, by number.
+static CLOCKS: LazyLock<RwLock<HashMap<i32, Arc<Zone>>>> = LazyLock::new(RwLock::default);
+
+/// The time zone with that number as questions take it; UTC for an unknown one.
+pub(crate) fn clock(number: i32) -> Arc<Zone> {
+    if !ZONES.contains_key(&number) {
+        return Arc::new(Zone::utc());
+    }
+    if let Ok(known) = CLOCKS.read()
+        && let Some(zone) = known.get(&number)
+    {
+        return Arc::clone(zone);
+    }
+    let zone = Arc::new(changes_of(&time_zone(number)));
+    if let Ok(mut known) = CLOCKS.write() {
+        known.insert(number, Arc::clone(&zone));
+    }
+    zone
+}
+
+fn changes_of(zone: &TimeZone) -> Zone {
+    let Ok(start) = Timestamp::from_second(CHANGES_FROM) else { return Zone::utc() };
+    let first = zone.to_offset(start).seconds();
+    let mut changes: Vec<(i64, i32)> = Vec::new();
+    let mut ahead = first;
+    for change in zone.following(start) {
+        let moment = change.timestamp().as_second();
+        if moment >= CHANGES_TO {
+            break;
+        }
+        // A zone also notes changes of its name alone.
+        if change.offset().seconds() != ahead {
+            ahead = change.offset().seconds();
+            changes.push((moment, ahead));
+        }
+    }
+    Zone { first, changes }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -58,5 +103,20 @@ mod tests {
             assert_eq!(local_seconds(&zone, winter) - winter, winter_hours * 3_600 + minutes, "{number} in winter");
             assert_eq!(local_seconds(&zone, summer) - summer, summer_hours * 3_600 + minutes, "{number} in summer");
         }
+    }
+
+    #[test]
+    fn questions_know_the_same_clocks() {
+        for number in [92, 85, 110, 35, 190, 255, -7] {
+            let (zone, rules) = (clock(number), time_zone(number));
+            assert!(zone.changes.is_sorted(), "{number}");
+            // Every day of the years 1990 to 2040, at noon.
+            for day in 7_305..25_567 {
+                let moment = day * 86_400 + 43_200;
+                assert_eq!(zone.local(moment), local_seconds(&rules, moment), "{number} on day {day}");
+            }
+        }
+        assert_eq!(*clock(-7), Zone::utc());
+        assert!(Arc::ptr_eq(&clock(110), &clock(110)), "a zone is worked out once");
     }
 }

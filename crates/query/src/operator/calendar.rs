@@ -140,3 +140,10 @@ impl Fiscal {
         FiscalPeriod { year: index.div_euclid(self.count()), at: index.rem_euclid(self.count()) }
     }
 }
+
+/// Month (1 to 12) and day (1 to 31) of a day, counted from 1970-01-01.
+#[must_use]
+pub fn month_and_day(days: i64) -> (u8, u8) {
+    let date = Date::of(days);
+    (u8::try_from(date.month).unwrap_or(1), u8::try_from(date.day).unwrap_or(1))
+}

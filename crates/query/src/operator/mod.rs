@@ -13,6 +13,7 @@ mod test;
 mod value;
 
 pub use asker::Asker;
+pub use calendar::month_and_day;
 pub use error::OperatorError;
 pub use kind::{Operator, Take, Unit};
 pub use test::{Subject, test};
