@@ -31,6 +31,8 @@ pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigat
 pub use options::{query_options, query_string};
 pub use parse::{Parsed, parse, parse_options, parse_record_options};
 pub use print::print;
-pub use resource::{Binding, ParameterValue, RecordReference, RelatedPart, Resource, parse_reference, parse_resource};
+pub use resource::{
+    Binding, ParameterValue, RecordReference, RelatedPart, Resource, below_root, parse_reference, parse_resource,
+};
 pub use shape::{ExpandShape, Shape};
 pub use skip_token::{SkipToken, SkipTokenBinding, SkipTokenError};

@@ -198,8 +198,10 @@ pub fn parse_reference(
     }
 }
 
-/// What of an address stands below the service root; `None` when it points elsewhere.
-fn below_root<'t>(text: &'t str, service_root: &str) -> Option<&'t str> {
+/// What of an address stands below the service root; `None` when it points elsewhere. An address that is relative to the
+/// root is given back as it is.
+#[must_use]
+pub fn below_root<'t>(text: &'t str, service_root: &str) -> Option<&'t str> {
     let (root_host, root_path) = split_host(service_root.trim_end_matches('/'));
     let (host, path) = split_host(text);
     if let Some(host) = host
