@@ -6,6 +6,7 @@
 //!
 //! Start at [`Query`]; [`odata`] parses OData's query options into it. What the languages share is in [`operator`].
 
+pub mod fetchxml;
 mod like;
 pub mod odata;
 pub mod operator;

@@ -569,6 +569,6 @@ fn family(kind: &ColumnKind) -> Option<Family> {
     })
 }
 
-fn comparable(left: &ColumnKind, right: &ColumnKind) -> bool {
+pub(crate) fn comparable(left: &ColumnKind, right: &ColumnKind) -> bool {
     family(left).is_some_and(|left| family(right) == Some(left))
 }

@@ -26,6 +26,20 @@ pub struct Limits {
     pub order_keys_max: usize,
     /// Navigations in `$expand`. 15, as in Dataverse.
     pub expand_max: usize,
+    /// Bytes of a FetchXML document. 1,048,576: as long as the column that a saved view keeps it in.
+    pub fetchxml_bytes_max: usize,
+    /// Elements of a FetchXML document within each other. 50: far above what designers and people write.
+    pub fetchxml_depth_max: usize,
+    /// Elements and texts of a FetchXML document. 20,000: room for all values and conditions there may be.
+    pub fetchxml_nodes_max: usize,
+    /// Conditions of one FetchXML document. 500, as in Dataverse.
+    pub conditions_max: usize,
+    /// `link-entity` elements of one FetchXML document. 15, as in Dataverse.
+    pub links_max: usize,
+    /// Rows that may be passed over to reach a page that no cookie leads to. 50,000, as in Dataverse: they are read.
+    pub skip_max: u32,
+    /// Rows that one aggregation takes in. 50,000, as in Dataverse.
+    pub aggregate_rows_max: u32,
     /// Rows of one page when the caller does not ask for less. 5,000, as in Dataverse.
     pub page_rows_max: u32,
     /// Bytes of an answer after which a page ends, however many rows it has. 64 MiB: an answer is put together in memory, and
@@ -45,6 +59,13 @@ impl Default for Limits {
             joins_max: 15,
             order_keys_max: 10,
             expand_max: 15,
+            fetchxml_bytes_max: 1 << 20,
+            fetchxml_depth_max: 50,
+            fetchxml_nodes_max: 20_000,
+            conditions_max: 500,
+            links_max: 15,
+            skip_max: 50_000,
+            aggregate_rows_max: 50_000,
             page_rows_max: 5_000,
             answer_bytes_max: 64 << 20,
         }

@@ -25,6 +25,7 @@ mod shape;
 mod skip_token;
 
 pub use error::{ODataError, Place};
+pub(crate) use filter::comparable;
 pub use limits::Limits;
 pub use moment::parse_moment;
 pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigation, property, property_name};

@@ -16,6 +16,7 @@ pub use asker::Asker;
 pub use calendar::month_and_day;
 pub use error::OperatorError;
 pub use kind::{Operator, Take, Unit};
+pub(crate) use test::tree_parent;
 pub use test::{Subject, test};
 
 #[cfg(test)]
