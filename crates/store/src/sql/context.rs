@@ -93,9 +93,9 @@ pub enum CompileError {
         /// How much there may be.
         limit: usize,
     },
-    /// A kind of question that is not put into SQL yet.
-    #[error("the store cannot answer {0} yet")]
-    Unsupported(&'static str),
+    /// The parts of the question do not go together.
+    #[error("the query cannot be answered: {0}")]
+    Unanswerable(&'static str),
     /// The place to continue after does not belong to this order.
     #[error("the place to continue after has {given} keys, the order needs {needed}")]
     SeekKeys {

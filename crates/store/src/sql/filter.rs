@@ -8,6 +8,7 @@ use custodia_query::{Comparison, Filter, LikePattern, Path};
 use custodia_schema::{Column, ColumnKind, Decimal, TableId, Value, fold};
 
 use super::join::{Joins, Place};
+use super::links::require_comparable;
 use super::storage::{Storage, TARGET, comparison_suffix, is_always_set};
 use super::writer::Writer;
 use super::{CompileError, Dialect, like};
@@ -80,8 +81,9 @@ impl FilterWriter<'_, '_> {
             }
             Filter::In { path, values } => self.is_in(w, path, values, negated)?,
             Filter::Like { path, pattern } => self.like(w, path, pattern, negated)?,
-            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } | Filter::Exists(_) => {
-                return Err(CompileError::Unsupported("such a filter"));
+            Filter::Exists(exists) => self.exists(w, exists, negated)?,
+            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } => {
+                return Err(CompileError::Unanswerable("such a filter"));
             }
         }
         Ok(())
@@ -253,19 +255,7 @@ impl FilterWriter<'_, '_> {
         right: &Path,
         negated: bool,
     ) -> Result<(), CompileError> {
-        let (left_column, right_column) = (self.joins.column_of(left)?, self.joins.column_of(right)?);
-        let comparable = match (Storage::of(&left_column.kind), Storage::of(&right_column.kind)) {
-            (Some(left), Some(right)) => {
-                left.compares_with(right) && comparison_suffix(left_column) == comparison_suffix(right_column)
-            }
-            _ => false,
-        };
-        if !comparable {
-            return Err(CompileError::Incomparable {
-                left: left_column.name.clone(),
-                right: right_column.name.clone(),
-            });
-        }
+        require_comparable(self.joins.column_of(left)?, self.joins.column_of(right)?)?;
         let (operator, negated) = match operator {
             Comparison::NotEqual => (Comparison::Equal, !negated),
             other => (other, negated),
@@ -382,11 +372,8 @@ impl FilterWriter<'_, '_> {
     }
 
     fn mismatch(&self, path: &Path, given: &'static str) -> Result<CompileError, CompileError> {
-        let column = self.joins.column_of(path)?;
-        let context = self.joins.access.context;
-        let table = path.steps.last().and_then(|step| context.schema.table(step.target));
-        let table = table.map_or_else(|| self.joins.table.name.clone(), |table| table.name.clone());
-        Ok(CompileError::Type { table, column: column.name.clone(), given })
+        let table = self.joins.table_of(path)?.name.clone();
+        Ok(CompileError::Type { table, column: self.joins.column_of(path)?.name.clone(), given })
     }
 
     /// The column in the form in which it is compared.

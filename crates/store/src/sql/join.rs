@@ -5,29 +5,38 @@ use custodia_query::{Filter, Path, Step};
 use custodia_schema::{Column, ColumnKind, PrivilegeKind, Table};
 
 use super::access::{AccessWriter, primary, stored};
+use super::links::LinkRow;
 use super::storage::TARGET;
+use super::walk::{each_test, paths_of};
 use super::writer::{Alias, Writer};
 use super::{CompileError, ReadPolicy};
 
-/// Related rows that one statement may join: SQLite takes 64 tables, PostgreSQL plans many more only slowly.
+/// Related and linked rows that one statement may join: SQLite takes 64 tables, PostgreSQL plans many more only slowly.
 const JOINS_MAX: usize = 40;
 
-/// The rows that a query stands on: the queried table's and those some steps away.
+/// The rows that a query stands on: the queried table's, those linked to it, and those some steps away from them.
+#[derive(Clone)]
 pub(crate) struct Joins<'a> {
     pub(crate) access: AccessWriter<'a>,
     pub(crate) policy: &'a dyn ReadPolicy,
     pub(crate) root: Alias,
     pub(crate) table: &'a Table,
+    /// The linked rows: row 0 is the queried one, row n the n-th of these.
+    pub(super) links: Vec<LinkRow<'a>>,
     nodes: Vec<Node<'a>>,
 }
 
+#[derive(Clone)]
 struct Node<'a> {
+    /// The row it starts at.
+    start: usize,
     from: Option<usize>,
     step: Step,
     /// `None` when no row can be found there: the link may not be read, or no row beyond it is reached.
     row: Option<Row<'a>>,
 }
 
+#[derive(Clone)]
 struct Row<'a> {
     from: Alias,
     alias: Alias,
@@ -48,78 +57,72 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Joins<'a> {
     pub(crate) fn new(access: AccessWriter<'a>, policy: &'a dyn ReadPolicy, root: Alias, table: &'a Table) -> Self {
-        Self { access, policy, root, table, nodes: Vec::new() }
+        Self { access, policy, root, table, links: Vec::new(), nodes: Vec::new() }
+    }
+
+    /// The same queried and linked rows, with other names for none of them and without the steps from them.
+    pub(super) fn without_steps(&self) -> Self {
+        Self { nodes: Vec::new(), ..self.clone() }
     }
 
     /// Adds the joins that a filter needs.
     pub(crate) fn add_filter(&mut self, w: &mut Writer, filter: &Filter) -> Result<(), CompileError> {
-        match filter {
-            Filter::True | Filter::False => Ok(()),
-            Filter::And(all) | Filter::Or(all) => all.iter().try_for_each(|filter| self.add_filter(w, filter)),
-            Filter::Not(inner) => self.add_filter(w, inner),
-            Filter::CompareColumns { left, right, .. } => {
-                self.add(w, &left.steps)?;
-                self.add(w, &right.steps)?;
-                Ok(())
-            }
-            Filter::Compare { path, .. }
-            | Filter::IsNull(path)
-            | Filter::In { path, .. }
-            | Filter::ContainsAny { path, .. }
-            | Filter::InPeriod { path, .. }
-            | Filter::Hierarchy { path, .. }
-            | Filter::Like { path, .. } => {
-                self.add(w, &path.steps)?;
-                Ok(())
-            }
-            Filter::Exists(_) => Err(CompileError::Unsupported("such a filter")),
-        }
+        each_test(filter, &mut |test| paths_of(test).try_for_each(|path| self.add_path(w, path)))
     }
 
-    /// Adds the joins of some steps; where they lead, if anywhere.
+    /// Adds the joins of a path's steps.
+    pub(crate) fn add_path(&mut self, w: &mut Writer, path: &Path) -> Result<(), CompileError> {
+        self.table_of_row(path.row)?;
+        self.add(w, path.row, &path.steps)
+    }
+
+    /// Adds the joins of some steps from a row.
     ///
     /// # Errors
     /// When a step is not in the schema or the caller may not read the table it leads to.
-    pub(crate) fn add(&mut self, w: &mut Writer, steps: &[Step]) -> Result<Option<(Alias, &'a Table)>, CompileError> {
+    pub(crate) fn add(&mut self, w: &mut Writer, start: usize, steps: &[Step]) -> Result<(), CompileError> {
         let mut at = None;
         for step in steps {
-            at = Some(match self.position(at, *step) {
+            at = Some(match self.position(start, at, *step) {
                 Some(known) => known,
-                None => self.add_step(w, at, *step)?,
+                None => self.add_step(w, start, at, *step)?,
             });
         }
-        Ok(self.row_at(at))
+        Ok(())
     }
 
     /// Where a path ends, if a row can be found there and the column may be read; its steps were added before.
     pub(crate) fn place(&self, path: &Path) -> Result<Option<Place<'a>>, CompileError> {
-        let mut at = None;
-        for step in &path.steps {
-            at = self.position(at, *step);
-            if at.is_none() {
-                return Ok(None);
-            }
-        }
-        let Some((alias, table)) = self.row_at(at) else { return Ok(None) };
+        let Some((alias, table)) = self.row_after(path.row, &path.steps) else { return Ok(None) };
         let column = stored(table, path.column)?;
         if !self.policy.reads_column(table, column.id) {
             return Ok(None);
         }
-        Ok(Some(Place { alias, table, column, joined: at.is_some() }))
+        let joined = !path.steps.is_empty() || self.may_be_missing(path.row);
+        Ok(Some(Place { alias, table, column, joined }))
+    }
+
+    /// The table at the end of a path.
+    pub(crate) fn table_of(&self, path: &Path) -> Result<&'a Table, CompileError> {
+        match path.steps.last() {
+            Some(step) => {
+                let table: &'a Table =
+                    self.access.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?;
+                Ok(table)
+            }
+            None => self.table_of_row(path.row),
+        }
     }
 
     /// The column at the end of a path, readable or not.
     pub(crate) fn column_of(&self, path: &Path) -> Result<&'a Column, CompileError> {
-        let table = match path.steps.last() {
-            Some(step) => self.access.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?,
-            None => self.table,
-        };
-        stored(table, path.column)
+        stored(self.table_of(path)?, path.column)
     }
 
-    /// ` LEFT JOIN …` for each.
-    pub(crate) fn write(&self, w: &mut Writer) -> Result<(), CompileError> {
-        for row in self.nodes.iter().filter_map(|node| node.row.as_ref()) {
+    /// ` LEFT JOIN …` for each step from a row.
+    pub(super) fn write_steps(&self, w: &mut Writer, start: usize) -> Result<(), CompileError> {
+        let nodes = self.nodes.iter().filter(|node| node.start == start);
+        for row in nodes.filter_map(|node| node.row.as_ref()) {
             w.text(" LEFT JOIN ");
             w.table(&row.table.name, row.alias);
             w.text(" ON ");
@@ -140,33 +143,54 @@ impl<'a> Joins<'a> {
         Ok(())
     }
 
-    /// The row one step away, if one can be found there; the step was added before.
-    pub(crate) fn row_after(&self, step: Step) -> Option<Alias> {
-        self.row_at(Some(self.position(None, step)?)).map(|(alias, _)| alias)
+    /// Whether a step from this row is joined.
+    pub(super) fn has_steps(&self, start: usize) -> bool {
+        self.nodes.iter().any(|node| node.start == start && node.row.is_some())
     }
 
-    fn position(&self, from: Option<usize>, step: Step) -> Option<usize> {
-        self.nodes.iter().position(|node| node.from == from && node.step == step)
+    /// The row some steps from a row, if one can be found there; the steps were added before.
+    pub(crate) fn row_after(&self, start: usize, steps: &[Step]) -> Option<(Alias, &'a Table)> {
+        let mut at = None;
+        for step in steps {
+            at = Some(self.position(start, at, *step)?);
+        }
+        self.row_at(start, at)
     }
 
-    /// The row at a node; the queried row for none.
-    fn row_at(&self, at: Option<usize>) -> Option<(Alias, &'a Table)> {
+    fn position(&self, start: usize, from: Option<usize>, step: Step) -> Option<usize> {
+        self.nodes.iter().position(|node| node.start == start && node.from == from && node.step == step)
+    }
+
+    /// The row at a node; the one it starts at for none.
+    fn row_at(&self, start: usize, at: Option<usize>) -> Option<(Alias, &'a Table)> {
         match at {
-            None => Some((self.root, self.table)),
+            None => self.row(start),
             Some(at) => self.nodes.get(at).and_then(|node| node.row.as_ref()).map(|row| (row.alias, row.table)),
         }
     }
 
-    fn add_step(&mut self, w: &mut Writer, from: Option<usize>, step: Step) -> Result<usize, CompileError> {
-        if self.nodes.len() >= JOINS_MAX {
-            return Err(CompileError::TooLarge {
-                what: "related records in its filter, order and expansions",
-                limit: JOINS_MAX,
-            });
+    /// Refuses one more joined row when there are too many.
+    pub(super) fn make_room(&self) -> Result<(), CompileError> {
+        if self.nodes.len() + self.links.len() < JOINS_MAX {
+            return Ok(());
         }
+        Err(CompileError::TooLarge {
+            what: "related records in its links, filter, order and expansions",
+            limit: JOINS_MAX,
+        })
+    }
+
+    fn add_step(
+        &mut self,
+        w: &mut Writer,
+        start: usize,
+        from: Option<usize>,
+        step: Step,
+    ) -> Result<usize, CompileError> {
+        self.make_room()?;
         let context = self.access.context;
         let source = match from.and_then(|at| self.nodes.get(at)) {
-            None => self.table,
+            None => self.table_of_row(start)?,
             Some(node) => context.schema.table(node.step.target).ok_or(CompileError::NoTable(node.step.target))?,
         };
         let lookup = stored(source, step.lookup)?;
@@ -186,11 +210,11 @@ impl<'a> Joins<'a> {
         let found = self.policy.reads_column(source, lookup.id)
             && (context.tables)(table.id)
             && self.access.constant(table, &access) != Some(false);
-        let row = match self.row_at(from) {
+        let row = match self.row_at(start, from) {
             Some((from, _)) if found => Some(Row { from, alias: w.new_alias(), table, lookup, access }),
             _ => None,
         };
-        self.nodes.push(Node { from, step, row });
+        self.nodes.push(Node { start, from, step, row });
         Ok(self.nodes.len() - 1)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Everything here turns a question or a change that names tables and columns by number into one [`Statement`]: text,
 //! the values bound to it, and how each output column is decoded. It does no I/O and keeps nothing. Values are always
-//! bound, identifiers always quoted (in [`Dialect`]'s one function); the only numbers written into text are limits and
-//! tables' own numbers, which come from the program and not from a caller.
+//! bound, identifiers always quoted (in [`Dialect`]'s one function); what is written into text are whole numbers alone:
+//! limits, tables' own numbers, the order of options, and the hours of time zones.
 //!
 //! The same shape of question gives the same text, so that an engine finds its prepared statement by the text.
 //!
@@ -11,6 +11,7 @@
 //! [`insert()`] and its siblings for writing, [`create_table()`] for what the tables look like.
 
 mod access;
+mod combined;
 pub(crate) mod content;
 mod context;
 pub(crate) mod control;
@@ -18,6 +19,7 @@ mod count;
 mod define;
 mod dialect;
 mod estimate;
+mod exists;
 pub(crate) mod facts;
 mod fetch;
 mod filter;
@@ -25,7 +27,11 @@ mod index;
 pub(crate) mod internal;
 mod join;
 mod like;
+mod links;
+mod names;
 mod needed;
+mod order;
+mod outputs;
 mod related;
 mod seek;
 mod select;
@@ -33,6 +39,7 @@ mod statement;
 pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod write;
 mod writer;
 

@@ -1,29 +1,28 @@
 //! Which tables a statement is about.
 
 use custodia_access::{Denied, RowAccess};
-use custodia_query::{Expand, Filter, Path, Query, Step};
+use custodia_query::{Exists, Filter, Link, Order, Path, Query};
 use custodia_schema::{PrivilegeKind, Schema, TableId};
 
 use super::ReadPolicy;
 use super::access::SHARES;
 use super::related::link_ends;
+use super::walk::{each_test, expanded, paths_of};
 
-/// The tables that a query's answer depends on, without repeats: the queried one, those its steps lead to, the intersect it is
-/// related through, and those that the caller's access looks at. [`super::select()`] needs none of them to exist. Tables
-/// that only lend a lookup its name are not listed.
+/// The tables that a query's answer depends on, without repeats: the queried one, those linked to it or tested for, those that
+/// steps lead to, the intersect it is related through, and those that the caller's access looks at. [`super::select()`] needs none of them to
+/// exist. Tables that only lend a lookup its name are not listed.
 ///
 /// # Errors
 /// When the caller lacks the privilege on one of them.
 pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Vec<TableId>, Denied> {
-    let mut steps = Vec::new();
-    steps_of(&query.filter, &mut steps);
-    steps.extend(query.order.iter().flat_map(|order| &order.path.steps));
-    steps.extend(query.expand.iter().filter_map(|expand| match expand {
-        Expand::One { step, .. } => Some(step),
-        Expand::Many { .. } => None,
-    }));
+    let mut named = Named { tables: vec![query.table] };
+    named.add_links(&query.links);
+    named.add_filter(&query.filter);
+    named.add_order(&query.order);
+    expanded(&query.expand).iter().flatten().for_each(|step| add(&mut named.tables, step.target));
     let mut needed = Vec::new();
-    for id in std::iter::once(query.table).chain(steps.iter().map(|step: &&Step| step.target)) {
+    for id in named.tables {
         add(&mut needed, id);
         if let Some(table) = schema.table(id) {
             tables_of_access(schema, &policy.rows(table, PrivilegeKind::Read)?, &mut needed);
@@ -33,6 +32,48 @@ pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) ->
         add(&mut needed, link.intersect);
     }
     Ok(needed)
+}
+
+/// The tables that a query names, without repeats.
+struct Named {
+    tables: Vec<TableId>,
+}
+
+impl Named {
+    fn add_path(&mut self, path: &Path) {
+        path.steps.iter().for_each(|step| add(&mut self.tables, step.target));
+    }
+
+    fn add_order(&mut self, order: &[Order]) {
+        order.iter().for_each(|order| self.add_path(&order.path));
+    }
+
+    fn add_links(&mut self, links: &[Link]) {
+        for link in links {
+            add(&mut self.tables, link.table);
+            self.add_filter(&link.filter);
+            self.add_order(&link.order);
+        }
+    }
+
+    fn add_filter(&mut self, filter: &Filter) {
+        let mut visit = |test: &Filter| -> Result<(), std::convert::Infallible> {
+            paths_of(test).for_each(|path| self.add_path(path));
+            match test {
+                Filter::Exists(exists) => self.add_exists(exists),
+                Filter::Hierarchy { table, .. } => add(&mut self.tables, *table),
+                _ => {}
+            }
+            Ok(())
+        };
+        let Ok(()) = each_test(filter, &mut visit);
+    }
+
+    fn add_exists(&mut self, exists: &Exists) {
+        add(&mut self.tables, exists.table);
+        self.add_links(&exists.links);
+        self.add_filter(&exists.filter);
+    }
 }
 
 /// Adds the tables that a test of a row looks at, besides the row's own.
@@ -58,28 +99,5 @@ pub fn tables_of_access(schema: &Schema, access: &RowAccess, needed: &mut Vec<Ta
 fn add(needed: &mut Vec<TableId>, table: TableId) {
     if !needed.contains(&table) {
         needed.push(table);
-    }
-}
-
-fn steps_of<'f>(filter: &'f Filter, steps: &mut Vec<&'f Step>) {
-    let mut add = |path: &'f Path| steps.extend(&path.steps);
-    match filter {
-        Filter::True | Filter::False => {}
-        Filter::And(all) | Filter::Or(all) => all.iter().for_each(|filter| steps_of(filter, steps)),
-        Filter::Not(inner) => steps_of(inner, steps),
-        Filter::CompareColumns { left, right, .. } => {
-            add(left);
-            add(right);
-        }
-        Filter::Compare { path, .. }
-        | Filter::IsNull(path)
-        | Filter::In { path, .. }
-        | Filter::ContainsAny { path, .. }
-        | Filter::InPeriod { path, .. }
-        | Filter::Hierarchy { path, .. }
-        | Filter::Like { path, .. } => {
-            add(path);
-        }
-        Filter::Exists(exists) => add(&exists.near),
     }
 }

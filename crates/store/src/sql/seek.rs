@@ -7,11 +7,12 @@
 use custodia_query::Order;
 use custodia_schema::{Value, fold};
 
+use super::CompileError;
 use super::access::primary;
 use super::join::{Joins, Place};
+use super::order::write_direction;
 use super::storage::{Storage, comparison_suffix, is_always_set};
 use super::writer::{Alias, Bound, Writer};
-use super::{CompileError, Dialect};
 
 /// Columns a list may be sorted by: each may become two arms of a compound, of which SQLite takes 500.
 const ORDER_KEYS_MAX: usize = 32;
@@ -155,7 +156,7 @@ impl<'a> Seek<'a> {
                 w.text(", ");
             }
             w.column(key.place.alias, &key.place.column.name, comparison_suffix(key.place.column));
-            direction(w, key);
+            write_direction(w, key.descending, key.nullable);
         }
     }
 
@@ -171,7 +172,7 @@ impl<'a> Seek<'a> {
                 w.text(".");
             }
             write_name(w, at);
-            direction(w, key);
+            write_direction(w, key.descending, key.nullable);
         }
     }
 
@@ -238,16 +239,6 @@ impl<'a> Seek<'a> {
 pub(crate) fn write_name(w: &mut Writer, at: usize) {
     w.text("k");
     w.number(at as u64);
-}
-
-fn direction(w: &mut Writer, key: &SortKey<'_>) {
-    w.text(match (key.descending, key.nullable, w.dialect) {
-        (false, true, Dialect::Postgres) => " ASC NULLS FIRST",
-        (true, true, Dialect::Postgres) => " DESC NULLS LAST",
-        // SQLite puts nulls there by itself; columns that are never null are indexed without a null order.
-        (false, _, _) => "",
-        (true, _, _) => " DESC",
-    });
 }
 
 fn storage_of(place: Place<'_>) -> Result<Storage, CompileError> {

@@ -2,22 +2,26 @@
 //!
 //! A page is read in one of two shapes. *Direct*: one SELECT in the order asked, where an index holds that order.
 //! *Keys first*: a subquery finds the page's keys and ids, possibly from several arms, and the rows are fetched for
-//! those alone; for sorts, for callers who reach few rows, and for places in the middle of a nullable order.
+//! those alone; for sorts, for callers who reach few rows, and for places in the middle of a nullable order. Queries whose
+//! pages are counted off are in `combined.rs`.
 
 use custodia_access::{RowAccess, RowArms};
-use custodia_query::{Comparison, Expand, Field, Filter, OrderBy, Query, Related, Step};
-use custodia_schema::{ColumnId, ColumnKind, PrivilegeKind, Table};
+use custodia_query::{Comparison, Field, Filter, Query, Related};
+use custodia_schema::{ColumnId, PrivilegeKind, Table};
 
-use super::access::{AccessWriter, Path, Probing, primary, stored};
+use super::access::{AccessWriter, Path, Probing, primary};
 use super::filter::{FilterWriter, Indexing, has_few_values};
 use super::join::Joins;
+use super::outputs::{Naming, Outputs, storage_of};
 use super::seek::{Arm, Seek, write_name};
-use super::storage::{Storage, TARGET, comparison_suffix};
+use super::storage::comparison_suffix;
+use super::walk::expanded;
 use super::writer::{Alias, Writer};
-use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement, index, related};
+use super::{CompileError, Context, Plan, ReadPolicy, Statement, index, related};
 
-/// A query's page as one statement. Outputs: the query's fields, the fields of each [`Expand::One`], then the order
-/// keys that are not among the fields ([`Statement::keys`] says where each is). [`Expand::Many`] is not part of it.
+/// A query's page as one statement. Outputs: those of [`Query`], then, where a page can continue after them
+/// ([`Query::can_seek`]), the order keys that are not among the fields ([`Statement::keys`] says where each is).
+/// Collections that are expanded are not part of it.
 ///
 /// At most one row more than the page holds is returned, to show that there is a next page; with a `top` that fits
 /// the page, at most `top`. Rows come in order. Where the queried table does not exist physically, none come.
@@ -56,6 +60,8 @@ pub(crate) enum Source<'s> {
     Tested,
     /// Those of one access path that no earlier path finds.
     Path(&'s RowArms, Path),
+    /// Those of several access paths, gathered by their ids.
+    Gathered(&'s RowArms, &'s [Path]),
 }
 
 impl<'a> Question<'a> {
@@ -66,17 +72,12 @@ impl<'a> Question<'a> {
         policy: &'a dyn ReadPolicy,
         plan: Plan,
     ) -> Result<Self, CompileError> {
-        if !query.links.is_empty() || query.distinct || query.skip > 0 {
-            return Err(CompileError::Unsupported("links, distinct rows and skipped rows"));
-        }
-        if query.order.iter().any(|order| order.by != OrderBy::Value) {
-            return Err(CompileError::Unsupported("orders by label and name"));
-        }
         let table: &'a Table = context.schema.table(query.table).ok_or(CompileError::NoTable(query.table))?;
         let access = policy.rows(table, PrivilegeKind::Read)?;
         let probing = if plan == Plan::Sweep { Probing::MayHash } else { Probing::EachRow };
         let writer = AccessWriter { context, probing };
         let mut joins = Joins::new(writer, policy, w.new_alias(), table);
+        joins.add_links(w, &query.links)?;
         joins.add_filter(w, &query.filter)?;
         Ok(Self { context, query, policy, table, access, writer, plan, joins })
     }
@@ -96,6 +97,13 @@ impl<'a> Question<'a> {
         };
         let paths: Vec<Path> = self.writer.paths(self.table, arms).into_iter().flatten().collect();
         (!paths.is_empty()).then_some((arms, paths))
+    }
+
+    /// Whether no row can be found: a table does not exist yet, or the caller reaches none of its rows.
+    pub(crate) fn is_empty(&self) -> bool {
+        !(self.context.tables)(self.table.id)
+            || self.writer.constant(self.table, &self.access) == Some(false)
+            || self.joins.is_empty()
     }
 
     /// ` FROM … WHERE …`: the rows of one source that match the query. `more` adds a condition.
@@ -118,7 +126,9 @@ impl<'a> Question<'a> {
                 self.writer.test(w, joins.root, self.table, &self.access)?;
             }
             Source::Path(arms, path) => self.write_source(w, joins.root, arms, path, &mut conditions)?,
+            Source::Gathered(arms, paths) => self.write_gathered(w, joins.root, arms, paths, &mut conditions)?,
         }
+        joins.write_conditions(w, &mut conditions)?;
         if let Some(related) = &self.query.related {
             conditions.next(w);
             related::write(w, joins, related)?;
@@ -162,15 +172,16 @@ impl<'a> Question<'a> {
 
     fn write(mut self, w: &mut Writer) -> Result<(), CompileError> {
         for order in &self.query.order {
-            self.joins.add(w, &order.path.steps)?;
+            self.joins.add_path(w, &order.path)?;
+        }
+        if self.is_empty() {
+            return self.write_nothing(w);
+        }
+        if !self.query.can_seek() || self.query.skip > 0 {
+            return self.write_combined(w);
         }
         let seek = Seek::new(&self.joins, &self.query.order, self.query.after.as_deref())?;
         let arms = seek.arms();
-        let exists =
-            (self.context.tables)(self.table.id) && self.writer.constant(self.table, &self.access) != Some(false);
-        if !exists {
-            return self.write_nothing(w);
-        }
         if arms.is_empty() && self.names_one_row() {
             return self.write_direct(w, seek, &arms, Indexing::Open, false);
         }
@@ -196,12 +207,10 @@ impl<'a> Question<'a> {
     /// The outputs with no row: the table does not exist yet, or the caller reaches none of its rows.
     fn write_nothing(&mut self, w: &mut Writer) -> Result<(), CompileError> {
         w.text("SELECT ");
-        let nowhere = Outputs::new(self, None);
-        nowhere.write_fields(w)?;
-        for order in &self.query.order {
-            let column = self.joins.column_of(&order.path)?;
-            let storage = storage_of(self.table, column.id, Storage::of(&column.kind))?;
-            nowhere.separate(w);
+        Outputs::new(self, None, Naming::Position).write(w)?;
+        for order in self.query.order.iter().filter(|_| self.query.can_seek()) {
+            let storage = storage_of(self.joins.table_of(&order.path)?, self.joins.column_of(&order.path)?)?;
+            Outputs::separate(w);
             w.null(storage);
             let output = w.output(storage.output());
             w.key(output);
@@ -218,14 +227,12 @@ impl<'a> Question<'a> {
         indexing: Indexing,
         ordered: bool,
     ) -> Result<(), CompileError> {
-        for step in self.expands() {
-            self.joins.add(w, &[step])?;
+        for steps in expanded(&self.query.expand) {
+            self.joins.add(w, 0, &steps)?;
         }
         w.text("SELECT ");
-        let outputs = Outputs::new(&self, Some(self.joins.root));
-        outputs.write_fields(w)?;
-        outputs.write_expands(w, &self.joins)?;
-        self.write_key_outputs(w, &outputs, &seek, None)?;
+        Outputs::new(&self, Some(&self.joins), Naming::Position).write(w)?;
+        self.write_key_outputs(w, &seek, None)?;
         self.write_rows_after(w, &mut seek, Source::Tested, arms, indexing)?;
         if ordered {
             seek.write_order(w);
@@ -243,14 +250,12 @@ impl<'a> Question<'a> {
     ) -> Result<(), CompileError> {
         let (keys, row) = (w.new_alias(), w.new_alias());
         let mut outer = Joins::new(self.writer, self.policy, row, self.table);
-        for step in self.expands() {
-            outer.add(w, &[step])?;
+        for steps in expanded(&self.query.expand) {
+            outer.add(w, 0, &steps)?;
         }
         w.text("SELECT ");
-        let outputs = Outputs::new(&self, Some(row));
-        outputs.write_fields(w)?;
-        outputs.write_expands(w, &outer)?;
-        self.write_key_outputs(w, &outputs, &seek, Some((keys, row)))?;
+        Outputs::new(&self, Some(&outer), Naming::Position).write(w)?;
+        self.write_key_outputs(w, &seek, Some((keys, row)))?;
         w.text(" FROM (");
         if let [(source, arms)] = selects {
             self.write_keys(w, &mut seek, *source, arms, indexing)?;
@@ -339,7 +344,6 @@ impl<'a> Question<'a> {
     fn write_key_outputs(
         &self,
         w: &mut Writer,
-        outputs: &Outputs<'_, 'a>,
         seek: &Seek<'a>,
         late: Option<(Alias, Alias)>,
     ) -> Result<(), CompileError> {
@@ -350,8 +354,8 @@ impl<'a> Question<'a> {
                 continue;
             }
             let column = self.joins.column_of(&order.path)?;
-            let storage = storage_of(self.table, column.id, Storage::of(&column.kind))?;
-            outputs.separate(w);
+            let storage = storage_of(self.joins.table_of(&order.path)?, column)?;
+            Outputs::separate(w);
             let sorted = seek.keys.iter().enumerate().find(|(_, key)| key.position == Some(position));
             match (self.joins.place(&order.path)?, late, sorted) {
                 (None, ..) => w.null(storage),
@@ -371,25 +375,13 @@ impl<'a> Question<'a> {
         Ok(())
     }
 
-    fn write_limit(&self, w: &mut Writer) {
+    pub(super) fn write_limit(&self, w: &mut Writer) {
         w.text(" LIMIT ");
         let page = u64::from(self.query.page_size.max(1));
         w.number(match self.query.top {
             Some(top) if u64::from(top) <= page => u64::from(top),
             _ => page + 1,
         });
-    }
-
-    /// The single-valued navigations to show.
-    fn expands(&self) -> Vec<Step> {
-        self.query
-            .expand
-            .iter()
-            .filter_map(|expand| match expand {
-                Expand::One { step, .. } => Some(*step),
-                Expand::Many { .. } => None,
-            })
-            .collect()
     }
 
     /// Whether the filter asks for one row by its primary id.
@@ -448,7 +440,7 @@ fn equalities(filter: &Filter) -> Vec<ColumnId> {
     fn gather(filter: &Filter, found: &mut Vec<ColumnId>) {
         match filter {
             Filter::And(all) => all.iter().for_each(|filter| gather(filter, found)),
-            Filter::Compare { path, operator: Comparison::Equal, .. } if path.steps.is_empty() => {
+            Filter::Compare { path, operator: Comparison::Equal, .. } if path.row == 0 && path.steps.is_empty() => {
                 found.push(path.column)
             }
             _ => {}
@@ -463,132 +455,6 @@ fn equalities(filter: &Filter) -> Vec<ColumnId> {
 fn write_value_name(w: &mut Writer, at: usize) {
     w.text("v");
     w.number(at as u64);
-}
-
-fn storage_of(table: &Table, column: ColumnId, storage: Option<Storage>) -> Result<Storage, CompileError> {
-    storage.ok_or_else(|| CompileError::NoColumn { table: table.name.clone(), column })
-}
-
-/// Writes what a row shows.
-struct Outputs<'q, 'a> {
-    question: &'q Question<'a>,
-    /// The queried row; `None` when there is none.
-    row: Option<Alias>,
-}
-
-impl<'q, 'a> Outputs<'q, 'a> {
-    fn new(question: &'q Question<'a>, row: Option<Alias>) -> Self {
-        Self { question, row }
-    }
-
-    fn separate(&self, w: &mut Writer) {
-        if w.outputs() > 0 {
-            w.text(", ");
-        }
-    }
-
-    fn write_fields(&self, w: &mut Writer) -> Result<(), CompileError> {
-        for field in &self.question.query.fields {
-            self.write_field(w, self.row, self.question.table, *field)?;
-        }
-        if self.row.is_none() {
-            for expand in &self.question.query.expand {
-                if let Expand::One { step, fields, .. } = expand {
-                    let table =
-                        self.question.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?;
-                    self.question.policy.rows(table, PrivilegeKind::Read)?;
-                    fields.iter().try_for_each(|field| self.write_field(w, None, table, *field))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write_expands(&self, w: &mut Writer, joins: &Joins<'a>) -> Result<(), CompileError> {
-        for expand in &self.question.query.expand {
-            let Expand::One { step, fields, .. } = expand else { continue };
-            let table = self.question.context.schema.table(step.target).ok_or(CompileError::NoTable(step.target))?;
-            let row = joins.row_after(*step);
-            fields.iter().try_for_each(|field| self.write_field(w, row, table, *field))?;
-        }
-        Ok(())
-    }
-
-    fn write_field(&self, w: &mut Writer, row: Option<Alias>, table: &Table, field: Field) -> Result<(), CompileError> {
-        self.separate(w);
-        let (Field::Column(id) | Field::TargetTable(id) | Field::TargetName(id) | Field::Children(id)) = field;
-        let column = stored(table, id)?;
-        let row = row.filter(|_| self.question.policy.reads_column(table, id));
-        let storage = match field {
-            Field::Column(_) => storage_of(table, id, Storage::of(&column.kind))?,
-            Field::TargetTable(_) => Storage::Integer,
-            Field::TargetName(_) => Storage::Text,
-            Field::Children(_) => return Err(CompileError::Unsupported("how many rows hang on a row")),
-        };
-        match (field, row, &column.kind) {
-            (_, None, _) => w.null(storage),
-            (Field::Column(_), Some(row), _) => w.column(row, &column.name, ""),
-            (Field::TargetTable(_), Some(row), ColumnKind::Lookup { targets, .. }) => match targets.as_slice() {
-                [single] => {
-                    w.text("CASE WHEN ");
-                    w.column(row, &column.name, "");
-                    w.text(" IS NOT NULL THEN ");
-                    w.number(u64::from(single.0));
-                    w.text(" END");
-                }
-                _ => w.column(row, &column.name, TARGET),
-            },
-            (Field::TargetName(_), Some(row), ColumnKind::Lookup { .. }) => self.write_name_of(w, row, column)?,
-            (Field::TargetTable(_) | Field::TargetName(_) | Field::Children(_), Some(_), _) => {
-                return Err(CompileError::NoRelationship { table: table.name.clone(), why: "the column is no lookup" });
-            }
-        }
-        w.output(if storage == Storage::Text { Output::Text } else { storage.output() });
-        Ok(())
-    }
-
-    /// The name of the row a lookup points at, whichever of its tables that is in. Only column security hides it.
-    fn write_name_of(&self, w: &mut Writer, row: Alias, lookup: &custodia_schema::Column) -> Result<(), CompileError> {
-        let context = self.question.context;
-        let polymorphic = lookup.kind.is_polymorphic();
-        let mut named = 0;
-        for target in lookup.kind.targets() {
-            let table = context.schema.table(*target).ok_or(CompileError::NoTable(*target))?;
-            let Some(name) = table.primary_name.and_then(|name| table.column_by_id(name)) else { continue };
-            let shown = (context.tables)(*target)
-                && Storage::of(&name.kind) == Some(Storage::Text)
-                && self.question.policy.reads_column(table, name.id);
-            if !shown {
-                continue;
-            }
-            if polymorphic {
-                if named == 0 {
-                    w.text("CASE ");
-                    w.column(row, &lookup.name, TARGET);
-                }
-                w.text(" WHEN ");
-                w.number(u64::from(target.0));
-                w.text(" THEN ");
-            }
-            named += 1;
-            let other = w.new_alias();
-            w.text("(SELECT ");
-            w.column(other, &name.name, "");
-            w.text(" FROM ");
-            w.table(&table.name, other);
-            w.text(" WHERE ");
-            w.column(other, &primary(table)?.name, "");
-            w.text(" = ");
-            w.column(row, &lookup.name, "");
-            w.text(")");
-        }
-        if named == 0 {
-            w.null(Storage::Text);
-        } else if polymorphic {
-            w.text(" END");
-        }
-        Ok(())
-    }
 }
 
 /// Conditions joined by AND.

@@ -50,6 +50,14 @@ impl Writer {
         push_number(&mut self.statement.sql, number);
     }
 
+    /// A number that may be negative.
+    pub(crate) fn integer(&mut self, number: i64) {
+        if number < 0 {
+            self.text("-");
+        }
+        self.number(number.unsigned_abs());
+    }
+
     pub(crate) fn identifier(&mut self, name: &str) {
         Dialect::push_identifier(&mut self.statement.sql, name);
     }
@@ -156,6 +164,11 @@ impl Writer {
     /// Declares where the key of the next order entry is found.
     pub(crate) fn key(&mut self, output: usize) {
         self.statement.keys.push(output);
+    }
+
+    /// Takes back all outputs declared: they were those of a subquery.
+    pub(crate) fn forget_outputs(&mut self) {
+        self.statement.outputs.clear();
     }
 
     pub(crate) fn outputs(&self) -> usize {
