@@ -1,13 +1,15 @@
 //! Reading: collections, single records, properties, addresses and counts.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use custodia_org::{Restart, Row, RowSink, Rows};
 use custodia_query::odata::{
-    CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, parse_options, parse_record_options,
-    property_name,
+    CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_options,
+    parse_record_options, property_name,
 };
+use custodia_query::operator::Asker;
 use custodia_query::{Expand, Field, Query, Related, RowKey};
 use custodia_schema::{Column, ColumnId, Guid, Table, TableId, Value, ValueRef};
 use http::{Response, StatusCode};
@@ -18,7 +20,7 @@ use crate::etag::known_version;
 use crate::failure::Failure;
 use crate::json;
 use crate::media::MetadataLevel;
-use crate::paging::{Paging, expanded_options, may_continue, page_size};
+use crate::paging::{Paging, may_continue, page_size};
 use crate::prefer::{METADATA_VERSION, TOTAL_COUNT, TOTAL_COUNT_EXCEEDED};
 use crate::rows::{Gap, Page, RowPlan, TakenPage, write_column_value};
 
@@ -31,6 +33,20 @@ const ROW_BYTES: u32 = 512;
 /// Rows that room is made for before they are read.
 const ROOM_ROWS_MAX: u32 = 64;
 
+/// What the query options of a request ask for.
+async fn asked(call: &Call<'_>, table: &Table) -> Result<Parsed, Failure> {
+    let asker = asker(call).await?;
+    Ok(parse_options(&call.schema, table, &call.options, call.request.limits, asker.as_ref())?)
+}
+
+/// Who asks, if what the query options say may depend on it.
+async fn asker(call: &Call<'_>) -> Result<Option<Asker>, Failure> {
+    match depends_on_asker(&call.options) {
+        true => call.asker().await.map(Some),
+        false => Ok(None),
+    }
+}
+
 /// `GET accounts`, and `GET accounts(…)/contact_customer_accounts` with what ties the rows to that record.
 pub(crate) async fn collection(
     call: &Call<'_>,
@@ -40,12 +56,11 @@ pub(crate) async fn collection(
     if call.preferences.track_changes {
         return Err(Failure::unsupported("Prefer: odata.track-changes"));
     }
-    let Parsed { mut query, shape, skip_token } =
-        parse_options(&call.schema, table, &call.options, call.request.limits)?;
+    let Parsed { mut query, shape, skip_token } = asked(call, table).await?;
     query.related = related;
     let paging = Paging::begin(call, &mut query, skip_token.as_deref())?;
     let plan = call.plan(&mut query, &shape).await?;
-    let children = Children::of(call, &mut query, &shape.expand).await?;
+    let children = Children::of(call, query.table, &query.expand, &shape.expand).await?;
     let context = format!("{}{}", table.set_name, shape.context(&call.schema));
     let body = page(call, &query, &plan, children, &paging, &context).await?;
     let response = answer::json(StatusCode::OK, call.media, body);
@@ -54,7 +69,7 @@ pub(crate) async fn collection(
 
 /// `GET accounts(…)/contact_customer_accounts/$ref`: the addresses of a collection's records.
 async fn addresses(call: &Call<'_>, table: &Table, related: Related) -> Result<Response<Bytes>, Failure> {
-    let Parsed { mut query, skip_token, .. } = parse_options(&call.schema, table, &call.options, call.request.limits)?;
+    let Parsed { mut query, skip_token, .. } = asked(call, table).await?;
     query.related = Some(related);
     query.fields = vec![Field::Column(table.primary_id)];
     query.expand = Vec::new();
@@ -126,74 +141,133 @@ fn about_collection(call: &Call<'_>, count: Option<u64>, metadata_version: i64) 
     about
 }
 
-/// Collections within the records of a page.
+/// Collections within the records of a page, in the order of the plan's.
 #[derive(Default)]
 struct Children {
-    /// By the index of the query's expansion.
-    each: Vec<(usize, Child)>,
+    each: Vec<Child>,
 }
 
+/// A collection within each record of a page.
 struct Child {
     name: String,
     query: Query,
     plan: RowPlan,
+    /// The collections within its own records.
+    children: Children,
     /// Where the first page of one record's collection continues, but for the record's address.
     options: Vec<(String, String)>,
     parent_set: String,
+    /// What follows the name in the address of the collection.
+    part: &'static str,
 }
 
+/// How much an answer still takes.
+struct Room {
+    /// Bytes of the answer that are not in the buffer at hand.
+    taken: usize,
+    /// Collections that may still be read.
+    collections: usize,
+}
+
+/// Work that calls itself.
+type Recursion<'f, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'f>>;
+
 impl Children {
-    /// Works out what the collections expanded in a query look like.
-    async fn of(call: &Call<'_>, query: &mut Query, shapes: &[ExpandShape]) -> Result<Self, Failure> {
-        let mut each = Vec::new();
-        let parent_set = call.table(query.table)?.set_name.clone();
-        let expand_option = call.options.iter().find(|(name, _)| name == "$expand").map_or("", |(_, value)| value);
-        for (index, (expand, expanded)) in query.expand.iter().zip(shapes).enumerate() {
-            let Expand::Many { name, query: inner } = expand else { continue };
-            let mut inner = Query::clone(inner);
-            inner.page_size = page_size(call);
-            let plan = call.plan(&mut inner, &expanded.shape).await?;
-            let mut options = expanded_options(expand_option, name);
-            options.extend(call.options.iter().filter(|(name, _)| name.starts_with('@')).cloned());
-            let child = Child { name: name.clone(), query: inner, plan, options, parent_set: parent_set.clone() };
-            each.push((index, child));
-        }
-        Ok(Self { each })
+    /// Works out what the collections expanded on records of a table, and on those shown with them, look like.
+    fn of<'f>(
+        call: &'f Call<'_>,
+        table: TableId,
+        expands: &'f [Expand],
+        shapes: &'f [ExpandShape],
+    ) -> Recursion<'f, Self> {
+        Box::pin(async move {
+            let mut each = Vec::new();
+            for (expand, expanded) in expands.iter().zip(shapes) {
+                match expand {
+                    Expand::One { step, expand, .. } => {
+                        each.extend(Self::of(call, step.target, expand, &expanded.shape.expand).await?.each);
+                    }
+                    Expand::Many { query, .. } => each.push(Child::of(call, table, query, expanded).await?),
+                }
+            }
+            Ok(Self { each })
+        })
     }
 
     fn is_empty(&self) -> bool {
         self.each.is_empty()
     }
 
-    /// Reads the collections of the records in `page` and puts each where it belongs.
+    /// Reads the collections of the records in a whole answer and puts each where it belongs.
     async fn fill(mut self, call: &Call<'_>, page: Vec<u8>, gaps: &[Gap]) -> Result<Vec<u8>, Failure> {
-        if gaps.is_empty() {
-            return Ok(page);
-        }
-        let mut out = Vec::with_capacity(page.len() * 2);
-        let mut copied = 0;
-        for gap in gaps {
-            out.extend_from_slice(page.get(copied..gap.offset).unwrap_or_default());
-            copied = gap.offset;
-            if let Some((_, child)) = self.each.iter_mut().find(|(index, _)| *index == gap.index) {
-                out = child.read(call, out, gap.parent).await?;
+        let mut room = Room { taken: 0, collections: call.request.limits.collections_max };
+        self.fill_in(call, page, gaps, &mut room).await
+    }
+
+    fn fill_in<'f>(
+        &'f mut self,
+        call: &'f Call<'_>,
+        page: Vec<u8>,
+        gaps: &'f [Gap],
+        room: &'f mut Room,
+    ) -> Recursion<'f, Vec<u8>> {
+        Box::pin(async move {
+            if gaps.is_empty() {
+                return Ok(page);
             }
-        }
-        out.extend_from_slice(page.get(copied..).unwrap_or_default());
-        Ok(out)
+            let mut out = Vec::with_capacity(page.len() * 2);
+            let mut copied = 0;
+            for gap in gaps {
+                out.extend_from_slice(page.get(copied..gap.offset).unwrap_or_default());
+                copied = gap.offset;
+                if let Some(child) = self.each.get_mut(gap.index) {
+                    out = child.read(call, out, gap.parent, room).await?;
+                }
+            }
+            out.extend_from_slice(page.get(copied..).unwrap_or_default());
+            Ok(out)
+        })
     }
 }
 
 impl Child {
+    async fn of(call: &Call<'_>, parent: TableId, query: &Query, expanded: &ExpandShape) -> Result<Self, Failure> {
+        let mut query = Query::clone(query);
+        query.page_size = page_size(call);
+        let plan = match expanded.references {
+            true => RowPlan::addresses(call.request.service_root, call.table(query.table)?),
+            false => call.plan(&mut query, &expanded.shape).await?,
+        };
+        let children = Children::of(call, query.table, &query.expand, &expanded.shape.expand).await?;
+        let mut options = expanded.options.clone();
+        options.extend(call.options.iter().filter(|(name, _)| name.starts_with('@')).cloned());
+        Ok(Self {
+            name: expanded.name.clone(),
+            query,
+            plan,
+            children,
+            options,
+            parent_set: call.table(parent)?.set_name.clone(),
+            part: if expanded.references { "/$ref" } else { "" },
+        })
+    }
+
     /// Writes the collection of one record at the end of `out`.
-    async fn read(&mut self, call: &Call<'_>, mut out: Vec<u8>, record: Guid) -> Result<Vec<u8>, Failure> {
+    async fn read(
+        &mut self,
+        call: &Call<'_>,
+        mut out: Vec<u8>,
+        record: Guid,
+        room: &mut Room,
+    ) -> Result<Vec<u8>, Failure> {
         match &mut self.query.related {
             Some(Related::ByLookup { parent, .. } | Related::ByLink { parent, .. }) => *parent = record,
             None => {}
         }
-        let path = format!("{}({record})/{}", self.parent_set, self.name);
+        let path = format!("{}({record})/{}{}", self.parent_set, self.name, self.part);
         let paging = Paging { path: &path, options: &self.options, page_number: 1 };
-        let is_full = out.len() >= call.request.limits.answer_bytes_max;
+        let bytes_max = call.request.limits.answer_bytes_max;
+        let is_full = room.collections == 0 || room.taken + out.len() >= bytes_max;
         out.push(b',');
         json::text(&mut out, &self.name);
         out.extend_from_slice(b":[");
@@ -203,10 +277,23 @@ impl Child {
             self.continues(&mut out, &paging.link(call));
             return Ok(out);
         }
+        room.collections -= 1;
+        // What has collections of its own is put together apart: filling them in moves all that the buffer holds.
+        let mut before = if self.children.is_empty() { Vec::new() } else { std::mem::take(&mut out) };
+        room.taken += before.len();
         let sink = Page::new(&self.plan, out, self.query.page_size, may_continue(&self.query));
-        let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
+        let mut sink = sink.up_to(bytes_max.saturating_sub(room.taken));
         let found = call.organization.query(call.caller, &self.query, &mut sink).await?;
-        let TakenPage { mut out, rows, ends, .. } = sink.finish();
+        let TakenPage { out, rows, ends, gaps, .. } = sink.finish();
+        let out = self.children.fill_in(call, out, &gaps, room).await?;
+        room.taken -= before.len();
+        let mut out = match before.is_empty() {
+            true => out,
+            false => {
+                before.extend_from_slice(&out);
+                before
+            }
+        };
         out.push(b']');
         if let Some(ends) = ends {
             self.continues(&mut out, &paging.next_link(call, &self.query, &found.keys, &ends, rows)?);
@@ -228,7 +315,7 @@ pub(crate) async fn count(
     table: &Table,
     related: Option<Related>,
 ) -> Result<Response<Bytes>, Failure> {
-    let Parsed { mut query, .. } = parse_options(&call.schema, table, &call.options, call.request.limits)?;
+    let Parsed { mut query, .. } = asked(call, table).await?;
     query.related = related;
     query.fields = vec![Field::Column(table.primary_id)];
     query.expand = Vec::new();
@@ -278,12 +365,13 @@ pub(crate) struct RecordReading {
 impl RecordReading {
     /// Reads `$select` and `$expand`.
     pub(crate) async fn prepare(call: &Call<'_>, table: &Table) -> Result<Self, Failure> {
+        let asker = asker(call).await?;
         let Parsed { mut query, shape, .. } =
-            parse_record_options(&call.schema, table, &call.options, call.request.limits)?;
+            parse_record_options(&call.schema, table, &call.options, call.request.limits, asker.as_ref())?;
         query.page_size = 1;
         query.top = Some(1);
         let plan = call.plan(&mut query, &shape).await?;
-        let children = Children::of(call, &mut query, &shape.expand).await?;
+        let children = Children::of(call, query.table, &query.expand, &shape.expand).await?;
         let context = format!("{}{}/$entity", table.set_name, shape.context(&call.schema));
         Ok(Self { query, plan, children, context })
     }

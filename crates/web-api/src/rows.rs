@@ -2,7 +2,7 @@
 //!
 //! What a record looks like is worked out once per query, as a [`RowPlan`]: for each property the bytes of its name and
 //! where its value stands. A [`Page`] takes rows from the store and writes them by that plan; nothing is kept per row.
-//! Collections within a record are read afterwards: the page remembers where they belong.
+//! Collections within a record, or within one shown with it, are read afterwards: the page remembers where they belong.
 
 use std::sync::Arc;
 
@@ -31,9 +31,15 @@ impl Values for Row<'_> {
 /// What the records of an answer look like.
 #[derive(Clone, Debug)]
 pub(crate) struct RowPlan {
+    node: Node,
+    formats: Arc<Formats>,
+}
+
+/// What one record looks like, and what is shown within it.
+#[derive(Clone, Debug)]
+struct Node {
     record: RecordPlan,
     related: Vec<Related>,
-    formats: Arc<Formats>,
 }
 
 /// What one record looks like: its own properties.
@@ -89,9 +95,17 @@ enum Annotation {
 #[derive(Clone, Debug)]
 enum Related {
     /// `,"name":` and the record; of several of the same name the one that there is.
-    One { start: Vec<u8>, candidates: Vec<RecordPlan> },
-    /// A collection: its index among the query's expansions.
+    One { start: Vec<u8>, candidates: Vec<Node> },
+    /// A collection: its number among those of the plan, in the order in which they are written.
     Many { index: usize },
+}
+
+/// How far a plan has come.
+struct Places {
+    /// Position of the next record's first value.
+    base: usize,
+    /// Collections so far.
+    collections: usize,
 }
 
 /// What a plan is made for.
@@ -109,21 +123,39 @@ impl Planning<'_> {
         if let Some(table) = self.schema.table(query.table) {
             wanted.add_fields(table, shape, &mut query.fields);
         }
-        for (expand, expanded) in query.expand.iter_mut().zip(&shape.expand) {
-            if let (Expand::One { fields, step, .. }, Some(table)) = (&mut *expand, self.table_of(expanded)) {
-                debug_assert_eq!(step.target, table.id);
+        self.add_fields(&wanted, &mut query.expand, &shape.expand);
+        let mut places = Places { base: 0, collections: 0 };
+        let record = self.record(query.table, &query.fields, shape, 0, &wanted);
+        places.base += query.fields.len() + query.links.iter().map(|link| link.fields.len()).sum::<usize>();
+        let related = self.related(&query.expand, &shape.expand, &mut places, &wanted);
+        RowPlan { node: Node { record, related }, formats: Arc::default() }
+    }
+
+    /// Adds the values that annotations need to what is shown with a record.
+    fn add_fields(&self, wanted: &Wanted, expand: &mut [Expand], shapes: &[ExpandShape]) {
+        for (expand, expanded) in expand.iter_mut().zip(shapes) {
+            let Expand::One { fields, expand: inner, .. } = expand else { continue };
+            if let (false, Some(table)) = (expanded.references, self.schema.table(expanded.shape.table)) {
                 wanted.add_fields(table, &expanded.shape, fields);
             }
+            self.add_fields(wanted, inner, &expanded.shape.expand);
         }
-        let record = self.record(query.table, &query.fields, shape, 0, &wanted);
+    }
+
+    /// What is shown within a record. The fields of each related record are followed by those of the records within it.
+    fn related(&self, expand: &[Expand], shapes: &[ExpandShape], places: &mut Places, wanted: &Wanted) -> Vec<Related> {
         let mut related: Vec<Related> = Vec::new();
         let mut names: Vec<&str> = Vec::new();
-        let mut base = query.fields.len();
-        for (index, (expand, expanded)) in query.expand.iter().zip(&shape.expand).enumerate() {
+        for (expand, expanded) in expand.iter().zip(shapes) {
             match expand {
-                Expand::One { step, fields, .. } => {
-                    let candidate = self.record(step.target, fields, &expanded.shape, base, &wanted);
-                    base += fields.len();
+                Expand::One { step, fields, expand: inner, .. } => {
+                    let record = match (expanded.references, self.schema.table(step.target)) {
+                        (true, Some(table)) => RecordPlan::address(self.service_root, table, places.base),
+                        _ => self.record(step.target, fields, &expanded.shape, places.base, wanted),
+                    };
+                    places.base += fields.len();
+                    let within = self.related(inner, &expanded.shape.expand, places, wanted);
+                    let candidate = Node { record, related: within };
                     match related.last_mut() {
                         Some(Related::One { candidates, .. }) if names.last() == Some(&expanded.name.as_str()) => {
                             candidates.push(candidate);
@@ -132,15 +164,14 @@ impl Planning<'_> {
                             .push(Related::One { start: property_start(&expanded.name), candidates: vec![candidate] }),
                     }
                 }
-                Expand::Many { .. } => related.push(Related::Many { index }),
+                Expand::Many { .. } => {
+                    related.push(Related::Many { index: places.collections });
+                    places.collections += 1;
+                }
             }
             names.push(&expanded.name);
         }
-        RowPlan { record, related, formats: Arc::default() }
-    }
-
-    fn table_of(&self, expanded: &ExpandShape) -> Option<&Table> {
-        self.schema.table(expanded.shape.table).map(|table| &**table)
+        related
     }
 
     fn record(&self, table: TableId, fields: &[Field], shape: &Shape, base: usize, wanted: &Wanted) -> RecordPlan {
@@ -285,36 +316,47 @@ fn annotation_start(name: &str, term: &str) -> Vec<u8> {
     property_start(&format!("{name}@{term}"))
 }
 
-impl RowPlan {
-    /// Records of which only the address is shown. The query's first field is the primary id.
-    pub(crate) fn addresses(service_root: &str, table: &Table) -> Self {
-        let record = RecordPlan {
-            id_at: 0,
+impl RecordPlan {
+    /// A record of which only the address is shown.
+    fn address(service_root: &str, table: &Table, id_at: usize) -> Self {
+        Self {
+            id_at,
             version_at: None,
             links: Some(vec![address_start(service_root, table)]),
             properties: Vec::new(),
             numbers_quoted: false,
-        };
-        Self { record, related: Vec::new(), formats: Arc::default() }
+        }
+    }
+}
+
+impl Node {
+    /// Adds what the formatted values of the record and those within it need.
+    fn formats_needed(&self, needed: &mut Option<FormatsNeeded>) {
+        for annotation in self.record.properties.iter().flat_map(|property| &property.annotations) {
+            if let Annotation::Formatted { by, .. } = annotation {
+                needed.get_or_insert(FormatsNeeded { money: false }).money |= by.is_money();
+            }
+        }
+        for related in &self.related {
+            if let Related::One { candidates, .. } = related {
+                candidates.iter().for_each(|candidate| candidate.formats_needed(needed));
+            }
+        }
+    }
+}
+
+impl RowPlan {
+    /// Records of which only the address is shown. The query's first field is the primary id.
+    pub(crate) fn addresses(service_root: &str, table: &Table) -> Self {
+        let node = Node { record: RecordPlan::address(service_root, table, 0), related: Vec::new() };
+        Self { node, formats: Arc::default() }
     }
 
     /// Whether formatted values are shown, for which the user's settings are needed; and whether amounts of money are
     /// among them, for which currencies are.
     pub(crate) fn formats_needed(&self) -> Option<FormatsNeeded> {
         let mut needed = None;
-        let related = self.related.iter().flat_map(|related| match related {
-            Related::One { candidates, .. } => candidates.as_slice(),
-            Related::Many { .. } => &[],
-        });
-        let annotations = std::iter::once(&self.record)
-            .chain(related)
-            .flat_map(|record| &record.properties)
-            .flat_map(|property| &property.annotations);
-        for annotation in annotations {
-            if let Annotation::Formatted { by, .. } = annotation {
-                needed.get_or_insert(FormatsNeeded { money: false }).money |= by.is_money();
-            }
-        }
+        self.node.formats_needed(&mut needed);
         needed
     }
 
@@ -323,25 +365,31 @@ impl RowPlan {
         Self { formats, ..self }
     }
 
-    /// Writes a record. Returns where collections belong that are to be read for it.
-    fn write(&self, out: &mut Vec<u8>, row: &impl Values, mut gap: impl FnMut(usize, usize)) {
+    /// Writes a record. Tells `gap` where collections belong that are to be read, which, and of which record.
+    fn write(&self, out: &mut Vec<u8>, row: &impl Values, mut gap: impl FnMut(Gap)) {
+        self.write_node(&self.node, out, row, &mut gap);
+    }
+
+    fn write_node(&self, node: &Node, out: &mut Vec<u8>, row: &impl Values, gap: &mut dyn FnMut(Gap)) {
         let start = out.len();
-        self.write_properties(&self.record, out, row);
-        for related in &self.related {
+        self.write_properties(&node.record, out, row);
+        for related in &node.related {
             match related {
                 Related::One { start, candidates } => {
                     out.extend_from_slice(start);
-                    let present = candidates.iter().find(|record| row.at(record.id_at) != ValueRef::Null);
+                    let present = candidates.iter().find(|node| row.at(node.record.id_at) != ValueRef::Null);
                     match present {
-                        Some(record) => {
-                            let start = out.len();
-                            self.write_properties(record, out, row);
-                            close(out, start);
-                        }
+                        Some(node) => self.write_node(node, out, row, gap),
                         None => out.extend_from_slice(b"null"),
                     }
                 }
-                Related::Many { index } => gap(out.len(), *index),
+                Related::Many { index } => {
+                    let parent = match row.at(node.record.id_at) {
+                        ValueRef::Guid(id) => id,
+                        _ => Guid::nil(),
+                    };
+                    gap(Gap { offset: out.len(), index: *index, parent });
+                }
             }
         }
         close(out, start);
@@ -467,7 +515,7 @@ fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Kind, numbers_quote
 pub(crate) struct Gap {
     /// Where in the buffer.
     pub offset: usize,
-    /// Which of the query's expansions.
+    /// Which of the plan's collections, in the order in which they are written.
     pub index: usize,
     /// The record it belongs to.
     pub parent: Guid,
@@ -527,16 +575,12 @@ impl<'p> Page<'p> {
         }
         if self.rows > 0 {
             self.out.push(b',');
-        } else if let Some(ValueRef::Integer(version)) = self.plan.record.version_at.map(|at| row.at(at)) {
+        } else if let Some(ValueRef::Integer(version)) = self.plan.node.record.version_at.map(|at| row.at(at)) {
             self.version = Some(version);
         }
         self.rows += 1;
-        let parent = match row.at(self.plan.record.id_at) {
-            ValueRef::Guid(id) => id,
-            _ => Guid::nil(),
-        };
         let gaps = &mut self.gaps;
-        self.plan.write(&mut self.out, row, |offset, index| gaps.push(Gap { offset, index, parent }));
+        self.plan.write(&mut self.out, row, |gap| gaps.push(gap));
         // A page that may be cut off may be followed by another one whatever the query says.
         let keeps_first = self.keeps_ends || self.bytes_max < usize::MAX;
         let is_cut = self.rows < self.rows_max && self.is_full();

@@ -9,7 +9,23 @@ use super::lexer::{Lexer, Token};
 use super::literal::{Fit, Literal, expected};
 use super::path::{Goal, PathReader, is_ordered, unknown};
 use super::{Limits, ODataError};
+use crate::operator::Asker;
 use crate::{Comparison, Filter, LikePattern, Path};
+
+mod function;
+mod lambda;
+
+/// The namespace of query functions.
+pub(super) const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
+
+/// What a filter may refer to beside columns.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'g> {
+    /// The options of the request, parameter aliases among them.
+    pub(super) aliases: &'g [(String, String)],
+    /// Who asks; without it, query functions are refused.
+    pub(super) asker: Option<&'g Asker>,
+}
 
 /// Functions of the protocol that Dataverse does not take in a filter.
 const REFUSED_FUNCTIONS: [&str; 30] = [
@@ -49,12 +65,8 @@ const REFUSED_FUNCTIONS: [&str; 30] = [
 const REFUSED_OPERATORS: [&str; 7] = ["add", "sub", "mul", "div", "divby", "mod", "has"];
 
 /// Reads a filter over rows of the table of `paths` from the whole of `lexer`.
-pub(super) fn filter(
-    lexer: Lexer<'_>,
-    aliases: &[(String, String)],
-    paths: &mut PathReader<'_>,
-) -> Result<Filter, ODataError> {
-    let mut parser = Parser::new(lexer, paths.limits, aliases, paths)?;
+pub(super) fn filter(lexer: Lexer<'_>, given: Given<'_>, paths: &mut PathReader<'_>) -> Result<Filter, ODataError> {
+    let mut parser = Parser::new(lexer, paths.limits, given, paths)?;
     let operand = parser.either()?;
     if parser.token != Token::End {
         return Err(parser.unexpected("expected 'and', 'or' or the end"));
@@ -82,8 +94,10 @@ struct Parser<'p, 't, 's> {
     token: Token<'t>,
     at: usize,
     limits: &'p Limits,
-    aliases: &'p [(String, String)],
+    given: Given<'p>,
     paths: &'p mut PathReader<'s>,
+    /// The names of the rows of the collections that are being tested, the innermost last.
+    variables: Vec<&'t str>,
     depth: usize,
     tests: usize,
     in_values: usize,
@@ -93,11 +107,11 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn new(
         mut lexer: Lexer<'t>,
         limits: &'p Limits,
-        aliases: &'p [(String, String)],
+        given: Given<'p>,
         paths: &'p mut PathReader<'s>,
     ) -> Result<Self, ODataError> {
         let (token, at) = lexer.next()?;
-        Ok(Self { lexer, token, at, limits, aliases, paths, depth: 0, tests: 0, in_values: 0 })
+        Ok(Self { lexer, token, at, limits, given, paths, variables: Vec::new(), depth: 0, tests: 0, in_values: 0 })
     }
 
     /// Takes the token that is looked at.
@@ -223,8 +237,11 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             return Err(self.unexpected("expected a column, a function, 'not' or '('"));
         };
         let mut ahead = self.lexer;
-        if ahead.next().is_ok_and(|(token, _)| token == Token::Open) {
+        if word.starts_with(NAMESPACE) || ahead.next().is_ok_and(|(token, _)| token == Token::Open) {
             return self.function(word);
+        }
+        if let Some(name) = self.function_of_row(word)? {
+            return self.query_function(name, at);
         }
         if word.contains('.') {
             return Err(self.lexer.unsupported(at, format!("'{word}'")));
@@ -232,6 +249,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         let meaning = match self.path(word)? {
             (Goal::Column(path, column), _) => Meaning::Column(path, column),
             (Goal::Row(path), name) => Meaning::Row(path, name.to_owned()),
+            (Goal::Rows(rows), _) => Meaning::Test(self.lambda(*rows, at)?),
         };
         Ok(Operand { meaning, at })
     }
@@ -239,7 +257,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     /// Takes a literal or an alias of one, if that is what is looked at.
     fn literal(&mut self) -> Result<Option<Literal>, ODataError> {
         let literal = match self.token {
-            Token::Alias(name) => Some(alias_literal(&self.lexer, self.at, name, self.aliases)?),
+            Token::Alias(name) => Some(alias_literal(&self.lexer, self.at, name, self.given.aliases)?),
             _ => Literal::of(&self.token),
         };
         if literal.is_some() {
@@ -252,7 +270,8 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn path(&mut self, first: &'t str) -> Result<(Goal<'s>, &'t str), ODataError> {
         // The lexer stands behind the token that is looked at, which is where the reader goes on.
         let at = self.at;
-        let goal = self.paths.read(&mut self.lexer, first, at)?;
+        let (first, first_at) = self.after_variable(first, at)?;
+        let goal = self.paths.read(&mut self.lexer, first, first_at)?;
         let written = self.lexer.slice(at, self.lexer.at());
         self.take()?;
         Ok((goal, written))
@@ -275,8 +294,13 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             refused if REFUSED_FUNCTIONS.contains(&refused) => {
                 return Err(self.lexer.invalid(at, format!("the function '{refused}' is not supported")));
             }
-            qualified if qualified.starts_with("Microsoft.Dynamics.CRM.") => {
-                return Err(self.lexer.unsupported(at, format!("the function '{qualified}'")));
+            qualified if qualified.starts_with(NAMESPACE) => {
+                if let Some(variable) = self.variables.last() {
+                    let problem =
+                        format!("expected '{variable}/' before '{qualified}', which tests a row of the collection");
+                    return Err(self.lexer.invalid(at, problem));
+                }
+                return self.query_function(qualified, at);
             }
             _ => return Err(self.lexer.invalid(at, format!("there is no function '{name}'"))),
         };

@@ -22,6 +22,8 @@ pub(super) enum Token<'t> {
     Equals,
     /// `*`.
     Star,
+    /// `:`.
+    Colon,
     /// A name, a qualified name, an operator, `null`, `true`, `$count`.
     Word(&'t str),
     /// `@p1`, with its sign.
@@ -114,6 +116,7 @@ impl<'t> Lexer<'t> {
             '/' => Some(Token::Slash),
             '=' => Some(Token::Equals),
             '*' => Some(Token::Star),
+            ':' => Some(Token::Colon),
             _ => None,
         };
         if let Some(token) = single {

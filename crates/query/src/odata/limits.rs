@@ -19,13 +19,17 @@ pub struct Limits {
     pub in_values_max: usize,
     /// Steps of one path (`a/b/c/name` has three). 10: each is a join.
     pub path_steps_max: usize,
-    /// Different steps of all paths of `$filter` and `$orderby` together. 15, as many linked tables as Dataverse
+    /// Different steps of all paths of `$filter` and `$orderby` together, and collections tested. 15, as many linked tables as
+    /// Dataverse
     /// takes; planners grow slow beyond.
     pub joins_max: usize,
     /// Sort keys. 10: seek paging cuts the order into two parts per key.
     pub order_keys_max: usize,
-    /// Navigations in `$expand`. 15, as in Dataverse.
+    /// Navigations in `$expand`, on all its levels together. 15, as in Dataverse.
     pub expand_max: usize,
+    /// Expanded collections that are read for one answer, each by a statement of its own; of those beyond only the link is
+    /// shown. 75,000: as many as a whole page has on one level.
+    pub collections_max: usize,
     /// Bytes of a FetchXML document. 1,048,576: as long as the column that a saved view keeps it in.
     pub fetchxml_bytes_max: usize,
     /// Elements of a FetchXML document within each other. 50: far above what designers and people write.
@@ -59,6 +63,7 @@ impl Default for Limits {
             joins_max: 15,
             order_keys_max: 10,
             expand_max: 15,
+            collections_max: 75_000,
             fetchxml_bytes_max: 1 << 20,
             fetchxml_depth_max: 50,
             fetchxml_nodes_max: 20_000,

@@ -30,6 +30,7 @@ pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<
                 check(&lexer, at, column)?;
                 path
             }
+            Goal::Rows(_) => return Err(lexer.invalid(at, "rows are not ordered by tests of a collection")),
             Goal::Row(_) => {
                 let name = lexer.slice(at, lexer.at());
                 return Err(unknown(&lexer, at, name, &paths.table.name));

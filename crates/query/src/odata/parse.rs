@@ -3,7 +3,7 @@
 use custodia_schema::{Schema, Table};
 
 use super::expand::{expand, top};
-use super::filter::filter;
+use super::filter::{Given, NAMESPACE, filter};
 use super::lexer::{Lexer, Token};
 use super::options::query_options;
 use super::order::order;
@@ -11,6 +11,7 @@ use super::path::PathReader;
 use super::select::{Selection, projection};
 use super::shape::Shape;
 use super::{Limits, ODataError};
+use crate::operator::Asker;
 use crate::{Filter, Query};
 
 /// What query options ask for.
@@ -34,15 +35,23 @@ const COLLECTION_OPTIONS: [&str; 7] = ["$select", "$filter", "$orderby", "$top",
 /// Options on one record.
 const RECORD_OPTIONS: [&str; 2] = ["$select", "$expand"];
 
-/// Reads the raw query string, without its `?`, of a request for rows of `table`.
+/// Whether what options say may depend on who asks, so that [`parse_options`] needs to know it.
+#[must_use]
+pub fn depends_on_asker(options: &[(String, String)]) -> bool {
+    options.iter().any(|(_, value)| value.contains(NAMESPACE))
+}
+
+/// Reads the raw query string, without its `?`, of a request for rows of `table` which does not depend on who asks.
 ///
 /// # Errors
 /// See [`ODataError`].
 pub fn parse(schema: &Schema, table: &Table, raw: &str, limits: &Limits) -> Result<Parsed, ODataError> {
-    parse_options(schema, table, &query_options(raw, limits)?, limits)
+    parse_options(schema, table, &query_options(raw, limits)?, limits, None)
 }
 
 /// Reads decoded query options, as [`query_options`] gives them, of a request for rows of `table`.
+///
+/// `asker` is needed where [`depends_on_asker`].
 ///
 /// # Errors
 /// See [`ODataError`].
@@ -51,8 +60,9 @@ pub fn parse_options(
     table: &Table,
     options: &[(String, String)],
     limits: &Limits,
+    asker: Option<&Asker>,
 ) -> Result<Parsed, ODataError> {
-    read(schema, table, options, limits, &COLLECTION_OPTIONS)
+    read(schema, table, options, limits, asker, &COLLECTION_OPTIONS)
 }
 
 /// Reads decoded query options of a request for one record: `$select` and `$expand` only.
@@ -64,8 +74,9 @@ pub fn parse_record_options(
     table: &Table,
     options: &[(String, String)],
     limits: &Limits,
+    asker: Option<&Asker>,
 ) -> Result<Parsed, ODataError> {
-    read(schema, table, options, limits, &RECORD_OPTIONS)
+    read(schema, table, options, limits, asker, &RECORD_OPTIONS)
 }
 
 fn read(
@@ -73,6 +84,7 @@ fn read(
     table: &Table,
     options: &[(String, String)],
     limits: &Limits,
+    asker: Option<&Asker>,
     allowed: &[&str],
 ) -> Result<Parsed, ODataError> {
     for (position, (name, _)) in options.iter().enumerate() {
@@ -94,6 +106,7 @@ fn read(
         options.iter().find(|(name, _)| name == wanted).map(|(_, value)| Lexer::new(wanted, value))
     };
 
+    let given = Given { aliases: options, asker };
     let selection = match option("$select") {
         Some(lexer) => Selection::read(lexer)?,
         None => Selection::everything(Lexer::new("$select", "")),
@@ -102,7 +115,7 @@ fn read(
     let (fields, mut shape) = projection(table, columns.as_deref());
     let mut paths = PathReader::new(schema, limits, table);
     let filter = match option("$filter") {
-        Some(lexer) => filter(lexer, options, &mut paths)?,
+        Some(lexer) => filter(lexer, given, &mut paths)?,
         None => Filter::True,
     };
     let order = match option("$orderby") {
@@ -111,7 +124,7 @@ fn read(
     };
     let mut expands = Vec::new();
     if let Some(lexer) = option("$expand") {
-        (expands, shape.expand) = expand(lexer, schema, limits, table, options)?;
+        (expands, shape.expand) = expand(lexer, schema, limits, table, given)?;
     }
     let query = Query {
         fields,

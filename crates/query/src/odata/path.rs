@@ -1,9 +1,9 @@
 //! Paths over single-valued navigations to a column: `parentaccountid/primarycontactid/lastname`.
 
-use custodia_schema::{Column, ColumnKind, Schema, Table};
+use custodia_schema::{Column, ColumnId, ColumnKind, Schema, Table};
 
 use super::lexer::{Lexer, Token};
-use super::names::{Navigation, SingleNavigation, navigation, property};
+use super::names::{CollectionNavigation, Navigation, SingleNavigation, navigation, property};
 use super::{Limits, ODataError};
 use crate::{Path, Step};
 
@@ -14,6 +14,18 @@ pub(super) enum Goal<'s> {
     Column(Path, &'s Column),
     /// A navigation to one row, which can only be told from null. The path is null when there is no such row.
     Row(Path),
+    /// `any` or `all` on a navigation to many rows; what is in its parentheses is still to be read.
+    Rows(Box<Rows>),
+}
+
+/// A collection that a test is made on.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// The primary id of the row it belongs to.
+    pub(super) near: Path,
+    pub(super) navigation: CollectionNavigation,
+    /// `all`; otherwise `any`.
+    pub(super) all: bool,
 }
 
 /// Reads paths from one table, and counts what they cost.
@@ -21,13 +33,61 @@ pub(super) struct PathReader<'s> {
     pub(super) schema: &'s Schema,
     pub(super) limits: &'s Limits,
     pub(super) table: &'s Table,
-    /// Every different sequence of steps used: each is a join.
-    joins: Vec<Vec<Step>>,
+    /// The row of the question that paths start at.
+    row: usize,
+    /// Which rows those are: each collection that is tested has other ones.
+    scope: usize,
+    scopes: usize,
+    /// A lookup at the end of a path goes by its logical name.
+    logical: bool,
+    /// Every different sequence of steps used in each scope: each is a join.
+    joins: Vec<(usize, Vec<Step>)>,
+}
+
+/// Where paths started before a collection was entered.
+pub(super) struct Around<'s> {
+    table: &'s Table,
+    row: usize,
+    scope: usize,
 }
 
 impl<'s> PathReader<'s> {
     pub(super) fn new(schema: &'s Schema, limits: &'s Limits, table: &'s Table) -> Self {
-        Self { schema, limits, table, joins: Vec::new() }
+        Self { schema, limits, table, row: 0, scope: 0, scopes: 0, logical: false, joins: Vec::new() }
+    }
+
+    /// Paths start at the rows of another table from here on, which are row `row` of the test made on them.
+    pub(super) fn enter(
+        &mut self,
+        lexer: &Lexer<'_>,
+        at: usize,
+        table: &'s Table,
+        row: usize,
+    ) -> Result<Around<'s>, ODataError> {
+        let around = Around { table: self.table, row: self.row, scope: self.scope };
+        self.scopes += 1;
+        (self.table, self.row, self.scope) = (table, row, self.scopes);
+        // Reaching the rows is a join of its own.
+        self.join(lexer, at, &[])?;
+        Ok(around)
+    }
+
+    /// Paths start again where they did before.
+    pub(super) fn leave(&mut self, around: &Around<'s>) {
+        (self.table, self.row, self.scope) = (around.table, around.row, around.scope);
+    }
+
+    /// As [`Self::read`], but a lookup at the end also goes by its logical name.
+    pub(super) fn read_logical<'t>(
+        &mut self,
+        lexer: &mut Lexer<'t>,
+        first: &'t str,
+        first_at: usize,
+    ) -> Result<Goal<'s>, ODataError> {
+        self.logical = true;
+        let goal = self.read(lexer, first, first_at);
+        self.logical = false;
+        goal
     }
 
     /// Reads a path whose first name has been taken from the lexer already.
@@ -54,8 +114,15 @@ impl<'s> PathReader<'s> {
             }
             let single = match navigation(self.schema, table, name) {
                 Some(Navigation::Single(single)) => single,
-                Some(Navigation::Collection(_)) if matches!(next, "any" | "all" | "$count") => {
-                    return Err(lexer.unsupported(next_at, format!("'{next}' on a collection")));
+                Some(Navigation::Collection(navigation)) if matches!(next, "any" | "all") => {
+                    lexer.go_to(ahead.at());
+                    let near = self.from_here(steps, table.primary_id);
+                    return Ok(Goal::Rows(Box::new(Rows { near, navigation, all: next == "all" })));
+                }
+                Some(Navigation::Collection(_)) if next == "$count" => {
+                    return Err(
+                        lexer.invalid(next_at, "'$count' of a collection is not supported in a filter or an order")
+                    );
                 }
                 Some(Navigation::Collection(_)) => {
                     let problem = format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it");
@@ -119,7 +186,8 @@ impl<'s> PathReader<'s> {
         name: &str,
         at: usize,
     ) -> Result<Goal<'s>, ODataError> {
-        if let Some(column) = property(table, name) {
+        let logical = self.logical.then(|| table.column(name)).flatten().filter(|column| column.readable);
+        if let Some(column) = property(table, name).or(logical) {
             return Ok(Goal::Column(self.finish(lexer, at, steps, column)?, column));
         }
         match navigation(self.schema, table, name) {
@@ -134,7 +202,7 @@ impl<'s> PathReader<'s> {
                     }
                     _ => single.lookup,
                 };
-                Ok(Goal::Row(Path::over(steps, column)))
+                Ok(Goal::Row(self.from_here(steps, column)))
             }
             Some(Navigation::Collection(_)) => {
                 Err(lexer.invalid(at, format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it")))
@@ -147,15 +215,19 @@ impl<'s> PathReader<'s> {
         if !column.kind.is_stored() {
             return Err(lexer.unsupported(at, format!("column '{}'", column.name)));
         }
-        Ok(Path::over(steps, column.id))
+        Ok(self.from_here(steps, column.id))
+    }
+
+    fn from_here(&self, steps: Vec<Step>, column: ColumnId) -> Path {
+        Path { row: self.row, steps, column }
     }
 
     fn join(&mut self, lexer: &Lexer<'_>, at: usize, steps: &[Step]) -> Result<(), ODataError> {
-        if !self.joins.iter().any(|known| known == steps) {
+        if !self.joins.iter().any(|(scope, known)| *scope == self.scope && known == steps) {
             if self.joins.len() >= self.limits.joins_max {
                 return Err(lexer.too_much(at, "joins_max", self.limits.joins_max));
             }
-            self.joins.push(steps.to_vec());
+            self.joins.push((self.scope, steps.to_vec()));
         }
         Ok(())
     }

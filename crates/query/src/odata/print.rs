@@ -5,19 +5,21 @@ use std::fmt::Write as _;
 use custodia_schema::{Schema, Table, Value};
 use jiff::{SignedDuration, Timestamp};
 
+use super::filter::NAMESPACE;
 use super::moment::DAY_SECONDS;
 use super::names::{property_name, step_name};
 use crate::like::pattern_text;
-use crate::{Comparison, Filter, LikePattern, LikeToken, Path};
+use crate::{Comparison, Direction, Exists, Filter, LikePattern, LikeToken, Path};
 
 /// Writes a filter on rows of `table` as the value of a `$filter`.
 ///
 /// What the parser makes of a `$filter` reads back equal. Other filters read back with the same meaning, except that
 /// links are written as their GUID, that a pattern bound to both ends of a text becomes the function
-/// `Microsoft.Dynamics.CRM.Like`, and that a name the schema does not have becomes `?`.
+/// `Microsoft.Dynamics.CRM.Like`, and that what OData has no words for becomes `?`: a name that the schema does not have,
+/// links that are no navigation. The periods of a fiscal year are those of whoever reads it.
 #[must_use]
 pub fn print(schema: &Schema, table: &Table, filter: &Filter) -> String {
-    let mut printer = Printer { schema, table, text: String::new() };
+    let mut printer = Printer { schema, table, row: 0, depth: 0, text: String::new() };
     printer.filter(filter, Surroundings::Open);
     printer.text
 }
@@ -33,11 +35,16 @@ enum Surroundings {
 
 struct Printer<'s> {
     schema: &'s Schema,
+    /// The table of the rows that paths start at.
     table: &'s Table,
+    /// The number of those rows.
+    row: usize,
+    /// How many collections are around.
+    depth: usize,
     text: String,
 }
 
-impl Printer<'_> {
+impl<'s> Printer<'s> {
     fn filter(&mut self, filter: &Filter, surroundings: Surroundings) {
         match filter {
             Filter::True => self.text.push_str("true"),
@@ -81,10 +88,118 @@ impl Printer<'_> {
                 self.text.push(')');
             }
             Filter::Like { path, pattern } => self.like(path, pattern),
-            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } | Filter::Exists(_) => {
-                self.text.push('?');
+            Filter::ContainsAny { path, options } => {
+                let options: Vec<String> = options.iter().map(|option| format!("'{option}'")).collect();
+                self.function("ContainValues", path);
+                self.text.push_str(",PropertyValues=[");
+                self.text.push_str(&options.join(","));
+                self.text.push_str("])");
+            }
+            Filter::InPeriod { path, period, .. } => {
+                self.function("InFiscalPeriod", path);
+                // Writing into a string cannot fail.
+                let _ = write!(self.text, ",PropertyValue={period})");
+            }
+            Filter::Hierarchy { path, of, direction, inclusive, .. } => {
+                let name = match (direction, inclusive) {
+                    (Direction::Above, false) => "Above",
+                    (Direction::Above, true) => "AboveOrEqual",
+                    (Direction::Under, false) => "Under",
+                    (Direction::Under, true) => "UnderOrEqual",
+                };
+                self.function(name, path);
+                let _ = write!(self.text, ",PropertyValue={of})");
+            }
+            Filter::Exists(exists) => self.exists(exists),
+        }
+    }
+
+    /// A test of a collection, if its links are those of a navigation.
+    fn exists(&mut self, exists: &Exists) {
+        let near = self.table_of(&exists.near);
+        let collection = match exists.links.as_slice() {
+            _ if exists.near.row != self.row || exists.near.column != near.primary_id => None,
+            [] => self
+                .schema
+                .children_of(near.id)
+                .find(|child| child.referencing == exists.table && child.referencing_column == exists.far)
+                .map(|child| (child.collection_navigation.as_str(), child.referencing, 0)),
+            [link] => {
+                self.schema.many_to_many().iter().filter(|many| many.intersect == exists.table).find_map(|many| {
+                    let (first, second) = (many.first_column, many.second_column);
+                    let forward = many.first == near.id && (exists.far, link.near) == (first, second);
+                    let backward = many.second == near.id && (exists.far, link.near) == (second, first);
+                    match (forward, backward) {
+                        (true, _) => Some((many.first_navigation.as_str(), many.second, 1)),
+                        (false, true) => Some((many.second_navigation.as_str(), many.first, 1)),
+                        (false, false) => None,
+                    }
+                })
+            }
+            _ => None,
+        };
+        let found = collection.and_then(|(name, far, row)| Some((name, self.schema.table(far)?, row)));
+        let Some((name, far, row)) = found else {
+            self.text.push('?');
+            return;
+        };
+        self.start(&exists.near);
+        self.text.push_str(name);
+        self.text.push_str("/any(");
+        if exists.filter != Filter::True {
+            let around = (self.table, self.row);
+            (self.table, self.row) = (far, row);
+            self.depth += 1;
+            let _ = write!(self.text, "o{}:", self.depth);
+            self.filter(&exists.filter, Surroundings::Open);
+            self.depth -= 1;
+            (self.table, self.row) = around;
+        }
+        self.text.push(')');
+    }
+
+    /// `Microsoft.Dynamics.CRM.Name(PropertyName='path'`
+    fn function(&mut self, name: &str, path: &Path) {
+        self.variable();
+        let _ = write!(self.text, "{NAMESPACE}{name}(PropertyName='");
+        self.steps(path);
+        match self.table_of(path).column_by_id(path.column) {
+            Some(column) => self.text.push_str(&column.name),
+            None => self.text.push('?'),
+        }
+        self.text.push('\'');
+    }
+
+    /// The name of the row of a collection and a slash.
+    fn variable(&mut self) {
+        if self.depth > 0 {
+            let _ = write!(self.text, "o{}/", self.depth);
+        }
+    }
+
+    /// What is before the last name of a path.
+    fn start(&mut self, path: &Path) {
+        if path.row != self.row {
+            self.text.push('?');
+        }
+        self.variable();
+        self.steps(path);
+    }
+
+    fn steps(&mut self, path: &Path) {
+        let mut table = self.table;
+        for step in &path.steps {
+            self.text.push_str(step_name(self.schema, table.id, *step).unwrap_or("?"));
+            self.text.push('/');
+            if let Some(next) = self.schema.table(step.target) {
+                table = next;
             }
         }
+    }
+
+    /// The table that a path leads to.
+    fn table_of(&self, path: &Path) -> &'s Table {
+        path.steps.last().and_then(|step| self.schema.table(step.target)).map_or(self.table, |table| table)
     }
 
     fn list(&mut self, parts: &[Filter], separator: &str, empty: &str, surroundings: Surroundings) {
@@ -110,15 +225,8 @@ impl Printer<'_> {
     }
 
     fn path(&mut self, path: &Path) {
-        let mut table = self.table;
-        for step in &path.steps {
-            self.text.push_str(step_name(self.schema, table.id, *step).unwrap_or("?"));
-            self.text.push('/');
-            if let Some(next) = self.schema.table(step.target) {
-                table = next;
-            }
-        }
-        match table.column_by_id(path.column) {
+        self.start(path);
+        match self.table_of(path).column_by_id(path.column) {
             Some(column) => self.text.push_str(&property_name(column)),
             None => self.text.push('?'),
         }
@@ -182,9 +290,8 @@ impl Printer<'_> {
             [inner @ .., LikeToken::Many] => ("startswith(", inner),
             [LikeToken::Many, inner @ ..] => ("endswith(", inner),
             whole => {
-                self.text.push_str("Microsoft.Dynamics.CRM.Like(PropertyName='");
-                self.path(path);
-                self.text.push_str("',PropertyValue=");
+                self.function("Like", path);
+                self.text.push_str(",PropertyValue=");
                 self.quoted(&pattern_text(whole));
                 self.text.push(')');
                 return;

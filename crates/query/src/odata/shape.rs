@@ -26,7 +26,11 @@ pub struct ExpandShape {
     pub name: String,
     /// A collection, shown as an array; otherwise an object or null.
     pub collection: bool,
-    /// What each related record shows. Nothing is expanded below it.
+    /// Only the address of each related record is shown.
+    pub references: bool,
+    /// Of a collection: the query options of a request for its records alone, those of parameter aliases left out.
+    pub options: Vec<(String, String)>,
+    /// What each related record shows.
     pub shape: Shape,
 }
 
@@ -60,12 +64,16 @@ impl Shape {
             previous = Some(&expand.name);
             text.push(separator);
             text.push_str(&expand.name);
+            separator = ',';
+            if expand.references {
+                text.push_str("/$ref");
+                continue;
+            }
             let before = text.len();
             expand.shape.write_context(schema, text);
             if text.len() == before {
                 text.push_str("()");
             }
-            separator = ',';
         }
         if separator == '(' {
             text.push('(');

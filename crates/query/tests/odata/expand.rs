@@ -154,6 +154,16 @@ fn malformed_expansions_say_where_and_what() {
         ("contact_customer_accounts($count=true)", 27, "'$count' is not supported within $expand"),
         ("contact_customer_accounts($skip=1)", 27, "'$skip' is not supported within $expand"),
         ("contact_customer_accounts($filter=name eq 'x)", 46, "expected ';' or ')'"),
+        ("contact_customer_accounts/$count", 27, "'$count' of an expanded collection is not supported"),
+        ("primarycontactid/$ref($select=fullname)", 23, "addresses show no columns"),
+        ("contact_customer_accounts/$ref($expand=ownerid)", 32, "addresses show no columns"),
+        ("primarycontactid($expand=nothing)", 26, "named 'nothing' on type 'Microsoft.Dynamics.CRM.contact'"),
+        ("primarycontactid($expand=)", 26, "expected the name of a navigation"),
+        ("ownerid($expand=nothing)", 17, "named 'nothing'"),
+        ("primarycontactid($levels=2)", 1, "leads to another table"),
+        ("parentaccountid($levels=0)", 25, "expected a whole number from 1"),
+        ("parentaccountid($levels=max)", 25, "expected a whole number"),
+        ("parentaccountid($expand=parentaccountid;$levels=2)", 1, "expanded twice"),
     ];
     for (text, character, message) in cases {
         let error = match read("account", text) {
@@ -166,15 +176,101 @@ fn malformed_expansions_say_where_and_what() {
 }
 
 #[test]
+fn expansions_stand_within_each_other() {
+    check(
+        "account",
+        &[
+            (
+                "primarycontactid($select=fullname;$expand=parentcustomerid_account($select=name;$expand=parentaccountid($select=name)))",
+                &[
+                    "One primarycontactid primarycontactid>contact [contactid versionnumber fullname] with (One parentcustomerid_account parentcustomerid>account [accountid versionnumber name] with (One parentaccountid parentaccountid>account [accountid versionnumber name]))",
+                ],
+                "(primarycontactid(fullname,parentcustomerid_account(name,parentaccountid(name))))",
+            ),
+            (
+                "contact_customer_accounts($select=fullname;$expand=account_primary_contact($select=name;$top=2;$expand=primarycontactid($select=fullname)))",
+                &[
+                    "Many contact_customer_accounts contact where parentcustomerid is a row of account [contactid versionnumber fullname] expand Many account_primary_contact account where primarycontactid is a row of contact [accountid versionnumber name] top 2 expand One primarycontactid primarycontactid>contact [contactid versionnumber fullname]",
+                ],
+                "(contact_customer_accounts(fullname,account_primary_contact(name,primarycontactid(fullname))))",
+            ),
+            (
+                "primarycontactid($select=fullname;$expand=account_primary_contact($select=name))",
+                &[
+                    "One primarycontactid primarycontactid>contact [contactid versionnumber fullname] with (Many account_primary_contact account where primarycontactid is a row of contact [accountid versionnumber name])",
+                ],
+                "(primarycontactid(fullname,account_primary_contact(name)))",
+            ),
+            (
+                "parentaccountid($select=name;$levels=3)",
+                &[
+                    "One parentaccountid parentaccountid>account [accountid versionnumber name] with (One parentaccountid parentaccountid>account [accountid versionnumber name] with (One parentaccountid parentaccountid>account [accountid versionnumber name]))",
+                ],
+                "(parentaccountid(name,parentaccountid(name,parentaccountid(name))))",
+            ),
+            (
+                "parentaccountid($select=name;$levels=1)",
+                &["One parentaccountid parentaccountid>account [accountid versionnumber name]"],
+                "(parentaccountid(name))",
+            ),
+            (
+                "primarycontactid/$ref,contact_customer_accounts/$ref($filter=lastname eq 'x';$top=3)",
+                &[
+                    "One primarycontactid primarycontactid>contact [contactid]",
+                    "Many contact_customer_accounts contact where parentcustomerid is a row of account [contactid] filter lastname Equal Text(\"x\") top 3",
+                ],
+                "(primarycontactid/$ref,contact_customer_accounts/$ref)",
+            ),
+            (
+                "ownerid($select=ownerid;$expand=businessunitid($select=name))",
+                &[
+                    "One ownerid ownerid>systemuser [systemuserid versionnumber] with (One businessunitid businessunitid>businessunit [businessunitid versionnumber name])",
+                    "One ownerid ownerid>team [teamid versionnumber] with (One businessunitid businessunitid>businessunit [businessunitid versionnumber name])",
+                ],
+                "(ownerid(businessunitid(name)))",
+            ),
+            (
+                "ownerid($select=ownerid;$expand=parentsystemuserid($select=fullname))",
+                &[
+                    "One ownerid ownerid>systemuser [systemuserid versionnumber] with (One parentsystemuserid parentsystemuserid>systemuser [systemuserid versionnumber fullname])",
+                    "One ownerid ownerid>team [teamid versionnumber]",
+                ],
+                "(ownerid(parentsystemuserid(fullname)))",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_collection_knows_how_it_is_asked_for_alone() {
+    let options = |text: &str| read("account", text).unwrap().shape.expand[0].options.clone();
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    assert_eq!(
+        options(
+            "contact_customer_accounts( $select = fullname;$filter=contains(fullname,'a;b),c') or statecode eq 0;$top=5)"
+        ),
+        pairs(&[("$select", "fullname"), ("$filter", "contains(fullname,'a;b),c') or statecode eq 0"), ("$top", "5")])
+    );
+    assert_eq!(options("contact_customer_accounts"), []);
+    assert_eq!(
+        options("account_parent_account($select=name;$expand=primarycontactid;$levels=3)"),
+        pairs(&[
+            ("$select", "name"),
+            ("$expand", "primarycontactid,account_parent_account($select=name;$expand=primarycontactid;$levels=2)")
+        ])
+    );
+    let nested = read("account", "account_parent_account($levels=2)").unwrap();
+    assert_eq!(nested.shape.expand[0].options, pairs(&[("$expand", "account_parent_account()")]));
+    assert_eq!(nested.shape.expand[0].shape.expand[0].options, []);
+    let within = read("account", "primarycontactid($expand=account_primary_contact($top=1))").unwrap();
+    assert_eq!(within.shape.expand[0].shape.expand[0].options, pairs(&[("$top", "1")]));
+}
+
+#[test]
 fn what_comes_later_says_so() {
-    for text in [
-        "*",
-        "primarycontactid/$ref",
-        "contact_customer_accounts/$count",
-        "primarycontactid($expand=parentcustomerid_account)",
-        "contact_customer_accounts($select=fullname;$expand=parentcustomerid_account($select=name))",
-        "parentaccountid($levels=2)",
-    ] {
+    for text in ["*", "primarycontactid/Microsoft.Dynamics.CRM.contact"] {
         let error = read("account", text).expect_err(text);
         assert!(matches!(error, ODataError::Unsupported { .. }), "{text}: {error}");
     }
@@ -187,11 +283,15 @@ fn navigations_are_bounded() {
     assert!(read("$expand=primarycontactid").is_ok());
     let error = read("$expand=primarycontactid,parentaccountid").unwrap_err();
     assert!(matches!(error, ODataError::TooMuch { limit: "expand_max", max: 1, .. }), "{error}");
+    for text in ["$expand=primarycontactid($expand=ownerid)", "$expand=parentaccountid($levels=2)"] {
+        let error = read(text).expect_err(text);
+        assert!(matches!(error, ODataError::TooMuch { limit: "expand_max", max: 1, .. }), "{error}");
+    }
 }
 
 proptest! {
     #[test]
-    fn no_text_brings_the_parser_down(text in "(contact_customer_accounts|primarycontactid|ownerid|\\$select=|\\$filter=|\\$top=|fullname|eq|'|\"|[(;),]| ){0,14}") {
+    fn no_text_brings_the_parser_down(text in "(contact_customer_accounts|primarycontactid|ownerid|\\$select=|\\$expand=|\\$levels=|\\$ref|/|2|\\$filter=|\\$top=|fullname|eq|'|\"|[(;),]| ){0,14}") {
         let _ = read("account", &text);
     }
 }

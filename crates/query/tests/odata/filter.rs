@@ -5,12 +5,12 @@ use custodia_query::odata::{Limits, ODataError, parse_options};
 use proptest::prelude::*;
 
 use crate::rendering;
-use crate::world::{schema, table};
+use crate::world::{asker, schema, table};
 
 fn read(table_name: &str, options: &[(&str, &str)], limits: &Limits) -> Result<Filter, ODataError> {
     let options: Vec<(String, String)> =
         options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    parse_options(schema(), table(table_name), &options, limits).map(|parsed| parsed.query.filter)
+    parse_options(schema(), table(table_name), &options, limits, Some(&asker())).map(|parsed| parsed.query.filter)
 }
 
 fn check_on(table_name: &str, cases: &[(&str, &str)]) {
@@ -403,16 +403,7 @@ fn what_dataverse_does_not_take_is_refused() {
 
 #[test]
 fn what_comes_later_says_so() {
-    for (text, character) in [
-        ("contact_customer_accounts/any()", 27),
-        ("name eq 'a' and contact_customer_accounts/any(o:o/lastname eq 'x')", 43),
-        ("contact_customer_accounts/all(o:o/lastname eq 'x')", 27),
-        ("accountleads_association/any(o:o/lastname eq 'x')", 26),
-        ("contact_customer_accounts/$count gt 1", 27),
-        ("Microsoft.Dynamics.CRM.Today(PropertyName='createdon')", 1),
-        ("not Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=[\"a\"])", 5),
-        ("primarycontactid/Microsoft.Dynamics.CRM.contact/lastname eq 'x'", 18),
-    ] {
+    for (text, character) in [("primarycontactid/Microsoft.Dynamics.CRM.contact/lastname eq 'x'", 18)] {
         let error = read("account", &[("$filter", text)], &Limits::default()).expect_err(text);
         assert!(matches!(error, ODataError::Unsupported { .. }), "{text}: {error:?}");
         assert_eq!(error.place().character, character, "{text}: {error}");

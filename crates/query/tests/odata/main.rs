@@ -3,6 +3,8 @@
 
 mod expand;
 mod filter;
+mod function;
+mod lambda;
 mod options;
 mod print;
 mod rendering;

@@ -162,7 +162,7 @@ fn options_of_later_stages_say_so() {
 fn one_record_takes_a_selection_and_expansions_only() {
     let read = |raw: &str| {
         let options = query_options(raw, &Limits::default()).unwrap();
-        parse_record_options(schema(), table("account"), &options, &Limits::default())
+        parse_record_options(schema(), table("account"), &options, &Limits::default(), None)
     };
     assert!(read("$select=name&$expand=primarycontactid").is_ok());
     for raw in ["$filter=name eq 'a'", "$top=1", "$orderby=name", "$count=true", "$skiptoken=x"] {
@@ -193,7 +193,7 @@ proptest! {
             let _ = read("account", &format!("{option}={raw}"));
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let options = [(option.to_owned(), text)];
-            let _ = parse_options(schema(), table("account"), &options, &Limits::default());
+            let _ = parse_options(schema(), table("account"), &options, &Limits::default(), None);
         }
     }
 }

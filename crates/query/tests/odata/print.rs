@@ -1,17 +1,17 @@
 //! Filters written and read again.
 
 use custodia_query::odata::{Limits, parse_options, print};
-use custodia_query::{Comparison, Filter, LikePattern, Path, Step};
+use custodia_query::{Comparison, Exists, Filter, LikePattern, Path, Step};
 use custodia_schema::{Decimal, Guid, Money, Value};
 use proptest::prelude::*;
 
-use crate::world::{schema, table};
+use crate::world::{asker, schema, table};
 
 fn read(text: &str) -> Filter {
     let options = [("$filter".to_owned(), text.to_owned())];
     // Written trees are deeper than people write.
-    let limits = Limits { filter_depth_max: 1_000, filter_nodes_max: 10_000, ..Limits::default() };
-    match parse_options(schema(), table("new_gadget"), &options, &limits) {
+    let limits = Limits { filter_depth_max: 1_000, filter_nodes_max: 10_000, joins_max: 1_000, ..Limits::default() };
+    match parse_options(schema(), table("new_gadget"), &options, &limits, Some(&asker())) {
         Ok(parsed) => parsed.query.filter,
         Err(error) => panic!("{text}: {error}"),
     }
@@ -107,6 +107,14 @@ fn leaf() -> impl Strategy<Value = Filter> {
         typed().prop_map(|(path, _, _)| Filter::IsNull(path)),
         (typed(), 0..4_usize).prop_map(|((path, _, value), count)| Filter::In { path, values: vec![value; count] }),
         (path("new_name"), open).prop_map(|(path, pattern)| Filter::Like { path, pattern }),
+        (path("new_tags"), prop::collection::btree_set(any::<i32>(), 1..4))
+            .prop_map(|(path, options)| { Filter::ContainsAny { path, options: options.into_iter().collect() } }),
+        (path("new_at"), 1..=4_u32).prop_map(|(path, period)| Filter::InPeriod {
+            path,
+            calendar: asker().fiscal,
+            zone: asker().zone,
+            period
+        }),
         (path("new_price"), ordered(), path("new_limit")).prop_map(|(left, operator, right)| Filter::CompareColumns {
             left,
             operator,
@@ -115,12 +123,25 @@ fn leaf() -> impl Strategy<Value = Filter> {
     ]
 }
 
+/// A test of the twins of a gadget.
+fn twins(inner: Filter) -> Filter {
+    let gadget = table("new_gadget");
+    Filter::Exists(Box::new(Exists {
+        near: column("new_gadgetid"),
+        table: gadget.id,
+        far: gadget.column("new_twin").unwrap().id,
+        links: Vec::new(),
+        filter: inner,
+    }))
+}
+
 fn tree() -> impl Strategy<Value = Filter> {
     leaf().prop_recursive(5, 40, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(Filter::And),
             prop::collection::vec(inner.clone(), 2..4).prop_map(Filter::Or),
-            inner.prop_map(|inner| Filter::Not(Box::new(inner))),
+            inner.clone().prop_map(|inner| Filter::Not(Box::new(inner))),
+            inner.prop_map(twins),
         ]
     })
 }

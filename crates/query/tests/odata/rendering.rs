@@ -10,8 +10,13 @@ fn table_of(id: TableId) -> &'static Table {
 }
 
 pub(crate) fn path(table: &Table, path: &Path) -> String {
-    let mut table = table;
-    let mut text = String::new();
+    path_in(&[table], path)
+}
+
+/// `rows` are the tables of the rows that a path may start at.
+fn path_in(rows: &[&Table], path: &Path) -> String {
+    let mut table = rows[path.row];
+    let mut text = if path.row > 0 { format!("{}:", path.row) } else { String::new() };
     for step in &path.steps {
         let lookup = table.column_by_id(step.lookup).unwrap();
         table = table_of(step.target);
@@ -22,6 +27,12 @@ pub(crate) fn path(table: &Table, path: &Path) -> String {
 }
 
 pub(crate) fn filter(table: &Table, tree: &Filter) -> String {
+    filter_in(&[table], tree)
+}
+
+fn filter_in(table: &[&Table], tree: &Filter) -> String {
+    let filter = filter_in;
+    let path = path_in;
     let list = |parts: &[Filter]| parts.iter().map(|part| filter(table, part)).collect::<Vec<_>>().join(", ");
     match tree {
         Filter::True => "True".into(),
@@ -38,7 +49,33 @@ pub(crate) fn filter(table: &Table, tree: &Filter) -> String {
         Filter::IsNull(column) => format!("IsNull({})", path(table, column)),
         Filter::In { path: column, values } => format!("{} In {values:?}", path(table, column)),
         Filter::Like { path: column, pattern } => format!("{} Like {pattern:?}", path(table, column)),
-        other => format!("{other:?}"),
+        Filter::ContainsAny { path: column, options } => format!("{} ContainsAny {options:?}", path(table, column)),
+        Filter::InPeriod { path: column, period, .. } => format!("{} InPeriod {period}", path(table, column)),
+        Filter::Hierarchy { path: column, table: tree, parent, of, direction, inclusive } => {
+            let tree = table_of(*tree);
+            let parent = &tree.column_by_id(*parent).unwrap().name;
+            let or_equal = if *inclusive { "OrEqual" } else { "" };
+            format!("{} {direction:?}{or_equal} {of} by {}.{parent}", path(table, column), tree.name)
+        }
+        Filter::Exists(exists) => {
+            let far = table_of(exists.table);
+            let mut rows = vec![far];
+            let mut text = format!(
+                "Exists({}.{} = {}",
+                far.name,
+                far.column_by_id(exists.far).unwrap().name,
+                path(table, &exists.near)
+            );
+            for link in &exists.links {
+                let linked = table_of(link.table);
+                let near = &rows[link.from].column_by_id(link.near).unwrap().name;
+                let far = &linked.column_by_id(link.far).unwrap().name;
+                text.push_str(&format!(" {:?} {}.{far} = {}:{near}", link.kind, linked.name, link.from));
+                assert_eq!(link.filter, Filter::True);
+                rows.push(linked);
+            }
+            format!("{text} where {})", filter(&rows, &exists.filter))
+        }
     }
 }
 
@@ -62,10 +99,14 @@ pub(crate) fn fields(table: &Table, fields: &[Field]) -> String {
 
 pub(crate) fn expand(table: &Table, entry: &Expand) -> String {
     match entry {
-        Expand::One { name, step, fields: shown, .. } => {
+        Expand::One { name, step, fields: shown, expand: within } => {
             let far = table_of(step.target);
             let lookup = &table.column_by_id(step.lookup).unwrap().name;
-            format!("One {name} {lookup}>{} [{}]", far.name, fields(far, shown))
+            let mut text = format!("One {name} {lookup}>{} [{}]", far.name, fields(far, shown));
+            for entry in within {
+                text.push_str(&format!(" with ({})", expand(far, entry)));
+            }
+            text
         }
         Expand::Many { name, query } => format!("Many {name} {}", self::query(query)),
     }

@@ -31,7 +31,7 @@ fn options(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn query(table_name: &str, order: &str) -> Query {
     let options = options(&[("$orderby", order)]);
-    parse_options(schema(), table(table_name), &options, &Limits::default()).unwrap().query
+    parse_options(schema(), table(table_name), &options, &Limits::default(), None).unwrap().query
 }
 
 const CALLER: Guid = Guid::from_u128(0xca11e4);
@@ -150,7 +150,7 @@ fn values_of_every_type_come_back_exactly() {
 #[test]
 fn tokens_without_sort_keys_hold_the_primary_id() {
     let options = options(&[]);
-    let query = parse_options(schema(), table("account"), &options, &Limits::default()).unwrap().query;
+    let query = parse_options(schema(), table("account"), &options, &Limits::default(), None).unwrap().query;
     let given = token(vec![Value::Guid(Guid::from_u128(5))]);
     assert_eq!(round_trip(&query, &given, &given.last), Ok(given));
 }

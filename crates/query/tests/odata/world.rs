@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use custodia_schema::{Schema, Table, load, standard_files};
+use custodia_query::operator::Asker;
+use custodia_schema::{Guid, Schema, Table, load, standard_files};
 
 /// The schema of these tests.
 pub(crate) fn schema() -> &'static Schema {
@@ -17,4 +18,12 @@ pub(crate) fn schema() -> &'static Schema {
 /// A table of that schema.
 pub(crate) fn table(name: &str) -> &'static Arc<Table> {
     schema().table_named(name).unwrap_or_else(|| panic!("no table {name}"))
+}
+
+/// 2026-01-02T03:04:05Z, a Friday.
+pub(crate) const NOW: i64 = 1_767_323_045;
+
+/// Who asks in these tests: the user 0xa of the unit 0xb.
+pub(crate) fn asker() -> Asker {
+    Asker::plain(NOW, Guid::from_u128(0xa), Guid::from_u128(0xb))
 }
