@@ -17,6 +17,7 @@ mod create;
 mod credentials;
 mod customization;
 mod delete;
+mod describing;
 mod error;
 mod granting;
 mod identity;

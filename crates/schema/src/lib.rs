@@ -6,6 +6,7 @@
 //! Start at [`Schema`]; a [`Table`] lists its [`Column`]s, and [`Value`] is what one column of one record holds.
 
 mod column;
+mod description;
 mod fold;
 mod id;
 mod label;
@@ -22,6 +23,7 @@ pub use column::{
     Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo,
     TextFormat,
 };
+pub use description::description_id;
 pub use fold::{FOLD_VERSION, fold};
 pub use id::{ColumnId, RelationshipId, TableId};
 pub use label::Label;
