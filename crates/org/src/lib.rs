@@ -5,6 +5,7 @@
 //! a [`Caller`]; there is no variant without one. What a write does step by step is in `writing.rs` and its siblings, one
 //! operation per file.
 
+mod about;
 mod administration;
 mod asker;
 mod assign;
@@ -37,6 +38,7 @@ mod update;
 mod validate;
 mod writing;
 
+pub use about::About;
 pub use caller::{Caller, Origin};
 pub use changes::{Change, Changed};
 pub use credentials::{Credential, CredentialKind};
@@ -50,6 +52,7 @@ pub use reading::{Answer, Restart, Rows};
 pub use roles::RoleChange;
 pub use seed::{NewOrganization, Seeded};
 pub use settings::{Currency, UserSettings};
+pub use share::Share;
 pub use writing::{Upserted, Written};
 
 /// What a sink takes and what the store answers, for those above that know no store.

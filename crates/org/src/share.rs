@@ -84,6 +84,18 @@ impl Organization {
         self.share(caller, target, principal, Sharing::Revoke).await
     }
 
+    /// The shares of a record that were given by hand.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Denied`] when the caller may not read the record; see [`Error`].
+    pub async fn shared_with(&self, caller: &Caller, target: Reference) -> Result<Vec<Share>> {
+        self.in_transaction(caller, move |writing| {
+            let target = target.clone();
+            Box::pin(async move { writing.shared_with(&target).await })
+        })
+        .await
+    }
+
     async fn share(&self, caller: &Caller, target: Reference, principal: Guid, sharing: Sharing) -> Result<()> {
         self.in_transaction(caller, move |writing| {
             let target = target.clone();
@@ -94,6 +106,16 @@ impl Organization {
 }
 
 impl Writing<'_> {
+    async fn shared_with(&mut self, target: &Reference) -> Result<Vec<Share>> {
+        let table = self.table(target.table)?;
+        let stored = self.fetch_for(&table, &target.key, PrivilegeKind::Read).await?;
+        let _checked = self.permit_on(&table, PrivilegeKind::Read, stored.reaches(0))?;
+        let mut shares = self.shares_of(&table, stored.id).await?;
+        shares.retain(|share| share.explicit != RightsMask::NONE);
+        shares.sort_by_key(|share| share.principal);
+        Ok(shares)
+    }
+
     pub(crate) async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
         let table = self.table(target.table)?;
         let found = self.fetch_held(&table, &target.key, &PrivilegeKind::ALL).await?;

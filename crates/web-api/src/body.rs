@@ -156,6 +156,16 @@ impl<'b> Json<'b> {
         objects.map(Some)
     }
 
+    /// A list of texts; `None` when it is something else.
+    pub(crate) fn texts(self) -> Result<Option<Vec<String>>, Failure> {
+        if self.kind() != JsonKind::List {
+            return Ok(None);
+        }
+        let texts =
+            serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
+        texts.map(Some)
+    }
+
     /// A list without members.
     pub(crate) fn is_empty_list(self) -> bool {
         let inner = self.0.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

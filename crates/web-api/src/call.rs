@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use bytes::Bytes;
-use custodia_org::{Caller, Organization};
+use custodia_org::{Caller, Organization, Reference};
 use custodia_query::Query;
 use custodia_query::odata::{Limits, Shape, SkipTokenBinding, query_options};
 use custodia_query::operator::Asker;
@@ -41,6 +41,16 @@ pub struct ApiRequest<'r> {
     pub page_token_key: &'r [u8; 32],
 }
 
+/// A record that an earlier request of the same change set is about.
+pub(crate) struct Earlier {
+    /// What later requests call it, after a `$`.
+    pub content_id: String,
+    /// The record.
+    pub record: Reference,
+    /// Its address below the service root.
+    pub path: String,
+}
+
 /// One request at work.
 pub(crate) struct Call<'r> {
     pub organization: &'r Organization,
@@ -51,6 +61,8 @@ pub(crate) struct Call<'r> {
     pub options: Vec<(String, String)>,
     pub preferences: Preferences,
     pub media: Media,
+    /// What earlier requests of the same change set are about; empty outside of one.
+    pub earlier: &'r [Earlier],
 }
 
 impl<'r> Call<'r> {
@@ -68,6 +80,7 @@ impl<'r> Call<'r> {
             options: query_options(request.query, request.limits)?,
             preferences: Preferences::read(request.headers, request.limits.page_rows_max)?,
             media: Media::accepted(request.headers),
+            earlier: &[],
         })
     }
 

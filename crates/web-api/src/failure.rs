@@ -161,6 +161,10 @@ impl From<Denied> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        let error = match error {
+            Error::Part { error, .. } => return (*error).into(),
+            other => other,
+        };
         let (status, code) = match &error {
             Error::Denied(denied) => return denied.clone().into(),
             Error::NotFound { .. } => (StatusCode::NOT_FOUND, code::NOT_FOUND),
@@ -170,7 +174,7 @@ impl From<Error> for Failure {
             Error::DuplicateKey { .. } => (StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY),
             Error::Restricted { .. } => (StatusCode::METHOD_NOT_ALLOWED, code::RESTRICTED),
             Error::Value { fault, .. } => (StatusCode::BAD_REQUEST, code_of(*fault)),
-            Error::Invalid(_) => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
+            Error::Invalid(_) | Error::Part { .. } => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
             Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Store(_) => {
                 if let Error::Store(error) = error {

@@ -13,6 +13,9 @@ const BY_USER: &str = "mscrmcallerid";
 /// The user by the id in the directory it is federated from.
 const BY_DIRECTORY_OBJECT: &str = "callerobjectid";
 
+/// Both.
+pub(crate) const HEADERS: [&str; 2] = [BY_USER, BY_DIRECTORY_OBJECT];
+
 /// The user that the request is to be done for, if the headers name one. Whether the caller may is for the gate to say.
 ///
 /// # Errors
@@ -22,10 +25,11 @@ pub async fn acting_for(
     headers: &HeaderMap,
     request: Guid,
 ) -> Result<Option<Guid>, Response<Bytes>> {
-    read(organization, headers).await.map_err(|failure| answer::finished(answer::failure(&failure), request))
+    named(organization, headers).await.map_err(|failure| answer::finished(answer::failure(&failure), request))
 }
 
-async fn read(organization: &Organization, headers: &HeaderMap) -> Result<Option<Guid>, Failure> {
+/// As [`acting_for`], for a request within another.
+pub(crate) async fn named(organization: &Organization, headers: &HeaderMap) -> Result<Option<Guid>, Failure> {
     if let Some(user) = guid(headers, BY_USER)? {
         return Ok(Some(user));
     }

@@ -6,6 +6,11 @@ use custodia_query::odata::{Navigation, SingleNavigation, navigation, parse_mome
 use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
 use http::StatusCode;
 
+mod nested;
+
+use nested::Nested;
+pub(crate) use nested::{NewRecords, new_records};
+
 use crate::body::{Json, JsonKind, Object};
 use crate::call::Call;
 use crate::failure::{Failure, code};
@@ -17,14 +22,15 @@ const BIND: &str = "odata.bind";
 /// The members of a body as the columns of a record of `table`. Annotations are passed over.
 ///
 /// # Errors
-/// Members that the table does not have or that are of another type; records within records.
+/// Members that the table does not have or that are of another type; records within the record, which only
+/// [`new_records`] takes.
 pub(crate) fn record_input(
     call: &Call<'_>,
     table: &Table,
     object: &Object<'_>,
     numbers_quoted: bool,
 ) -> Result<RecordInput, Failure> {
-    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None };
+    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None, nested: None };
     for (name, value) in object.members() {
         reader.member(name, value)?;
     }
@@ -37,6 +43,8 @@ struct Reader<'r> {
     numbers_quoted: bool,
     columns: Vec<(ColumnId, Input)>,
     id: Option<Guid>,
+    /// What is made beside the record; `None` where it is changed and not made.
+    nested: Option<Nested<'r>>,
 }
 
 impl Reader<'_> {
@@ -73,7 +81,7 @@ impl Reader<'_> {
                 };
                 self.set(single.lookup, input)
             }
-            Some(Navigation::Collection(_)) => Err(Failure::unsupported(format!("'{name}@{BIND}' with a collection"))),
+            Some(Navigation::Collection(collection)) => self.bind_children(&collection, value),
             None => Err(self.undeclared(name)),
         }
     }
@@ -129,22 +137,23 @@ impl Reader<'_> {
         match (navigation, value.kind()) {
             (Navigation::Single(single), JsonKind::Null) => self.set(single.lookup, Input::Value(Value::Null)),
             (Navigation::Single(single), JsonKind::Object) => {
-                let address =
-                    value.object()?.and_then(|object| match object.members().collect::<Vec<_>>().as_slice() {
-                        [("@odata.id", address)] => address.text(),
-                        _ => None,
-                    });
+                let Some(object) = value.object()? else { return Ok(()) };
+                let address = match object.members().collect::<Vec<_>>().as_slice() {
+                    [("@odata.id", address)] => address.text(),
+                    _ => None,
+                };
                 match address {
                     Some(address) => {
                         let reference = self.reference(&single, &address)?;
                         self.set(single.lookup, Input::Link(reference))
                     }
-                    None => Err(Failure::unsupported(format!("a record within a record ('{name}')"))),
+                    None => self.make_parent(&single, &object),
                 }
             }
             (Navigation::Collection(_), JsonKind::List) if value.is_empty_list() => Ok(()),
-            (Navigation::Collection(_), JsonKind::List) => {
-                Err(Failure::unsupported(format!("records within a record ('{name}')")))
+            (Navigation::Collection(collection), JsonKind::List) => {
+                let objects = value.objects()?.unwrap_or_default();
+                self.make_children(&collection, &objects)
             }
             (navigation, kind) => {
                 let expected = match navigation {
@@ -182,8 +191,11 @@ impl Reader<'_> {
 impl Call<'_> {
     /// Reads the address of a record, as bodies and queries give it.
     pub(crate) fn reference(&self, text: &str) -> Result<Reference, Failure> {
-        if text.trim_start_matches('/').starts_with('$') {
-            return Err(Failure::unsupported(format!("'{text}', the result of another part of a batch,")));
+        if let Some(content_id) = text.trim().trim_start_matches('/').strip_prefix('$') {
+            let earlier = self.earlier.iter().rev().find(|earlier| earlier.content_id == content_id);
+            return earlier.map(|earlier| earlier.record.clone()).ok_or_else(|| {
+                Failure::invalid(format!("'{text}': no earlier request of this change set has that Content-ID"))
+            });
         }
         let found = parse_reference(&self.schema, text, self.request.service_root, self.request.limits)?;
         Ok(Reference { table: found.table, key: found.key })

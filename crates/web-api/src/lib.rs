@@ -7,6 +7,7 @@
 //! become answers in `failure.rs`. What is supported stands in docs/api.md.
 
 mod answer;
+mod batch;
 mod body;
 mod call;
 mod etag;
@@ -21,6 +22,7 @@ mod locale;
 mod media;
 mod paging;
 mod prefer;
+mod prepared;
 mod reads;
 mod routes;
 mod rows;

@@ -1,66 +1,59 @@
 //! Links between records: `$ref` below a navigation.
 
-use bytes::Bytes;
-use custodia_org::{Error, Input, LinkRequest, Reference};
+use custodia_org::{Change, Input, LinkRequest, Reference};
 use custodia_query::RowKey;
 use custodia_query::odata::{CollectionNavigation, SingleNavigation, Tie};
 use custodia_schema::{Schema, Table, TableId, Value};
-use http::{Response, StatusCode};
 
-use crate::answer;
 use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::media::Media;
+use crate::prepared::{Answering, PreparedWrite};
 use crate::writes;
 
 /// `PUT accounts(…)/primarycontactid/$ref`.
-pub(crate) async fn put_single(
+pub(crate) fn put_single(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     navigation: &SingleNavigation,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let reference = body_reference(call)?;
     expect_table(call, &navigation.name, &navigation.targets, &reference)?;
-    writes::set(call, table, key, navigation.lookup, Input::Link(reference)).await
+    writes::set(call, table, key, navigation.lookup, Input::Link(reference))
 }
 
 /// `DELETE accounts(…)/primarycontactid/$ref`.
-pub(crate) async fn delete_single(
+pub(crate) fn delete_single(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     navigation: &SingleNavigation,
-) -> Result<Response<Bytes>, Failure> {
-    writes::set(call, table, key, navigation.lookup, Input::Value(Value::Null)).await
+) -> Result<PreparedWrite, Failure> {
+    writes::set(call, table, key, navigation.lookup, Input::Value(Value::Null))
 }
 
 /// `POST accounts(…)/contact_customer_accounts/$ref`.
-pub(crate) async fn add(
+pub(crate) fn add(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     navigation: &CollectionNavigation,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let other = body_reference(call)?;
     let request = link_request(call, table, key, navigation, other)?;
-    match call.organization.associate(call.caller, request).await {
-        Ok(()) => Ok(answer::empty(StatusCode::NO_CONTENT)),
-        // What is unique about a link is not a key of a table.
-        Err(error @ Error::DuplicateKey { .. }) => Err(Failure::already_there(error.to_string())),
-        Err(error) => Err(error.into()),
-    }
+    Ok(PreparedWrite { change: Change::Associate(request), record: None, answering: Answering::Linked })
 }
 
 /// `DELETE accounts(…)/contact_customer_accounts(…)/$ref`; without the second key, `$id` says which.
-pub(crate) async fn remove(
+pub(crate) fn remove(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     navigation: &CollectionNavigation,
     other: Option<&RowKey>,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let other = match other {
         Some(key) => Reference { table: navigation.table, key: key.clone() },
         None => {
@@ -72,8 +65,7 @@ pub(crate) async fn remove(
         }
     };
     let request = link_request(call, table, key, navigation, other)?;
-    call.organization.disassociate(call.caller, request).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    Ok(PreparedWrite::done(Change::Disassociate(request)))
 }
 
 /// The record in `{"@odata.id": "…"}`.
@@ -97,7 +89,12 @@ fn link_request(
     Ok(LinkRequest { record: Reference { table: table.id, key: key.clone() }, relationship, other })
 }
 
-fn relationship_name<'s>(schema: &'s Schema, table: TableId, navigation: &CollectionNavigation) -> Option<&'s str> {
+/// The relationship that a navigation of a table follows.
+pub(crate) fn relationship_name<'s>(
+    schema: &'s Schema,
+    table: TableId,
+    navigation: &CollectionNavigation,
+) -> Option<&'s str> {
     match navigation.tie {
         Tie::Lookup { lookup } => schema
             .children_of(table)
@@ -110,7 +107,13 @@ fn relationship_name<'s>(schema: &'s Schema, table: TableId, navigation: &Collec
     }
 }
 
-fn expect_table(call: &Call<'_>, name: &str, targets: &[TableId], reference: &Reference) -> Result<(), Failure> {
+/// Refuses a record that the navigation cannot lead to.
+pub(crate) fn expect_table(
+    call: &Call<'_>,
+    name: &str,
+    targets: &[TableId],
+    reference: &Reference,
+) -> Result<(), Failure> {
     if targets.contains(&reference.table) {
         return Ok(());
     }

@@ -29,6 +29,8 @@ pub(crate) struct Preferences {
     pub representation: bool,
     /// Changes since a moment are asked for.
     pub track_changes: bool,
+    /// A batch goes on after a request that failed.
+    pub continue_on_error: bool,
     annotations: Option<String>,
 }
 
@@ -63,6 +65,7 @@ impl Preferences {
             }
             "return" => self.representation = value.eq_ignore_ascii_case("representation"),
             "track-changes" => self.track_changes = true,
+            "continue-on-error" => self.continue_on_error = !value.eq_ignore_ascii_case("false"),
             _ => {}
         }
         Ok(())
@@ -167,6 +170,7 @@ mod tests {
             page_rows: Some(50),
             representation: true,
             track_changes: false,
+            continue_on_error: false,
             annotations: Some("*".to_owned()),
         };
         for headers in [

@@ -8,11 +8,13 @@ use custodia_query::odata::{Navigation, RelatedPart, Resource, parse_resource};
 use http::{Method, Response, StatusCode};
 
 use crate::answer;
+use crate::batch;
 use crate::call::{ApiRequest, Call};
 use crate::failure::Failure;
 use crate::functions;
 use crate::json;
 use crate::links;
+use crate::prepared::PreparedWrite;
 use crate::reads;
 use crate::writes;
 
@@ -22,11 +24,21 @@ const ODATA_VERSION: &str = "odata-version";
 /// Answers one request of a caller. Every answer, also that to a request that fails, is complete: status, headers, and
 /// a body in JSON where there is one.
 pub async fn handle(organization: &Organization, caller: &Caller, request: &ApiRequest<'_>) -> Response<Bytes> {
-    let response = match answer(organization, caller, request).await {
-        Ok(response) => response,
-        Err(failure) => answer::failure(&failure),
-    };
-    answer::finished(response, caller.request)
+    if !batch::is_batch(request.path) {
+        return handle_alone(organization, caller, request).await;
+    }
+    let response = batch::answer(organization, caller, request).await;
+    answer::finished(response.unwrap_or_else(|failure| answer::failure(&failure)), caller.request)
+}
+
+/// The same for a request that is no batch.
+pub(crate) async fn handle_alone(
+    organization: &Organization,
+    caller: &Caller,
+    request: &ApiRequest<'_>,
+) -> Response<Bytes> {
+    let response = answer(organization, caller, request).await;
+    answer::finished(response.unwrap_or_else(|failure| answer::failure(&failure)), caller.request)
 }
 
 async fn answer(
@@ -37,11 +49,58 @@ async fn answer(
     let call = Call::read(organization, caller, request)?;
     check_version(&call)?;
     let resource = parse_resource(&call.schema, request.path, &call.options, request.limits)?;
-    route(&call, resource).await
+    match prepare(&call, &resource).await? {
+        Some(write) => write.perform(&call).await,
+        None => route(&call, resource).await,
+    }
+}
+
+/// Reads a request that writes; `None` for one that reads, and for methods that the resource does not know.
+pub(crate) async fn prepare(call: &Call<'_>, resource: &Resource) -> Result<Option<PreparedWrite>, Failure> {
+    let write = match (resource, call.request.method) {
+        (Resource::Collection { table }, &Method::POST) => writes::create(call, call.table(*table)?).await?,
+        (Resource::Record { table, key }, &Method::PATCH) => writes::update(call, call.table(*table)?, key).await?,
+        (Resource::Record { table, key }, &Method::DELETE) => writes::delete(call, call.table(*table)?, key)?,
+        (Resource::Property { table, key, column }, &Method::PUT) => {
+            writes::put_property(call, call.table(*table)?, key, *column)?
+        }
+        (Resource::Property { table, key, column }, &Method::DELETE) => {
+            writes::delete_property(call, call.table(*table)?, key, *column)?
+        }
+        (Resource::Related { table, key, navigation, part }, method) => {
+            let table = call.table(*table)?;
+            match (navigation, part, method) {
+                (Navigation::Single(to), RelatedPart::References, &Method::PUT) => {
+                    links::put_single(call, table, key, to)?
+                }
+                (Navigation::Single(to), RelatedPart::References, &Method::DELETE) => {
+                    links::delete_single(call, table, key, to)?
+                }
+                (Navigation::Collection(to), RelatedPart::Records, &Method::POST) => {
+                    writes::create_related(call, table, key, to).await?
+                }
+                (Navigation::Collection(to), RelatedPart::References, &Method::POST) => {
+                    links::add(call, table, key, to)?
+                }
+                (Navigation::Collection(to), RelatedPart::References, &Method::DELETE) => {
+                    links::remove(call, table, key, to, None)?
+                }
+                (Navigation::Collection(to), RelatedPart::Reference(other), &Method::DELETE) => {
+                    links::remove(call, table, key, to, Some(other))?
+                }
+                _ => return Ok(None),
+            }
+        }
+        (Resource::Operation { binding, name, parameters }, &Method::POST) => {
+            functions::prepare(call, binding, name, parameters).await?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(write))
 }
 
 /// Another version of the protocol would be misunderstood.
-fn check_version(call: &Call<'_>) -> Result<(), Failure> {
+pub(crate) fn check_version(call: &Call<'_>) -> Result<(), Failure> {
     let Some(version) = call.request.headers.get(ODATA_VERSION) else { return Ok(()) };
     match version.to_str().map(str::trim) {
         Ok("4.0" | "4.01" | "4") => Ok(()),
@@ -58,13 +117,12 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             _ => wrong_method("GET"),
         },
         Resource::Metadata => Err(Failure::unsupported("$metadata")),
-        Resource::Batch => Err(Failure::unsupported("$batch")),
+        Resource::Batch => Err(Failure::invalid("a batch cannot stand within a batch")),
         Resource::Definitions { .. } => Err(Failure::unsupported("reading and writing metadata")),
         Resource::Collection { table } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::collection(call, &table, None).await,
-                Method::POST => writes::create(call, &table).await,
                 _ => wrong_method("GET, POST"),
             }
         }
@@ -79,8 +137,6 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::record(call, &table, &key, None).await,
-                Method::PATCH => writes::update(call, &table, &key).await,
-                Method::DELETE => writes::delete(call, &table, &key).await,
                 _ => wrong_method("GET, PATCH, DELETE"),
             }
         }
@@ -88,8 +144,6 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::property(call, &table, &key, column).await,
-                Method::PUT => writes::put_property(call, &table, &key, column).await,
-                Method::DELETE => writes::delete_property(call, &table, &key, column).await,
                 _ => wrong_method("GET, PUT, DELETE"),
             }
         }
@@ -104,10 +158,6 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             let table = Arc::clone(call.table(table)?);
             match (&part, method) {
                 (_, &Method::GET) => reads::single_navigation(call, &table, &key, &navigation, &part).await,
-                (RelatedPart::References, &Method::PUT) => links::put_single(call, &table, &key, &navigation).await,
-                (RelatedPart::References, &Method::DELETE) => {
-                    links::delete_single(call, &table, &key, &navigation).await
-                }
                 (RelatedPart::References, _) => wrong_method("GET, PUT, DELETE"),
                 _ => wrong_method("GET"),
             }
@@ -116,14 +166,7 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             let table = Arc::clone(call.table(table)?);
             match (&part, method) {
                 (_, &Method::GET) => reads::collection_navigation(call, &table, &key, &navigation, &part).await,
-                (RelatedPart::References, &Method::POST) => links::add(call, &table, &key, &navigation).await,
-                (RelatedPart::References, &Method::DELETE) => {
-                    links::remove(call, &table, &key, &navigation, None).await
-                }
-                (RelatedPart::Reference(other), &Method::DELETE) => {
-                    links::remove(call, &table, &key, &navigation, Some(other)).await
-                }
-                (RelatedPart::Records, &Method::POST) => Err(Failure::unsupported("creating a record below another")),
+                (RelatedPart::Records, _) => wrong_method("GET, POST"),
                 (RelatedPart::References, _) => wrong_method("GET, POST, DELETE"),
                 (RelatedPart::Reference(_), _) => wrong_method("DELETE"),
                 _ => wrong_method("GET"),

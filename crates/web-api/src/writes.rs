@@ -1,32 +1,71 @@
 //! Writing records: create, update, upsert, delete, and one property of one record.
 
-use bytes::Bytes;
-use custodia_org::{Error, Input, Precondition, RecordInput, Reference};
-use custodia_query::RowKey;
-use custodia_schema::{ColumnId, Guid, Table, Value};
-use http::{Response, StatusCode};
+use std::sync::Arc;
 
-use crate::answer;
+use custodia_org::{Change, Input, LinkRequest, Precondition, RecordInput, Reference};
+use custodia_query::RowKey;
+use custodia_query::odata::{CollectionNavigation, Tie};
+use custodia_schema::{ColumnId, Table, Value};
+
 use crate::body::Object;
 use crate::call::Call;
 use crate::etag::precondition;
 use crate::failure::Failure;
-use crate::input::{column_value, record_input};
+use crate::input::{NewRecords, column_value, new_records, record_input};
+use crate::links::relationship_name;
 use crate::media::Media;
-use crate::reads::RecordReading;
+use crate::prepared::{Answering, PreparedWrite, Showing};
 
 /// `POST accounts`.
-pub(crate) async fn create(call: &Call<'_>, table: &Table) -> Result<Response<Bytes>, Failure> {
-    let input = body_input(call, table)?;
+pub(crate) async fn create(call: &Call<'_>, table: &Arc<Table>) -> Result<PreparedWrite, Failure> {
+    let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
+    let object = Object::read(&call.request.body)?;
+    let made = new_records(call, table, &object, numbers_quoted, Vec::new())?;
+    prepared(call, table, made).await
+}
+
+/// `POST accounts(…)/contact_customer_accounts`: makes a record that is linked to the one addressed.
+pub(crate) async fn create_related(
+    call: &Call<'_>,
+    table: &Table,
+    key: &RowKey,
+    navigation: &CollectionNavigation,
+) -> Result<PreparedWrite, Failure> {
+    let far = Arc::clone(call.table(navigation.table)?);
+    let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
+    let object = Object::read(&call.request.body)?;
+    let parent = Reference { table: table.id, key: key.clone() };
+    let made = match navigation.tie {
+        Tie::Lookup { lookup } => {
+            new_records(call, &far, &object, numbers_quoted, vec![(lookup, Input::Link(parent))])?
+        }
+        Tie::Link { .. } => {
+            let mut made = new_records(call, &far, &object, numbers_quoted, Vec::new())?;
+            let relationship = relationship_name(&call.schema, table.id, navigation)
+                .ok_or_else(|| Failure::no_such_resource(&navigation.name))?
+                .to_owned();
+            let other = Reference::id(far.id, made.id);
+            made.changes.push(Change::Associate(LinkRequest { record: parent, relationship, other }));
+            made
+        }
+    };
+    prepared(call, &far, made).await
+}
+
+async fn prepared(call: &Call<'_>, table: &Arc<Table>, made: NewRecords) -> Result<PreparedWrite, Failure> {
     let showing = Showing::prepare(call, table).await?;
-    let written = call.organization.create(call.caller, input).await?;
-    showing.answer(call, table, written.id, StatusCode::CREATED).await
+    let record = Some(Reference::id(table.id, made.id));
+    let main = Some(made.main);
+    let answering = Answering::Record { table: Arc::clone(table), showing, main, when: Precondition::None };
+    Ok(PreparedWrite { change: made.into_change(), record, answering })
 }
 
 /// `PATCH accounts(…)`: changes a record, or makes it where there is none and no condition forbids it.
-pub(crate) async fn update(call: &Call<'_>, table: &Table, key: &RowKey) -> Result<Response<Bytes>, Failure> {
+pub(crate) async fn update(call: &Call<'_>, table: &Arc<Table>, key: &RowKey) -> Result<PreparedWrite, Failure> {
     let when = precondition(call.request.headers)?;
-    let input = body_input(call, table)?;
+    let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
+    let object = Object::read(&call.request.body)?;
+    let input = record_input(call, table, &object, numbers_quoted)?;
     let target = Reference { table: table.id, key: key.clone() };
     if let (RowKey::Id(id), Some(other)) = (key, input.id)
         && *id != other
@@ -34,46 +73,32 @@ pub(crate) async fn update(call: &Call<'_>, table: &Table, key: &RowKey) -> Resu
         return Err(Failure::body("the primary id of a record cannot be changed"));
     }
     let showing = Showing::prepare(call, table).await?;
-    match when {
-        Precondition::Exists | Precondition::Version(_) => {
-            let written = call.organization.update(call.caller, target, input, when).await?;
-            showing.answer(call, table, written.id, StatusCode::OK).await
-        }
-        Precondition::None | Precondition::Absent => {
-            let upserted = call.organization.upsert(call.caller, target, input, when).await;
-            let upserted = upserted.map_err(|error| already_there(error, when))?;
-            let status = if upserted.created { StatusCode::CREATED } else { StatusCode::OK };
-            showing.answer(call, table, upserted.written.id, status).await
-        }
-    }
-}
-
-/// A record that must not exist does: the same answer whichever key named it.
-fn already_there(error: Error, when: Precondition) -> Failure {
-    match (&error, when) {
-        (Error::DuplicateKey { .. }, Precondition::Absent) => Failure::already_there(error.to_string()),
-        _ => error.into(),
-    }
+    let record = Some(target.clone());
+    let change = match when {
+        Precondition::Exists | Precondition::Version(_) => Change::Update { target, input, when },
+        Precondition::None | Precondition::Absent => Change::Upsert { target, input, when },
+    };
+    let answering = Answering::Record { table: Arc::clone(table), showing, main: None, when };
+    Ok(PreparedWrite { change, record, answering })
 }
 
 /// `DELETE accounts(…)`.
-pub(crate) async fn delete(call: &Call<'_>, table: &Table, key: &RowKey) -> Result<Response<Bytes>, Failure> {
+pub(crate) fn delete(call: &Call<'_>, table: &Table, key: &RowKey) -> Result<PreparedWrite, Failure> {
     let when = match precondition(call.request.headers)? {
         Precondition::Absent => return Err(Failure::invalid("If-None-Match does not go with DELETE")),
         when => when,
     };
     let target = Reference { table: table.id, key: key.clone() };
-    call.organization.delete(call.caller, target, when).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    Ok(PreparedWrite::done(Change::Delete { target, when }))
 }
 
 /// `PUT accounts(…)/name` with `{"value": …}`.
-pub(crate) async fn put_property(
+pub(crate) fn put_property(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     column: ColumnId,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
     let column = table.column_by_id(column).ok_or_else(|| Failure::no_such_resource(&column.to_string()))?;
     if !column.kind.targets().is_empty() {
@@ -81,41 +106,41 @@ pub(crate) async fn put_property(
     }
     let body = Object::read(&call.request.body)?;
     let value = column_value(table, column, body.need("value")?, numbers_quoted)?;
-    set_column(call, table, key, column.id, value).await
+    set_column(call, table, key, column.id, value)
 }
 
 /// `DELETE accounts(…)/name`.
-pub(crate) async fn delete_property(
+pub(crate) fn delete_property(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     column: ColumnId,
-) -> Result<Response<Bytes>, Failure> {
-    set_column(call, table, key, column, Value::Null).await
+) -> Result<PreparedWrite, Failure> {
+    set_column(call, table, key, column, Value::Null)
 }
 
-async fn set_column(
+fn set_column(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     column: ColumnId,
     value: Value,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let stored = table.column_by_id(column).is_some_and(|column| column.kind.is_stored());
     if !stored {
         return Err(Failure::unsupported("writing a column that holds a file or a picture"));
     }
-    set(call, table, key, column, Input::Value(value)).await
+    set(call, table, key, column, Input::Value(value))
 }
 
 /// Sets one column of a record that exists.
-pub(crate) async fn set(
+pub(crate) fn set(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     column: ColumnId,
     input: Input,
-) -> Result<Response<Bytes>, Failure> {
+) -> Result<PreparedWrite, Failure> {
     let when = match precondition(call.request.headers)? {
         Precondition::None => Precondition::Exists,
         Precondition::Absent => return Err(Failure::invalid("If-None-Match does not go with a single property")),
@@ -123,51 +148,5 @@ pub(crate) async fn set(
     };
     let target = Reference { table: table.id, key: key.clone() };
     let input = RecordInput { table: table.id, id: None, columns: vec![(column, input)] };
-    call.organization.update(call.caller, target, input, when).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT))
-}
-
-fn body_input(call: &Call<'_>, table: &Table) -> Result<RecordInput, Failure> {
-    let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
-    let object = Object::read(&call.request.body)?;
-    record_input(call, table, &object, numbers_quoted)
-}
-
-/// How a written record is answered: by its address, or as a whole.
-struct Showing(Option<RecordReading>);
-
-impl Showing {
-    async fn prepare(call: &Call<'_>, table: &Table) -> Result<Self, Failure> {
-        Ok(Self(match call.preferences.representation {
-            true => Some(RecordReading::prepare(call, table).await?),
-            false => None,
-        }))
-    }
-
-    /// `status` says what was done, where the record is shown.
-    async fn answer(
-        self,
-        call: &Call<'_>,
-        table: &Table,
-        id: Guid,
-        status: StatusCode,
-    ) -> Result<Response<Bytes>, Failure> {
-        let address = call.address(table, id);
-        let shown = match self.0 {
-            None => None,
-            // The record is written, whatever becomes of showing it: who may create and not read gets its address.
-            Some(reading) => match reading.read(call, table, &RowKey::Id(id), None).await {
-                Ok(shown) => shown,
-                Err(failure) if failure.status == StatusCode::FORBIDDEN => None,
-                Err(failure) => return Err(failure),
-            },
-        };
-        Ok(match shown {
-            None => answer::written(answer::empty(StatusCode::NO_CONTENT), &address),
-            Some((body, _)) => {
-                let response = answer::written(answer::json(status, call.media, body), &address);
-                answer::applied(response, Some(&call.preferences.applied_to_written()))
-            }
-        })
-    }
+    Ok(PreparedWrite::done(Change::Update { target, input, when }))
 }

@@ -1,6 +1,11 @@
 //! Functions and actions: one file for each that is there.
 
+mod assign;
+mod initialize_from;
 mod members;
+mod merge;
+mod multiple;
+mod retrieve_current_organization;
 mod retrieve_principal_access;
 mod retrieve_version;
 mod roles;
@@ -12,8 +17,11 @@ use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::TableId;
 use http::{Method, Response};
 
+use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::media::Media;
+use crate::prepared::PreparedWrite;
 
 /// Functions of the protocol that are not here yet.
 const LATER_FUNCTIONS: &[&str] = &[
@@ -30,24 +38,21 @@ const LATER_FUNCTIONS: &[&str] = &[
     "GetValidManyToMany",
     "GetValidReferencedEntities",
     "GetValidReferencingEntities",
-    "InitializeFrom",
     "IsComponentCustomizable",
     "LocalTimeFromUtcTime",
     "RetrieveAadUserRoles",
     "RetrieveAllEntities",
     "RetrieveAttributeChangeHistory",
     "RetrieveAuditDetails",
-    "RetrieveAvailableLanguages",
-    "RetrieveCurrentOrganization",
     "RetrieveDependenciesForDelete",
     "RetrieveDuplicates",
     "RetrieveEntity",
+    "RetrieveRecordChangeHistory",
+    "RetrieveTotalRecordCount",
+    "RetrieveAvailableLanguages",
     "RetrieveMetadataChanges",
     "RetrieveProvisionedLanguages",
-    "RetrieveRecordChangeHistory",
-    "RetrieveSharedPrincipalsAndAccess",
     "RetrieveTimestamp",
-    "RetrieveTotalRecordCount",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
     "RetrieveUserPrivilegeByPrivilegeName",
@@ -61,7 +66,6 @@ const LATER_ACTIONS: &[&str] = &[
     "AddSolutionComponent",
     "AddToQueue",
     "AddUserToRecordTeam",
-    "Assign",
     "AssociateEntities",
     "BookingRequests",
     "BulkDelete",
@@ -76,10 +80,8 @@ const LATER_ACTIONS: &[&str] = &[
     "ConvertSalesOrderToInvoice",
     "CreateCustomerRelationships",
     "CreateEntities",
-    "CreateMultiple",
     "CreatePolymorphicLookupAttribute",
     "DeleteFile",
-    "DeleteMultiple",
     "DeleteOptionValue",
     "DownloadBlock",
     "ExecuteBulkOperation",
@@ -94,7 +96,6 @@ const LATER_ACTIONS: &[&str] = &[
     "InsertOptionValue",
     "InsertStatusValue",
     "LoseOpportunity",
-    "Merge",
     "OrderOption",
     "PickFromQueue",
     "PublishAllXml",
@@ -110,16 +111,14 @@ const LATER_ACTIONS: &[&str] = &[
     "SetBusinessSystemUser",
     "SetParentSystemUser",
     "SetState",
-    "UpdateMultiple",
     "UpdateOptionValue",
     "UpdateStateValue",
     "UploadBlock",
-    "UpsertMultiple",
     "WinOpportunity",
     "WinQuote",
 ];
 
-/// Calls a function or an action.
+/// Calls a function. An action is called with POST, and read by [`prepare`].
 pub(crate) async fn call(
     call: &Call<'_>,
     binding: &Binding,
@@ -127,37 +126,82 @@ pub(crate) async fn call(
     parameters: &[(String, ParameterValue)],
 ) -> Result<Response<Bytes>, Failure> {
     let operation = Operation { call, binding, name, parameters };
+    let Some(bound) = bound_of(name, FUNCTIONS) else {
+        return Err(if bound_of(name, ACTIONS).is_some() { operation.wrong_method() } else { operation.absent() });
+    };
+    operation.expect(&Method::GET, bound)?;
     match name {
-        "WhoAmI" => {
-            operation.expect(&Method::GET, Bound::Nothing)?;
-            who_am_i::answer(call).await
-        }
-        "RetrieveVersion" => {
-            operation.expect(&Method::GET, Bound::Nothing)?;
-            Ok(retrieve_version::answer(call))
-        }
-        "RetrievePrincipalAccess" => {
-            operation.expect(&Method::GET, Bound::Record)?;
-            retrieve_principal_access::answer(&operation).await
-        }
-        "GrantAccess" | "ModifyAccess" | "RevokeAccess" => {
-            operation.expect(&Method::POST, Bound::Nothing)?;
-            sharing::answer(&operation).await
-        }
-        "AddPrivilegesRole" | "ReplacePrivilegesRole" | "RemovePrivilegeRole" => {
-            operation.expect(&Method::POST, Bound::Record)?;
-            roles::change(&operation).await
-        }
-        "RetrieveRolePrivilegesRole" => {
-            operation.expect(&Method::GET, Bound::Nothing)?;
-            roles::retrieve(&operation).await
-        }
-        "AddMembersTeam" | "RemoveMembersTeam" => {
-            operation.expect(&Method::POST, Bound::Record)?;
-            members::answer(&operation).await
-        }
+        "InitializeFrom" => initialize_from::answer(&operation).await,
+        "RetrieveCurrentOrganization" => retrieve_current_organization::answer(&operation).await,
+        "RetrievePrincipalAccess" => retrieve_principal_access::answer(&operation).await,
+        "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
+        "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
+        "RetrieveVersion" => Ok(retrieve_version::answer(call)),
+        "WhoAmI" => who_am_i::answer(call).await,
         _ => Err(operation.absent()),
     }
+}
+
+/// Reads the call of an action.
+pub(crate) async fn prepare(
+    call: &Call<'_>,
+    binding: &Binding,
+    name: &str,
+    parameters: &[(String, ParameterValue)],
+) -> Result<PreparedWrite, Failure> {
+    let operation = Operation { call, binding, name, parameters };
+    let Some(bound) = bound_of(name, ACTIONS) else {
+        return Err(if bound_of(name, FUNCTIONS).is_some() { operation.wrong_method() } else { operation.absent() });
+    };
+    operation.expect(&Method::POST, bound)?;
+    let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
+    let body = Object::read(&call.request.body)?;
+    match name {
+        "AddMembersTeam" | "RemoveMembersTeam" => members::prepare(&operation, &body),
+        "AddPrivilegesRole" | "ReplacePrivilegesRole" | "RemovePrivilegeRole" => {
+            roles::prepare(&operation, &body).await
+        }
+        "Assign" => assign::prepare(call, &body),
+        "CreateMultiple" | "UpdateMultiple" | "UpsertMultiple" | "DeleteMultiple" => {
+            multiple::prepare(&operation, &body, numbers_quoted)
+        }
+        "GrantAccess" | "ModifyAccess" | "RevokeAccess" => sharing::prepare(&operation, &body).await,
+        "Merge" => merge::prepare(call, &body, numbers_quoted),
+        _ => Err(operation.absent()),
+    }
+}
+
+/// The functions that are here, and what each is called on.
+const FUNCTIONS: &[(&str, Bound)] = &[
+    ("InitializeFrom", Bound::Nothing),
+    ("RetrieveCurrentOrganization", Bound::Nothing),
+    ("RetrievePrincipalAccess", Bound::Record),
+    ("RetrieveRolePrivilegesRole", Bound::Nothing),
+    ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
+    ("RetrieveVersion", Bound::Nothing),
+    ("WhoAmI", Bound::Nothing),
+];
+
+/// The actions that are here, and what each is called on.
+const ACTIONS: &[(&str, Bound)] = &[
+    ("AddMembersTeam", Bound::Record),
+    ("AddPrivilegesRole", Bound::Record),
+    ("Assign", Bound::Nothing),
+    ("CreateMultiple", Bound::Collection),
+    ("DeleteMultiple", Bound::Collection),
+    ("GrantAccess", Bound::Nothing),
+    ("Merge", Bound::Nothing),
+    ("ModifyAccess", Bound::Nothing),
+    ("RemoveMembersTeam", Bound::Record),
+    ("RemovePrivilegeRole", Bound::Record),
+    ("ReplacePrivilegesRole", Bound::Record),
+    ("RevokeAccess", Bound::Nothing),
+    ("UpdateMultiple", Bound::Collection),
+    ("UpsertMultiple", Bound::Collection),
+];
+
+fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
+    operations.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
 }
 
 /// What an operation is called on.
@@ -165,6 +209,7 @@ pub(crate) async fn call(
 enum Bound {
     Nothing,
     Record,
+    Collection,
 }
 
 /// An operation as it was called.
@@ -181,7 +226,7 @@ impl Operation<'_> {
         let fits = match self.binding {
             Binding::Unbound => bound == Bound::Nothing,
             Binding::Record(..) => bound == Bound::Record,
-            Binding::Collection(_) => false,
+            Binding::Collection(_) => bound == Bound::Collection,
         };
         if !fits {
             return Err(Failure::no_such_resource(self.name));
@@ -226,7 +271,7 @@ impl Operation<'_> {
 }
 
 /// Begins the answer of an operation.
-fn begin(call: &Call<'_>, response_type: &str) -> Vec<u8> {
+pub(crate) fn begin(call: &Call<'_>, response_type: &str) -> Vec<u8> {
     let mut body = Vec::new();
     call.begin_body(&mut body, &format!("Microsoft.Dynamics.CRM.{response_type}"));
     if body.last() != Some(&b'{') {

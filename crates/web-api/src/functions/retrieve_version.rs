@@ -8,7 +8,7 @@ use crate::answer;
 use crate::call::Call;
 
 /// The version of the protocol that is spoken, then this program's own.
-const VERSION: &str = concat!("9.2.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+pub(super) const VERSION: &str = concat!("9.2.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
 pub(super) fn answer(call: &Call<'_>) -> Response<Bytes> {
     let mut body = begin(call, "RetrieveVersionResponse");

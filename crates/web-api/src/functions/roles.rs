@@ -2,7 +2,8 @@
 //! role.
 
 use bytes::Bytes;
-use custodia_org::RoleChange;
+use custodia_org::{Change, RoleChange};
+use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::{Guid, Level};
 use http::{Response, StatusCode};
@@ -12,7 +13,7 @@ use crate::answer;
 use crate::body::Object;
 use crate::failure::Failure;
 use crate::json;
-use crate::media::Media;
+use crate::prepared::PreparedWrite;
 use crate::reads::record_id;
 
 /// The levels as the protocol names them.
@@ -20,11 +21,8 @@ const LEVELS: [(&str, Level); 4] =
     [("Basic", Level::Basic), ("Local", Level::Local), ("Deep", Level::Deep), ("Global", Level::Global)];
 
 /// The three actions, bound to a role.
-pub(super) async fn change(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
-    let call = operation.call;
+pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let role = bound_role(operation).await?;
-    Media::sent_numbers_are_quoted(call.request.headers)?;
-    let body = Object::read(&call.request.body)?;
     let change = match operation.name {
         "RemovePrivilegeRole" => RoleChange::Remove(guid("PrivilegeId", &body.need_text("PrivilegeId")?)?),
         name => {
@@ -36,8 +34,7 @@ pub(super) async fn change(operation: &Operation<'_>) -> Result<Response<Bytes>,
             if name == "AddPrivilegesRole" { RoleChange::Add(given) } else { RoleChange::Replace(given) }
         }
     };
-    call.organization.change_role(call.caller, role, change).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    Ok(PreparedWrite::done(Change::Role(role, change)))
 }
 
 /// The function: `RetrieveRolePrivilegesRole(RoleId=…)`.
@@ -75,7 +72,10 @@ async fn bound_role(operation: &Operation<'_>) -> Result<Guid, Failure> {
     if operation.table_name(*table) != "role" {
         return Err(Failure::no_such_resource(operation.name));
     }
-    record_id(operation.call, operation.call.table(*table)?, key).await
+    match key {
+        RowKey::Id(id) => Ok(*id),
+        key @ RowKey::Alternate(_) => record_id(operation.call, operation.call.table(*table)?, key).await,
+    }
 }
 
 fn guid(name: &str, text: &str) -> Result<Guid, Failure> {

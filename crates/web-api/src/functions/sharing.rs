@@ -1,37 +1,63 @@
-//! `GrantAccess`, `ModifyAccess` and `RevokeAccess`: sharing one record with a user or a team.
+//! `GrantAccess`, `ModifyAccess`, `RevokeAccess` and `RetrieveSharedPrincipalsAndAccess`: sharing one record with users and
+//! teams.
 
 use bytes::Bytes;
 use custodia_access::RightsMask;
-use custodia_org::Reference;
+use custodia_org::{Change, Reference};
 use custodia_schema::Guid;
 use http::{Response, StatusCode};
 
-use super::Operation;
+use super::{Operation, begin};
 use crate::answer;
 use crate::body::Object;
 use crate::call::Call;
 use crate::failure::{Failure, code};
-use crate::media::Media;
+use crate::json;
+use crate::prepared::PreparedWrite;
 use crate::reads::record_id;
 
-pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
+pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let call = operation.call;
-    Media::sent_numbers_are_quoted(call.request.headers)?;
-    let body = Object::read(&call.request.body)?;
     let target = call.referenced("Target", &body.need_object("Target")?)?;
     if operation.name == "RevokeAccess" {
         let principal = principal(call, "Revokee", &body.need_object("Revokee")?).await?;
-        call.organization.revoke_access(call.caller, target, principal).await?;
-        return Ok(answer::empty(StatusCode::NO_CONTENT));
+        return Ok(PreparedWrite::done(Change::Revoke(target, principal)));
     }
     let access = body.need_object("PrincipalAccess")?;
     let principal = principal(call, "Principal", &access.need_object("Principal")?).await?;
     let rights = rights(&access.need_text("AccessMask")?)?;
-    match operation.name {
-        "GrantAccess" => call.organization.grant_access(call.caller, target, principal, rights).await?,
-        _ => call.organization.modify_access(call.caller, target, principal, rights).await?,
+    Ok(PreparedWrite::done(match operation.name {
+        "GrantAccess" => Change::Grant(target, principal, rights),
+        _ => Change::Modify(target, principal, rights),
+    }))
+}
+
+/// The function: `RetrieveSharedPrincipalsAndAccess(Target=…)`, with whom a record is shared by hand.
+pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
+    let call = operation.call;
+    let target = operation.reference("Target")?;
+    let shares = call.organization.shared_with(call.caller, target).await?;
+    let mut body = begin(call, "RetrieveSharedPrincipalsAndAccessResponse");
+    body.extend_from_slice(b"\"PrincipalAccesses\":[");
+    for (at, share) in shares.iter().enumerate() {
+        let name = if share.is_team { "team" } else { "systemuser" };
+        if at > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(b"{\"AccessMask\":");
+        json::text(&mut body, &share.explicit.to_text());
+        body.extend_from_slice(b",\"Principal\":{\"@odata.type\":");
+        json::text(&mut body, &format!("#Microsoft.Dynamics.CRM.{name}"));
+        body.push(b',');
+        json::text(&mut body, &format!("{name}id"));
+        body.extend_from_slice(b":\"");
+        json::guid(&mut body, &share.principal);
+        body.extend_from_slice(b"\",\"ownerid\":\"");
+        json::guid(&mut body, &share.principal);
+        body.extend_from_slice(b"\"}}");
     }
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    body.extend_from_slice(b"]}");
+    Ok(answer::json(StatusCode::OK, call.media, body))
 }
 
 /// The user or team that an object stands for.

@@ -1,0 +1,302 @@
+//! `$batch`: many requests in one. Those of a change set are all done or none; each of the others is a request of its own.
+//!
+//! Every request in it is read, authorised and answered by the code that does so for requests that come alone.
+
+mod change_set;
+mod multipart;
+mod reply;
+
+use bytes::Bytes;
+use custodia_org::{Caller, Organization};
+use custodia_query::odata::below_root;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use self::multipart::{Part, PartRequest, boundary, parts};
+use self::reply::{Multipart, PartReply};
+use crate::answer;
+use crate::call::{ApiRequest, Call, Earlier};
+use crate::failure::{Failure, code};
+use crate::impersonation;
+use crate::routes;
+
+/// Operations in one batch, those in its change sets included: as many as Dataverse takes.
+const OPERATIONS_MAX: usize = 1_000;
+
+/// The name of a part, for other parts that refer to it.
+const CONTENT_ID: &str = "content-id";
+
+/// Whether a path below the service root is that of a batch.
+pub(crate) fn is_batch(path: &str) -> bool {
+    matches!(path.trim_matches('/'), "$batch" | "%24batch")
+}
+
+/// Answers a batch.
+///
+/// # Errors
+/// When nothing of it can be read: then nothing of it was done.
+pub(crate) async fn answer(
+    organization: &Organization,
+    caller: &Caller,
+    request: &ApiRequest<'_>,
+) -> Result<Response<Bytes>, Failure> {
+    if *request.method != Method::POST {
+        return Err(Failure::method(request.method.as_str(), "POST"));
+    }
+    let call = Call::read(organization, caller, request)?;
+    routes::check_version(&call)?;
+    let Some(boundary) = boundary(request.headers) else {
+        let sent = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let message = format!("Content-Type of a batch is '{sent}'; expected multipart/mixed;boundary=…");
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::UNREADABLE_BODY, message));
+    };
+    let parts = parts(&request.body, &boundary?, OPERATIONS_MAX)?;
+    let batch = Batch { organization, caller, outer: request };
+    let mut out = Multipart::begin("batchresponse", organization.new_id());
+    let mut status = StatusCode::OK;
+    let mut left = OPERATIONS_MAX;
+    for part in &parts {
+        let replies = if out.len() >= request.limits.answer_bytes_max {
+            // What was not done is said, rather than done without an answer.
+            Replies::One(PartReply::failure(&answer_is_full(), caller, content_id(&part.headers)))
+        } else {
+            batch.part(part, &mut left).await
+        };
+        let failed = replies.failed();
+        match replies {
+            Replies::One(reply) => out.part(&reply),
+            Replies::ChangeSet(replies) => out.change_set(organization.new_id(), &replies),
+        }
+        if let Some(failed) = failed
+            && !call.preferences.continue_on_error
+        {
+            status = outer_status(failed);
+            break;
+        }
+    }
+    let (content_type, body) = out.finish();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let applied = call.preferences.continue_on_error.then_some("odata.continue-on-error");
+    Ok(answer::applied(response, applied))
+}
+
+/// The status of a batch that ended at a failure. Clients read the parts of an answer with 400; any other status of a wrong
+/// request they would take for one of the batch itself.
+fn outer_status(failed: StatusCode) -> StatusCode {
+    if failed.is_client_error() && failed != StatusCode::TOO_MANY_REQUESTS { StatusCode::BAD_REQUEST } else { failed }
+}
+
+fn answer_is_full() -> Failure {
+    let message = "This request was not done: the answer to the batch is full. Send it in another batch.";
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
+}
+
+/// What a part of a batch is answered with.
+enum Replies {
+    /// The answer to one request, or the failure of a change set.
+    One(PartReply),
+    /// The answers to the requests of a change set.
+    ChangeSet(Vec<PartReply>),
+}
+
+impl Replies {
+    /// The status of a failure.
+    fn failed(&self) -> Option<StatusCode> {
+        match self {
+            Self::One(reply) => {
+                Some(reply.status()).filter(|status| status.is_client_error() || status.is_server_error())
+            }
+            Self::ChangeSet(_) => None,
+        }
+    }
+}
+
+/// A batch at work.
+struct Batch<'b> {
+    organization: &'b Organization,
+    caller: &'b Caller,
+    outer: &'b ApiRequest<'b>,
+}
+
+/// A request of a batch, with what it takes from the batch.
+struct Inner {
+    method: Method,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+    caller: Caller,
+    content_id: Option<String>,
+}
+
+impl Inner {
+    /// The request as one that came alone.
+    fn request<'r>(&'r self, outer: &'r ApiRequest<'r>) -> ApiRequest<'r> {
+        ApiRequest {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: &self.headers,
+            body: self.body.clone(),
+            service_root: outer.service_root,
+            limits: outer.limits,
+            page_token_key: outer.page_token_key,
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// Does one part; `left` is how many operations the batch may still have.
+    async fn part(&self, part: &Part, left: &mut usize) -> Replies {
+        let content_id = content_id(&part.headers);
+        if let Some(boundary) = boundary(&part.headers) {
+            let done = match boundary {
+                Ok(boundary) => self.change_set(part, &boundary, left).await,
+                Err(failure) => Err((failure, content_id)),
+            };
+            return match done {
+                Ok(replies) => Replies::ChangeSet(replies),
+                Err((failure, content_id)) => Replies::One(PartReply::failure(&failure, self.caller, content_id)),
+            };
+        }
+        Replies::One(match self.operation(part, left).await {
+            Ok(response) => PartReply::of(response, content_id),
+            Err(failure) => PartReply::failure(&failure, self.caller, content_id),
+        })
+    }
+
+    /// Does a request that stands by itself.
+    async fn operation(&self, part: &Part, left: &mut usize) -> Result<Response<Bytes>, Failure> {
+        take(left)?;
+        let inner = self.inner(part, &[]).await?;
+        let request = inner.request(self.outer);
+        Ok(routes::handle_alone(self.organization, &inner.caller, &request).await)
+    }
+
+    /// Reads the request in a part. `earlier` is what it may refer to.
+    async fn inner(&self, part: &Part, earlier: &[Earlier]) -> Result<Inner, Failure> {
+        holds_request(part)?;
+        let PartRequest { method, target, headers: sent, body } = part.request()?;
+        let (path, query) = address(&target, self.outer.service_root, earlier)?;
+        let content_id = content_id(&part.headers).or_else(|| self::content_id(&sent));
+        let caller = self.caller_of(&sent).await?;
+        let headers = self.with_inherited(sent)?;
+        Ok(Inner { method, path, query, headers, body, caller, content_id })
+    }
+
+    /// Who a request is done for. Headers that name a user stand for those of the batch.
+    async fn caller_of(&self, sent: &HeaderMap) -> Result<Caller, Failure> {
+        let mut caller = self.caller.clone();
+        if impersonation::HEADERS.iter().any(|name| sent.contains_key(*name)) {
+            caller.acting_for = impersonation::named(self.organization, sent).await?;
+        }
+        Ok(caller)
+    }
+
+    /// The headers of a request with those that it takes from the batch: its own win.
+    fn with_inherited(&self, mut sent: HeaderMap) -> Result<HeaderMap, Failure> {
+        if sent.get(AUTHORIZATION).is_some_and(|own| Some(own) != self.outer.headers.get(AUTHORIZATION)) {
+            return Err(Failure::invalid("a request in a batch has the token of the batch, and no other"));
+        }
+        for (name, value) in self.outer.headers {
+            if name.as_str().starts_with("mscrm.") && !sent.contains_key(name) {
+                sent.append(name, value.clone());
+            }
+        }
+        Ok(sent)
+    }
+}
+
+fn take(left: &mut usize) -> Result<(), Failure> {
+    match left.checked_sub(1) {
+        Some(fewer) => {
+            *left = fewer;
+            Ok(())
+        }
+        None => Err(Failure::invalid(format!("a batch has at most {OPERATIONS_MAX} operations"))),
+    }
+}
+
+/// Refuses a part that is said to hold something else than a request.
+fn holds_request(part: &Part) -> Result<(), Failure> {
+    let sent = part.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = sent.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/http") {
+        let message = format!("Content-Type of a part is '{media_type}'; expected application/http or a change set");
+        return Err(Failure::invalid(message));
+    }
+    let encoding = part.headers.get("content-transfer-encoding").and_then(|value| value.to_str().ok());
+    match encoding.map(|encoding| encoding.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("" | "binary" | "8bit" | "7bit") => Ok(()),
+        Some(other) => {
+            Err(Failure::invalid(format!("Content-Transfer-Encoding of a part is '{other}'; expected binary")))
+        }
+    }
+}
+
+fn content_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_ID)?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The path below the service root and the query of an address, which may begin with the `Content-ID` of an earlier request.
+fn address(target: &str, service_root: &str, earlier: &[Earlier]) -> Result<(String, String), Failure> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Some(path) = below_root(path, service_root) else {
+        return Err(Failure::invalid(format!("'{path}' points outside this organisation")));
+    };
+    let path = path.trim_start_matches('/');
+    let path = match path.strip_prefix('$').map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+        Some((name, rest)) if !matches!(name, "metadata" | "batch") => {
+            let found = earlier.iter().rev().find(|earlier| earlier.content_id == name);
+            let found = found.ok_or_else(|| {
+                Failure::invalid(format!("'${name}': no earlier request of this change set has that Content-ID"))
+            })?;
+            if rest.is_empty() { found.path.clone() } else { format!("{}/{rest}", found.path) }
+        }
+        _ => path.to_owned(),
+    };
+    Ok((path, query.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use custodia_org::Reference;
+    use custodia_schema::{Guid, TableId};
+
+    use super::*;
+
+    #[test]
+    fn addresses_come_in_every_form() {
+        let earlier = [Earlier {
+            content_id: "1".to_owned(),
+            record: Reference::id(TableId(1), Guid::from_u128(1)),
+            path: "accounts(1)".to_owned(),
+        }];
+        let root = "https://crm.example:8443/demo/api/data/v9.2/";
+        let cases = [
+            ("https://crm.example:8443/demo/api/data/v9.2/accounts?$top=1", Some(("accounts", "$top=1"))),
+            ("https://CRM.example:8443/demo/api/data/v9.1/accounts", Some(("accounts", ""))),
+            ("/demo/api/data/v9.2/accounts?a?b", Some(("accounts", "a?b"))),
+            ("/api/data/v9.2/accounts", Some(("accounts", ""))),
+            ("/accounts", Some(("accounts", ""))),
+            ("accounts", Some(("accounts", ""))),
+            ("$1", Some(("accounts(1)", ""))),
+            ("/$1/name?x", Some(("accounts(1)/name", "x"))),
+            ("https://crm.example:8443/demo/api/data/v9.2/$1/name", Some(("accounts(1)/name", ""))),
+            ("$metadata", Some(("$metadata", ""))),
+            ("$2", None),
+            ("$11", None),
+            ("https://crm.example:8443/other/api/data/v9.2/accounts", None),
+            ("https://elsewhere.example/demo/api/data/v9.2/accounts", None),
+        ];
+        for (target, expected) in cases {
+            let found = address(target, root, &earlier).ok();
+            assert_eq!(found.as_ref().map(|(path, query)| (path.as_str(), query.as_str())), expected, "{target}");
+        }
+    }
+}

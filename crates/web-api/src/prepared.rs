@@ -1,0 +1,192 @@
+//! A write between reading its request and answering it: what is to be changed, and what is said of it.
+//!
+//! A request by itself is read, changed and answered in one go. In a change set all requests are read first, then all
+//! changes are made in one transaction, then all are answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use custodia_org::{Change, Changed, Error, Precondition, Reference, Upserted, Written};
+use custodia_query::RowKey;
+use custodia_schema::{Guid, Table};
+use http::{Response, StatusCode};
+
+use crate::answer;
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::functions::begin;
+use crate::json;
+use crate::reads::RecordReading;
+
+/// A write whose request was read.
+pub(crate) struct PreparedWrite {
+    /// What is to be changed.
+    pub change: Change,
+    /// The record that the request is about, for others that refer to it by the request's `Content-ID`.
+    pub record: Option<Reference>,
+    pub answering: Answering,
+}
+
+/// How a write is answered.
+pub(crate) enum Answering {
+    /// 204.
+    Done,
+    /// 204; what is there already answers as a link does.
+    Linked,
+    /// The record that was written.
+    Record {
+        table: Arc<Table>,
+        showing: Showing,
+        /// Its place where several are written with it.
+        main: Option<usize>,
+        when: Precondition,
+    },
+    /// The ids of the records that were made, in the order of the request.
+    Ids(Vec<Guid>),
+    /// What became of each target.
+    Upserts(Arc<Table>),
+    /// 204; a failure names the target.
+    Targets,
+}
+
+impl PreparedWrite {
+    /// A write that there is nothing to say of.
+    pub(crate) fn done(change: Change) -> Self {
+        Self { change, record: None, answering: Answering::Done }
+    }
+
+    /// Makes the change by itself.
+    pub(crate) async fn perform(self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        match call.organization.change(call.caller, self.change).await {
+            Ok(changed) => self.answering.answer(call, changed).await,
+            Err(error) => Err(self.answering.refuse(error)),
+        }
+    }
+}
+
+impl Answering {
+    /// The answer once the change is made.
+    pub(crate) async fn answer(self, call: &Call<'_>, changed: Changed) -> Result<Response<Bytes>, Failure> {
+        match self {
+            Self::Done | Self::Linked | Self::Targets => Ok(answer::empty(StatusCode::NO_CONTENT)),
+            Self::Record { table, showing, main, when } => {
+                let (written, status) = written(changed, main, when);
+                showing.answer(call, &table, written.id, status).await
+            }
+            Self::Ids(ids) => Ok(ids_made(call, &ids)),
+            Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
+        }
+    }
+
+    /// Why the change was not made.
+    pub(crate) fn refuse(&self, error: Error) -> Failure {
+        match (self, error) {
+            (Self::Ids(_) | Self::Upserts(_) | Self::Targets, Error::Part { at, error }) => {
+                let failure = Failure::from(*error);
+                Failure { message: format!("Targets[{at}]: {}", failure.message), ..failure }
+            }
+            // What is unique about a link is not a key of a table; a record that must not be there is, whichever key names it.
+            (Self::Linked | Self::Record { when: Precondition::Absent, .. }, error @ Error::DuplicateKey { .. }) => {
+                Failure::already_there(error.to_string())
+            }
+            (_, error) => error.into(),
+        }
+    }
+}
+
+/// The record that a change is about, and how an answer that shows it says what was done.
+fn written(changed: Changed, main: Option<usize>, when: Precondition) -> (Written, StatusCode) {
+    match changed {
+        Changed::Written(written) if matches!(when, Precondition::Exists | Precondition::Version(_)) => {
+            (written, StatusCode::OK)
+        }
+        Changed::Written(written) => (written, StatusCode::CREATED),
+        Changed::Upserted(Upserted { written, created }) => {
+            (written, if created { StatusCode::CREATED } else { StatusCode::OK })
+        }
+        Changed::All(all) => match main.and_then(|at| all.into_iter().nth(at)) {
+            Some(changed) => written(changed, None, when),
+            None => (Written { id: Guid::nil(), version: 0 }, StatusCode::OK),
+        },
+        Changed::Done => (Written { id: Guid::nil(), version: 0 }, StatusCode::OK),
+    }
+}
+
+fn ids_made(call: &Call<'_>, ids: &[Guid]) -> Response<Bytes> {
+    let mut body = begin(call, "CreateMultipleResponse");
+    body.extend_from_slice(b"\"Ids\":[");
+    for (at, id) in ids.iter().enumerate() {
+        body.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
+        json::guid(&mut body, id);
+        body.push(b'"');
+    }
+    body.extend_from_slice(b"]}");
+    answer::json(StatusCode::OK, call.media, body)
+}
+
+fn upserts_done(call: &Call<'_>, table: &Table, changed: Changed) -> Response<Bytes> {
+    let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
+    let mut body = begin(call, "UpsertMultipleResponse");
+    body.extend_from_slice(b"\"Results\":[");
+    let all = match changed {
+        Changed::All(all) => all,
+        one => vec![one],
+    };
+    for (at, changed) in all.into_iter().enumerate() {
+        let (written, status) = written(changed, None, Precondition::None);
+        if at > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(b"{\"RecordCreated\":");
+        body.extend_from_slice(if status == StatusCode::CREATED { b"true" } else { b"false" });
+        body.extend_from_slice(b",\"Target\":{\"@odata.type\":");
+        json::text(&mut body, &format!("#Microsoft.Dynamics.CRM.{}", table.name));
+        body.push(b',');
+        json::text(&mut body, id_name);
+        body.extend_from_slice(b":\"");
+        json::guid(&mut body, &written.id);
+        body.extend_from_slice(b"\"}}");
+    }
+    body.extend_from_slice(b"]}");
+    answer::json(StatusCode::OK, call.media, body)
+}
+
+/// How a written record is answered: by its address, or as a whole.
+pub(crate) struct Showing(Option<Box<RecordReading>>);
+
+impl Showing {
+    /// Reads how it is to be shown, so that a wrong `$select` comes to light before anything is written.
+    pub(crate) async fn prepare(call: &Call<'_>, table: &Table) -> Result<Self, Failure> {
+        Ok(Self(match call.preferences.representation {
+            true => Some(Box::new(RecordReading::prepare(call, table).await?)),
+            false => None,
+        }))
+    }
+
+    /// `status` says what was done, where the record is shown.
+    async fn answer(
+        self,
+        call: &Call<'_>,
+        table: &Table,
+        id: Guid,
+        status: StatusCode,
+    ) -> Result<Response<Bytes>, Failure> {
+        let address = call.address(table, id);
+        let shown = match self.0 {
+            None => None,
+            // The record is written, whatever becomes of showing it: who may create and not read gets its address.
+            Some(reading) => match reading.read(call, table, &RowKey::Id(id), None).await {
+                Ok(shown) => shown,
+                Err(failure) if failure.status == StatusCode::FORBIDDEN => None,
+                Err(failure) => return Err(failure),
+            },
+        };
+        Ok(match shown {
+            None => answer::written(answer::empty(StatusCode::NO_CONTENT), &address),
+            Some((body, _)) => {
+                let response = answer::written(answer::json(status, call.media, body), &address);
+                answer::applied(response, Some(&call.preferences.applied_to_written()))
+            }
+        })
+    }
+}
