@@ -7,6 +7,7 @@ use bytes::Bytes;
 use custodia_org::{Caller, Organization, Reference};
 use custodia_query::Query;
 use custodia_query::odata::{Limits, Shape, SkipTokenBinding, query_options};
+use custodia_query::fetchxml::RowsQuestion;
 use custodia_query::operator::Asker;
 use custodia_schema::{Guid, Schema, Table, TableId};
 use http::{HeaderMap, Method};
@@ -97,6 +98,16 @@ impl<'r> Call<'r> {
     /// Works out what the records of a query look like, and reads what their formatted values depend on.
     pub(crate) async fn plan(&self, query: &mut Query, shape: &Shape) -> Result<RowPlan, Failure> {
         let plan = self.planning().plan(query, shape);
+        self.with_formats(plan).await
+    }
+
+    /// The same for rows that FetchXML asks for.
+    pub(crate) async fn plan_fetched(&self, question: &mut RowsQuestion) -> Result<RowPlan, Failure> {
+        let plan = self.planning().plan_fetched(question);
+        self.with_formats(plan).await
+    }
+
+    async fn with_formats(&self, plan: RowPlan) -> Result<RowPlan, Failure> {
         match plan.formats_needed() {
             None => Ok(plan),
             Some(needed) => {

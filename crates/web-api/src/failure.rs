@@ -6,6 +6,7 @@
 
 use custodia_access::Denied;
 use custodia_org::{Error, Fault, StoreError};
+use custodia_query::fetchxml::FetchXmlError;
 use custodia_query::odata::{ODataError, SkipTokenError};
 use http::StatusCode;
 
@@ -49,6 +50,14 @@ pub(crate) mod code {
     pub(crate) const INVALID_RIGHTS: u32 = 0x8004_020d;
     /// The caller may not act for that user.
     pub(crate) const MAY_NOT_ACT: u32 = 0x8006_0308;
+    /// FetchXML that cannot be read.
+    pub(crate) const INVALID_FETCHXML: u32 = 0x8004_0201;
+    /// FetchXML that names a table that there is not.
+    pub(crate) const NO_SUCH_TABLE: u32 = 0x8004_1102;
+    /// FetchXML that names a column that there is not.
+    pub(crate) const NO_SUCH_COLUMN: u32 = 0x8004_1103;
+    /// FetchXML that makes no sense otherwise.
+    pub(crate) const SENSELESS_FETCHXML: u32 = 0x8004_111a;
     /// Something broke.
     pub(crate) const UNEXPECTED: u32 = 0x8004_0216;
     /// The database refused.
@@ -260,6 +269,21 @@ impl From<ODataError> for Failure {
             ODataError::UnknownProperty { .. } => (StatusCode::BAD_REQUEST, code::NONE),
             ODataError::UnknownSegment { .. } => (StatusCode::NOT_FOUND, code::NO_SUCH_RESOURCE),
             ODataError::Unsupported { .. } => (StatusCode::NOT_IMPLEMENTED, code::INVALID_REQUEST),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<FetchXmlError> for Failure {
+    fn from(error: FetchXmlError) -> Self {
+        let (status, code) = match error {
+            FetchXmlError::Malformed(_) => (StatusCode::BAD_REQUEST, code::INVALID_FETCHXML),
+            FetchXmlError::UnknownTable(_) => (StatusCode::BAD_REQUEST, code::NO_SUCH_TABLE),
+            FetchXmlError::UnknownColumn { .. } => (StatusCode::BAD_REQUEST, code::NO_SUCH_COLUMN),
+            FetchXmlError::Invalid(_) | FetchXmlError::Operator(_) | FetchXmlError::TooMuch { .. } => {
+                (StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML)
+            }
+            FetchXmlError::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, code::INVALID_REQUEST),
         };
         Self::new(status, code, error.to_string())
     }

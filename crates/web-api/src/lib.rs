@@ -12,6 +12,7 @@ mod body;
 mod call;
 mod etag;
 mod failure;
+mod fetch;
 mod formatted;
 mod functions;
 mod impersonation;

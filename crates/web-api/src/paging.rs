@@ -2,7 +2,7 @@
 
 use custodia_query::Query;
 use custodia_query::odata::{SkipToken, query_string};
-use custodia_schema::Value;
+use custodia_schema::{Schema, Value};
 use percent_encoding::percent_decode_str;
 
 use crate::call::Call;
@@ -56,14 +56,7 @@ impl<'p> Paging<'p> {
         rows: u32,
     ) -> Result<String, Failure> {
         let schema = &call.schema;
-        let place = |row: &[Value]| -> Vec<Value> {
-            let sorted = query.order.iter().zip(keys);
-            let mut place: Vec<Value> =
-                sorted.map(|(order, position)| sort_key(schema, query, &order.path, row.get(*position))).collect();
-            // The primary id is the first field of every query.
-            place.push(row.first().cloned().unwrap_or(Value::Null));
-            place
-        };
+        let place = |row: &[Value]| place(schema, query, keys, row);
         let token = SkipToken {
             page_number: self.page_number.saturating_add(1),
             top_left: query.top.map(|top| top.saturating_sub(rows)),
@@ -86,6 +79,16 @@ impl<'p> Paging<'p> {
     fn decoded_path(&self) -> String {
         percent_decode_str(self.path).decode_utf8_lossy().into_owned()
     }
+}
+
+/// The place of a row in the order of a query that can seek. `keys` are the positions of the sort keys in a row.
+pub(crate) fn place(schema: &Schema, query: &Query, keys: &[usize], row: &[Value]) -> Vec<Value> {
+    let sorted = query.order.iter().zip(keys);
+    let mut place: Vec<Value> =
+        sorted.map(|(order, position)| sort_key(schema, query, &order.path, row.get(*position))).collect();
+    // The primary id is the first field of every such query.
+    place.push(row.first().cloned().unwrap_or(Value::Null));
+    place
 }
 
 /// Rows of a page, of the collection that is asked for and of those within its records.

@@ -20,6 +20,11 @@ pub(crate) const TOTAL_COUNT_EXCEEDED: &str = "Microsoft.Dynamics.CRM.totalrecor
 /// The version of tables and columns, on a collection.
 pub(crate) const METADATA_VERSION: &str = "Microsoft.Dynamics.CRM.globalmetadataversion";
 
+/// Where the next page of a FetchXML query begins.
+pub(crate) const PAGING_COOKIE: &str = "Microsoft.Dynamics.CRM.fetchxmlpagingcookie";
+/// Whether a FetchXML query has more rows than this page.
+pub(crate) const MORE_RECORDS: &str = "Microsoft.Dynamics.CRM.morerecords";
+
 /// What the caller would like. Preferences that are not known are passed over, as HTTP wants it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preferences {

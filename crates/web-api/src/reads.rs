@@ -18,6 +18,7 @@ use crate::answer;
 use crate::call::Call;
 use crate::etag::known_version;
 use crate::failure::Failure;
+use crate::fetch::{self, Stated};
 use crate::json;
 use crate::media::MetadataLevel;
 use crate::paging::{Paging, may_continue, page_size};
@@ -55,6 +56,9 @@ pub(crate) async fn collection(
 ) -> Result<Response<Bytes>, Failure> {
     if call.preferences.track_changes {
         return Err(Failure::unsupported("Prefer: odata.track-changes"));
+    }
+    if let Some(stated) = Stated::of(call)? {
+        return fetch::answer(call, table, related, stated).await;
     }
     let Parsed { mut query, shape, skip_token } = asked(call, table).await?;
     query.related = related;
@@ -116,7 +120,7 @@ async fn page(
 }
 
 /// Separates the next member of an object from what is before it.
-fn separate(out: &mut Vec<u8>) {
+pub(crate) fn separate(out: &mut Vec<u8>) {
     if out.last() != Some(&b'{') {
         out.push(b',');
     }

@@ -16,6 +16,8 @@ use crate::json;
 use crate::media::{Media, MetadataLevel};
 use crate::prefer::{ASSOCIATED_NAVIGATION, FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, Preferences};
 
+mod fetched;
+
 /// A row's values by position.
 pub(crate) trait Values {
     /// The value at a position; null where there is none.
@@ -65,6 +67,8 @@ struct Property {
     at: usize,
     kind: Kind,
     annotations: Vec<Annotation>,
+    /// It is left out where there is no value.
+    only_values: bool,
 }
 
 /// How a value is written.
@@ -76,6 +80,16 @@ enum Kind {
     Decimal { places: u8 },
     /// A 64-bit integer, which some callers want in quotes.
     Wide,
+}
+
+impl Kind {
+    fn of(column: &Column) -> Self {
+        match &column.kind {
+            ColumnKind::Decimal { precision, .. } => Self::Decimal { places: *precision },
+            ColumnKind::BigInt => Self::Wide,
+            _ => Self::Plain,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -192,26 +206,26 @@ impl Planning<'_> {
         }
         for column in shape.shown.iter().filter_map(|id| table.column_by_id(*id)) {
             let Some(position) = at(Field::Column(column.id)) else { continue };
-            plan.properties.push(self.property(table, column, position, &at, wanted));
+            plan.properties.push(self.property(&property_name(column), table, column, position, &at, wanted));
         }
         plan
     }
 
     fn property(
         &self,
+        name: &str,
         table: &Table,
         column: &Column,
         position: usize,
         at: &dyn Fn(Field) -> Option<usize>,
         wanted: &Wanted,
     ) -> Property {
-        let name = property_name(column);
         let mut annotations = Vec::new();
         if wanted.formatted {
             let currency = table.column("transactioncurrencyid").and_then(|column| at(Field::Column(column.id)));
             let target_name = at(Field::TargetName(column.id));
             annotations.extend(Formatter::of(column, currency, target_name).map(|by| {
-                let mut start = annotation_start(&name, FORMATTED_VALUE);
+                let mut start = annotation_start(name, FORMATTED_VALUE);
                 start.push(b'"');
                 Annotation::Formatted { start, by }
             }));
@@ -219,7 +233,7 @@ impl Planning<'_> {
         if let ColumnKind::Lookup { targets, .. } = &column.kind {
             let table_at = at(Field::TargetTable(column.id));
             let mut by_target = |term: &str, text: &dyn Fn(TableId) -> Option<String>| {
-                let start = annotation_start(&name, term);
+                let start = annotation_start(name, term);
                 let each: Vec<(i64, Vec<u8>)> = targets
                     .iter()
                     .filter_map(|target| {
@@ -246,12 +260,13 @@ impl Planning<'_> {
                 by_target(LOOKUP_LOGICAL_NAME, &|target| self.schema.table(target).map(|table| table.name.clone()));
             }
         }
-        let kind = match &column.kind {
-            ColumnKind::Decimal { precision, .. } => Kind::Decimal { places: *precision },
-            ColumnKind::BigInt => Kind::Wide,
-            _ => Kind::Plain,
-        };
-        Property { start: property_start(&name), at: position, kind, annotations }
+        Property {
+            start: property_start(name),
+            at: position,
+            kind: Kind::of(column),
+            annotations,
+            only_values: false,
+        }
     }
 
     /// The type and both addresses.
@@ -415,6 +430,8 @@ impl RowPlan {
                 for annotation in &property.annotations {
                     self.write_annotation(annotation, out, value, row);
                 }
+            } else if property.only_values {
+                continue;
             }
             out.extend_from_slice(&property.start);
             write_value(out, value, property.kind, record.numbers_quoted);
@@ -462,12 +479,7 @@ fn close(out: &mut Vec<u8>, start: usize) {
 
 /// Writes one value of a column, as in a record.
 pub(crate) fn write_column_value(out: &mut Vec<u8>, column: &Column, value: ValueRef<'_>, numbers_quoted: bool) {
-    let kind = match &column.kind {
-        ColumnKind::Decimal { precision, .. } => Kind::Decimal { places: *precision },
-        ColumnKind::BigInt => Kind::Wide,
-        _ => Kind::Plain,
-    };
-    write_value(out, value, kind, numbers_quoted);
+    write_value(out, value, Kind::of(column), numbers_quoted);
 }
 
 fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Kind, numbers_quoted: bool) {

@@ -1,0 +1,279 @@
+//! FetchXML: `GET accounts?fetchXml=…`, and stored views by `savedQuery=` and `userQuery=`.
+
+use bytes::Bytes;
+use custodia_org::Rows;
+use custodia_query::fetchxml::{Fetch, GroupsQuestion, Question, RowsQuestion};
+use custodia_query::odata::{SkipToken, SkipTokenBinding};
+use custodia_query::operator::Asker;
+use custodia_query::{Field, Query, Related, RowKey};
+use custodia_schema::{Guid, Table, Value};
+use http::{Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::answer;
+use crate::call::Call;
+use crate::failure::{Failure, code};
+use crate::json;
+use crate::paging::{may_continue, place};
+use crate::prefer::{METADATA_VERSION, MORE_RECORDS, PAGING_COOKIE, TOTAL_COUNT, TOTAL_COUNT_EXCEEDED};
+use crate::reads::separate;
+use crate::rows::{Ends, Page, TakenPage};
+
+/// The most that a count says, as in Dataverse.
+const COUNT_MAX: u64 = 5_000;
+
+/// The option that holds a query.
+const FETCH_XML: &str = "fetchXml";
+
+/// Options that name a stored view, and the tables that the views are in.
+const STORED: [(&str, &str); 2] = [("savedQuery", "savedquery"), ("userQuery", "userquery")];
+
+/// What the query options say instead of OData's.
+pub(crate) enum Stated<'c> {
+    /// The query itself.
+    Text(&'c str),
+    /// The view of that table with that id.
+    Stored(&'static str, Guid),
+}
+
+impl<'c> Stated<'c> {
+    /// Looks for such an option. Beside it there can be no other.
+    pub(crate) fn of(call: &'c Call<'_>) -> Result<Option<Self>, Failure> {
+        let table_of = |name: &str| STORED.iter().find(|(option, _)| *option == name).map(|(_, table)| *table);
+        let is_one = |name: &str| name == FETCH_XML || table_of(name).is_some();
+        let Some((name, value)) = call.options.iter().find(|(name, _)| is_one(name)) else { return Ok(None) };
+        if let Some((other, _)) = call.options.iter().find(|(other, _)| other != name && other.starts_with('$')) {
+            return Err(match table_of(name) {
+                Some(_) => Failure::unsupported(format!("'{other}' beside '{name}'")),
+                None => Failure::invalid(format!("'{other}' cannot stand beside '{name}', which is a whole query")),
+            });
+        }
+        match table_of(name) {
+            None => Ok(Some(Self::Text(value))),
+            Some(table) => match Guid::try_parse(value.trim()) {
+                Ok(id) => Ok(Some(Self::Stored(table, id))),
+                Err(_) => Err(Failure::invalid(format!("{name}: '{value}' is not the id of a view"))),
+            },
+        }
+    }
+}
+
+/// Answers a query over the rows of a table, of those that `related` leaves.
+pub(crate) async fn answer(
+    call: &Call<'_>,
+    table: &Table,
+    related: Option<Related>,
+    stated: Stated<'_>,
+) -> Result<Response<Bytes>, Failure> {
+    let limits = call.request.limits;
+    let fetch = match stated {
+        Stated::Text(text) => Fetch::read(text, limits)?,
+        Stated::Stored(views, id) => Fetch::read(&stored(call, views, id).await?, limits)?,
+    };
+    if fetch.table != table.name {
+        let message = format!(
+            "The entity '{}' of the FetchXML is not the one that the address asks, which is '{}'.",
+            fetch.table, table.name
+        );
+        return Err(Failure::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message));
+    }
+    let asker = match fetch.depends_on_asker() {
+        true => call.asker().await?,
+        false => Asker::plain(0, call.caller.acting(), Guid::nil()),
+    };
+    let body = match fetch.resolve(&call.schema, &asker, limits)? {
+        Question::Rows(mut question) => {
+            question.query.related = related;
+            rows(call, table, &fetch, question).await?
+        }
+        Question::Groups(mut question) => {
+            question.aggregation.rows.related = related;
+            groups(call, table, &fetch, question).await?
+        }
+    };
+    let response = answer::json(StatusCode::OK, call.media, body);
+    Ok(answer::applied(response, call.preferences.applied_to_rows(false).as_deref()))
+}
+
+/// The query of a stored view that the caller may read.
+async fn stored(call: &Call<'_>, views: &str, id: Guid) -> Result<String, Failure> {
+    let gone = || Failure::not_found(format!("{views} With Id = {id} Does Not Exist"));
+    let table = call.schema.table_named(views).ok_or_else(gone)?;
+    let text = table.column("fetchxml").ok_or_else(gone)?;
+    let mut found = Rows::default();
+    let query = Query::of_row(table, &RowKey::Id(id)).showing([text.id]);
+    call.organization.query(call.caller, &query, &mut found).await?;
+    match found.rows.into_iter().next().ok_or_else(gone)?.into_iter().nth(1) {
+        Some(Value::Text(text)) => Ok(text),
+        _ => Err(Failure::invalid(format!("the view {id} has no FetchXML"))),
+    }
+}
+
+/// Rows of one page: what the query says, else what the caller prefers.
+fn page_size(call: &Call<'_>, fetch: &Fetch, most: u32) -> u32 {
+    let preferred = call.preferences.page_rows.filter(|_| fetch.count.is_none() && fetch.top.is_none());
+    preferred.unwrap_or(most).min(call.request.limits.page_rows_max).max(1)
+}
+
+/// Rows before a page that is found by counting.
+fn passed_over(call: &Call<'_>, page: u32, page_size: u32) -> Result<u32, Failure> {
+    let most = call.request.limits.skip_max;
+    let passed = page.saturating_sub(1).saturating_mul(page_size);
+    if passed <= most {
+        return Ok(passed);
+    }
+    let message = format!(
+        "Page {page} begins after {passed} rows; without a paging cookie that leads to it, pages are found up to {most} \
+         rows (skip_max)."
+    );
+    Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
+}
+
+async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQuestion) -> Result<Vec<u8>, Failure> {
+    question.query.page_size = page_size(call, fetch, question.query.page_size);
+    let page = fetch.page.unwrap_or(1);
+    let cookies = Cookies::of(call, table, fetch);
+    if page > 1 {
+        match fetch.paging_cookie.as_deref().filter(|_| question.query.can_seek()) {
+            Some(cookie) => match cookies.read(call, &question.query, cookie)? {
+                (number, last) if number == page => question.query.after = Some(last),
+                _ => question.query.skip = passed_over(call, page, question.query.page_size)?,
+            },
+            None => question.query.skip = passed_over(call, page, question.query.page_size)?,
+        }
+    }
+    let plan = call.plan_fetched(&mut question).await?;
+    let RowsQuestion { query, columns, .. } = &question;
+
+    let mut out = Vec::new();
+    let context = columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
+    call.begin_body(&mut out, &format!("{}({context})", table.set_name));
+    separate(&mut out);
+    let about_at = out.len();
+    out.extend_from_slice(b"\"value\":[");
+    let sink = Page::new(&plan, out, query.page_size, may_continue(query));
+    let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
+    let found = call.organization.query(call.caller, query, &mut sink).await?;
+    let TakenPage { mut out, rows, ends, .. } = sink.finish();
+    out.extend_from_slice(b"]}");
+    let cookie = match &ends {
+        Some(_) if !query.can_seek() && rows < query.page_size => {
+            let message = "The rows of this page are more bytes than one answer takes; ask for fewer rows by 'count'.";
+            return Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message));
+        }
+        Some(ends) => cookies.write(call, query, page, &found.keys, ends)?,
+        None => None,
+    };
+    let about = About { count: found.count, metadata_version: found.metadata_version, more: ends.is_some(), cookie };
+    out.splice(about_at..about_at, about.written(call));
+    Ok(out)
+}
+
+async fn groups(
+    _call: &Call<'_>,
+    _table: &Table,
+    _fetch: &Fetch,
+    _question: GroupsQuestion,
+) -> Result<Vec<u8>, Failure> {
+    Err(Failure::unsupported("an aggregate query"))
+}
+
+/// What is said about an answer besides its rows.
+struct About {
+    count: Option<u64>,
+    metadata_version: i64,
+    more: bool,
+    cookie: Option<String>,
+}
+
+impl About {
+    /// The annotations that the caller wants, each with a comma after it.
+    fn written(&self, call: &Call<'_>) -> Vec<u8> {
+        let mut about = Vec::new();
+        let mut annotation = |term: &str, value: &str| {
+            if call.preferences.wants(term) {
+                about.extend_from_slice(format!("\"@{term}\":{value},").as_bytes());
+            }
+        };
+        // Dataverse says -1 where nothing was counted.
+        annotation(TOTAL_COUNT, &self.count.map_or("-1".to_owned(), |count| count.min(COUNT_MAX).to_string()));
+        annotation(TOTAL_COUNT_EXCEEDED, &self.count.is_some_and(|count| count > COUNT_MAX).to_string());
+        annotation(METADATA_VERSION, &format!("\"{}\"", self.metadata_version));
+        if let Some(cookie) = &self.cookie {
+            let mut text = Vec::new();
+            json::text(&mut text, cookie);
+            annotation(PAGING_COOKIE, &String::from_utf8_lossy(&text));
+        }
+        annotation(MORE_RECORDS, &self.more.to_string());
+        about
+    }
+}
+
+/// Cookies of the pages of one query: good for its caller and for nothing else.
+struct Cookies {
+    path: String,
+    options: Vec<(String, String)>,
+}
+
+impl Cookies {
+    fn of(call: &Call<'_>, table: &Table, fetch: &Fetch) -> Self {
+        let path = match call.request.path.trim_matches('/') {
+            "" => table.set_name.clone(),
+            path => path.to_owned(),
+        };
+        Self { path, options: vec![(FETCH_XML.to_owned(), fetch.of_all_pages().print())] }
+    }
+
+    fn binding(&self, call: &Call<'_>) -> SkipTokenBinding<'_> {
+        SkipTokenBinding { caller: call.caller.acting(), path: &self.path, options: &self.options }
+    }
+
+    /// The page that a cookie leads to, and the place where it begins.
+    fn read(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<(u32, Vec<Value>), Failure> {
+        let sign = |message: &[u8]| call.sign(message);
+        match SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &sign) {
+            Ok(token) => Ok((token.page_number, token.last)),
+            Err(error) => {
+                let message = format!("paging-cookie: {error}");
+                Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
+            }
+        }
+    }
+
+    /// The cookie of a page, which leads to the next. None where rows have no key, or are in the order of a linked table.
+    fn write(
+        &self,
+        call: &Call<'_>,
+        query: &Query,
+        page: u32,
+        keys: &[usize],
+        ends: &Ends,
+    ) -> Result<Option<String>, Failure> {
+        let schema = &call.schema;
+        if query.can_seek() {
+            let last = place(schema, query, keys, &ends.last);
+            let token = SkipToken { page_number: page.saturating_add(1), top_left: None, last };
+            let first = place(schema, query, keys, &ends.first);
+            let sign = |message: &[u8]| call.sign(message);
+            return Ok(Some(token.encode(schema, query, &first, &self.binding(call), &sign)?));
+        }
+        let Some(table) = schema.table(query.table) else { return Ok(None) };
+        let key = query.fields.iter().position(|field| *field == Field::Column(table.primary_id));
+        let (Some(key), Some(column)) = (key, table.column_by_id(table.primary_id)) else { return Ok(None) };
+        if query.order.iter().any(|order| order.path.row > 0) {
+            return Ok(None);
+        }
+        // It says only which page this is: such pages are found by counting.
+        let id = |row: &[Value]| row.get(key).and_then(Value::guid).unwrap_or_default();
+        let inner = format!(
+            "<cookie page=\"{page}\"><{name} last=\"{{{last:X}}}\" first=\"{{{first:X}}}\" /></cookie>",
+            name = column.name,
+            last = id(&ends.last).hyphenated(),
+            first = id(&ends.first).hyphenated(),
+        );
+        let once = utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string();
+        let twice = utf8_percent_encode(&once, NON_ALPHANUMERIC);
+        let next = page.saturating_add(1);
+        Ok(Some(format!("<cookie pagenumber=\"{next}\" pagingcookie=\"{twice}\" istracking=\"False\" />")))
+    }
+}
