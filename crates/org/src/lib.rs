@@ -7,6 +7,7 @@
 
 mod about;
 mod administration;
+mod aggregate;
 mod asker;
 mod assign;
 mod audit_log;
@@ -39,6 +40,7 @@ mod validate;
 mod writing;
 
 pub use about::About;
+pub use aggregate::TOO_MANY_AGGREGATED;
 pub use caller::{Caller, Origin};
 pub use changes::{Change, Changed};
 pub use credentials::{Credential, CredentialKind};

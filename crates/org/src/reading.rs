@@ -153,7 +153,7 @@ impl Shared {
 }
 
 /// Times a query is read again because rights changed while it ran.
-const QUERY_TRIES: usize = 4;
+pub(crate) const QUERY_TRIES: usize = 4;
 
 /// A policy that lets through what one right reaches on one table.
 struct Reach {

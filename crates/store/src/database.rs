@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodia_access::RowAccess;
-use custodia_query::Query;
+use custodia_query::{Aggregation, Query};
 use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -196,10 +196,7 @@ impl Database {
     }
 
     fn compile(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy, plan: Plan) -> Result<Reading> {
-        let tables = self.inner.writer.tables.load();
-        let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.inner.dialect(), schema, tables: &exists };
-        Ok(Reading { statement: sql::select(&context, query, policy, plan)? })
+        Ok(Reading { statement: self.compiled(schema, |context| sql::select(context, query, policy, plan))? })
     }
 
     /// Reads the rows of a query into a sink. With `expected` versions, refuses when they are no longer the present
@@ -240,6 +237,67 @@ impl Database {
         // What this statement read is right as it is; the next one knows the tables that another node made.
         self.know_metadata(head.versions).await?;
         Ok(ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) })
+    }
+
+    /// Reads the groups of an aggregation into a sink, in the statement's own snapshot. Makes tables on first use.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when the policy's gate fails; [`Error::TooManyRows`] when more rows match than may be aggregated;
+    /// [`Error::TooLargeNumber`]; store errors. The sink has then taken nothing that counts.
+    pub async fn aggregate(
+        &self,
+        aggregation: &Aggregation,
+        policy: &dyn ReadPolicy,
+        sink: &mut dyn RowSink,
+    ) -> Result<Head> {
+        let plan = self.plan(&self.schema(), &aggregation.rows, policy).await?;
+        self.aggregate_as(aggregation, policy, plan, sink).await
+    }
+
+    /// The same by a given plan: for showing that all plans answer the same.
+    ///
+    /// # Errors
+    /// As [`Self::aggregate`].
+    pub async fn aggregate_as(
+        &self,
+        aggregation: &Aggregation,
+        policy: &dyn ReadPolicy,
+        plan: Plan,
+        sink: &mut dyn RowSink,
+    ) -> Result<Head> {
+        self.require_current()?;
+        self.touch();
+        let schema = self.schema();
+        self.make_tables(&sql::tables_of_aggregation(&schema, aggregation, policy)?).await?;
+        let statement = self.compiled(&schema, |context| sql::aggregate(context, aggregation, policy, plan))?;
+        let mut found = 0;
+        // How many rows there were stands beside each group.
+        let mut groups = |row: &Row<'_>| {
+            found = row.len().checked_sub(1).and_then(|last| row.integer(last)).unwrap_or(i64::MAX);
+            if found <= i64::from(aggregation.rows_max) {
+                sink.row(&row.without_last());
+            }
+        };
+        let head = match &self.inner.engine {
+            Engine::Sqlite { file, .. } => off_the_worker(|| file.read(None, &[&statement], &mut [&mut groups]))?,
+            Engine::Postgres { .. } => self.inner.reading().await?.read(None, &statement, &mut groups).await?,
+        };
+        self.know_metadata(head.versions).await?;
+        if found > i64::from(aggregation.rows_max) {
+            return Err(Error::TooManyRows { limit: aggregation.rows_max });
+        }
+        Ok(head)
+    }
+
+    /// Compiles a statement against the tables that there are.
+    fn compiled(
+        &self,
+        schema: &Schema,
+        compile: impl FnOnce(&Context<'_>) -> std::result::Result<Statement, sql::CompileError>,
+    ) -> Result<Statement> {
+        let tables = self.inner.writer.tables.load();
+        let exists = |id| tables.contains(&id);
+        Ok(compile(&Context { dialect: self.inner.dialect(), schema, tables: &exists })?)
     }
 
     /// Reads all rows of a query at once, integers as [`Value::BigInt`]: for the few rows the service itself needs.
@@ -431,11 +489,8 @@ impl Database {
     }
 
     fn count_statement(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Statement> {
-        let schema = self.schema();
-        let tables = self.inner.writer.tables.load();
-        let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.inner.dialect(), schema: &schema, tables: &exists };
-        Ok(sql::count(&context, query, policy, u64::from(self.inner.services.limits.count_max))?)
+        let cap = u64::from(self.inner.services.limits.count_max);
+        self.compiled(&self.schema(), |context| sql::count(context, query, policy, cap))
     }
 
     /// Chooses how to find the rows (decision 0008): few reachable ones are gathered, many are met in order.
@@ -449,10 +504,8 @@ impl Database {
         if let Some(plan) = self.inner.estimates.get(table.id, &arms, now) {
             return Ok(plan);
         }
-        let tables = self.inner.writer.tables.load_full();
-        let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.inner.dialect(), schema, tables: &exists };
-        let statement = sql::estimate(&context, table, &arms, crate::estimate::COUNTED_MAX)?;
+        let statement =
+            self.compiled(schema, |context| sql::estimate(context, table, &arms, crate::estimate::COUNTED_MAX))?;
         let counts = self
             .internal_rows(&statement, |row| Some((row.integer(0).unwrap_or(0), row.integer(1).unwrap_or(0))))
             .await?;

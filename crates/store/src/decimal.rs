@@ -11,13 +11,22 @@ pub(crate) fn encode(value: Decimal) -> Option<[u8; 16]> {
     let value = value.normalize();
     let shift = SCALE.checked_sub(value.scale())?;
     let scaled = value.mantissa().checked_mul(10_i128.checked_pow(shift)?)?;
-    Some((scaled ^ i128::MIN).to_be_bytes())
+    Some(bytes(scaled))
+}
+
+/// The bytes of a number given in units of its last digit kept.
+pub(crate) fn bytes(units: i128) -> [u8; 16] {
+    (units ^ i128::MIN).to_be_bytes()
+}
+
+/// The number of [`encode`]d bytes in units of its last digit kept; `None` for bytes of another length.
+pub(crate) fn units(bytes: &[u8]) -> Option<i128> {
+    Some(i128::from_be_bytes(bytes.try_into().ok()?) ^ i128::MIN)
 }
 
 /// The number of [`encode`]d bytes; `None` for bytes that it never writes.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Decimal> {
-    let scaled = i128::from_be_bytes(bytes.try_into().ok()?) ^ i128::MIN;
-    Decimal::try_from_i128_with_scale(scaled, SCALE).ok().map(|value| value.normalize())
+    Decimal::try_from_i128_with_scale(units(bytes)?, SCALE).ok().map(|value| value.normalize())
 }
 
 #[cfg(test)]

@@ -101,6 +101,15 @@ pub enum Error {
     /// The question cannot be put to the database as it is.
     #[error("{0}")]
     Query(String),
+    /// A sum is larger than its type holds.
+    #[error("a number of the answer is larger than its type holds; sum over fewer records")]
+    TooLargeNumber,
+    /// More rows match than may be aggregated.
+    #[error("more than {limit} records match, and no more are aggregated at once; add conditions that leave fewer")]
+    TooManyRows {
+        /// The limit that was hit.
+        limit: u32,
+    },
     /// A row that a write addressed is not there.
     #[error("no record {id} in table {table}")]
     Missing {

@@ -4,6 +4,7 @@
 //! Start at [`Store`] (all organisations), [`Database`] (one organisation's, the only way to its rows) and
 //! [`Transaction`] (one request's part of a write batch).
 
+mod aggregates;
 mod ambient;
 mod audit;
 mod backup;

@@ -245,6 +245,9 @@ impl PostgresConnection {
         if *state == SqlState::QUERY_CANCELED {
             return Error::Timeout { limit_ms: self.limit_ms };
         }
+        if *state == SqlState::NUMERIC_VALUE_OUT_OF_RANGE {
+            return Error::TooLargeNumber;
+        }
         if *state == SqlState::DISK_FULL {
             return Error::DiskFull;
         }

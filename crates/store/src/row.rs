@@ -6,11 +6,13 @@ use crate::sql::Output;
 use crate::{Error, Result};
 
 /// One row of a running statement. Borrowed from the engine: read it, do not keep it.
+#[derive(Clone, Copy)]
 pub struct Row<'a> {
     source: Source<'a>,
     outputs: &'a [Output],
 }
 
+#[derive(Clone, Copy)]
 enum Source<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(&'a tokio_postgres::Row),
@@ -68,6 +70,11 @@ impl<'a> Row<'a> {
 
     pub(crate) fn postgres(row: &'a tokio_postgres::Row, outputs: &'a [Output]) -> Self {
         Self { source: Source::Postgres(row), outputs }
+    }
+
+    /// The row without its last value.
+    pub(crate) fn without_last(&self) -> Self {
+        Self { outputs: self.outputs.split_last().map_or(&[], |(_, before)| before), ..*self }
     }
 
     /// How many values the row has.

@@ -148,6 +148,7 @@ fn connect(
     }
     let mut inner = custodia_sqlite::open(path, &options).map_err(open_error)?;
     inner.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
+    crate::aggregates::register(&inner).map_err(|error| sqlite_error("adding functions", error, 0))?;
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
     let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));
     inner
@@ -342,6 +343,7 @@ fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
     match code {
         ErrorCode::OperationInterrupted => Error::Timeout { limit_ms },
         ErrorCode::DiskFull => Error::DiskFull,
+        ErrorCode::Unknown if error.to_string().contains("integer overflow") => Error::TooLargeNumber,
         ErrorCode::ConstraintViolation => {
             let text = error.to_string();
             // "UNIQUE constraint failed: account.accountid, account.name__f"

@@ -226,7 +226,10 @@ impl From<StoreError> for Failure {
             StoreError::DuplicateKey { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY, error.to_string())
             }
-            StoreError::Query(_) => Self::invalid(error.to_string()),
+            StoreError::Query(_) | StoreError::TooLargeNumber => Self::invalid(error.to_string()),
+            StoreError::TooManyRows { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, custodia_org::TOO_MANY_AGGREGATED, error.to_string())
+            }
             StoreError::Timeout { .. } => {
                 let message = "The request took longer than this service allows and was stopped; ask for less.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::DATABASE_TIMEOUT, message)

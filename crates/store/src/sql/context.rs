@@ -93,6 +93,16 @@ pub enum CompileError {
         /// How much there may be.
         limit: usize,
     },
+    /// What values of such a column do not come to.
+    #[error("there is no {what} of {table}.{column}: its values are no numbers or dates")]
+    Measure {
+        /// The measure.
+        what: &'static str,
+        /// Logical name of the table.
+        table: String,
+        /// Logical name of the column.
+        column: String,
+    },
     /// The parts of the question do not go together.
     #[error("the query cannot be answered: {0}")]
     Unanswerable(&'static str),

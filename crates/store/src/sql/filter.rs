@@ -4,9 +4,10 @@
 //! complement. Negations are pushed down to the tests, so that what remains is joined by AND and OR only; there an
 //! unknown of the engine and a false come to the same.
 
-use custodia_query::{Comparison, Filter, LikePattern, Path};
+use custodia_query::{Comparison, DatePart, Filter, LikePattern, Path};
 use custodia_schema::{Column, ColumnKind, Decimal, TableId, Value, fold};
 
+use super::hierarchy::Way;
 use super::join::{Joins, Place};
 use super::links::require_comparable;
 use super::storage::{Storage, TARGET, comparison_suffix, is_always_set};
@@ -82,8 +83,14 @@ impl FilterWriter<'_, '_> {
             Filter::In { path, values } => self.is_in(w, path, values, negated)?,
             Filter::Like { path, pattern } => self.like(w, path, pattern, negated)?,
             Filter::Exists(exists) => self.exists(w, exists, negated)?,
-            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } => {
-                return Err(CompileError::Unanswerable("such a filter"));
+            Filter::ContainsAny { path, options } => self.contains_any(w, path, options, negated)?,
+            Filter::InPeriod { path, calendar, zone, period } => {
+                self.in_period(w, path, DatePart::FiscalPeriod(*calendar), zone, *period, negated)?;
+            }
+            Filter::Hierarchy { path, table, parent, of, direction, inclusive } => {
+                let table = self.tree(*table)?;
+                let way = Way { table, parent: *parent, of: *of, direction: *direction, inclusive: *inclusive };
+                self.hierarchy(w, path, &way, negated)?;
             }
         }
         Ok(())
@@ -358,6 +365,31 @@ impl FilterWriter<'_, '_> {
         if negated {
             w.text(") IS NOT TRUE");
         }
+        Ok(())
+    }
+
+    /// Several choices are kept as numbers joined by commas.
+    fn contains_any(&self, w: &mut Writer, path: &Path, options: &[i32], negated: bool) -> Result<(), CompileError> {
+        if !matches!(self.joins.column_of(path)?.kind, ColumnKind::Choices { .. }) {
+            return Err(self.mismatch(path, "a list of options")?);
+        }
+        let Some(place) = self.joins.place(path)?.filter(|_| !options.is_empty()) else {
+            constant(w, negated);
+            return Ok(());
+        };
+        w.text("(");
+        for (at, option) in options.iter().enumerate() {
+            w.text(if at > 0 { " OR " } else { "" });
+            w.text(match w.dialect {
+                Dialect::Sqlite => "instr(',' || ",
+                Dialect::Postgres => "strpos(',' || ",
+            });
+            self.raw_column(w, place, "");
+            w.text(" || ',', ");
+            w.value(Value::Text(format!(",{option},")), Storage::Text);
+            w.text(") > 0");
+        }
+        w.text(if negated { ") IS NOT TRUE" } else { ")" });
         Ok(())
     }
 

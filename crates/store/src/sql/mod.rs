@@ -11,6 +11,7 @@
 //! [`insert()`] and its siblings for writing, [`create_table()`] for what the tables look like.
 
 mod access;
+mod aggregate;
 mod combined;
 pub(crate) mod content;
 mod context;
@@ -23,6 +24,7 @@ mod exists;
 pub(crate) mod facts;
 mod fetch;
 mod filter;
+mod hierarchy;
 mod index;
 pub(crate) mod internal;
 mod join;
@@ -32,6 +34,7 @@ mod names;
 mod needed;
 mod order;
 mod outputs;
+mod period;
 mod related;
 mod seek;
 mod select;
@@ -43,6 +46,7 @@ mod walk;
 mod write;
 mod writer;
 
+pub use aggregate::aggregate;
 pub use custodia_query::RowKey;
 
 pub use context::{CompileError, Context, Plan, ReadPolicy};
@@ -51,7 +55,7 @@ pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;
 pub use estimate::estimate;
 pub use fetch::{fetch, stored_values};
-pub use needed::{tables_needed, tables_of_access};
+pub use needed::{tables_needed, tables_of_access, tables_of_aggregation};
 pub use select::select;
 pub use statement::{Output, Parameter, Statement};
 pub use write::{delete, insert, update};

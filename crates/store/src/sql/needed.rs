@@ -1,11 +1,12 @@
 //! Which tables a statement is about.
 
 use custodia_access::{Denied, RowAccess};
-use custodia_query::{Exists, Filter, Link, Order, Path, Query};
+use custodia_query::{Aggregation, Exists, Filter, Link, Order, Path, Query};
 use custodia_schema::{PrivilegeKind, Schema, TableId};
 
 use super::ReadPolicy;
 use super::access::SHARES;
+use super::aggregate::path_of;
 use super::related::link_ends;
 use super::walk::{each_test, expanded, paths_of};
 
@@ -16,7 +17,25 @@ use super::walk::{each_test, expanded, paths_of};
 /// # Errors
 /// When the caller lacks the privilege on one of them.
 pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Vec<TableId>, Denied> {
-    let mut named = Named { tables: vec![query.table] };
+    needed(schema, query, Named { tables: vec![query.table] }, policy)
+}
+
+/// The same for an aggregation.
+///
+/// # Errors
+/// As [`tables_needed`].
+pub fn tables_of_aggregation(
+    schema: &Schema,
+    aggregation: &Aggregation,
+    policy: &dyn ReadPolicy,
+) -> Result<Vec<TableId>, Denied> {
+    let mut named = Named { tables: vec![aggregation.rows.table] };
+    aggregation.groups.iter().for_each(|group| named.add_path(&group.path));
+    aggregation.measures.iter().filter_map(path_of).for_each(|path| named.add_path(path));
+    needed(schema, &aggregation.rows, named, policy)
+}
+
+fn needed(schema: &Schema, query: &Query, mut named: Named, policy: &dyn ReadPolicy) -> Result<Vec<TableId>, Denied> {
     named.add_links(&query.links);
     named.add_filter(&query.filter);
     named.add_order(&query.order);
