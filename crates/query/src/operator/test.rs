@@ -352,7 +352,11 @@ impl Test<'_> {
 pub(crate) fn tree_parent(schema: &Schema, table: &Table) -> Option<custodia_schema::ColumnId> {
     let own = || schema.parents_of(table.id).filter(|relationship| relationship.referenced == table.id);
     let flagged = own().find(|relationship| relationship.hierarchical);
-    let is_parent = |column| table.column_by_id(column).is_some_and(|column| column.name.starts_with("parent"));
+    let is_parent = |column| {
+        table
+            .column_by_id(column)
+            .is_some_and(|column| column.name.starts_with("parent") && !column.kind.is_polymorphic())
+    };
     let chosen = flagged.or_else(|| own().find(|relationship| is_parent(relationship.referencing_column)));
     chosen.map(|relationship| relationship.referencing_column)
 }
