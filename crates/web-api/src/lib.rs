@@ -21,6 +21,7 @@ mod json;
 mod links;
 mod locale;
 mod media;
+mod metadata;
 mod paging;
 mod prefer;
 mod prepared;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::functions;
 use crate::json;
 use crate::links;
+use crate::metadata;
 use crate::prepared::PreparedWrite;
 use crate::reads;
 use crate::writes;
@@ -116,9 +117,12 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             Method::GET => Ok(service_document(call)),
             _ => wrong_method("GET"),
         },
-        Resource::Metadata => Err(Failure::unsupported("$metadata")),
+        Resource::Metadata => match *method {
+            Method::GET => metadata::csdl::answer(call).await,
+            _ => wrong_method("GET"),
+        },
         Resource::Batch => Err(Failure::invalid("a batch cannot stand within a batch")),
-        Resource::Definitions { .. } => Err(Failure::unsupported("reading and writing metadata")),
+        Resource::Definitions { path } => metadata::answer(call, &path).await,
         Resource::Collection { table } => {
             let table = Arc::clone(call.table(table)?);
             match *method {

@@ -21,6 +21,7 @@ use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::media::Media;
+use crate::metadata;
 use crate::prepared::PreparedWrite;
 
 /// Functions of the protocol that are not here yet.
@@ -49,10 +50,6 @@ const LATER_FUNCTIONS: &[&str] = &[
     "RetrieveEntity",
     "RetrieveRecordChangeHistory",
     "RetrieveTotalRecordCount",
-    "RetrieveAvailableLanguages",
-    "RetrieveMetadataChanges",
-    "RetrieveProvisionedLanguages",
-    "RetrieveTimestamp",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
     "RetrieveUserPrivilegeByPrivilegeName",
@@ -137,6 +134,10 @@ pub(crate) async fn call(
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
         "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
+        "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
+        "RetrieveAvailableLanguages" | "RetrieveProvisionedLanguages" | "RetrieveTimestamp" => {
+            metadata::languages::answer(call, name).await
+        }
         "WhoAmI" => who_am_i::answer(call).await,
         _ => Err(operation.absent()),
     }
@@ -174,10 +175,14 @@ pub(crate) async fn prepare(
 /// The functions that are here, and what each is called on.
 const FUNCTIONS: &[(&str, Bound)] = &[
     ("InitializeFrom", Bound::Nothing),
+    ("RetrieveAvailableLanguages", Bound::Nothing),
     ("RetrieveCurrentOrganization", Bound::Nothing),
+    ("RetrieveMetadataChanges", Bound::Nothing),
     ("RetrievePrincipalAccess", Bound::Record),
+    ("RetrieveProvisionedLanguages", Bound::Nothing),
     ("RetrieveRolePrivilegesRole", Bound::Nothing),
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
+    ("RetrieveTimestamp", Bound::Nothing),
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
 ];

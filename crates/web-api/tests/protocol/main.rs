@@ -3,6 +3,7 @@
 
 mod annotations;
 mod linking;
+mod metadata;
 mod operations;
 mod paging;
 mod querying;

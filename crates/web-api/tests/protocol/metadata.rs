@@ -1,0 +1,625 @@
+//! Descriptions of tables, columns, relationships and options, and the document that clients are generated from.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    tables_are_described;
+    columns_are_described;
+    options_are_described;
+    relationships_are_described;
+    descriptions_are_chosen_and_expanded;
+    what_is_not_there_is_said;
+    who_may_do_nothing_reads_no_descriptions;
+    changes_of_descriptions;
+    the_metadata_document;
+}
+
+mod bodies {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use roxmltree::{Document, Node};
+    use serde_json::{Value as Json, json};
+
+    use crate::world::{ROOT, World};
+
+    async fn get(world: &World, target: &str) -> Json {
+        world.get(target).await
+    }
+
+    fn names<'b>(body: &'b Json, property: &str) -> Vec<&'b str> {
+        body["value"].as_array().unwrap().iter().map(|item| item[property].as_str().unwrap()).collect()
+    }
+
+    pub async fn tables_are_described(world: World) {
+        let all = get(&world, "EntityDefinitions?$select=LogicalName").await;
+        assert_eq!(all["@odata.context"], format!("{ROOT}$metadata#EntityDefinitions(LogicalName)"));
+        assert_eq!(all["value"].as_array().unwrap().len(), world.org.schema().tables().len());
+        assert!(names(&all, "LogicalName").contains(&"opportunity"));
+        assert!(all["value"][0]["MetadataId"].is_string() && all["value"][0].get("SchemaName").is_none(), "{all}");
+
+        let account = get(&world, "EntityDefinitions(LogicalName='account')").await;
+        assert_eq!(account["@odata.context"], format!("{ROOT}$metadata#EntityDefinitions/$entity"));
+        for (name, expected) in [
+            ("LogicalName", json!("account")),
+            ("SchemaName", json!("Account")),
+            ("EntitySetName", json!("accounts")),
+            ("LogicalCollectionName", json!("accounts")),
+            ("CollectionSchemaName", json!("Accounts")),
+            ("PrimaryIdAttribute", json!("accountid")),
+            ("PrimaryNameAttribute", json!("name")),
+            ("ObjectTypeCode", json!(1)),
+            ("OwnershipType", json!("UserOwned")),
+            ("IsActivity", json!(false)),
+            ("IsIntersect", json!(false)),
+            ("IsPrivate", json!(false)),
+            ("IsCustomEntity", json!(false)),
+            ("HasNotes", json!(true)),
+            ("HasActivities", json!(true)),
+            ("IsOptimisticConcurrencyEnabled", json!(true)),
+            ("TableType", json!("Standard")),
+            ("DataProviderId", Json::Null),
+        ] {
+            assert_eq!(account[name], expected, "{name}");
+        }
+        assert_eq!(account["DisplayName"]["UserLocalizedLabel"]["Label"], "Account");
+        assert_eq!(account["DisplayName"]["LocalizedLabels"][0]["LanguageCode"], 1033);
+        assert_eq!(account["DisplayCollectionName"]["UserLocalizedLabel"]["Label"], "Accounts");
+        assert_eq!(
+            account["IsCustomizable"],
+            json!({"Value": true, "CanBeChanged": true, "ManagedPropertyLogicalName": "iscustomizable"})
+        );
+        let privileges = account["Privileges"].as_array().unwrap();
+        assert!(privileges.iter().any(|privilege| privilege["Name"] == "prvReadAccount"), "{privileges:?}");
+        assert!(account.get("Attributes").is_none(), "navigations are shown when they are asked for");
+
+        // By id it is the same, in another organisation too.
+        let id = account["MetadataId"].as_str().unwrap();
+        for key in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), format!("MetadataId={id}")] {
+            assert_eq!(get(&world, &format!("EntityDefinitions({key})")).await, account, "{key}");
+        }
+        assert_eq!(id, custodia_schema::description_id("EntityMetadata", "account").to_string());
+        assert_eq!(get(&world, "EntityDefinitions(SchemaName='Account')").await, account);
+
+        let name = get(&world, "EntityDefinitions(LogicalName='account')/PrimaryIdAttribute").await;
+        assert_eq!(name["value"], "accountid");
+        let label = get(&world, "EntityDefinitions(LogicalName='account')/DisplayName").await;
+        assert_eq!(label["UserLocalizedLabel"]["Label"], "Account");
+        let raw = world.ask("GET", "EntityDefinitions(LogicalName='account')/EntitySetName/$value", &[], "").await;
+        assert_eq!((raw.status, raw.text()), (200, "accounts"));
+    }
+
+    pub async fn columns_are_described(world: World) {
+        let attributes = get(&world, "EntityDefinitions(LogicalName='account')/Attributes?$select=LogicalName").await;
+        let count = world.org.schema().table_named("account").unwrap().columns().len();
+        assert_eq!(attributes["value"].as_array().unwrap().len(), count);
+        let types: BTreeMap<&str, &str> = attributes["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (item["LogicalName"].as_str().unwrap(), item["@odata.type"].as_str().unwrap()))
+            .collect();
+        for (column, kind) in [
+            ("name", "String"),
+            ("description", "Memo"),
+            ("numberofemployees", "Integer"),
+            ("versionnumber", "BigInt"),
+            ("exchangerate", "Decimal"),
+            ("address1_latitude", "Double"),
+            ("revenue", "Money"),
+            ("creditonhold", "Boolean"),
+            ("createdon", "DateTime"),
+            ("industrycode", "Picklist"),
+            ("statecode", "State"),
+            ("statuscode", "Status"),
+            ("accountid", "UniqueIdentifier"),
+            ("primarycontactid", "Lookup"),
+            ("ownerid", "Lookup"),
+        ] {
+            assert_eq!(types[column], format!("#Microsoft.Dynamics.CRM.{kind}AttributeMetadata"), "{column}");
+        }
+
+        let attribute = async |column: &str| {
+            get(&world, &format!("EntityDefinitions(LogicalName='account')/Attributes(LogicalName='{column}')")).await
+        };
+        let name = attribute("name").await;
+        for (property, expected) in [
+            ("AttributeType", json!("String")),
+            ("AttributeTypeName", json!({"Value": "StringType"})),
+            ("SchemaName", json!("Name")),
+            ("EntityLogicalName", json!("account")),
+            ("MaxLength", json!(160)),
+            ("Format", json!("Text")),
+            ("FormatName", json!({"Value": "Text"})),
+            ("IsPrimaryName", json!(true)),
+            ("IsPrimaryId", json!(false)),
+            ("IsValidForCreate", json!(true)),
+            ("IsValidForUpdate", json!(true)),
+            ("IsValidForRead", json!(true)),
+            ("IsSecured", json!(false)),
+            ("AttributeOf", Json::Null),
+            ("SourceType", json!(0)),
+        ] {
+            assert_eq!(name[property], expected, "{property}");
+        }
+        assert_eq!(name["RequiredLevel"]["Value"], "ApplicationRequired");
+        assert_eq!(attribute("primarycontactid").await["Targets"], json!(["contact"]));
+        let owner = attribute("ownerid").await;
+        assert_eq!(
+            (&owner["AttributeType"], &owner["AttributeTypeName"]["Value"]),
+            (&json!("Owner"), &json!("OwnerType"))
+        );
+        assert_eq!(attribute("revenue").await["PrecisionSource"], 2);
+        assert_eq!(attribute("createdon").await["DateTimeBehavior"]["Value"], "UserLocal");
+        assert_eq!(attribute("accountid").await["IsValidForUpdate"], false);
+
+        // Below a cast only columns of that type, with what only they have, and without saying the type again.
+        let texts = get(
+            &world,
+            "EntityDefinitions(LogicalName='account')/Attributes/Microsoft.Dynamics.CRM.StringAttributeMetadata\
+             ?$select=LogicalName,MaxLength&$filter=MaxLength eq 160",
+        )
+        .await;
+        assert!(names(&texts, "LogicalName").contains(&"name"), "{texts}");
+        assert!(texts["value"].as_array().unwrap().iter().all(|item| item.get("@odata.type").is_none()));
+        let counted = world
+            .ask(
+                "GET",
+                "EntityDefinitions(LogicalName='account')/Attributes/Microsoft.Dynamics.CRM.StateAttributeMetadata/$count",
+                &[],
+                "",
+            )
+            .await;
+        assert_eq!((counted.status, counted.text()), (200, "1"));
+
+        // A secured column is described like any other, and says so.
+        let schema = world.org.schema();
+        let account = schema.table_named("account").unwrap();
+        let fax = account.column("fax").unwrap().id;
+        world.org.secure_column(&world.admin(), account.id, fax, true).await.unwrap();
+        assert_eq!(attribute("fax").await["IsSecured"], true);
+        assert_eq!(attribute("name").await["IsSecured"], false);
+    }
+
+    pub async fn options_are_described(world: World) {
+        // What the official Python client reads before it writes a text.
+        let picklists = get(
+            &world,
+            "EntityDefinitions(LogicalName='account')/Attributes/Microsoft.Dynamics.CRM.PicklistAttributeMetadata\
+             ?$select=LogicalName&$expand=OptionSet($select=Options)",
+        )
+        .await;
+        let industry = picklists["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|item| item["LogicalName"] == "industrycode")
+            .unwrap_or_else(|| panic!("{picklists}"));
+        assert_eq!(industry["OptionSet"]["Options"][0]["Value"], 1);
+        assert_eq!(industry["OptionSet"]["Options"][0]["Label"]["UserLocalizedLabel"]["Label"], "Accounting");
+        assert!(industry["OptionSet"].get("Name").is_none() && industry["OptionSet"]["MetadataId"].is_string());
+
+        let at = "EntityDefinitions(LogicalName='account')/Attributes(LogicalName='statecode')/\
+                  Microsoft.Dynamics.CRM.StateAttributeMetadata";
+        let state = get(&world, &format!("{at}?$select=LogicalName&$expand=OptionSet,GlobalOptionSet")).await;
+        assert_eq!(state["OptionSet"]["OptionSetType"], "State");
+        assert_eq!(state["OptionSet"]["Name"], "account_statecode");
+        assert_eq!(state["GlobalOptionSet"], Json::Null);
+        let active = &state["OptionSet"]["Options"][0];
+        assert_eq!(
+            (&active["Value"], &active["DefaultStatus"], &active["InvariantName"]),
+            (&json!(0), &json!(1), &json!("Active"))
+        );
+        assert_eq!(active["@odata.type"], "#Microsoft.Dynamics.CRM.StateOptionMetadata");
+        assert_eq!(get(&world, &format!("{at}/OptionSet")).await["Options"], state["OptionSet"]["Options"]);
+        assert_eq!(get(&world, &format!("{at}/OptionSet/Options")).await["value"], state["OptionSet"]["Options"]);
+        assert_eq!(world.ask("GET", &format!("{at}/GlobalOptionSet"), &[], "").await.status, 204);
+
+        let boolean = get(
+            &world,
+            "EntityDefinitions(LogicalName='account')/Attributes(LogicalName='creditonhold')/\
+             Microsoft.Dynamics.CRM.BooleanAttributeMetadata?$select=LogicalName&$expand=OptionSet",
+        )
+        .await;
+        assert_eq!(boolean["OptionSet"]["TrueOption"]["Value"], 1);
+        assert_eq!(boolean["OptionSet"]["FalseOption"]["Label"]["UserLocalizedLabel"]["Label"], "No");
+
+        let shared = get(&world, "GlobalOptionSetDefinitions").await;
+        for set in shared["value"].as_array().unwrap() {
+            let name = set["Name"].as_str().unwrap();
+            assert_eq!(set["@odata.type"], "#Microsoft.Dynamics.CRM.OptionSetMetadata");
+            assert_eq!(set["IsGlobal"], true);
+            let cast = format!("GlobalOptionSetDefinitions(Name='{name}')/Microsoft.Dynamics.CRM.OptionSetMetadata");
+            assert_eq!(get(&world, &cast).await["Options"], set["Options"], "{name}");
+        }
+        assert!(
+            !get(&world, "ManagedPropertyDefinitions?$select=LogicalName").await["value"]
+                .as_array()
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    pub async fn relationships_are_described(world: World) {
+        let found = get(&world, "RelationshipDefinitions?$filter=SchemaName eq 'contact_customer_accounts'").await;
+        let relationship = &found["value"][0];
+        assert_eq!(found["value"].as_array().unwrap().len(), 1);
+        for (property, expected) in [
+            ("@odata.type", json!("#Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata")),
+            ("ReferencedEntity", json!("account")),
+            ("ReferencedAttribute", json!("accountid")),
+            ("ReferencingEntity", json!("contact")),
+            ("ReferencingAttribute", json!("parentcustomerid")),
+            ("ReferencedEntityNavigationPropertyName", json!("contact_customer_accounts")),
+            ("ReferencingEntityNavigationPropertyName", json!("parentcustomerid_account")),
+            ("RelationshipType", json!("OneToManyRelationship")),
+            ("IsCustomRelationship", json!(false)),
+        ] {
+            assert_eq!(relationship[property], expected, "{property}");
+        }
+        assert_eq!(relationship["CascadeConfiguration"]["RollupView"], "NoCascade");
+        let id = relationship["MetadataId"].as_str().unwrap();
+        for at in [
+            format!("RelationshipDefinitions({id})/Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata"),
+            "RelationshipDefinitions(SchemaName='contact_customer_accounts')".to_owned(),
+            format!("EntityDefinitions(LogicalName='account')/OneToManyRelationships({id})"),
+            format!("EntityDefinitions(LogicalName='contact')/ManyToOneRelationships({id})"),
+        ] {
+            assert_eq!(get(&world, &at).await["ReferencingAttribute"], "parentcustomerid", "{at}");
+        }
+        let links = get(
+            &world,
+            "RelationshipDefinitions/Microsoft.Dynamics.CRM.ManyToManyRelationshipMetadata?$select=SchemaName,IntersectEntityName",
+        )
+        .await;
+        let roles = links["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|item| item["SchemaName"] == "systemuserroles_association")
+            .unwrap_or_else(|| panic!("{links}"));
+        assert_eq!(roles["IntersectEntityName"], "systemuserroles");
+        let of_user =
+            get(&world, "EntityDefinitions(LogicalName='systemuser')/ManyToManyRelationships?$select=SchemaName").await;
+        assert!(names(&of_user, "SchemaName").contains(&"systemuserroles_association"));
+        let keys = get(&world, "EntityDefinitions(LogicalName='transactioncurrency')/Keys").await;
+        for key in keys["value"].as_array().unwrap() {
+            assert_eq!(key["EntityKeyIndexStatus"], "Active");
+            assert!(!key["KeyAttributes"].as_array().unwrap().is_empty());
+        }
+    }
+
+    pub async fn descriptions_are_chosen_and_expanded(world: World) {
+        let found = get(
+            &world,
+            "EntityDefinitions?$select=EntitySetName,LogicalName&$count=true\
+             &$filter=IsPrivate eq false and (LogicalName eq 'account' or SchemaName eq 'Contact')\
+             &$expand=Attributes($select=LogicalName,AttributeType;$filter=AttributeType ne 'Virtual' and IsPrimaryId eq true),Keys",
+        )
+        .await;
+        assert_eq!(found["@odata.count"], 2);
+        assert_eq!(names(&found, "LogicalName"), ["account", "contact"]);
+        assert_eq!(
+            found["@odata.context"],
+            format!(
+                "{ROOT}$metadata#EntityDefinitions(EntitySetName,LogicalName,Attributes(LogicalName,AttributeType),Keys())"
+            )
+        );
+        let attributes = &found["value"][0]["Attributes"];
+        assert_eq!(attributes.as_array().unwrap().len(), 1, "{attributes}");
+        assert_eq!(attributes[0]["AttributeType"], "Uniqueidentifier");
+        assert_eq!(attributes[0]["@odata.type"], "#Microsoft.Dynamics.CRM.UniqueIdentifierAttributeMetadata");
+        assert!(found["value"][0]["Keys"].is_array());
+        let owned = get(
+            &world,
+            "EntityDefinitions?$select=LogicalName&$filter=OwnershipType eq Microsoft.Dynamics.CRM.OwnershipTypes'UserOwned'",
+        )
+        .await;
+        assert_eq!(
+            owned["value"],
+            get(&world, "EntityDefinitions?$select=LogicalName&$filter=OwnershipType eq 'UserOwned'").await["value"]
+        );
+        assert!(
+            names(&owned, "LogicalName").contains(&"lead") && !names(&owned, "LogicalName").contains(&"businessunit")
+        );
+        let cast = get(
+            &world,
+            "EntityDefinitions(LogicalName='account')?$select=LogicalName\
+             &$expand=Attributes/Microsoft.Dynamics.CRM.StatusAttributeMetadata($select=LogicalName;$expand=OptionSet($select=Options))",
+        )
+        .await;
+        assert_eq!(cast["Attributes"][0]["OptionSet"]["Options"][0]["State"], 0, "{cast}");
+        let none = world
+            .ask(
+                "GET",
+                "EntityDefinitions?$select=LogicalName",
+                &[("accept", "application/json;odata.metadata=none")],
+                "",
+            )
+            .await
+            .json();
+        assert!(none.get("@odata.context").is_none());
+    }
+
+    pub async fn what_is_not_there_is_said(world: World) {
+        for (target, status, code) in [
+            ("EntityDefinitions(LogicalName='nothing')", 404, "0x80040217"),
+            ("EntityDefinitions(00000000-0000-0000-0000-000000000001)", 404, "0x80040217"),
+            ("EntityDefinitions(LogicalName='account')/Attributes(LogicalName='nothing')", 404, "0x80040217"),
+            ("EntityDefinitions(LogicalName='account')/Nothing", 404, "0x8006088a"),
+            ("EntityDefinitions/Microsoft.Dynamics.CRM.PicklistAttributeMetadata", 404, "0x8006088a"),
+            ("EntityDefinitions(LogicalName='account')/Attributes/Microsoft.Dynamics.CRM.Nothing", 404, "0x8006088a"),
+            (
+                "EntityDefinitions(LogicalName='account')/Attributes(LogicalName='name')/\
+                 Microsoft.Dynamics.CRM.PicklistAttributeMetadata",
+                404,
+                "0x80040217",
+            ),
+            ("RelationshipDefinitions(SchemaName='nothing')", 404, "0x80040217"),
+            ("GlobalOptionSetDefinitions(Name='nothing')", 404, "0x80040217"),
+            ("EntityDefinitions(account)", 400, "0x80060888"),
+            ("EntityDefinitions?$select=Nothing", 400, "0x0"),
+            ("EntityDefinitions?$filter=Nothing eq 1", 400, "0x0"),
+            ("EntityDefinitions?$expand=Nothing", 400, "0x0"),
+            ("EntityDefinitions(LogicalName='account')/Attributes?$select=MaxLength", 400, "0x0"),
+            ("EntityDefinitions(LogicalName='account')/Attributes?$expand=OptionSet", 400, "0x0"),
+            ("EntityDefinitions?$top=1", 400, "0x80060888"),
+            ("EntityDefinitions?$orderby=LogicalName", 400, "0x80060888"),
+            ("EntityDefinitions?$filter=LogicalName eq", 400, "0x80060888"),
+            ("EntityDefinitions?$count=perhaps", 400, "0x80060888"),
+            ("EntityDefinitions(LogicalName='account')?$filter=IsPrivate eq true", 400, "0x80060888"),
+            ("EntityDefinitions?$expand=*", 501, "0x80060888"),
+        ] {
+            world.ask("GET", target, &[], "").await.expect_error(status, code);
+        }
+        world.ask("POST", "EntityDefinitions", &[], "{}").await.expect_error(501, "0x80060888");
+        world.ask("POST", "$metadata", &[], "{}").await.expect_error(405, "0x80060888");
+    }
+
+    pub async fn who_may_do_nothing_reads_no_descriptions(world: World) {
+        let nobody = world.user("nobody", &[]).await;
+        let somebody = world.user("somebody", &["Salesperson"]).await;
+        for target in [
+            "EntityDefinitions",
+            "EntityDefinitions(LogicalName='account')/Attributes",
+            "RelationshipDefinitions",
+            "GlobalOptionSetDefinitions",
+            "ManagedPropertyDefinitions",
+            "$metadata",
+            "RetrieveMetadataChanges(Query=@q)?@q={}",
+            "RetrieveAvailableLanguages",
+            "RetrieveTimestamp()",
+        ] {
+            world.send(&nobody, "GET", target, &[], "").await.expect_error(403, "0x80042f09");
+            assert_eq!(world.send(&somebody, "GET", target, &[], "").await.status, 200, "{target}");
+        }
+    }
+
+    pub async fn changes_of_descriptions(world: World) {
+        let query = json!({
+            "Criteria": {
+                "FilterOperator": "And",
+                "Conditions": [{
+                    "PropertyName": "LogicalName",
+                    "ConditionOperator": "Equals",
+                    "Value": {"Type": "System.String", "Value": "account"},
+                }],
+            },
+            "Properties": {"AllProperties": false, "PropertyNames": ["SchemaName", "Attributes"]},
+            "AttributeQuery": {
+                "Criteria": {
+                    "FilterOperator": "Or",
+                    "Conditions": [
+                        {"PropertyName": "AttributeType", "ConditionOperator": "Equals", "Value": {"Type": "Microsoft.Xrm.Sdk.Metadata.AttributeTypeCode", "Value": "State"}},
+                        {"PropertyName": "IsPrimaryName", "ConditionOperator": "Equals", "Value": {"Type": "System.Boolean", "Value": "true"}},
+                    ],
+                },
+                "Properties": {"AllProperties": false, "PropertyNames": ["AttributeType", "OptionSet"]},
+            },
+        });
+        let ask = async |more: &str| get(&world, &format!("RetrieveMetadataChanges(Query=@q{more})?@q={query}")).await;
+        let first = ask("").await;
+        let stamp = first["ServerVersionStamp"].as_str().unwrap().to_owned();
+        let tables = first["EntityMetadata"].as_array().unwrap();
+        assert_eq!(tables.len(), 1);
+        assert_eq!(tables[0]["LogicalName"], "account");
+        assert!(tables[0].get("DisplayName").is_none() && tables[0].get("Keys").is_none());
+        let attributes = tables[0]["Attributes"].as_array().unwrap();
+        assert_eq!(attributes.len(), 2, "{attributes:?}");
+        assert_eq!(attributes[1]["OptionSet"]["Options"][0]["Value"], 0, "{attributes:?}");
+
+        let unchanged =
+            get(&world, &format!("RetrieveMetadataChanges(Query=@q,ClientVersionStamp=@s)?@q={query}&@s='{stamp}'"))
+                .await;
+        assert_eq!((&unchanged["EntityMetadata"], &unchanged["ServerVersionStamp"]), (&json!([]), &json!(stamp)));
+        let schema = world.org.schema();
+        let account = schema.table_named("account").unwrap();
+        world.org.secure_column(&world.admin(), account.id, account.column("fax").unwrap().id, true).await.unwrap();
+        let changed =
+            get(&world, &format!("RetrieveMetadataChanges(Query=@q,ClientVersionStamp=@s)?@q={query}&@s='{stamp}'"))
+                .await;
+        assert_eq!(changed["EntityMetadata"].as_array().unwrap().len(), 1);
+        assert_ne!(changed["ServerVersionStamp"], json!(stamp));
+        world
+            .ask("GET", "RetrieveMetadataChanges(Query=@q,ClientVersionStamp='999999!metadata')?@q={}", &[], "")
+            .await
+            .expect_error(400, "0x80044352");
+        let wrong =
+            "RetrieveMetadataChanges(Query=@q)?@q={\"Criteria\":{\"Conditions\":[{\"PropertyName\":\"Nothing\"}]}}";
+        world.ask("GET", wrong, &[], "").await.expect_error(400, "0x0");
+
+        assert_eq!(get(&world, "RetrieveAvailableLanguages()").await["LocaleIds"], json!([1033]));
+        assert_eq!(get(&world, "RetrieveProvisionedLanguages").await["RetrieveProvisionedLanguages"], json!([1033]));
+        assert_eq!(get(&world, "RetrieveTimestamp").await["Timestamp"], changed["ServerVersionStamp"]);
+    }
+
+    /// A name of a type with its alias or namespace taken off; `None` for a primitive one.
+    fn declared(type_name: &str) -> Option<&str> {
+        let inner = type_name.strip_prefix("Collection(").map_or(type_name, |rest| rest.trim_end_matches(')'));
+        if inner.starts_with("Edm.") {
+            return None;
+        }
+        Some(inner.strip_prefix("mscrm.").unwrap_or_else(|| panic!("{type_name} has no namespace")))
+    }
+
+    struct Model<'d> {
+        types: BTreeMap<&'d str, Node<'d, 'd>>,
+    }
+
+    impl<'d> Model<'d> {
+        fn chain(&self, name: &str) -> Vec<Node<'d, 'd>> {
+            let mut chain = Vec::new();
+            let mut next = Some(self.types[name]);
+            while let Some(node) = next {
+                chain.push(node);
+                next = node.attribute("BaseType").map(|base| self.types[declared(base).unwrap()]);
+            }
+            chain
+        }
+
+        fn member(&self, of: &str, tag: &str, name: &str) -> Option<Node<'d, 'd>> {
+            self.chain(of)
+                .into_iter()
+                .flat_map(|node| node.children().collect::<Vec<_>>())
+                .find(|node| node.has_tag_name((EDM, tag)) && node.attribute("Name") == Some(name))
+        }
+    }
+
+    const EDM: &str = "http://docs.oasis-open.org/odata/ns/edm";
+
+    pub async fn the_metadata_document(world: World) {
+        let answer = world.ask("GET", "$metadata", &[("accept", "application/xml")], "").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some("application/xml"));
+        check_document(answer.text(), &world);
+        let again = world.ask("GET", "$metadata", &[], "").await;
+        assert_eq!(again.body, answer.body);
+        let annotated = world.ask("GET", "$metadata?annotations=true", &[], "").await;
+        check_document(annotated.text(), &world);
+        assert!(annotated.text().contains("<Annotation Term=\"Core.Description\" String=\"Account Name\" />"));
+        assert!(!answer.text().contains("<Annotation "));
+    }
+
+    fn check_document(text: &str, world: &World) {
+        let document = Document::parse(text).unwrap();
+        let schema = document.descendants().find(|node| node.has_tag_name((EDM, "Schema"))).unwrap();
+        let mut types: BTreeMap<&str, Node<'_, '_>> = BTreeMap::new();
+        for node in schema.children().filter(Node::is_element) {
+            let tag = node.tag_name().name();
+            if ["EntityType", "ComplexType", "EnumType"].contains(&tag) {
+                let name = node.attribute("Name").unwrap();
+                assert!(types.insert(name, node).is_none(), "{name} is declared twice");
+            }
+        }
+        let model = Model { types };
+        for table in world.org.schema().tables() {
+            assert!(model.types.contains_key(table.name.as_str()), "{}", table.name);
+        }
+
+        // Every type that is named anywhere is declared.
+        for node in document.descendants() {
+            for attribute in ["Type", "BaseType", "EntityType"] {
+                if let Some(name) = node.attribute(attribute).and_then(declared) {
+                    assert!(model.types.contains_key(name), "{name}");
+                }
+            }
+            for (attribute, tag) in [("Function", "Function"), ("Action", "Action")] {
+                if let Some(name) = node.attribute(attribute).and_then(declared) {
+                    let found = schema
+                        .children()
+                        .any(|node| node.has_tag_name((EDM, tag)) && node.attribute("Name") == Some(name));
+                    assert!(found, "{name}");
+                }
+            }
+        }
+
+        let mut partners = 0;
+        for (name, node) in &model.types {
+            let mut members = BTreeSet::new();
+            for member in model.chain(name).into_iter().flat_map(|node| node.children().collect::<Vec<_>>()) {
+                if ["Property", "NavigationProperty"].contains(&member.tag_name().name()) {
+                    let member = member.attribute("Name").unwrap();
+                    assert!(members.insert(member), "{name}.{member} is declared twice");
+                    assert_ne!(member, *name, "a member has the name of its type");
+                }
+            }
+            if node.has_tag_name((EDM, "EntityType")) && node.attribute("Abstract") != Some("true") {
+                let keys: Vec<_> = model
+                    .chain(name)
+                    .into_iter()
+                    .flat_map(|node| node.descendants().collect::<Vec<_>>())
+                    .filter(|node| node.has_tag_name((EDM, "PropertyRef")))
+                    .collect();
+                assert_eq!(keys.len(), 1, "{name} has one key");
+                let key = keys[0].attribute("Name").unwrap();
+                assert!(model.member(name, "Property", key).is_some(), "{name}.{key}");
+            }
+            for navigation in node.children().filter(|node| node.has_tag_name((EDM, "NavigationProperty"))) {
+                let own = navigation.attribute("Name").unwrap();
+                let target = declared(navigation.attribute("Type").unwrap()).unwrap();
+                if let Some(partner) = navigation.attribute("Partner") {
+                    partners += 1;
+                    let back = model
+                        .member(target, "NavigationProperty", partner)
+                        .unwrap_or_else(|| panic!("{name}.{own}: {target} has no {partner}"));
+                    assert_eq!(back.attribute("Partner"), Some(own), "{name}.{own}");
+                    assert_eq!(declared(back.attribute("Type").unwrap()), Some(*name), "{name}.{own}");
+                }
+                for constraint in navigation.children().filter(Node::is_element) {
+                    let property = constraint.attribute("Property").unwrap();
+                    let referenced = constraint.attribute("ReferencedProperty").unwrap();
+                    assert!(model.member(name, "Property", property).is_some(), "{name}.{property}");
+                    assert!(model.member(target, "Property", referenced).is_some(), "{target}.{referenced}");
+                }
+            }
+        }
+        assert!(partners > 500, "{partners}");
+
+        let container = schema.children().find(|node| node.has_tag_name((EDM, "EntityContainer"))).unwrap();
+        assert_eq!(container.attribute("Name"), Some("System"));
+        let sets: BTreeMap<&str, &str> = container
+            .children()
+            .filter(|node| node.has_tag_name((EDM, "EntitySet")))
+            .map(|node| (node.attribute("Name").unwrap(), declared(node.attribute("EntityType").unwrap()).unwrap()))
+            .collect();
+        assert_eq!(sets["accounts"], "account");
+        assert_eq!(sets["EntityDefinitions"], "EntityMetadata");
+        for binding in container.descendants().filter(|node| node.has_tag_name((EDM, "NavigationPropertyBinding"))) {
+            let set = binding.parent().unwrap().attribute("Name").unwrap();
+            let (path, target) = (binding.attribute("Path").unwrap(), binding.attribute("Target").unwrap());
+            let navigation = model.member(sets[set], "NavigationProperty", path).unwrap();
+            assert_eq!(declared(navigation.attribute("Type").unwrap()), sets.get(target).copied(), "{set}/{path}");
+        }
+
+        let property = |table: &str, name: &str| {
+            model
+                .member(table, "Property", name)
+                .unwrap_or_else(|| panic!("{table}.{name}"))
+                .attribute("Type")
+                .unwrap()
+                .to_owned()
+        };
+        for (table, name, kind) in [
+            ("account", "accountid", "Edm.Guid"),
+            ("account", "name", "Edm.String"),
+            ("account", "_primarycontactid_value", "Edm.Guid"),
+            ("account", "revenue", "Edm.Decimal"),
+            ("account", "createdon", "Edm.DateTimeOffset"),
+            ("account", "statecode", "Edm.Int32"),
+            ("account", "versionnumber", "Edm.Int64"),
+            ("account", "creditonhold", "Edm.Boolean"),
+            ("contact", "birthdate", "Edm.Date"),
+            ("task", "activityid", "Edm.Guid"),
+            ("task", "subject", "Edm.String"),
+        ] {
+            assert_eq!(property(table, name), kind, "{table}.{name}");
+        }
+        let base = |name: &str| model.types[name].attribute("BaseType");
+        assert_eq!(base("systemuser"), Some("mscrm.principal"));
+        assert_eq!(base("task"), Some("mscrm.activitypointer"));
+        assert_eq!(base("account"), Some("mscrm.crmbaseentity"));
+        let owner = model.member("account", "NavigationProperty", "ownerid").unwrap();
+        assert_eq!(owner.attribute("Type"), Some("mscrm.principal"));
+        let contact = model.member("account", "NavigationProperty", "primarycontactid").unwrap();
+        assert_eq!(contact.attribute("Partner"), Some("account_primary_contact"));
+    }
+}
