@@ -333,13 +333,9 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         };
         self.count_test(left.at)?;
         self.take()?;
-        self.expect(&Token::Open, "expected '(' and a list of values")?;
         let mut values = Vec::new();
         let mut with_null = false;
-        let mut more = self.token != Token::Close;
-        while more {
-            let at = self.at;
-            let Some(literal) = self.literal()? else { return Err(self.unexpected("expected a value")) };
+        for (literal, at) in self.list()? {
             self.in_values += 1;
             if self.in_values > self.limits.in_values_max {
                 return Err(self.lexer.too_much(at, "in_values_max", self.limits.in_values_max));
@@ -351,18 +347,37 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
                 Some(Fit::After(_) | Fit::BelowAll | Fit::AboveAll) => {}
                 None => return Err(self.mismatch(at, column, &literal)),
             }
-            more = self.token == Token::Comma;
-            if more {
-                self.take()?;
-            }
         }
-        self.expect(&Token::Close, "expected ',' or ')'")?;
         let test = match (with_null, values.is_empty()) {
             (true, true) => Filter::IsNull(path),
             (true, false) => Filter::Or(vec![Filter::IsNull(path.clone()), Filter::In { path, values }]),
             (false, _) => Filter::In { path, values },
         };
         Ok(Operand { meaning: Meaning::Test(test), at: left.at })
+    }
+
+    /// Reads the values after `in` and where they stand: in parentheses, or as one alias of all of them.
+    fn list(&mut self) -> Result<Vec<(Literal, usize)>, ODataError> {
+        if let Token::Alias(name) = self.token {
+            let at = self.at;
+            let literals = alias_list(&self.lexer, at, name, self.given.aliases)?;
+            self.take()?;
+            return Ok(literals.into_iter().map(|literal| (literal, at)).collect());
+        }
+        self.expect(&Token::Open, "expected '(' and a list of values")?;
+        let mut literals = Vec::new();
+        let mut more = self.token != Token::Close;
+        while more {
+            let at = self.at;
+            let Some(literal) = self.literal()? else { return Err(self.unexpected("expected a value")) };
+            literals.push((literal, at));
+            more = self.token == Token::Comma;
+            if more {
+                self.take()?;
+            }
+        }
+        self.expect(&Token::Close, "expected ',' or ')'")?;
+        Ok(literals)
     }
 
     /// An operand as a test of its own.
@@ -516,6 +531,37 @@ fn conjunction(mut tests: Vec<Filter>) -> Filter {
         (last, _) => {
             tests.extend(last);
             Filter::And(tests)
+        }
+    }
+}
+
+/// The literals that the request gives an alias of a list, which stands in parentheses or brackets.
+fn alias_list(
+    lexer: &Lexer<'_>,
+    at: usize,
+    name: &str,
+    aliases: &[(String, String)],
+) -> Result<Vec<Literal>, ODataError> {
+    let Some((_, text)) = aliases.iter().find(|(alias, _)| alias == name) else {
+        return Err(lexer.invalid(at, format!("the parameter alias '{name}' has no value; expected '&{name}=…'")));
+    };
+    let listed = text.trim();
+    let inner = listed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let Some(inner) = inner.or_else(|| listed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) else {
+        return Err(Lexer::new(name, text).invalid(0, "expected a list of values like ('a','b')"));
+    };
+    let mut lexer = Lexer::new(name, inner);
+    let mut literals = Vec::new();
+    if inner.trim().is_empty() {
+        return Ok(literals);
+    }
+    loop {
+        let (token, at) = lexer.next()?;
+        literals.push(Literal::of(&token).ok_or_else(|| lexer.invalid(at, "expected a value"))?);
+        match lexer.next()? {
+            (Token::Comma, _) => {}
+            (Token::End, _) => return Ok(literals),
+            (_, at) => return Err(lexer.invalid(at, "expected ',' or the end of the list")),
         }
     }
 }

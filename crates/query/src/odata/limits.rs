@@ -19,9 +19,8 @@ pub struct Limits {
     pub in_values_max: usize,
     /// Steps of one path (`a/b/c/name` has three). 10: each is a join.
     pub path_steps_max: usize,
-    /// Different steps of all paths of `$filter` and `$orderby` together, and collections tested. 15, as many linked tables as
-    /// Dataverse
-    /// takes; planners grow slow beyond.
+    /// Different steps of all paths of `$filter` and `$orderby` together, and collections tested. 15, as many linked
+    /// tables as Dataverse takes; planners grow slow beyond.
     pub joins_max: usize,
     /// Sort keys. 10: seek paging cuts the order into two parts per key.
     pub order_keys_max: usize,
@@ -42,6 +41,8 @@ pub struct Limits {
     pub links_max: usize,
     /// Rows that may be passed over to reach a page that no cookie leads to. 50,000, as in Dataverse: they are read.
     pub skip_max: u32,
+    /// What rows are grouped by and what is told of each group, together, in `$apply`. 100: engines group by far more.
+    pub group_columns_max: usize,
     /// Rows that one aggregation takes in. 50,000, as in Dataverse.
     pub aggregate_rows_max: u32,
     /// Rows of one page when the caller does not ask for less. 5,000, as in Dataverse.
@@ -70,6 +71,7 @@ impl Default for Limits {
             conditions_max: 500,
             links_max: 15,
             skip_max: 50_000,
+            group_columns_max: 100,
             aggregate_rows_max: 50_000,
             page_rows_max: 5_000,
             answer_bytes_max: 64 << 20,

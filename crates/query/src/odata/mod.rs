@@ -5,6 +5,7 @@
 //!
 //! Start at [`parse_resource`] for the path and [`parse_options`] for what follows the `?`; [`print()`] goes the other way.
 
+mod apply;
 mod error;
 mod expand;
 mod filter;
@@ -24,6 +25,7 @@ mod select;
 mod shape;
 mod skip_token;
 
+pub use apply::{Applied, parse_apply};
 pub use error::{ODataError, Place};
 pub(crate) use filter::comparable;
 pub use limits::Limits;

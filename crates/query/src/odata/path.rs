@@ -116,7 +116,7 @@ impl<'s> PathReader<'s> {
                 Some(Navigation::Single(single)) => single,
                 Some(Navigation::Collection(navigation)) if matches!(next, "any" | "all") => {
                     lexer.go_to(ahead.at());
-                    let near = self.from_here(steps, table.primary_id);
+                    let near = self.path_to(steps, table.primary_id);
                     return Ok(Goal::Rows(Box::new(Rows { near, navigation, all: next == "all" })));
                 }
                 Some(Navigation::Collection(_)) if next == "$count" => {
@@ -202,7 +202,7 @@ impl<'s> PathReader<'s> {
                     }
                     _ => single.lookup,
                 };
-                Ok(Goal::Row(self.from_here(steps, column)))
+                Ok(Goal::Row(self.path_to(steps, column)))
             }
             Some(Navigation::Collection(_)) => {
                 Err(lexer.invalid(at, format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it")))
@@ -215,10 +215,10 @@ impl<'s> PathReader<'s> {
         if !column.kind.is_stored() {
             return Err(lexer.unsupported(at, format!("column '{}'", column.name)));
         }
-        Ok(self.from_here(steps, column.id))
+        Ok(self.path_to(steps, column.id))
     }
 
-    fn from_here(&self, steps: Vec<Step>, column: ColumnId) -> Path {
+    fn path_to(&self, steps: Vec<Step>, column: ColumnId) -> Path {
         Path { row: self.row, steps, column }
     }
 

@@ -419,6 +419,9 @@ fn aliases_stand_for_values() {
         ("@p1 eq new_name", "null", "IsNull(new_name)"),
         ("contains(new_name,@p1)", "'a%'", "new_name Like Substring(\"a\")"),
         ("new_count in (1,@p1)", "2", "new_count In [Integer(1), Integer(2)]"),
+        ("new_count in @p1", " (1, 2)", "new_count In [Integer(1), Integer(2)]"),
+        ("new_name in @p1", "['a','b''c']", "new_name In [Text(\"a\"), Text(\"b'c\")]"),
+        ("new_count in @p1", "()", "new_count In []"),
         (
             "new_gadgetid eq @p1",
             "{0000000a-0000-0000-0000-000000000000}",
@@ -435,6 +438,9 @@ fn aliases_stand_for_values() {
         (&[("$filter", "new_name eq @p1"), ("@p1", "'a' or")], "@p1", 5, "expected nothing"),
         (&[("$filter", "new_name eq @p1"), ("@p1", "5")], "$filter", 13, "is compared with a number"),
         (&[("$filter", "new_name eq @p1"), ("@p1", "'5")], "@p1", 1, "has no end"),
+        (&[("$filter", "new_name in @p1")], "$filter", 13, "'@p1' has no value"),
+        (&[("$filter", "new_name in @p1"), ("@p1", "'5'")], "@p1", 1, "expected a list of values"),
+        (&[("$filter", "new_name in @p1"), ("@p1", "(x)")], "@p1", 1, "expected a value"),
     ];
     for (options, part, character, message) in faults {
         let error = read("new_gadget", options, &Limits::default()).unwrap_err();

@@ -150,7 +150,7 @@ fn wrong_options_say_where_and_what() {
 
 #[test]
 fn options_of_later_stages_say_so() {
-    for raw in ["$apply=x", "$deltatoken=1", "fetchXml=%3Cfetch/%3E", "savedQuery=1", "userQuery=1", "sql=SELECT"] {
+    for raw in ["$compute=x", "$deltatoken=1", "fetchXml=%3Cfetch/%3E", "savedQuery=1", "userQuery=1", "sql=SELECT"] {
         let error = read("account", raw).expect_err(raw);
         assert!(matches!(error, ODataError::Unsupported { .. }), "{raw}: {error}");
     }
