@@ -7,6 +7,7 @@ mod merge;
 mod multiple;
 mod retrieve_current_organization;
 mod retrieve_principal_access;
+mod retrieve_total_record_count;
 mod retrieve_version;
 mod roles;
 mod sharing;
@@ -49,7 +50,6 @@ const LATER_FUNCTIONS: &[&str] = &[
     "RetrieveDuplicates",
     "RetrieveEntity",
     "RetrieveRecordChangeHistory",
-    "RetrieveTotalRecordCount",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
     "RetrieveUserPrivilegeByPrivilegeName",
@@ -133,6 +133,7 @@ pub(crate) async fn call(
         "RetrievePrincipalAccess" => retrieve_principal_access::answer(&operation).await,
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
         "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
+        "RetrieveTotalRecordCount" => retrieve_total_record_count::answer(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
         "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
         "RetrieveAvailableLanguages" | "RetrieveProvisionedLanguages" | "RetrieveTimestamp" => {
@@ -183,6 +184,7 @@ const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveRolePrivilegesRole", Bound::Nothing),
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
     ("RetrieveTimestamp", Bound::Nothing),
+    ("RetrieveTotalRecordCount", Bound::Nothing),
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
 ];

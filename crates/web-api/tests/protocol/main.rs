@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod annotations;
+mod batch;
+mod bulk;
 mod linking;
+mod merging;
 mod metadata;
+mod nesting;
 mod operations;
 mod paging;
 mod querying;

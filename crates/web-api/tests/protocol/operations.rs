@@ -151,15 +151,10 @@ mod bodies {
                 404,
                 "0x8006088a",
             ),
-            (
-                "GET",
-                "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')",
-                501,
-                "0x80060888",
-            ),
             ("POST", "WinOpportunity", 501, "0x80060888"),
             ("GET", "WinOpportunity", 404, "0x0"),
-            ("POST", "$batch", 501, "0x80060888"),
+            ("GET", "CreateMultiple", 404, "0x0"),
+            ("POST", "CreateMultiple", 404, "0x8006088a"),
         ];
         for (method, target, status, code) in cases {
             let body = if method == "POST" { "{}" } else { "" };

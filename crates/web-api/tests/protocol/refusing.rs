@@ -30,7 +30,7 @@ mod bodies {
             ("POST", "accounts/$count", "GET"),
             ("POST", &single, "GET"),
             ("PATCH", &reference, "GET, PUT, DELETE"),
-            ("DELETE", &collection, "GET"),
+            ("DELETE", &collection, "GET, POST"),
             ("PUT", &references, "GET, POST, DELETE"),
             ("POST", "", "GET"),
         ];

@@ -190,7 +190,7 @@ mod bodies {
             (r#"{"nothing@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
             (r#"{"ParentAccountId@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#, 400, "0x80048d19"),
             (r#"{"_parentaccountid_value":"00000000-0000-0000-0000-000000000001"}"#, 400, "0x80048d19"),
-            (r#"{"parentaccountid@odata.bind":"$1"}"#, 501, "0x80060888"),
+            (r#"{"parentaccountid@odata.bind":"$1"}"#, 400, "0x80060888"),
         ];
         for (body, status, code) in refused {
             let answer = world.ask("POST", "accounts", &[], body).await;
@@ -221,8 +221,8 @@ mod bodies {
             (r#"{"industrycode":4711}"#, 400, "0x8004431A", "industrycode"),
             (r#"{"lastonholdtime":"yesterday"}"#, 400, "0x80048d19", "2024-02-29T10:00:00Z"),
             (r##"{"@odata.type":"#Microsoft.Dynamics.CRM.contact"}"##, 400, "0x80048d19", "contact"),
-            (r#"{"primarycontactid":{"lastname":"X"}}"#, 501, "0x80060888", "not supported yet"),
-            (r#"{"contact_customer_accounts":[{"lastname":"X"}]}"#, 501, "0x80060888", "not supported yet"),
+            (r#"{"primarycontactid":{"no":"X"}}"#, 400, "0x80060888", "in 'primarycontactid'"),
+            (r#"{"contact_customer_accounts":[{"lastname":5}]}"#, 400, "0x80048d19", "in 'contact_customer_accounts'"),
             (r#"{"primarycontactid":"x"}"#, 400, "0x80048d19", "an object"),
         ];
         for (body, status, code, told) in cases {

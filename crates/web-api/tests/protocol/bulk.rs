@@ -1,0 +1,340 @@
+//! Actions on many records, and the functions that tell of records and the organisation.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    many_records_are_made_at_once;
+    many_records_are_changed_at_once;
+    many_records_are_made_or_changed_at_once;
+    many_records_are_deleted_at_once;
+    bulk_actions_are_done_whole_or_not_at_all;
+    a_record_is_given_away;
+    shares_are_told;
+    the_organisation_tells_what_it_is;
+    records_of_tables_are_counted;
+    a_new_record_is_prefilled;
+}
+
+mod bodies {
+    use serde_json::{Value as Json, json};
+
+    use crate::world::{ROOT, World};
+
+    const GONE: &str = "00000000-0000-0000-0000-00000000dead";
+
+    async fn act(world: &World, action: &str, targets: Json) -> crate::world::Answer {
+        let path = format!("accounts/Microsoft.Dynamics.CRM.{action}");
+        world.ask("POST", &path, &[], &json!({"Targets": targets}).to_string()).await
+    }
+
+    async fn names(world: &World) -> Vec<String> {
+        let rows = world.get("accounts?$select=name&$orderby=name").await;
+        rows["value"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub async fn many_records_are_made_at_once(world: World) {
+        let own = "11111111-2222-3333-4444-555555555555";
+        let made = act(
+            &world,
+            "CreateMultiple",
+            json!([
+                {"@odata.type": "Microsoft.Dynamics.CRM.account", "name": "A"},
+                {"@odata.type": "#Microsoft.Dynamics.CRM.account", "name": "B", "accountid": own},
+                {"name": "C", "contact_customer_accounts": [{"lastname": "L"}], "parentaccountid@odata.bind": format!("/accounts({own})")},
+            ]),
+        )
+        .await
+        .expect(200);
+        assert_eq!(made["@odata.context"], format!("{ROOT}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"));
+        let ids = made["Ids"].as_array().unwrap();
+        assert_eq!((ids.len(), &ids[1]), (3, &json!(own)));
+        for (id, name) in ids.iter().zip(["A", "B", "C"]) {
+            assert_eq!(world.get(&format!("accounts({})", id.as_str().unwrap())).await["name"], name);
+        }
+        let last = ids[2].as_str().unwrap();
+        assert_eq!(world.get(&format!("accounts({last})")).await["_parentaccountid_value"], own);
+        assert_eq!(
+            world.ask("GET", &format!("accounts({last})/contact_customer_accounts/$count"), &[], "").await.text(),
+            "1"
+        );
+        assert_eq!(act(&world, "CreateMultiple", json!([])).await.expect(200)["Ids"], json!([]));
+    }
+
+    pub async fn many_records_are_changed_at_once(world: World) {
+        let (one, two) =
+            (world.post("accounts", r#"{"name":"1"}"#).await, world.post("accounts", r#"{"name":"2"}"#).await);
+        let answer = act(
+            &world,
+            "UpdateMultiple",
+            json!([
+                {"accountid": one, "name": "A", "@odata.type": "Microsoft.Dynamics.CRM.account"},
+                {"@odata.id": format!("accounts({two})"), "name": "B"},
+                {"accountid": one, "fax": "1"},
+            ]),
+        )
+        .await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        assert_eq!(names(&world).await, ["A", "B"]);
+        assert_eq!(world.get(&format!("accounts({one})")).await["fax"], "1");
+        // By the columns of an alternate key.
+        let euro = r#"{"isocurrencycode":"EUR","currencyname":"Euro","currencysymbol":"€","currencyprecision":2,"exchangerate":0.9}"#;
+        world.post("transactioncurrencies", euro).await;
+        let path = "transactioncurrencies/Microsoft.Dynamics.CRM.UpdateMultiple";
+        let body = r#"{"Targets":[{"isocurrencycode":"EUR","currencyname":"Euro 2"}]}"#;
+        world.ask("POST", path, &[], body).await.expect(204);
+        assert_eq!(world.get("transactioncurrencies(isocurrencycode='EUR')").await["currencyname"], "Euro 2");
+    }
+
+    pub async fn many_records_are_made_or_changed_at_once(world: World) {
+        let there = world.post("accounts", r#"{"name":"1"}"#).await;
+        let fresh = "11111111-2222-3333-4444-555555555555";
+        let done = act(
+            &world,
+            "UpsertMultiple",
+            json!([
+                {"accountid": there, "name": "A"},
+                {"@odata.id": format!("accounts({fresh})"), "name": "B"},
+                {"name": "C"},
+                {"accountid": fresh, "fax": "2"},
+            ]),
+        )
+        .await
+        .expect(200);
+        let results = done["Results"].as_array().unwrap();
+        let created: Vec<_> = results.iter().map(|result| result["RecordCreated"].clone()).collect();
+        assert_eq!(created, [json!(false), json!(true), json!(true), json!(false)]);
+        let ids: Vec<_> = results.iter().map(|result| result["Target"]["accountid"].as_str().unwrap()).collect();
+        assert_eq!((ids[0], ids[1], ids[3]), (there.as_str(), fresh, fresh));
+        assert_eq!(results[2]["Target"]["@odata.type"], "#Microsoft.Dynamics.CRM.account");
+        assert_eq!(names(&world).await, ["A", "B", "C"]);
+        let path = "transactioncurrencies/Microsoft.Dynamics.CRM.UpsertMultiple";
+        let target = |name: &str, id: Json| {
+            let mut target =
+                json!({"currencyname": name, "currencysymbol": "€", "currencyprecision": 2, "exchangerate": 0.9});
+            target.as_object_mut().unwrap().extend(id.as_object().unwrap().clone());
+            json!({"Targets": [target]}).to_string()
+        };
+        let by_address = json!({"@odata.id": "transactioncurrencies(isocurrencycode='EUR')"});
+        let first = world.ask("POST", path, &[], &target("Euro", by_address)).await.expect(200);
+        let second =
+            world.ask("POST", path, &[], &target("Euro 2", json!({"isocurrencycode": "EUR"}))).await.expect(200);
+        let of = |answer: &Json| {
+            (
+                answer["Results"][0]["RecordCreated"].clone(),
+                answer["Results"][0]["Target"]["transactioncurrencyid"].clone(),
+            )
+        };
+        assert_eq!((of(&first).0, of(&second).0), (json!(true), json!(false)));
+        assert_eq!(of(&first).1, of(&second).1);
+    }
+
+    pub async fn many_records_are_deleted_at_once(world: World) {
+        let (one, two) =
+            (world.post("accounts", r#"{"name":"1"}"#).await, world.post("accounts", r#"{"name":"2"}"#).await);
+        world.post("accounts", r#"{"name":"3"}"#).await;
+        let targets = json!([{"accountid": one}, {"@odata.id": format!("{ROOT}accounts({two})")}]);
+        let answer = act(&world, "DeleteMultiple", targets).await;
+        assert_eq!((answer.status, names(&world).await), (204, vec!["3".to_owned()]));
+    }
+
+    pub async fn bulk_actions_are_done_whole_or_not_at_all(world: World) {
+        let one = world.post("accounts", r#"{"name":"1"}"#).await;
+        let number = world.org.database().head().await.unwrap().number;
+        let cases = [
+            ("CreateMultiple", json!([{"name": "A"}, {"name": "x".repeat(5_000)}]), 400, "0x80044331", "Targets[1]: "),
+            ("CreateMultiple", json!([{"name": "A"}, {"no": "A"}]), 400, "0x80060888", "Targets[1]: "),
+            ("CreateMultiple", json!([{"name": "A"}, {"accountid": one, "name": "B"}]), 412, "0x80040237", ""),
+            (
+                "CreateMultiple",
+                json!([{"name": "A", "@odata.type": "Microsoft.Dynamics.CRM.contact"}]),
+                400,
+                "0x80048d19",
+                "Targets[0]: ",
+            ),
+            (
+                "UpdateMultiple",
+                json!([{"accountid": one, "name": "A"}, {"accountid": GONE, "name": "B"}, {"accountid": one}]),
+                404,
+                "0x80040217",
+                "Targets[1]: ",
+            ),
+            ("UpdateMultiple", json!([{"name": "A"}]), 400, "0x80048d19", "Targets[0]: which record?"),
+            (
+                "UpdateMultiple",
+                json!([{"@odata.id": format!("contacts({one})"), "name": "A"}]),
+                400,
+                "0x80048d19",
+                "Targets[0]: ",
+            ),
+            (
+                "UpdateMultiple",
+                json!([{"@odata.id": format!("accounts({one})"), "accountid": GONE}]),
+                400,
+                "0x80048d19",
+                "Targets[0]: ",
+            ),
+            (
+                "UpsertMultiple",
+                json!([{"name": "A"}, {"accountid": one, "industrycode": 4711}, {"name": "B"}]),
+                400,
+                "0x8004431A",
+                "Targets[1]: ",
+            ),
+            ("DeleteMultiple", json!([{"accountid": one}, {"accountid": one}]), 404, "0x80040217", ""),
+            ("DeleteMultiple", json!({"accountid": one}), 400, "0x80048d19", "a list of objects"),
+        ];
+        for (action, targets, status, code, told) in cases {
+            let answer = act(&world, action, targets).await;
+            let message = answer.expect_error(status, code);
+            assert!(message.contains(told), "{action} {message}");
+        }
+        let many: Vec<_> = (0..5_001).map(|_| json!({"accountid": one})).collect();
+        assert!(act(&world, "DeleteMultiple", json!(many)).await.expect_error(400, "0x80060888").contains("5000"));
+        assert_eq!(names(&world).await, ["1"]);
+        assert_eq!(world.org.database().head().await.unwrap().number, number, "nothing was logged");
+
+        let reader = world.user("rita", &["Basic User"]).await;
+        let body = json!({"Targets": [{"name": "Mine"}, {"accountid": one, "name": "Not mine"}]}).to_string();
+        let path = "accounts/Microsoft.Dynamics.CRM.UpsertMultiple";
+        let message = world.send(&reader, "POST", path, &[], &body).await.expect_error(403, "0x80040220");
+        assert!(message.starts_with("Targets[1]: "), "{message}");
+        assert_eq!(names(&world).await, ["1"]);
+        world.ask("GET", path, &[], "").await.expect_error(404, "0x0");
+        world.ask("POST", "CreateMultiple", &[], "{}").await.expect_error(404, "0x8006088a");
+    }
+
+    pub async fn a_record_is_given_away(world: World) {
+        let id = world.post("accounts", r#"{"name":"1"}"#).await;
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let body = |target: Json, assignee: Json| json!({"Target": target, "Assignee": assignee}).to_string();
+        let target = json!({"@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": id});
+        let assignee = json!({"@odata.type": "Microsoft.Dynamics.CRM.systemuser", "systemuserid": seller.user});
+        let answer = world.ask("POST", "Assign", &[], &body(target.clone(), assignee.clone())).await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        assert_eq!(world.get(&format!("accounts({id})")).await["_ownerid_value"], json!(seller.user));
+        let reader = world.user("rita", &["Basic User"]).await;
+        let stolen = json!({"@odata.id": format!("systemusers({})", reader.user)});
+        world.send(&reader, "POST", "Assign", &[], &body(target.clone(), stolen)).await.expect_error(403, "0x80040220");
+        let contact = json!({"@odata.id": format!("contacts({GONE})")});
+        world.ask("POST", "Assign", &[], &body(target, contact)).await.expect_error(400, "0x80048d19");
+        let gone = json!({"@odata.id": format!("accounts({GONE})")});
+        world.ask("POST", "Assign", &[], &body(gone, assignee)).await.expect_error(404, "0x80040217");
+    }
+
+    pub async fn shares_are_told(world: World) {
+        let id = world.post("accounts", r#"{"name":"1"}"#).await;
+        let seller = world.user("sam", &["Basic User"]).await;
+        let team =
+            format!("{{\"name\":\"T\",\"businessunitid@odata.bind\":\"/businessunits({})\"}}", world.seeded.unit);
+        let team = world.post("teams", &team).await;
+        let told = format!("RetrieveSharedPrincipalsAndAccess(Target=@t)?@t={{'@odata.id':'accounts({id})'}}");
+        assert_eq!(world.get(&told).await["PrincipalAccesses"], json!([]));
+        world.send(&seller, "GET", &told, &[], "").await.expect_error(403, "0x80040220");
+        for (principal, mask) in [
+            (format!("systemusers({})", seller.user), "ReadAccess, WriteAccess"),
+            (format!("teams({team})"), "ReadAccess"),
+        ] {
+            let body = json!({
+                "Target": {"@odata.id": format!("accounts({id})")},
+                "PrincipalAccess": {"AccessMask": mask, "Principal": {"@odata.id": principal}},
+            });
+            world.ask("POST", "GrantAccess", &[], &body.to_string()).await.expect(204);
+        }
+        let answer = world.get(&told).await;
+        assert_eq!(
+            answer["@odata.context"],
+            format!("{ROOT}$metadata#Microsoft.Dynamics.CRM.RetrieveSharedPrincipalsAndAccessResponse")
+        );
+        let expected_user = json!({"AccessMask": "ReadAccess, WriteAccess", "Principal": {"@odata.type": "#Microsoft.Dynamics.CRM.systemuser", "systemuserid": seller.user, "ownerid": seller.user}});
+        let expected_team = json!({"AccessMask": "ReadAccess", "Principal": {"@odata.type": "#Microsoft.Dynamics.CRM.team", "teamid": team, "ownerid": team}});
+        let found = answer["PrincipalAccesses"].as_array().unwrap();
+        assert!(found.len() == 2 && found.contains(&expected_user) && found.contains(&expected_team), "{answer}");
+        // Who it is shared with may see it, too.
+        world.send(&seller, "GET", &told, &[], "").await.expect(200);
+        let gone = told.replace(&id, GONE);
+        world.ask("GET", &gone, &[], "").await.expect_error(404, "0x80040217");
+    }
+
+    pub async fn the_organisation_tells_what_it_is(world: World) {
+        let path = "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')";
+        let detail = world.get(path).await["Detail"].clone();
+        assert_eq!(
+            (&detail["OrganizationId"], &detail["FriendlyName"], &detail["UrlName"], &detail["State"]),
+            (&json!(world.org.id()), &json!("Demo"), &json!("demo"), &json!("Enabled"))
+        );
+        assert_eq!(detail["Endpoints"]["Values"][1], ROOT);
+        assert_eq!(
+            detail["Endpoints"]["Keys"].as_array().unwrap().len(),
+            detail["Endpoints"]["Count"].as_u64().unwrap() as usize
+        );
+        let nobody = world.user("nora", &[]).await;
+        world.send(&nobody, "GET", path, &[], "").await.expect_error(403, "0x80042f09");
+    }
+
+    pub async fn records_of_tables_are_counted(world: World) {
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let reader = world.user("rita", &["Basic User"]).await;
+        for name in ["1", "2", "3"] {
+            world.post("accounts", &json!({"name": name}).to_string()).await;
+        }
+        world.send(&reader, "POST", "accounts", &[], r#"{"name":"4"}"#).await.expect(204);
+        let path = "RetrieveTotalRecordCount(EntityNames=['account',\"task\"])";
+        let counted = world.get(path).await;
+        assert_eq!(
+            counted["@odata.context"],
+            format!("{ROOT}$metadata#Microsoft.Dynamics.CRM.RetrieveTotalRecordCountResponse")
+        );
+        let expected = |accounts: i64| json!({"Count": 2, "IsReadOnly": false, "Keys": ["account", "task"], "Values": [accounts, 0]});
+        assert_eq!(counted["EntityRecordCountCollection"], expected(4));
+        let aliased = world.get("RetrieveTotalRecordCount(EntityNames=@n)?@n=['account','task']").await;
+        assert_eq!(aliased, counted);
+        // Nobody learns how many there are beside those one may read.
+        let own = world.send(&reader, "GET", path, &[], "").await.expect(200);
+        assert_eq!(own["EntityRecordCountCollection"], expected(1));
+        world.send(&seller, "GET", "RetrieveTotalRecordCount(EntityNames=['account'])", &[], "").await.expect(200);
+        let nobody = world.user("nora", &[]).await;
+        world.send(&nobody, "GET", path, &[], "").await.expect_error(403, "0x80042f09");
+        for names in ["['nothing']", "[]", "'account'", "[account]"] {
+            let path = format!("RetrieveTotalRecordCount(EntityNames={names})");
+            world.ask("GET", &path, &[], "").await.expect_error(400, "0x80060888");
+        }
+    }
+
+    pub async fn a_new_record_is_prefilled(world: World) {
+        let account = r#"{"name":"A","telephone1":"1","address1_city":"Brno","revenue":5,"numberofemployees":3}"#;
+        let id = world.post("accounts", account).await;
+        let path = |target: &str| {
+            format!(
+                "InitializeFrom(EntityMoniker=@m,TargetEntityName='{target}',TargetFieldType=Microsoft.Dynamics.CRM.TargetFieldType'ValidForCreate')?@m={{'@odata.id':'accounts({id})'}}"
+            )
+        };
+        let filled = world.get(&path("contact")).await;
+        assert_eq!(filled["@odata.type"], "#Microsoft.Dynamics.CRM.contact");
+        assert_eq!(filled["@odata.context"], format!("{ROOT}$metadata#contacts/$entity"));
+        assert_eq!((&filled["telephone1"], &filled["address1_city"]), (&json!("1"), &json!("Brno")));
+        assert_eq!(filled["parentcustomerid_account@odata.bind"], format!("/accounts({id})"));
+        for own in ["contactid", "ownerid", "statecode", "createdon", "address1_addressid", "masterid", "fullname"] {
+            assert!(filled.get(own).is_none(), "{own}");
+        }
+        // It can be sent as it is.
+        let mut body = filled.clone();
+        body["lastname"] = json!("L");
+        let contact = world.post("contacts", &body.to_string()).await;
+        let stored = world.get(&format!("contacts({contact})")).await;
+        assert_eq!((&stored["address1_city"], &stored["_parentcustomerid_value"]), (&json!("Brno"), &json!(id)));
+        assert_eq!(world.ask("GET", "contacts/$count", &[], "").await.text(), "1", "nothing was stored by asking");
+        let below = world.get(&path("account")).await;
+        assert_eq!(below["parentaccountid@odata.bind"], format!("/accounts({id})"));
+        assert!(below.get("name").is_none());
+
+        world.ask("GET", &path("nothing"), &[], "").await.expect_error(400, "0x80060888");
+        world.ask("GET", &path("businessunit"), &[], "").await.expect_error(400, "0x80060888");
+        world
+            .ask("GET", &path("contact").replace("ValidForCreate", "X"), &[], "")
+            .await
+            .expect_error(400, "0x80060888");
+        world.ask("GET", &path("contact").replace(&id, GONE), &[], "").await.expect_error(404, "0x80040217");
+        let reader = world.user("rita", &["Basic User"]).await;
+        world.send(&reader, "GET", &path("contact"), &[], "").await.expect_error(403, "0x80040220");
+    }
+}
