@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use custodia_org::{Caller, Organization, Reference};
 use custodia_query::Query;
+use custodia_query::fetchxml::{GroupColumn, RowsQuestion};
 use custodia_query::odata::{Limits, Shape, SkipTokenBinding, query_options};
-use custodia_query::fetchxml::RowsQuestion;
 use custodia_query::operator::Asker;
 use custodia_schema::{Guid, Schema, Table, TableId};
 use http::{HeaderMap, Method};
@@ -17,7 +17,7 @@ use crate::formatted::Formats;
 use crate::json;
 use crate::media::{Media, MetadataLevel};
 use crate::prefer::Preferences;
-use crate::rows::{Planning, RowPlan};
+use crate::rows::{NamedAt, Planning, RowPlan};
 use crate::time_zone::clock;
 
 /// A request for one organisation, as the server received it.
@@ -104,6 +104,12 @@ impl<'r> Call<'r> {
     /// The same for rows that FetchXML asks for.
     pub(crate) async fn plan_fetched(&self, question: &mut RowsQuestion) -> Result<RowPlan, Failure> {
         let plan = self.planning().plan_fetched(question);
+        self.with_formats(plan).await
+    }
+
+    /// The same for groups that FetchXML asks for.
+    pub(crate) async fn plan_groups(&self, columns: &[GroupColumn], named: &[NamedAt]) -> Result<RowPlan, Failure> {
+        let plan = self.planning().plan_groups(columns, named);
         self.with_formats(plan).await
     }
 

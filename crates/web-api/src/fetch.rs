@@ -1,12 +1,14 @@
 //! FetchXML: `GET accounts?fetchXml=…`, and stored views by `savedQuery=` and `userQuery=`.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
-use custodia_org::Rows;
-use custodia_query::fetchxml::{Fetch, GroupsQuestion, Question, RowsQuestion};
+use custodia_org::{Error, Rows};
+use custodia_query::fetchxml::{Fetch, GroupColumn, GroupValue, GroupsQuestion, Question, RowsQuestion};
 use custodia_query::odata::{SkipToken, SkipTokenBinding};
 use custodia_query::operator::Asker;
-use custodia_query::{Field, Query, Related, RowKey};
-use custodia_schema::{Guid, Table, Value};
+use custodia_query::{Field, Filter, Path, Query, Related, RowKey};
+use custodia_schema::{Guid, Table, TableId, Value};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -15,12 +17,18 @@ use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json;
 use crate::paging::{may_continue, place};
-use crate::prefer::{METADATA_VERSION, MORE_RECORDS, PAGING_COOKIE, TOTAL_COUNT, TOTAL_COUNT_EXCEEDED};
+use crate::prefer::{
+    FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, METADATA_VERSION, MORE_RECORDS, PAGING_COOKIE, TOTAL_COUNT,
+    TOTAL_COUNT_EXCEEDED,
+};
 use crate::reads::separate;
-use crate::rows::{Ends, Page, TakenPage};
+use crate::rows::{Ends, GroupRow, NamedAt, Page, TakenPage};
 
 /// The most that a count says, as in Dataverse.
 const COUNT_MAX: u64 = 5_000;
+
+/// Records whose names are read by one statement.
+const NAMES_AT_ONCE: usize = 1_000;
 
 /// The option that holds a query.
 const FETCH_XML: &str = "fetchXml";
@@ -157,10 +165,8 @@ async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQ
     let TakenPage { mut out, rows, ends, .. } = sink.finish();
     out.extend_from_slice(b"]}");
     let cookie = match &ends {
-        Some(_) if !query.can_seek() && rows < query.page_size => {
-            let message = "The rows of this page are more bytes than one answer takes; ask for fewer rows by 'count'.";
-            return Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message));
-        }
+        // Pages that are found by counting must all be of one size.
+        Some(_) if !query.can_seek() && rows < query.page_size => return Err(too_long()),
         Some(ends) => cookies.write(call, query, page, &found.keys, ends)?,
         None => None,
     };
@@ -170,25 +176,120 @@ async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQ
 }
 
 async fn groups(
-    _call: &Call<'_>,
-    _table: &Table,
-    _fetch: &Fetch,
-    _question: GroupsQuestion,
+    call: &Call<'_>,
+    table: &Table,
+    fetch: &Fetch,
+    mut question: GroupsQuestion,
 ) -> Result<Vec<u8>, Failure> {
-    Err(Failure::unsupported("an aggregate query"))
+    let GroupsQuestion { aggregation, columns } = &mut question;
+    aggregation.page_size = page_size(call, fetch, aggregation.page_size);
+    aggregation.skip = passed_over(call, fetch.page.unwrap_or(1), aggregation.page_size)?;
+    let mut found = Rows::default();
+    let metadata_version = call.organization.aggregate(call.caller, aggregation, &mut found).await?;
+    let mut groups: Vec<GroupRow> = found.rows.into_iter().map(GroupRow).collect();
+    let most = aggregation.page_size as usize;
+    let more = groups.len() > most && fetch.top.is_none();
+    groups.truncate(most);
+    let named = name_groups(call, columns, &mut groups).await?;
+    let plan = call.plan_groups(columns, &named).await?;
+
+    let mut out = Vec::new();
+    let context = columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
+    call.begin_body(&mut out, &format!("{}({context})", table.set_name));
+    separate(&mut out);
+    out.extend_from_slice(&About { count: None, metadata_version, more, cookie: None }.written(call));
+    out.extend_from_slice(b"\"value\":[");
+    plan.write_groups(&mut out, &groups);
+    out.extend_from_slice(b"]}");
+    if out.len() > call.request.limits.answer_bytes_max {
+        return Err(too_long());
+    }
+    Ok(out)
+}
+
+/// Adds to groups by a lookup the names and tables of the records that it points at, if the caller wants them: of those that
+/// the caller may read.
+pub(crate) async fn name_groups(
+    call: &Call<'_>,
+    columns: &[GroupColumn],
+    groups: &mut [GroupRow],
+) -> Result<Vec<NamedAt>, Failure> {
+    let mut named = Vec::new();
+    if !call.preferences.wants(FORMATTED_VALUE) && !call.preferences.wants(LOOKUP_LOGICAL_NAME) {
+        return Ok(named);
+    }
+    for shown in columns.iter().filter(|shown| shown.kind == GroupValue::Value) {
+        let column = call.table(shown.table)?.column_by_id(shown.column);
+        let targets = column.map_or(&[][..], |column| column.kind.targets());
+        if targets.is_empty() {
+            continue;
+        }
+        let id_of = |group: &GroupRow| group.0.get(shown.position).and_then(Value::guid);
+        let mut names: HashMap<Guid, (Value, TableId)> = HashMap::new();
+        let mut ids: Vec<Guid> = groups.iter().filter_map(id_of).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for target in targets {
+            let unknown: Vec<Guid> = ids.iter().copied().filter(|id| !names.contains_key(id)).collect();
+            for some in unknown.chunks(NAMES_AT_ONCE) {
+                read_names(call, call.table(*target)?, some, &mut names).await?;
+            }
+        }
+        let width = groups.iter().map(|group| group.0.len()).max().unwrap_or_default();
+        for group in groups.iter_mut() {
+            let found = id_of(group).and_then(|id| names.get(&id));
+            let (name, table) = match found {
+                Some((name, table)) => (name.clone(), Value::BigInt(i64::from(table.0))),
+                None => (Value::Null, Value::Null),
+            };
+            group.0.extend([name, table]);
+        }
+        named.push(NamedAt { lookup: shown.position, name: width, table: width + 1 });
+    }
+    Ok(named)
+}
+
+async fn read_names(
+    call: &Call<'_>,
+    table: &Table,
+    ids: &[Guid],
+    names: &mut HashMap<Guid, (Value, TableId)>,
+) -> Result<(), Failure> {
+    let mut query = Query::of(table, u32::try_from(ids.len()).unwrap_or(u32::MAX)).showing(table.primary_name);
+    query.filter =
+        Filter::In { path: Path::own(table.primary_id), values: ids.iter().copied().map(Value::Guid).collect() };
+    let mut found = Rows::default();
+    match call.organization.query(call.caller, &query, &mut found).await {
+        Ok(_) => {}
+        // Who may not read the table at all sees no names of its records.
+        Err(Error::Denied(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    for row in found.rows {
+        let mut values = row.into_iter();
+        if let Some(id) = values.next().as_ref().and_then(Value::guid) {
+            names.insert(id, (values.next().unwrap_or(Value::Null), table.id));
+        }
+    }
+    Ok(())
+}
+
+fn too_long() -> Failure {
+    let message = "The rows of this page are more bytes than one answer takes; ask for fewer rows by 'count'.";
+    Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message)
 }
 
 /// What is said about an answer besides its rows.
-struct About {
-    count: Option<u64>,
-    metadata_version: i64,
-    more: bool,
-    cookie: Option<String>,
+pub(crate) struct About {
+    pub count: Option<u64>,
+    pub metadata_version: i64,
+    pub more: bool,
+    pub cookie: Option<String>,
 }
 
 impl About {
     /// The annotations that the caller wants, each with a comma after it.
-    fn written(&self, call: &Call<'_>) -> Vec<u8> {
+    pub(crate) fn written(&self, call: &Call<'_>) -> Vec<u8> {
         let mut about = Vec::new();
         let mut annotation = |term: &str, value: &str| {
             if call.preferences.wants(term) {

@@ -59,6 +59,8 @@ pub(crate) enum Formatter {
     YesNo { yes: Vec<u8>, no: Vec<u8> },
     /// An integer with separators.
     Integer,
+    /// An integer without separators behind a word.
+    Numbered(&'static str),
     /// A number with separators and so many digits after the point.
     Number { places: u8 },
     /// An amount. `currency` is the position of the record's currency; without one it is in the base currency.
@@ -150,6 +152,10 @@ impl Formatter {
             (Self::YesNo { yes, .. }, ValueRef::Boolean(true)) => out.extend_from_slice(yes),
             (Self::YesNo { no, .. }, ValueRef::Boolean(false)) => out.extend_from_slice(no),
             (Self::Integer, ValueRef::Integer(number)) => locale.write_integer(out, number),
+            (Self::Numbered(word), ValueRef::Integer(number)) => {
+                out.extend_from_slice(word.as_bytes());
+                json::integer(out, number);
+            }
             (Self::Number { places }, ValueRef::Decimal(number)) => {
                 locale.write_number(out, number.mantissa(), number.scale(), *places);
             }

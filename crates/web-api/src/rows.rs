@@ -17,6 +17,9 @@ use crate::media::{Media, MetadataLevel};
 use crate::prefer::{ASSOCIATED_NAVIGATION, FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, Preferences};
 
 mod fetched;
+mod grouped;
+
+pub(crate) use grouped::{GroupRow, NamedAt};
 
 /// A row's values by position.
 pub(crate) trait Values {
