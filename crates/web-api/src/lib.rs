@@ -7,6 +7,7 @@
 //! become answers in `failure.rs`. What is supported stands in docs/api.md.
 
 mod answer;
+mod apply;
 mod batch;
 mod body;
 mod call;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use custodia_org::{Restart, Row, RowSink, Rows};
 use custodia_query::odata::{
-    CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_options,
-    parse_record_options, property_name,
+    CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_apply,
+    parse_options, parse_record_options, property_name,
 };
 use custodia_query::operator::Asker;
 use custodia_query::{Expand, Field, Query, Related, RowKey};
@@ -15,6 +15,7 @@ use custodia_schema::{Column, ColumnId, Guid, Table, TableId, Value, ValueRef};
 use http::{Response, StatusCode};
 
 use crate::answer;
+use crate::apply;
 use crate::call::Call;
 use crate::etag::known_version;
 use crate::failure::Failure;
@@ -60,7 +61,12 @@ pub(crate) async fn collection(
     if let Some(stated) = Stated::of(call)? {
         return fetch::answer(call, table, related, stated).await;
     }
-    let Parsed { mut query, shape, skip_token } = asked(call, table).await?;
+    let who = asker(call).await?;
+    if let Some(applied) = parse_apply(&call.schema, table, &call.options, call.request.limits, who.as_ref())? {
+        return apply::answer(call, table, related, applied).await;
+    }
+    let Parsed { mut query, shape, skip_token } =
+        parse_options(&call.schema, table, &call.options, call.request.limits, who.as_ref())?;
     query.related = related;
     let paging = Paging::begin(call, &mut query, skip_token.as_deref())?;
     let plan = call.plan(&mut query, &shape).await?;

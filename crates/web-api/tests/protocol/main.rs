@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod annotations;
+mod applying;
 mod batch;
 mod bulk;
+mod expanding;
+mod lambdas;
 mod linking;
 mod merging;
 mod metadata;
 mod nesting;
 mod operations;
 mod paging;
+mod query_functions;
 mod querying;
 mod reading;
 mod refusing;

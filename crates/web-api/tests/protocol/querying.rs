@@ -105,12 +105,11 @@ mod bodies {
             ("accounts?$top=1&$top=2", 400, "0x80060888"),
             ("accounts?$skiptoken=x", 400, "0x80060888"),
             ("accounts?fetchXml=%3Cfetch/%3E", 501, "0x80060888"),
-            ("accounts?$apply=aggregate($count as n)", 501, "0x80060888"),
             ("accounts?savedQuery=00000000-0000-0000-0000-000000000001", 501, "0x80060888"),
-            ("accounts?$expand=primarycontactid($expand=ownerid)", 501, "0x80060888"),
-            ("accounts?$filter=contact_customer_accounts/any()", 501, "0x80060888"),
-            ("$metadata", 501, "0x80060888"),
-            ("EntityDefinitions(LogicalName='account')?$select=x", 501, "0x80060888"),
+            ("accounts?$expand=*", 501, "0x80060888"),
+            ("accounts?$filter=numberofemployees add 1 eq 2", 400, "0x80060888"),
+            ("accounts?$filter=tolower(name) eq 'x'", 400, "0x80060888"),
+            ("accounts?$filter=year(createdon) eq 2024", 400, "0x80060888"),
             ("accounts(00000000-0000-0000-0000-000000000001)?$filter=name eq 'x'", 400, "0x80060888"),
         ];
         for (target, status, code) in cases {
