@@ -232,7 +232,7 @@ impl World {
                     })
                     .collect(),
             ),
-            ..Query::of(&found, 5000)
+            ..Query::of(found, 5000)
         }
     }
 

@@ -80,7 +80,7 @@ impl Site {
         let columns = ["numberofemployees", "versionnumber"].map(|name| table.column(name).unwrap().id);
         let mut fields = vec![Field::Column(table.primary_id)];
         fields.extend(columns.map(Field::Column));
-        let query = Query { fields, ..Query::of(&table, 5000) };
+        let query = Query { fields, ..Query::of(table, 5000) };
         let mut sink = Rows::default();
         self.org.query(&self.admin(), &query, &mut sink).await.unwrap();
         assert!(sink.rows.len() < 5000, "all accounts fit a page");

@@ -73,7 +73,7 @@ impl Stage {
 
     pub fn query(&self, table: WorldTable, filter: Filter) -> Query {
         let table = self.table(table);
-        Query { fields: vec![Field::Column(table.primary_id)], filter, ..Query::of(&table, 200) }
+        Query { fields: vec![Field::Column(table.primary_id)], filter, ..Query::of(table, 200) }
     }
 
     /// The authority of an asker, from what the store says of the users now.
