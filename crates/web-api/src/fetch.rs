@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use custodia_org::{Error, Rows};
 use custodia_query::fetchxml::{Fetch, GroupColumn, GroupValue, GroupsQuestion, Question, RowsQuestion};
-use custodia_query::odata::{SkipToken, SkipTokenBinding};
+use custodia_query::odata::{SkipToken, SkipTokenBinding, SkipTokenError};
 use custodia_query::operator::Asker;
 use custodia_query::{Field, Filter, Path, Query, Related, RowKey};
 use custodia_schema::{Guid, Table, TableId, Value};
@@ -144,7 +144,7 @@ async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQ
     if page > 1 {
         match fetch.paging_cookie.as_deref().filter(|_| question.query.can_seek()) {
             Some(cookie) => match cookies.read(call, &question.query, cookie)? {
-                (number, last) if number == page => question.query.after = Some(last),
+                Some((number, last)) if number == page => question.query.after = Some(last),
                 _ => question.query.skip = passed_over(call, page, question.query.page_size)?,
             },
             None => question.query.skip = passed_over(call, page, question.query.page_size)?,
@@ -329,12 +329,13 @@ impl Cookies {
         SkipTokenBinding { caller: call.caller.acting(), path: &self.path, options: &self.options }
     }
 
-    /// The page that a cookie leads to, and the place where it begins.
-    fn read(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<(u32, Vec<Value>), Failure> {
+    /// The page that a cookie leads to, and the place where it begins; none where it says only which page it is of.
+    fn read(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<Option<(u32, Vec<Value>)>, Failure> {
         let sign = |message: &[u8]| call.sign(message);
         match SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &sign) {
-            Ok(token) => Ok((token.page_number, token.last)),
-            Err(error) => {
+            Ok(token) => Ok(Some((token.page_number, token.last))),
+            Err(SkipTokenError::Malformed) => Ok(None),
+            Err(error @ SkipTokenError::NotGenuine) => {
                 let message = format!("paging-cookie: {error}");
                 Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
             }
@@ -351,7 +352,8 @@ impl Cookies {
         ends: &Ends,
     ) -> Result<Option<String>, Failure> {
         let schema = &call.schema;
-        if query.can_seek() {
+        // Of a page that was found by counting no keys are known.
+        if query.can_seek() && query.skip == 0 {
             let last = place(schema, query, keys, &ends.last);
             let token = SkipToken { page_number: page.saturating_add(1), top_left: None, last };
             let first = place(schema, query, keys, &ends.first);

@@ -7,7 +7,7 @@ use super::period::{self, From, Span, To};
 use super::value::{bound, day, fit, guid, wanted};
 use super::{Asker, OperatorError};
 use crate::odata::literal::Fit;
-use crate::{Comparison, Direction, Exists, Filter, LikePattern, Path};
+use crate::{Comparison, Direction, Exists, Filter, LikePattern, Link, LinkKind, Path};
 
 /// Characters of a value that a message repeats.
 const SHOWN_CHARACTERS_MAX: usize = 80;
@@ -212,15 +212,25 @@ impl Test<'_> {
         let mut any = vec![self.reports()?, self.one_of_ids(self.asker.teams.clone())?];
         let members = self.subject.schema.table_named("teammembership");
         if let Some((users, parent)) = self.users()
-            && let Some(members) = members
+            && let (Some(members), Some(table)) = (members, self.subject.schema.table(users))
             && let (Some(user), Some(team)) = (members.column("systemuserid"), members.column("teamid"))
         {
+            let member = Link {
+                from: 0,
+                table: users,
+                near: user.id,
+                far: table.primary_id,
+                kind: LinkKind::Inner,
+                filter: Filter::True,
+                fields: Vec::new(),
+                order: Vec::new(),
+            };
             any.push(Filter::Exists(Box::new(Exists {
                 near: self.path.clone(),
                 table: members.id,
                 far: team.id,
-                links: Vec::new(),
-                filter: self.under_caller(Path::own(user.id), users, parent),
+                links: vec![member],
+                filter: self.under_caller(Path::at(1, table.primary_id), users, parent),
             })));
         }
         Ok(Filter::Or(any))

@@ -7,6 +7,7 @@ mod batch;
 mod bulk;
 mod expanding;
 mod lambdas;
+mod fetchxml;
 mod linking;
 mod merging;
 mod metadata;
