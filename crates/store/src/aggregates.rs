@@ -9,6 +9,8 @@ use rusqlite::{Connection, Error, Result};
 pub(crate) const DECIMAL_SUM: &str = "custodia_decimal_sum";
 /// The average of decimals, as bytes, rounded half away from zero to so many digits after the point; null over no values.
 pub(crate) const DECIMAL_AVERAGE: &str = "custodia_decimal_average";
+/// The sum of whole numbers: an error only when the sum itself is too large, not one on the way. Null over no values.
+pub(crate) const WHOLE_SUM: &str = "custodia_whole_sum";
 /// The average of whole numbers, cut towards zero; null over no values.
 pub(crate) const AVERAGE_CUT: &str = "custodia_average_cut";
 /// The average of whole numbers, rounded half away from zero; null over no values.
@@ -19,6 +21,7 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_aggregate_function(DECIMAL_SUM, 1, flags, DecimalSum)?;
     connection.create_aggregate_function(DECIMAL_AVERAGE, 2, flags, DecimalAverage)?;
+    connection.create_aggregate_function(WHOLE_SUM, 1, flags, WholeSum)?;
     connection.create_aggregate_function(AVERAGE_CUT, 1, flags, WholeAverage { rounded: false })?;
     connection.create_aggregate_function(AVERAGE_ROUNDED, 1, flags, WholeAverage { rounded: true })
 }
@@ -92,6 +95,23 @@ impl Aggregate<Total, Option<Vec<u8>>> for DecimalAverage {
         let cut = 10_i128.checked_pow(crate::decimal::SCALE.saturating_sub(total.digits));
         let average = cut.and_then(|cut| rounded(total.sum, total.count.checked_mul(cut)?)?.checked_mul(cut));
         average.map(|average| Some(crate::decimal::bytes(average).to_vec())).ok_or_else(|| fault("integer overflow"))
+    }
+}
+
+struct WholeSum;
+
+impl Aggregate<Total, Option<i64>> for WholeSum {
+    fn init(&self, _: &mut Context<'_>) -> Result<Total> {
+        Ok(Total::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, total: &mut Total) -> Result<()> {
+        context.get::<Option<i64>>(0)?.map_or(Ok(()), |value| total.add(i128::from(value)))
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, total: Option<Total>) -> Result<Option<i64>> {
+        let Some(total) = total.filter(|total| total.count > 0) else { return Ok(None) };
+        i64::try_from(total.sum).map(Some).map_err(|_| fault("integer overflow"))
     }
 }
 

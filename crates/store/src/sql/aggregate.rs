@@ -14,7 +14,7 @@ use super::select::Question;
 use super::storage::{Storage, comparison_suffix};
 use super::writer::Writer;
 use super::{CompileError, Context, Dialect, Output, Plan, ReadPolicy, Statement};
-use crate::aggregates::{AVERAGE_CUT, AVERAGE_ROUNDED, DECIMAL_AVERAGE, DECIMAL_SUM};
+use crate::aggregates::{AVERAGE_CUT, AVERAGE_ROUNDED, DECIMAL_AVERAGE, DECIMAL_SUM, WHOLE_SUM};
 
 /// An aggregation as one statement. Outputs: the groups, the measures, and last how many rows were aggregated, at most one
 /// more than `rows_max`.
@@ -277,6 +277,10 @@ impl Measured {
         match (w.dialect, self.storage) {
             (Dialect::Sqlite, Storage::Decimal) => {
                 w.text(DECIMAL_SUM);
+                self.call(w, "(");
+            }
+            (Dialect::Sqlite, Storage::Integer | Storage::BigInt | Storage::Money) => {
+                w.text(WHOLE_SUM);
                 self.call(w, "(");
             }
             (Dialect::Postgres, Storage::Integer | Storage::BigInt | Storage::Money) => {

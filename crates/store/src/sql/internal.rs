@@ -245,6 +245,16 @@ pub(crate) fn select_changes(after: i64, limit: u32) -> Statement {
     )
 }
 
+/// Changes of the rows of one table between two numbers, the second included, in order: number, kind, row.
+pub(crate) fn select_table_changes(table: TableId, after: i64, up_to: i64, limit: u32) -> Statement {
+    read(
+        "SELECT number, kind, rowid_ FROM custodia_change WHERE number > $1 AND number <= $2 AND tableid = $3 \
+         ORDER BY number LIMIT $4",
+        vec![number(after), number(up_to), number(i64::from(table.0)), number(i64::from(limit))],
+        &[Output::Integer, Output::Integer, Output::Guid],
+    )
+}
+
 pub(crate) fn insert_audit(place: i64, created: i64, entry: &AuditEntry) -> Statement {
     statement(
         "INSERT INTO custodia_audit (number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, \

@@ -116,6 +116,13 @@ impl TestDatabase {
         rows
     }
 
+    pub(super) fn try_rows(&self, statement: &Statement) -> crate::Result<Vec<Vec<Value>>> {
+        let mut rows = Vec::new();
+        let mut sink = |row: &Row<'_>| rows.push(row.to_values());
+        self.runtime.block_on(self.link.query(statement, &mut sink))?;
+        Ok(rows)
+    }
+
     /// The engine's plan for a statement, a line per step.
     pub(super) fn explain(&self, statement: &Statement) -> String {
         let (prefix, at, outputs) = match self.dialect() {

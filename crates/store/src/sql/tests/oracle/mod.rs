@@ -1,8 +1,10 @@
 //! The query oracle: a naive evaluator over rows in memory says what a query answers, and both engines must agree, for
 //! generated rows, rights and questions. It uses nothing of the writer: no SQL, no joins, no arms.
 //!
-//! [`world`] makes rows and rights, [`question`] makes queries over them, [`naive`] answers them by trying every row.
+//! [`world`] makes rows and rights, [`question`] makes queries over them, [`naive`] answers them by trying
+//! every row, [`groups`] aggregates.
 
+mod groups;
 mod naive;
 mod question;
 mod world;
@@ -13,7 +15,7 @@ use custodia_schema::Value;
 use self::naive::Naive;
 use self::question::Seen;
 use self::world::World;
-use super::super::{Context, Plan, count, select};
+use super::super::{Context, Plan, aggregate, count, select};
 use super::engines::{TestDatabase, engines};
 use super::{Numbers, schema};
 
@@ -45,7 +47,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
                 let schema = schema();
                 let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
                 let counted = database.rows(&count(&context, &question, &policy, COUNT_CAP).unwrap());
-                let matching = naive.matching(&question).len() as u64;
+                let matching = naive.count(&question) as u64;
                 seen.note(match matching {
                     0 => "no row",
                     World::ROWS => "all rows",
@@ -64,19 +66,66 @@ fn both_engines_answer_as_the_naive_evaluator() {
     seen.check();
 }
 
+#[test]
+fn both_engines_aggregate_as_the_naive_evaluator() {
+    let mut seen = Seen::default();
+    let schema = schema();
+    for database in engines(World::TABLES) {
+        for number in 0..WORLDS * u64::from(custodia_testbed::effort()) {
+            let mut numbers = Numbers::new(number + 7_000);
+            let world = World::generate(&mut numbers);
+            world.write(&database);
+            for _ in 0..QUESTIONS {
+                let policy = world.any_policy(&mut numbers);
+                let mut question = question::any_aggregation(&world, &mut numbers, &mut seen);
+                let plan = *numbers.pick(&[Plan::Ordered, Plan::Sweep, Plan::Union]);
+                let naive = Naive { world: &world, policy: &policy };
+                let rows = naive.matching(&question.rows).len();
+                let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+                let about =
+                    format!("world {number} on {:?} by {plan:?}\n{question:#?}\n{policy:#?}", database.dialect());
+                let statement = aggregate(&context, &question, &policy, plan).unwrap();
+                match naive.aggregated(&question) {
+                    Some(expected) => {
+                        seen.note(if expected.len() > 1 { "several groups" } else { "one group" });
+                        let found: Vec<Vec<Value>> = database
+                            .rows(&statement)
+                            .into_iter()
+                            .map(|mut row| {
+                                assert_eq!(row.pop(), Some(Value::BigInt(rows as i64)), "{about}");
+                                row
+                            })
+                            .collect();
+                        assert_eq!(found, expected, "{about}\n{}", statement.sql);
+                    }
+                    None => {
+                        seen.note("sum too large");
+                        let refused = database.try_rows(&statement).unwrap_err();
+                        assert!(matches!(refused, crate::Error::TooLargeNumber), "{refused:?} {about}");
+                    }
+                }
+                if rows > 1 {
+                    seen.note("too many rows");
+                    question.rows_max = u32::try_from(rows - 2).unwrap();
+                    question.measures = vec![custodia_query::Measure::Count];
+                    question.order = Vec::new();
+                    let statement = aggregate(&context, &question, &policy, plan).unwrap();
+                    let found = database.rows(&statement);
+                    assert_eq!(found[0].last(), Some(&Value::BigInt(rows as i64 - 1)), "{about}");
+                }
+            }
+            world.delete(&database);
+        }
+    }
+    seen.check_aggregations();
+}
+
 /// All pages joined, without the outputs that only continue the list.
 fn pages(database: &TestDatabase, question: &Query, policy: &super::TestPolicy, plan: Plan) -> Vec<Vec<Value>> {
     let schema = schema();
     let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
-    let shown = question.fields.len()
-        + question
-            .expand
-            .iter()
-            .map(|expand| match expand {
-                Expand::One { fields, .. } => fields.len(),
-                Expand::Many { .. } => 0,
-            })
-            .sum::<usize>();
+    let links: usize = question.links.iter().map(|link| link.fields.len()).sum();
+    let shown = question.fields.len() + links + expanded_fields(&question.expand);
     let page = usize::try_from(question.page_size).unwrap();
     let mut question = question.clone();
     let mut found: Vec<Vec<Value>> = Vec::new();
@@ -87,7 +136,9 @@ fn pages(database: &TestDatabase, question: &Query, policy: &super::TestPolicy, 
         assert!(rows.iter().all(|row| row.len() == statement.outputs.len()));
         let more = rows.len() > page;
         rows.truncate(page);
-        if let Some(last) = rows.last() {
+        if !question.can_seek() {
+            question.skip += u32::try_from(rows.len()).unwrap();
+        } else if let Some(last) = rows.last() {
             let mut after: Vec<Value> = statement.keys.iter().map(|at| last[*at].clone()).collect();
             after.push(last[0].clone());
             question.after = Some(after);
@@ -104,4 +155,12 @@ fn pages(database: &TestDatabase, question: &Query, policy: &super::TestPolicy, 
             return found;
         }
     }
+}
+
+fn expanded_fields(expand: &[Expand]) -> usize {
+    let of = |entry: &Expand| match entry {
+        Expand::One { fields, expand, .. } => fields.len() + expanded_fields(expand),
+        Expand::Many { .. } => 0,
+    };
+    expand.iter().map(of).sum()
 }

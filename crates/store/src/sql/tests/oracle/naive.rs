@@ -3,8 +3,11 @@
 use std::cmp::Ordering;
 
 use custodia_access::{Own, RowAccess, RowArms};
-use custodia_query::{Comparison, Expand, Field, Filter, Path, Query, Related};
-use custodia_schema::{Guid, Table, TableId, Value, fold};
+use custodia_query::{
+    Comparison, DatePart, Direction, Expand, Field, Filter, Fiscal, FiscalPeriods, Link, LinkKind, Order, OrderBy,
+    Path, Query, Related, Step, Zone,
+};
+use custodia_schema::{ColumnId, Guid, Table, TableId, Value, fold};
 
 use super::super::super::ReadPolicy;
 use super::super::{TestPolicy, schema};
@@ -16,39 +19,217 @@ pub(super) struct Naive<'w> {
     pub(super) policy: &'w TestPolicy,
 }
 
+/// The queried row and the linked ones beside it; `None` where a partner is missing.
+#[derive(Clone)]
+pub(super) struct Combination<'w> {
+    tables: Vec<std::sync::Arc<Table>>,
+    rows: Vec<Option<&'w Row>>,
+}
+
 impl<'w> Naive<'w> {
     /// What the caller is shown, in order.
     pub(super) fn answer(&self, query: &Query, seen: &mut Seen) -> Vec<Vec<Value>> {
-        let table = table_of(query.table);
-        let mut rows = self.matching(query);
-        rows.sort_by(|left, right| {
+        let mut results = self.matching(query);
+        if query.distinct {
+            return self.distinct(query, &results);
+        }
+        results.sort_by(|left, right| {
             for order in &query.order {
-                let (left, right) = (self.value(&table, left, &order.path), self.value(&table, right, &order.path));
-                let by_key = compare(&left, &right).unwrap_or_else(|| left.is_null().cmp(&right.is_null()).reverse());
-                match if order.descending { by_key.reverse() } else { by_key } {
-                    Ordering::Equal if left.is_null() => seen.null_ties += 1,
+                let (one, other) = (self.sorted_by(left, order), self.sorted_by(right, order));
+                match directed(nulls_first(&one, &other), order.descending) {
+                    Ordering::Equal if one.is_null() => seen.null_ties += 1,
                     Ordering::Equal => seen.ties += 1,
                     other => return other,
                 }
             }
-            let by_id = self.id(&table, left).cmp(&self.id(&table, right));
-            if query.order.last().is_some_and(|order| order.descending) { by_id.reverse() } else { by_id }
+            let descending = query.order.last().is_some_and(|order| order.descending);
+            directed(self.ids(left).cmp(&self.ids(right)), descending)
         });
         if let Some(top) = query.top {
-            rows.truncate(usize::try_from(top).unwrap());
+            results.truncate(usize::try_from(top).unwrap());
         }
-        rows.into_iter().map(|row| self.shown(&table, row, query)).collect()
+        results.iter().map(|result| self.shown(result, query)).collect()
     }
 
-    /// The rows that the caller reaches and the query asks for.
-    pub(super) fn matching(&self, query: &Query) -> Vec<&'w Row> {
+    /// How many results there are.
+    pub(super) fn count(&self, query: &Query) -> usize {
+        let results = self.matching(query);
+        if query.distinct {
+            self.distinct(&Query { top: None, ..query.clone() }, &results).len()
+        } else {
+            results.len()
+        }
+    }
+
+    /// Results that differ by fold, with the least of the texts that they show; sorted by the keys, then by what is shown.
+    fn distinct(&self, query: &Query, results: &[Combination<'w>]) -> Vec<Vec<Value>> {
+        let mut found: Vec<(Vec<Value>, Vec<Value>)> = Vec::new();
+        for result in results {
+            let keys: Vec<Value> = query.order.iter().map(|order| self.sorted_by(result, order)).collect();
+            let shown = self.shown(result, query);
+            // Names of lookups are told apart by their letters: they belong to the id beside them.
+            let same = |other: &Vec<Value>| {
+                shown.iter().zip(other).enumerate().all(|(at, (one, other))| match (one, other) {
+                    (Value::Text(one), Value::Text(other)) if !self.is_name(query, at) => fold(one) == fold(other),
+                    _ => one == other,
+                })
+            };
+            match found.iter_mut().find(|(_, other)| same(other)) {
+                Some((_, known)) => {
+                    for (known, value) in known.iter_mut().zip(shown) {
+                        if let (Value::Text(known), Value::Text(value)) = (known, value) {
+                            if value < *known {
+                                *known = value;
+                            }
+                        }
+                    }
+                }
+                None => found.push((keys, shown)),
+            }
+        }
+        found.sort_by(|(left_keys, left), (right_keys, right)| {
+            for ((one, other), order) in left_keys.iter().zip(right_keys).zip(&query.order) {
+                match directed(nulls_first(one, other), order.descending) {
+                    Ordering::Equal => {}
+                    unequal => return unequal,
+                }
+            }
+            left.iter().zip(right).enumerate().fold(Ordering::Equal, |so_far, (at, (one, other))| {
+                so_far.then_with(|| match (one, other) {
+                    (Value::Text(one), Value::Text(other)) if self.is_name(query, at) => one.cmp(other),
+                    _ => nulls_first(one, other),
+                })
+            })
+        });
+        let mut shown: Vec<Vec<Value>> = found.into_iter().map(|(_, shown)| shown).collect();
+        if let Some(top) = query.top {
+            shown.truncate(usize::try_from(top).unwrap());
+        }
+        shown
+    }
+
+    fn is_name(&self, query: &Query, output: usize) -> bool {
+        let fields = query.fields.iter().chain(query.links.iter().flat_map(|link| &link.fields));
+        let mut all: Vec<Field> = fields.copied().collect();
+        fn expanded(expand: &[Expand], all: &mut Vec<Field>) {
+            for entry in expand {
+                let Expand::One { fields, expand, .. } = entry else { panic!("not asked") };
+                all.extend(fields);
+                expanded(expand, all);
+            }
+        }
+        expanded(&query.expand, &mut all);
+        matches!(all[output], Field::TargetName(_))
+    }
+
+    /// What the caller reaches and the query asks for.
+    pub(super) fn matching(&self, query: &Query) -> Vec<Combination<'w>> {
         let table = table_of(query.table);
-        self.rows(&table)
+        let roots = self
+            .rows(&table)
             .iter()
             .filter(|row| self.reaches(&table, row))
             .filter(|row| query.related.as_ref().is_none_or(|related| self.is_related(&table, row, related)))
-            .filter(|row| self.holds(&table, row, &query.filter))
-            .collect()
+            .collect();
+        let mut results = self.linked(&table, roots, &query.links);
+        results.retain(|result| self.holds(result, &query.filter));
+        results
+    }
+
+    /// Rows with those linked to them.
+    fn linked(&self, table: &Table, rows: Vec<&'w Row>, links: &[Link]) -> Vec<Combination<'w>> {
+        let tables: Vec<_> =
+            std::iter::once(table.id).chain(links.iter().map(|link| link.table)).map(table_of).collect();
+        let alone = |row| {
+            let mut rows = vec![None; links.len() + 1];
+            rows[0] = Some(row);
+            Combination { tables: tables.clone(), rows }
+        };
+        let mut results: Vec<Combination<'w>> = rows.into_iter().map(alone).collect();
+        let heads: Vec<Option<usize>> = links.iter().enumerate().fold(Vec::new(), |mut heads, (at, link)| {
+            let above = if link.from == 0 { None } else { heads[link.from - 1] };
+            heads.push(if link.kind == LinkKind::Inner { above } else { Some(at) });
+            heads
+        });
+        for (at, head) in heads.iter().enumerate() {
+            let members: Vec<usize> = match head {
+                None => vec![at],
+                Some(head) if *head == at => (at..links.len()).filter(|member| heads[*member] == Some(at)).collect(),
+                Some(_) => continue,
+            };
+            results = results
+                .into_iter()
+                .flat_map(|result| {
+                    let mut branch = vec![result.clone()];
+                    for member in &members {
+                        branch = branch.into_iter().flat_map(|result| self.partners(&result, *member, links)).collect();
+                    }
+                    if branch.is_empty() && head.is_some() { vec![result] } else { branch }
+                })
+                .collect();
+        }
+        results
+    }
+
+    /// The results with each partner of one link.
+    fn partners(&self, result: &Combination<'w>, at: usize, links: &[Link]) -> Vec<Combination<'w>> {
+        let (link, table) = (&links[at], &result.tables[at + 1]);
+        let near = self.value(result, &Path::at(link.from, link.near));
+        let near_table = &result.tables[link.from];
+        let mut found: Vec<Combination<'w>> = Vec::new();
+        for row in self.rows(table).iter().filter(|row| self.reaches(table, row)) {
+            let far = self.readable(table, row, link.far);
+            if !is_partner((near_table, link.near, &near), (table, link.far, &far)) {
+                continue;
+            }
+            let mut with = result.clone();
+            with.rows[at + 1] = Some(row);
+            if self.holds(&with, &link.filter) {
+                found.push(with);
+            }
+        }
+        if link.kind == LinkKind::First {
+            found.sort_by(|left, right| {
+                let by_keys = link.order.iter().fold(Ordering::Equal, |so_far, order| {
+                    let (one, other) = (self.sorted_by(left, order), self.sorted_by(right, order));
+                    so_far.then_with(|| directed(nulls_first(&one, &other), order.descending))
+                });
+                by_keys.then_with(|| self.ids(left)[at + 1].cmp(&self.ids(right)[at + 1]))
+            });
+            found.truncate(1);
+        }
+        found
+    }
+
+    fn ids(&self, result: &Combination<'w>) -> Vec<Option<Guid>> {
+        result.rows.iter().zip(&result.tables).map(|(row, table)| row.map(|row| self.id(table, row))).collect()
+    }
+
+    /// What an order looks at.
+    fn sorted_by(&self, result: &Combination<'w>, order: &Order) -> Value {
+        let value = self.value(result, &order.path);
+        match &order.by {
+            OrderBy::Value => value,
+            OrderBy::Label(values) => {
+                let number = match &value {
+                    Value::Boolean(value) => Some(i64::from(*value)),
+                    other => whole(other),
+                };
+                let place = |number| values.iter().position(|value| i64::from(*value) == number);
+                number.map_or(Value::Null, |number| {
+                    Value::BigInt(i64::try_from(place(number).unwrap_or(values.len())).unwrap())
+                })
+            }
+            OrderBy::Name => self.name_of(&value),
+        }
+    }
+
+    /// The name of the row that a lookup points at, whoever may read it.
+    fn name_of(&self, lookup: &Value) -> Value {
+        let Value::Lookup(target, id) = lookup else { return Value::Null };
+        let target = table_of(*target);
+        let named = self.find(&target, *id).zip(target.primary_name);
+        named.map_or(Value::Null, |(row, name)| self.readable(&target, row, name))
     }
 
     fn rows(&self, table: &Table) -> &'w [Row] {
@@ -122,17 +303,23 @@ impl<'w> Naive<'w> {
     }
 
     /// The value at the end of a path, as the caller may see it.
-    fn value(&self, table: &Table, row: &Row, path: &Path) -> Value {
-        let mut at = (table_of(table.id), row);
+    pub(super) fn value(&self, result: &Combination<'w>, path: &Path) -> Value {
+        let Some(start) = result.rows[path.row] else { return Value::Null };
+        let mut at = (std::sync::Arc::clone(&result.tables[path.row]), start);
         for step in &path.steps {
-            let Value::Lookup(target, id) = self.readable(&at.0, at.1, step.lookup) else { return Value::Null };
-            let target_table = table_of(target);
-            match self.find(&target_table, id) {
-                Some(next) if target == step.target && self.reaches(&target_table, next) => at = (target_table, next),
-                _ => return Value::Null,
+            match self.step(&at.0, at.1, *step) {
+                Some(next) => at = next,
+                None => return Value::Null,
             }
         }
         self.readable(&at.0, at.1, path.column)
+    }
+
+    fn step(&self, table: &Table, row: &Row, step: Step) -> Option<(std::sync::Arc<Table>, &'w Row)> {
+        let Value::Lookup(target, id) = self.readable(table, row, step.lookup) else { return None };
+        let target_table = table_of(target);
+        let next = self.find(&target_table, id)?;
+        (target == step.target && self.reaches(&target_table, next)).then_some((target_table, next))
     }
 
     fn readable(&self, table: &Table, row: &Row, column: custodia_schema::ColumnId) -> Value {
@@ -148,46 +335,102 @@ impl<'w> Naive<'w> {
         }
     }
 
-    fn holds(&self, table: &Table, row: &Row, filter: &Filter) -> bool {
+    fn holds(&self, result: &Combination<'w>, filter: &Filter) -> bool {
         match filter {
             Filter::True => true,
             Filter::False => false,
-            Filter::And(all) => all.iter().all(|filter| self.holds(table, row, filter)),
-            Filter::Or(all) => all.iter().any(|filter| self.holds(table, row, filter)),
-            Filter::Not(inner) => !self.holds(table, row, inner),
-            Filter::IsNull(path) => self.value(table, row, path).is_null(),
+            Filter::And(all) => all.iter().all(|filter| self.holds(result, filter)),
+            Filter::Or(all) => all.iter().any(|filter| self.holds(result, filter)),
+            Filter::Not(inner) => !self.holds(result, inner),
+            Filter::IsNull(path) => self.value(result, path).is_null(),
             Filter::In { path, values } => {
-                let held = self.value(table, row, path);
+                let held = self.value(result, path);
                 values.iter().any(|value| compare(&held, value) == Some(Ordering::Equal))
             }
-            Filter::Compare { path, operator, value } => test(&self.value(table, row, path), *operator, value),
+            Filter::Compare { path, operator, value } => test(&self.value(result, path), *operator, value),
             Filter::CompareColumns { left, operator, right } => {
                 // Column against column compares ids only.
-                test(&bare(self.value(table, row, left)), *operator, &bare(self.value(table, row, right)))
+                test(&bare(self.value(result, left)), *operator, &bare(self.value(result, right)))
             }
-            Filter::Like { path, pattern } => match self.value(table, row, path) {
+            Filter::Like { path, pattern } => match self.value(result, path) {
                 Value::Text(text) => pattern.matches(&fold(&text)),
                 _ => false,
             },
-            Filter::ContainsAny { .. } | Filter::InPeriod { .. } | Filter::Hierarchy { .. } | Filter::Exists(_) => {
-                panic!("not asked")
+            Filter::InPeriod { path, calendar, zone, period } => local_day(&self.value(result, path), zone)
+                .is_some_and(|day| date_part(day, DatePart::FiscalPeriod(*calendar)) == i64::from(*period)),
+            Filter::Hierarchy { path, table, parent, of, direction, inclusive } => {
+                let table = table_of(*table);
+                let named = match self.value(result, path) {
+                    Value::Lookup(target, id) if target == table.id => id,
+                    Value::Guid(id) => id,
+                    _ => return false,
+                };
+                let up = |id: Guid| {
+                    let row = self.find(&table, id)?;
+                    match self.readable(&table, row, *parent) {
+                        Value::Lookup(target, above) if target == table.id => Some(above),
+                        _ => None,
+                    }
+                };
+                let leads = |from: Guid, to: Guid| {
+                    let mut at = from;
+                    (0..100).any(|_| match up(at) {
+                        Some(above) => {
+                            at = above;
+                            at == to
+                        }
+                        None => false,
+                    })
+                };
+                if named == *of {
+                    return *inclusive;
+                }
+                match direction {
+                    Direction::Under => leads(named, *of),
+                    Direction::Above => leads(*of, named),
+                }
             }
+            Filter::Exists(exists) => {
+                let near = self.value(result, &exists.near);
+                let near_table = exists.near.steps.last().map_or_else(
+                    || std::sync::Arc::clone(&result.tables[exists.near.row]),
+                    |step| table_of(step.target),
+                );
+                let table = table_of(exists.table);
+                let partners = self
+                    .rows(&table)
+                    .iter()
+                    .filter(|row| self.reaches(&table, row))
+                    .filter(|row| {
+                        let far = self.readable(&table, row, exists.far);
+                        is_partner((&near_table, exists.near.column, &near), (&table, exists.far, &far))
+                    })
+                    .collect();
+                let beyond = self.linked(&table, partners, &exists.links);
+                beyond.iter().any(|result| self.holds(result, &exists.filter))
+            }
+            Filter::ContainsAny { .. } => panic!("not asked"),
         }
     }
 
-    fn shown(&self, table: &Table, row: &Row, query: &Query) -> Vec<Value> {
-        let mut values: Vec<Value> = query.fields.iter().map(|field| self.field(table, Some(row), *field)).collect();
-        for expand in &query.expand {
-            let Expand::One { step, fields, .. } = expand else { panic!("not asked") };
-            let target = table_of(step.target);
-            let related = match self.readable(table, row, step.lookup) {
-                Value::Lookup(points_at, id) if points_at == step.target => self.find(&target, id),
-                _ => None,
-            };
-            let related = related.filter(|row| self.reaches(&target, row));
-            values.extend(fields.iter().map(|field| self.field(&target, related, *field)));
+    fn shown(&self, result: &Combination<'w>, query: &Query) -> Vec<Value> {
+        let (tables, rows) = (&result.tables, &result.rows);
+        let mut values: Vec<Value> = query.fields.iter().map(|field| self.field(&tables[0], rows[0], *field)).collect();
+        for (at, link) in query.links.iter().enumerate() {
+            values.extend(link.fields.iter().map(|field| self.field(&tables[at + 1], rows[at + 1], *field)));
         }
+        self.expanded(&tables[0], rows[0], &query.expand, &mut values);
         values
+    }
+
+    fn expanded(&self, table: &Table, row: Option<&Row>, expand: &[Expand], values: &mut Vec<Value>) {
+        for entry in expand {
+            let Expand::One { step, fields, expand, .. } = entry else { panic!("not asked") };
+            let target = table_of(step.target);
+            let related = row.and_then(|row| self.step(table, row, *step)).map(|(_, row)| row);
+            values.extend(fields.iter().map(|field| self.field(&target, related, *field)));
+            self.expanded(&target, related, expand, values);
+        }
     }
 
     fn field(&self, table: &Table, row: Option<&Row>, field: Field) -> Value {
@@ -202,15 +445,123 @@ impl<'w> Naive<'w> {
                 Value::Lookup(target, _) => Value::BigInt(i64::from(target.0)),
                 _ => Value::Null,
             },
-            Field::TargetName(lookup) => match self.readable(table, row, lookup) {
-                Value::Lookup(target, id) => {
-                    let target = table_of(target);
-                    let named = self.find(&target, id).zip(target.primary_name);
-                    named.map_or(Value::Null, |(row, name)| self.readable(&target, row, name))
-                }
-                _ => Value::Null,
-            },
-            Field::Children(_) => panic!("not asked"),
+            Field::TargetName(lookup) => self.name_of(&self.readable(table, row, lookup)),
+            Field::Children(lookup) => {
+                let id = self.id(table, row);
+                let children = self
+                    .rows(table)
+                    .iter()
+                    .filter(|child| self.reaches(table, child))
+                    .filter(|child| self.readable(table, child, lookup) == Value::Lookup(table.id, id));
+                Value::BigInt(i64::try_from(children.count()).unwrap())
+            }
+        }
+    }
+}
+
+/// Whether two columns hold the same; a lookup of several tables only matches the id of a row of the table it points into.
+fn is_partner(near: (&Table, ColumnId, &Value), far: (&Table, ColumnId, &Value)) -> bool {
+    let kind = |table: &Table, column| table.column_by_id(column).unwrap().kind.clone();
+    let varies = kind(near.0, near.1).is_polymorphic() || kind(far.0, far.1).is_polymorphic();
+    let of_row = |(table, column, value): (&Table, ColumnId, &Value)| match value {
+        Value::Guid(id) if column == table.primary_id => Value::Lookup(table.id, *id),
+        other => other.clone(),
+    };
+    let (near, far) = (of_row(near), of_row(far));
+    if varies {
+        compare(&near, &far) == Some(Ordering::Equal)
+    } else {
+        compare(&bare(near), &bare(far)) == Some(Ordering::Equal)
+    }
+}
+
+fn directed(order: Ordering, descending: bool) -> Ordering {
+    if descending { order.reverse() } else { order }
+}
+
+/// How values sort ascending.
+pub(super) fn nulls_first(left: &Value, right: &Value) -> Ordering {
+    compare(left, right).unwrap_or_else(|| left.is_null().cmp(&right.is_null()).reverse())
+}
+
+/// Year, month and day of a day since 1970, found by going through the years and months.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let mut year = 1970 + day.div_euclid(366);
+    let leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let new_year = |year: i64| {
+        let before = year - 1;
+        365 * year + before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400) - 719_527
+    };
+    while new_year(year + 1) <= day {
+        year += 1;
+    }
+    while new_year(year) > day {
+        year -= 1;
+    }
+    let mut rest = day - new_year(year);
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if rest < length {
+            break;
+        }
+        rest -= length;
+        month += 1;
+    }
+    (year, month, rest + 1)
+}
+
+/// The day of a value in local time, within the years that the engines know.
+pub(super) fn local_day(value: &Value, zone: &Zone) -> Option<i64> {
+    match value {
+        Value::Date(day) => Some(i64::from(*day).clamp(-718_797, 2_932_896)),
+        Value::DateTime(second) => {
+            let second = (*second).clamp(-718_797 * 86_400, 2_932_896 * 86_400 - 1);
+            Some((second + i64::from(zone.ahead_at(second))).div_euclid(86_400))
+        }
+        _ => None,
+    }
+}
+
+/// A part of a day's date.
+pub(super) fn date_part(day: i64, part: DatePart) -> i64 {
+    let (year, month, of_month) = civil(day);
+    // The last day on which a fiscal year began.
+    let began = |fiscal: Fiscal| {
+        let begins = |day: &i64| {
+            let (_, month, of_month) = civil(*day);
+            month == i64::from(fiscal.month) && of_month == i64::from(fiscal.day)
+        };
+        (0..367).map(|back| day - back).find(begins).unwrap()
+    };
+    match part {
+        DatePart::Day => of_month,
+        DatePart::Month => month,
+        DatePart::Year => year,
+        DatePart::Quarter => (month - 1) / 3 + 1,
+        DatePart::Week => {
+            // Sundays since 1 January; 4 January 1970 was one.
+            let first = (0..366).map(|back| day - back).find(|day| matches!(civil(*day), (_, 1, 1))).unwrap();
+            1 + (first + 1..=day).filter(|day| (day - 3).rem_euclid(7) == 0).count() as i64
+        }
+        DatePart::FiscalPeriod(fiscal) => {
+            let (began, months) = (began(fiscal), |count: i64| {
+                // So many monthly steps since the year began.
+                let steps =
+                    (began(fiscal) + 1..=day).filter(|day| civil(*day).2 == i64::from(fiscal.day)).count() as i64;
+                steps / count + 1
+            });
+            match fiscal.periods {
+                FiscalPeriods::Annually => 1,
+                FiscalPeriods::Semiannually => months(6),
+                FiscalPeriods::Quarterly => months(3),
+                FiscalPeriods::Monthly => months(1),
+                FiscalPeriods::FourWeeks => ((day - began) / 28 + 1).min(13),
+            }
+        }
+        DatePart::FiscalYear(fiscal) => {
+            let began = began(fiscal);
+            if fiscal.named_by_start { civil(began).0 } else { civil(began + 363).0 }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Queries about a world, and what has been asked so far.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use custodia_query::{Comparison, Expand, Field, Filter, LikePattern, Order, Path, Query, Related, Step};
+use custodia_query::{
+    Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy,
+    LikePattern, Link, LinkKind, Measure, Order, OrderBy, Path, Query, Related, Step, Zone,
+};
 use custodia_schema::{Decimal, Value};
 
 use super::super::{Numbers, column, query, table};
@@ -19,6 +23,24 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn note(&mut self, kind: &'static str) {
         *self.kinds.entry(kind).or_default() += 1;
+    }
+
+    pub(super) fn check_aggregations(&self) {
+        for kind in [
+            "part of a date",
+            "sum",
+            "average",
+            "least",
+            "greatest",
+            "count of values",
+            "count of distinct values",
+            "several groups",
+            "one group",
+            "sum too large",
+            "too many rows",
+        ] {
+            assert!(self.kinds.get(kind).is_some_and(|count| *count >= 20), "'{kind}' is rare: {self:?}");
+        }
     }
 
     pub(super) fn check(&self) {
@@ -42,7 +64,22 @@ impl Seen {
             "64-bit edge",
             "long decimal",
             "expand",
+            "expand in an expand",
             "name of a lookup",
+            "number of children",
+            "linked",
+            "inner link",
+            "outer link",
+            "first link",
+            "inner link in a branch",
+            "column of a linked row",
+            "exists",
+            "exists with links",
+            "hierarchy",
+            "fiscal period",
+            "distinct",
+            "order by label",
+            "order by name",
             "order over a step",
             "order of two or more",
             "descending",
@@ -68,9 +105,42 @@ const STEPS: &[(&str, &str, &str)] = &[
     ("contact", "ownerid", "team"),
 ];
 
+/// Columns that rows are linked by.
+const LINKS: &[(&str, &str, &str, &str)] = &[
+    ("account", "accountid", "contact", "parentcustomerid"),
+    ("account", "accountid", "account", "parentaccountid"),
+    ("account", "primarycontactid", "contact", "contactid"),
+    ("account", "parentaccountid", "account", "accountid"),
+    ("account", "ownerid", "systemuser", "systemuserid"),
+    ("account", "ownerid", "contact", "ownerid"),
+    ("account", "name", "contact", "fullname"),
+    ("account", "numberofemployees", "account", "versionnumber"),
+    ("contact", "parentcustomerid", "account", "accountid"),
+    ("contact", "parentcustomerid", "contact", "contactid"),
+    ("contact", "parentcustomerid", "account", "parentaccountid"),
+    ("contact", "contactid", "account", "primarycontactid"),
+    ("contact", "contactid", "contact", "parentcustomerid"),
+    ("contact", "ownerid", "team", "teamid"),
+    ("contact", "ownerid", "account", "ownerid"),
+    ("contact", "creditlimit", "account", "revenue"),
+    ("systemuser", "systemuserid", "account", "ownerid"),
+    ("systemuser", "fullname", "contact", "fullname"),
+    ("team", "teamid", "contact", "ownerid"),
+    ("team", "teamid", "account", "ownerid"),
+];
+
+/// The rows that a part of a question may look at: their numbers with their tables.
+type Rows = [(usize, &'static str)];
+
 pub(super) fn any(world: &World, numbers: &mut Numbers, seen: &mut Seen) -> Query {
     let of = *numbers.pick(&["account", "contact"]);
     let mut question = query(of, &[]);
+    let mut rows = vec![(0, of)];
+    if numbers.below(3) == 0 {
+        seen.note("linked");
+        let count = numbers.below(3) + 1;
+        (question.links, rows) = any_links(numbers, seen, of, count, true);
+    }
     for _ in 0..numbers.below(6) {
         let name = *numbers.pick(columns(of));
         question.fields.push(Field::Column(column(of, name)));
@@ -79,19 +149,48 @@ pub(super) fn any(world: &World, numbers: &mut Numbers, seen: &mut Seen) -> Quer
             question.fields.extend([Field::TargetTable(column(of, name)), Field::TargetName(column(of, name))]);
         }
     }
-    question.filter = any_filter(numbers, seen, of, 4);
-    question.order = (0..numbers.below(4)).map(|_| any_order(numbers, seen, of)).collect();
+    if numbers.below(6) == 0 {
+        seen.note("number of children");
+        let lookup = if of == "account" { "parentaccountid" } else { "parentcustomerid" };
+        question.fields.push(Field::Children(column(of, lookup)));
+    }
+    question.filter = any_filter(numbers, seen, &rows, 4);
+    question.order = (0..numbers.below(4)).map(|_| any_order(numbers, seen, &rows)).collect();
     if question.order.len() > 1 {
         seen.note("order of two or more");
     }
     question.page_size = *numbers.pick(&[1, 2, 3, 7, 50]);
+    if !question.can_seek() && question.page_size < 7 {
+        question.page_size = 50;
+    }
     if numbers.below(5) == 0 {
         seen.note("top");
         question.top = Some(u32::try_from(numbers.below(9) + 1).unwrap());
     }
     if numbers.below(3) == 0 {
         seen.note("expand");
-        question.expand = (0..=numbers.below(2)).map(|_| any_expand(numbers, of)).collect();
+        question.expand = (0..=numbers.below(2)).map(|_| any_expand(numbers, seen, of, 2)).collect();
+    }
+    if numbers.below(8) == 0 {
+        seen.note("distinct");
+        question.distinct = true;
+        if numbers.below(2) == 0 {
+            question.fields.remove(0);
+        }
+        if question.fields.is_empty() {
+            question.fields.push(Field::Column(column(of, "statecode")));
+        }
+        // Only what is shown can be sorted by.
+        let shown = |row: usize, column| match row {
+            0 => question.fields.contains(&Field::Column(column)),
+            row => question.links[row - 1].fields.contains(&Field::Column(column)),
+        };
+        question.order = question
+            .order
+            .iter()
+            .filter(|key| key.path.steps.is_empty() && shown(key.path.row, key.path.column))
+            .cloned()
+            .collect();
     }
     if numbers.below(8) == 0 {
         let (_, lookup, target) = *numbers.pick(&steps(of));
@@ -107,6 +206,161 @@ pub(super) fn any(world: &World, numbers: &mut Numbers, seen: &mut Seen) -> Quer
     question
 }
 
+/// Links of a table, with all rows that there are then.
+fn any_links(
+    numbers: &mut Numbers,
+    seen: &mut Seen,
+    of: &'static str,
+    count: u64,
+    show: bool,
+) -> (Vec<Link>, Vec<(usize, &'static str)>) {
+    let mut rows = vec![(0, of)];
+    let mut links: Vec<Link> = Vec::new();
+    let mut heads: Vec<Option<usize>> = vec![None];
+    for _ in 0..count {
+        let (from, table_from) = *numbers.pick(&rows);
+        let possible: Vec<_> = LINKS.iter().filter(|(name, ..)| *name == table_from).collect();
+        let (_, near, to, far) = **numbers.pick(&possible);
+        let (kind, word) = *numbers.pick(&[
+            (LinkKind::Inner, "inner link"),
+            (LinkKind::Outer, "outer link"),
+            (LinkKind::First, "first link"),
+        ]);
+        seen.note(word);
+        let number = rows.len();
+        let head = if kind == LinkKind::Inner { heads[from] } else { Some(number) };
+        if kind == LinkKind::Inner && head.is_some() {
+            seen.note("inner link in a branch");
+        }
+        rows.push((number, to));
+        heads.push(head);
+        // A branch is joined where its head stands: it may look at what comes before, and at itself.
+        let visible: Vec<_> = rows
+            .iter()
+            .copied()
+            .filter(|(row, _)| head.is_none_or(|head| *row < head || heads[*row] == Some(head)))
+            .collect();
+        let filter = if numbers.below(2) == 0 { any_filter(numbers, seen, &visible, 1) } else { Filter::True };
+        let own = [(number, to)];
+        let order = match kind {
+            LinkKind::First => (0..numbers.below(3)).map(|_| any_order(numbers, seen, &own)).collect(),
+            _ => Vec::new(),
+        };
+        let fields = match show {
+            true => (0..numbers.below(3)).map(|_| Field::Column(column(to, *numbers.pick(columns(to))))).collect(),
+            false => Vec::new(),
+        };
+        links.push(Link {
+            from,
+            table: table(to).id,
+            near: column(table_from, near),
+            far: column(to, far),
+            kind,
+            filter,
+            fields,
+            order,
+        });
+    }
+    (links, rows)
+}
+
+/// A question about groups of rows.
+pub(super) fn any_aggregation(world: &World, numbers: &mut Numbers, seen: &mut Seen) -> Aggregation {
+    let mut rows = any(world, numbers, seen);
+    (rows.distinct, rows.top, rows.skip) = (false, None, 0);
+    let of = *numbers.pick(&["account", "contact"]);
+    if rows.table != table(of).id {
+        rows = query(of, &[]);
+        rows.filter = any_filter(numbers, seen, &[(0, of)], 2);
+    }
+    let linked: Vec<(usize, &'static str)> = std::iter::once((0, of))
+        .chain(rows.links.iter().enumerate().map(|(at, link)| {
+            let (name, _) = COLUMNS.iter().find(|(name, _)| table(name).id == link.table).unwrap();
+            (at + 1, *name)
+        }))
+        .collect();
+    let mut groups = Vec::new();
+    for _ in 0..numbers.below(3) {
+        let (path, name) = any_path(numbers, seen, &linked);
+        let by = match sort_of(name) {
+            "instant" | "date" if numbers.below(4) > 0 => {
+                seen.note("part of a date");
+                GroupBy::DatePart { part: any_part(numbers), zone: any_zone(numbers) }
+            }
+            "double" => continue,
+            _ => GroupBy::Value,
+        };
+        groups.push(Group { path, by });
+    }
+    let mut measures = vec![Measure::Count];
+    for _ in 0..numbers.below(4) {
+        let (mut path, mut name) = any_path(numbers, seen, &linked);
+        if of == "account" && numbers.below(2) == 0 {
+            // Numbers have more measures than other columns.
+            name = *numbers.pick(&["numberofemployees", "versionnumber", "revenue", "exchangerate"]);
+            path = Path::own(column(of, name));
+        }
+        let (measure, word) = match (numbers.below(6), sort_of(name)) {
+            (0, _) => (Measure::CountValues { path, distinct: false }, "count of values"),
+            (2, "whole" | "money" | "decimal") if !is_choice(name) => (Measure::Sum(path), "sum"),
+            (3, "whole" | "money" | "decimal") if !is_choice(name) => (Measure::Average(path), "average"),
+            (4, "whole" | "money" | "decimal" | "instant" | "date") if !is_choice(name) => {
+                (Measure::Least(path), "least")
+            }
+            (5, "whole" | "money" | "decimal" | "instant" | "date") if !is_choice(name) => {
+                (Measure::Greatest(path), "greatest")
+            }
+            (_, "double") => continue,
+            _ => (Measure::CountValues { path, distinct: true }, "count of distinct values"),
+        };
+        seen.note(word);
+        measures.push(measure);
+    }
+    let outputs = groups.len() + measures.len();
+    let order = (0..numbers.below(3))
+        .map(|_| (usize::try_from(numbers.below(outputs as u64)).unwrap(), numbers.below(2) == 0))
+        .collect();
+    Aggregation { rows, groups, measures, order, skip: 0, page_size: 5_000, rows_max: 5_000 }
+}
+
+fn is_choice(name: &str) -> bool {
+    matches!(name, "industrycode" | "statecode")
+}
+
+fn any_fiscal(numbers: &mut Numbers) -> Fiscal {
+    Fiscal {
+        month: u8::try_from(numbers.below(12) + 1).unwrap(),
+        day: *numbers.pick(&[1, 1, 2, 15, 28]),
+        periods: *numbers.pick(&[
+            FiscalPeriods::Annually,
+            FiscalPeriods::Semiannually,
+            FiscalPeriods::Quarterly,
+            FiscalPeriods::Monthly,
+            FiscalPeriods::FourWeeks,
+        ]),
+        named_by_start: numbers.below(2) == 0,
+    }
+}
+
+fn any_part(numbers: &mut Numbers) -> DatePart {
+    match numbers.below(7) {
+        0 => DatePart::Day,
+        1 => DatePart::Week,
+        2 => DatePart::Month,
+        3 => DatePart::Quarter,
+        4 => DatePart::Year,
+        5 => DatePart::FiscalPeriod(any_fiscal(numbers)),
+        _ => DatePart::FiscalYear(any_fiscal(numbers)),
+    }
+}
+
+fn any_zone(numbers: &mut Numbers) -> Arc<Zone> {
+    let summers = [(1_711_846_800, 7_200), (1_729_990_800, 3_600), (1_743_296_400, 7_200), (1_761_440_400, 3_600)];
+    let changes = summers[..usize::try_from(numbers.below(5)).unwrap()].to_vec();
+    let first = *numbers.pick(&[0, 3_600, -39_600, 50_400, 20_700]);
+    Arc::new(Zone { first, changes })
+}
+
 fn columns(of: &str) -> &'static [&'static str] {
     COLUMNS.iter().find(|(name, _)| *name == of).unwrap().1
 }
@@ -115,9 +369,9 @@ fn steps(of: &str) -> Vec<(&'static str, &'static str, &'static str)> {
     STEPS.iter().copied().filter(|(from, ..)| *from == of).collect()
 }
 
-/// A path, the table it ends at and the column's name there.
-fn any_path(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> (Path, &'static str) {
-    let mut at = of;
+/// A path and its column's name.
+fn any_path(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows) -> (Path, &'static str) {
+    let (row, mut at) = *numbers.pick(rows);
     let mut taken = Vec::new();
     let wanted = match numbers.below(10) {
         0 => 2,
@@ -138,12 +392,15 @@ fn any_path(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> (Path, 
         2 => seen.note("two steps"),
         _ => {}
     }
+    if row > 0 {
+        seen.note("column of a linked row");
+    }
     let name = *numbers.pick(columns(at));
-    (Path::over(taken, column(at, name)), name)
+    (Path { row, ..Path::over(taken, column(at, name)) }, name)
 }
 
-fn any_order(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Order {
-    let (path, _) = any_path(numbers, seen, of);
+fn any_order(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows) -> Order {
+    let (path, name) = any_path(numbers, seen, rows);
     let descending = numbers.below(2) == 0;
     if !path.steps.is_empty() {
         seen.note("order over a step");
@@ -151,10 +408,24 @@ fn any_order(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Order 
     if descending {
         seen.note("descending");
     }
-    Order::by_value(path, descending)
+    let by = match name {
+        "industrycode" if numbers.below(2) == 0 => OrderBy::Label([3, 1].into()),
+        "statecode" if numbers.below(2) == 0 => OrderBy::Label([1, 0].into()),
+        "creditonhold" if numbers.below(2) == 0 => OrderBy::Label([1, 0].into()),
+        "ownerid" | "parentcustomerid" | "primarycontactid" | "parentaccountid" if numbers.below(2) == 0 => {
+            OrderBy::Name
+        }
+        _ => OrderBy::Value,
+    };
+    match by {
+        OrderBy::Value => {}
+        OrderBy::Label(_) => seen.note("order by label"),
+        OrderBy::Name => seen.note("order by name"),
+    }
+    Order { path, descending, by }
 }
 
-fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
+fn any_expand(numbers: &mut Numbers, seen: &mut Seen, of: &str, depth: u32) -> Expand {
     let (_, lookup, target) = *numbers.pick(&steps(of));
     let mut fields = vec![Field::Column(table(target).primary_id)];
     for _ in 0..numbers.below(3) {
@@ -164,14 +435,19 @@ fn any_expand(numbers: &mut Numbers, of: &'static str) -> Expand {
     if target != "systemuser" && target != "team" {
         fields.push(Field::TargetName(column(target, "ownerid")));
     }
+    let mut expand = Vec::new();
+    if depth > 0 && !steps(target).is_empty() && numbers.below(3) == 0 {
+        seen.note("expand in an expand");
+        expand.push(any_expand(numbers, seen, target, depth - 1));
+    }
     let step = Step { lookup: column(of, lookup), target: table(target).id };
-    Expand::One { name: format!("{lookup}_{target}"), step, fields, expand: Vec::new() }
+    Expand::One { name: format!("{lookup}_{target}"), step, fields, expand }
 }
 
-fn any_filter(numbers: &mut Numbers, seen: &mut Seen, of: &'static str, depth: u32) -> Filter {
+fn any_filter(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows, depth: u32) -> Filter {
     if depth > 0 {
         let several = |numbers: &mut Numbers, seen: &mut Seen| -> Vec<Filter> {
-            (0..*numbers.pick(&[0, 1, 2, 2, 3, 3])).map(|_| any_filter(numbers, seen, of, depth - 1)).collect()
+            (0..*numbers.pick(&[0, 1, 2, 2, 3, 3])).map(|_| any_filter(numbers, seen, rows, depth - 1)).collect()
         };
         match numbers.below(10) {
             0 | 1 => {
@@ -184,13 +460,13 @@ fn any_filter(numbers: &mut Numbers, seen: &mut Seen, of: &'static str, depth: u
             }
             4 | 5 => {
                 seen.note("not");
-                return Filter::Not(Box::new(any_filter(numbers, seen, of, depth - 1)));
+                return Filter::Not(Box::new(any_filter(numbers, seen, rows, depth - 1)));
             }
             6 => return Filter::True,
             _ => {}
         }
     }
-    any_leaf(numbers, seen, of)
+    any_leaf(numbers, seen, rows, depth)
 }
 
 fn any_operator(numbers: &mut Numbers, seen: &mut Seen) -> Comparison {
@@ -206,11 +482,73 @@ fn any_operator(numbers: &mut Numbers, seen: &mut Seen) -> Comparison {
     operator
 }
 
-fn any_leaf(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Filter {
-    let (mut path, mut name) = any_path(numbers, seen, of);
-    if of == "account" && path.steps.is_empty() && numbers.below(8) == 0 {
+fn any_exists(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows, depth: u32) -> Option<Filter> {
+    let (path, name) = any_path(numbers, seen, rows);
+    let from = path.steps.last().map_or(rows.iter().find(|(row, _)| *row == path.row)?.1, |step| {
+        COLUMNS.iter().find(|(name, _)| table(name).id == step.target).unwrap().0
+    });
+    let possible: Vec<_> = LINKS.iter().filter(|(of, ..)| *of == from).collect();
+    let (_, near, to, far) = **numbers.pick(&possible);
+    seen.note("exists");
+    let _ = name;
+    let near = Path { column: column(from, near), ..path };
+    let (links, beyond) = if numbers.below(3) == 0 {
+        seen.note("exists with links");
+        let count = numbers.below(2) + 1;
+        any_links(numbers, seen, to, count, false)
+    } else {
+        (Vec::new(), vec![(0, to)])
+    };
+    let filter = any_filter(numbers, seen, &beyond, depth.saturating_sub(1).min(2));
+    Some(Filter::Exists(Box::new(Exists { near, table: table(to).id, far: column(to, far), links, filter })))
+}
+
+fn any_hierarchy(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows) -> Option<Filter> {
+    let possible = [
+        ("account", "parentaccountid", "account"),
+        ("account", "accountid", "account"),
+        ("account", "primarycontactid", "contact"),
+        ("contact", "parentcustomerid", "account"),
+        ("contact", "parentcustomerid", "contact"),
+        ("contact", "contactid", "contact"),
+    ];
+    let (row, of) = *numbers.pick(rows);
+    let possible: Vec<_> = possible.iter().filter(|(from, ..)| *from == of).collect();
+    if possible.is_empty() {
+        return None;
+    }
+    let (_, name, tree) = **numbers.pick(&possible);
+    seen.note("hierarchy");
+    let parent = if tree == "account" { "parentaccountid" } else { "parentcustomerid" };
+    Some(Filter::Hierarchy {
+        path: Path::at(row, column(of, name)),
+        table: table(tree).id,
+        parent: column(tree, parent),
+        of: any_set_value(numbers, columns(tree)[0]).guid().unwrap(),
+        direction: *numbers.pick(&[Direction::Above, Direction::Under]),
+        inclusive: numbers.below(2) == 0,
+    })
+}
+
+fn any_leaf(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows, depth: u32) -> Filter {
+    let special = match numbers.below(12) {
+        0 | 1 if depth > 0 => any_exists(numbers, seen, rows, depth),
+        2 => any_hierarchy(numbers, seen, rows),
+        _ => None,
+    };
+    if let Some(special) = special {
+        return special;
+    }
+    let (mut path, mut name) = any_path(numbers, seen, rows);
+    let is_account = rows.iter().any(|(row, of)| *row == path.row && *of == "account");
+    if is_account && path.steps.is_empty() && numbers.below(8) == 0 {
         // Exact numbers have more edges than other types.
-        (path.column, name) = (column(of, "exchangerate"), "exchangerate");
+        (path.column, name) = (column("account", "exchangerate"), "exchangerate");
+    }
+    if matches!(sort_of(name), "instant" | "date") && numbers.below(3) == 0 {
+        seen.note("fiscal period");
+        let period = u32::try_from(numbers.below(14)).unwrap();
+        return Filter::InPeriod { path, calendar: any_fiscal(numbers), zone: any_zone(numbers), period };
     }
     let literal = any_literal(numbers, seen, name);
     match numbers.below(10) {
@@ -224,7 +562,7 @@ fn any_leaf(numbers: &mut Numbers, seen: &mut Seen, of: &'static str) -> Filter 
             Filter::In { path, values }
         }
         3 => {
-            let (right, other) = any_path(numbers, seen, of);
+            let (right, other) = any_path(numbers, seen, rows);
             if sort_of(name) != sort_of(other) {
                 return Filter::IsNull(path);
             }
