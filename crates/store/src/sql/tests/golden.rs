@@ -3,13 +3,17 @@
 //! After an intended change: `cargo test -p custodia-store rewrite_the_golden_files -- --ignored`, then read the diff.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
-use custodia_query::{Comparison, Expand, Field, Filter, LikePattern, LikeToken, Path, Related, RowKey, Step};
+use custodia_query::{
+    Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy,
+    LikePattern, LikeToken, Link, LinkKind, Measure, Order, OrderBy, Path, Related, RowKey, Step, Zone,
+};
 use custodia_schema::{Decimal, RelationshipId, Value};
 
 use super::super::{
-    Context, Dialect, Parameter, Plan, Statement, count, create_table, delete, estimate, fetch, update,
+    Context, Dialect, Parameter, Plan, Statement, aggregate, count, create_table, delete, estimate, fetch, update,
 };
 use super::{TestPolicy, column, compare, compile, compile_insert, equal, id, order, path, query, schema, table, text};
 
@@ -245,6 +249,8 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     ));
     cases.push(("delete", delete(dialect, &table("contact"), id(1)).unwrap()));
 
+    cases.extend(combined_cases(dialect, &context));
+
     for (name, of) in [
         ("table_teammembership", "teammembership"),
         ("table_principalobjectaccess", "principalobjectaccess"),
@@ -254,6 +260,134 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
         let sql = create_table(dialect, &schema, &table(of)).join(";\n");
         cases.push((name, Statement { sql, ..Statement::default() }));
     }
+    cases
+}
+
+/// What stands on several rows, or on groups of them.
+fn combined_cases(dialect: Dialect, context: &Context<'_>) -> Vec<(&'static str, Statement)> {
+    let open = TestPolicy::open();
+    let sellers = TestPolicy::reaching("account", seller()).and_reaching("contact", seller());
+    let link = |from: usize, (near_of, near): (&str, &str), (of, far): (&str, &str), kind| Link {
+        from,
+        table: table(of).id,
+        near: column(near_of, near),
+        far: column(of, far),
+        kind,
+        filter: Filter::True,
+        fields: Vec::new(),
+        order: Vec::new(),
+    };
+    let mut cases = Vec::new();
+
+    let mut having = query("account", &["name"]);
+    having.order = order("account", &["name"]);
+    having.filter = Filter::Not(Box::new(Filter::Exists(Box::new(Exists {
+        near: path("account", "accountid"),
+        table: table("contact").id,
+        far: column("contact", "parentcustomerid"),
+        links: Vec::new(),
+        filter: equal("contact", "fullname", text("Zoë")),
+    }))));
+    cases.push(("without_a_linked_row", compile(dialect, &having, &sellers, Plan::Ordered)));
+    having.filter = Filter::Exists(Box::new(Exists {
+        near: path("account", "accountid"),
+        table: table("accountleads").id,
+        far: column("accountleads", "accountid"),
+        links: vec![link(0, ("accountleads", "leadid"), ("lead", "leadid"), LinkKind::Inner)],
+        filter: Filter::Not(Box::new(Filter::IsNull(Path::at(1, column("lead", "subject"))))),
+    }));
+    cases.push(("with_a_row_beyond_an_intersect", compile(dialect, &having, &open, Plan::Ordered)));
+
+    let mut linked = query("account", &["name"]);
+    let mut contacts = link(0, ("account", "accountid"), ("contact", "parentcustomerid"), LinkKind::Outer);
+    contacts.fields = vec![Field::Column(column("contact", "fullname"))];
+    contacts.filter = Filter::Compare {
+        path: Path::at(1, column("contact", "lastname")),
+        operator: Comparison::Equal,
+        value: text("Kern"),
+    };
+    let users = link(1, ("contact", "ownerid"), ("systemuser", "systemuserid"), LinkKind::Inner);
+    linked.links = vec![contacts, users];
+    linked.order = vec![
+        Order { path: path("account", "primarycontactid"), descending: true, by: OrderBy::Name },
+        Order { path: path("account", "statecode"), descending: false, by: OrderBy::Label([1, 0].into()) },
+    ];
+    linked.skip = 50;
+    cases.push(("an_outer_link_with_an_inner_one", compile(dialect, &linked, &sellers, Plan::Ordered)));
+    cases.push(("links_for_who_reaches_few_rows", compile(dialect, &linked, &sellers, Plan::Union)));
+    cases.push(("count_of_linked_rows", count(context, &linked, &sellers, 5_000).unwrap()));
+
+    let mut first = query("account", &["name"]);
+    let mut contact = link(0, ("account", "accountid"), ("contact", "parentcustomerid"), LinkKind::First);
+    contact.order = vec![Order::by_value(Path::at(1, column("contact", "createdon")), true)];
+    contact.fields = vec![Field::Column(column("contact", "fullname"))];
+    first.links = vec![contact];
+    cases.push(("the_first_linked_row", compile(dialect, &first, &sellers, Plan::Ordered)));
+
+    let mut distinct = query("account", &["address1_city", "primarycontactid"]);
+    distinct.fields.remove(0);
+    distinct.distinct = true;
+    distinct.order = order("account", &["-address1_city"]);
+    cases.push(("distinct_rows", compile(dialect, &distinct, &sellers, Plan::Ordered)));
+    cases.push(("count_of_distinct_rows", count(context, &distinct, &open, 5_000).unwrap()));
+
+    let mut tree = query("account", &[]);
+    tree.fields.push(Field::Children(column("account", "parentaccountid")));
+    tree.filter = Filter::And(vec![
+        Filter::Hierarchy {
+            path: path("account", "accountid"),
+            table: table("account").id,
+            parent: column("account", "parentaccountid"),
+            of: id(9),
+            direction: Direction::Under,
+            inclusive: false,
+        },
+        Filter::InPeriod {
+            path: path("account", "createdon"),
+            calendar: Fiscal { month: 4, day: 6, periods: FiscalPeriods::Quarterly, named_by_start: true },
+            zone: Arc::new(Zone { first: 3_600, changes: vec![(100, 7_200), (200, 3_600)] }),
+            period: 2,
+        },
+    ]);
+    cases.push(("under_a_row_and_in_a_period", compile(dialect, &tree, &sellers, Plan::Ordered)));
+
+    let mut nested = query("contact", &["fullname"]);
+    nested.expand = vec![Expand::One {
+        name: "parentcustomerid_account".to_owned(),
+        step: Step { lookup: column("contact", "parentcustomerid"), target: table("account").id },
+        fields: vec![Field::Column(table("account").primary_id)],
+        expand: vec![Expand::One {
+            name: "primarycontactid".to_owned(),
+            step: Step { lookup: column("account", "primarycontactid"), target: table("contact").id },
+            fields: vec![Field::Column(table("contact").primary_id), Field::Column(column("contact", "fullname"))],
+            expand: Vec::new(),
+        }],
+    }];
+    cases.push(("an_expand_in_an_expand", compile(dialect, &nested, &sellers, Plan::Ordered)));
+
+    let groups = Aggregation {
+        rows: query("account", &[]),
+        groups: vec![
+            Group { path: path("account", "address1_city"), by: GroupBy::Value },
+            Group {
+                path: path("account", "createdon"),
+                by: GroupBy::DatePart { part: DatePart::Month, zone: Arc::new(Zone::utc()) },
+            },
+        ],
+        measures: vec![
+            Measure::Count,
+            Measure::CountValues { path: path("account", "primarycontactid"), distinct: true },
+            Measure::Sum(path("account", "revenue")),
+            Measure::Average(path("account", "exchangerate")),
+            Measure::Average(path("account", "numberofemployees")),
+            Measure::Greatest(path("account", "createdon")),
+        ],
+        order: vec![(2, true)],
+        skip: 10,
+        page_size: 5_000,
+        rows_max: 50_000,
+    };
+    cases.push(("groups", aggregate(context, &groups, &sellers, Plan::Union).unwrap()));
     cases
 }
 
