@@ -3,6 +3,7 @@
 use custodia_query::fetchxml::{
     Aggregate, Attribute, Condition, Contents, DateGrouping, Fetch, FilterElement, LinkElement, LinkType, Sort, Test,
 };
+use custodia_query::odata::Limits;
 use proptest::prelude::*;
 
 use super::{read, resolve};
@@ -230,9 +231,7 @@ proptest! {
     #[test]
     fn what_is_printed_is_read_as_the_same(fetch in fetch()) {
         let printed = fetch.print();
-        let mut limits = custodia_query::odata::Limits::default();
-        limits.links_max = 1_000;
-        limits.order_keys_max = 1_000;
+        let limits = Limits { links_max: 1_000, order_keys_max: 1_000, ..Limits::default() };
         prop_assert_eq!(Fetch::read(&printed, &limits).map_err(|error| error.to_string()), Ok(fetch), "{}", printed);
     }
 
