@@ -35,6 +35,7 @@ mod roles;
 mod seed;
 mod settings;
 mod share;
+mod tracking;
 mod update;
 mod validate;
 mod writing;
@@ -55,6 +56,7 @@ pub use roles::RoleChange;
 pub use seed::{NewOrganization, Seeded};
 pub use settings::{Currency, UserSettings};
 pub use share::Share;
+pub use tracking::{Moment, TRACKED_SECONDS, TableChanges};
 pub use writing::{Upserted, Written};
 
 /// What a sink takes and what the store answers, for those above that know no store.

@@ -400,6 +400,16 @@ impl Database {
         if self.inner.writer.knows(versions.metadata) { Ok(()) } else { self.reload_metadata().await }
     }
 
+    /// The tables and relationships, at least as new as a head that was read: this node or another one may have changed
+    /// them since they were read last.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn schema_as_of(&self, versions: Versions) -> Result<Arc<Schema>> {
+        self.know_metadata(versions).await?;
+        Ok(self.schema())
+    }
+
     /// Moves committed pages of an embedded database into its file, if any were committed since the last time; called on a
     /// timer.
     ///

@@ -38,6 +38,28 @@ impl Database {
             .collect()
     }
 
+    /// Changes of the rows of one table between two numbers, the second included, in the one order, at most `limit`:
+    /// number, kind and row.
+    ///
+    /// Whoever gives the number of a head that was read before gets all changes up to it: numbers are given with the head
+    /// locked, so that a change with a lower number than a committed one is committed too.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn table_changes(
+        &self,
+        table: TableId,
+        after: i64,
+        up_to: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, ChangeKind, Guid)>> {
+        let statement = internal::select_table_changes(table, after, up_to, limit);
+        self.internal_rows(&statement, |row| {
+            Some((row.integer(0)?, ChangeKind::of_code(row.integer(1)?)?, row.guid(2)?))
+        })
+        .await
+    }
+
     /// Audit entries before a number, newest first, optionally of one row.
     ///
     /// # Errors

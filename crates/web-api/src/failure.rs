@@ -48,6 +48,8 @@ pub(crate) mod code {
     pub(crate) const STATE_STATUS: u32 = 0x8004_8408;
     /// Rights that make no sense.
     pub(crate) const INVALID_RIGHTS: u32 = 0x8004_020d;
+    /// A stamp or token that is too old to say what changed since.
+    pub(crate) const EXPIRED_STAMP: u32 = 0x8004_4352;
     /// The caller may not act for that user.
     pub(crate) const MAY_NOT_ACT: u32 = 0x8006_0308;
     /// FetchXML that cannot be read.

@@ -29,7 +29,9 @@ mod prepared;
 mod reads;
 mod routes;
 mod rows;
+mod sql_select;
 mod time_zone;
+mod tracking;
 mod writes;
 
 pub use answer::refusal;

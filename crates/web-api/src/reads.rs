@@ -25,9 +25,11 @@ use crate::media::MetadataLevel;
 use crate::paging::{Paging, may_continue, page_size};
 use crate::prefer::{METADATA_VERSION, TOTAL_COUNT, TOTAL_COUNT_EXCEEDED};
 use crate::rows::{Gap, Page, RowPlan, TakenPage, write_column_value};
+use crate::sql_select;
+use crate::tracking;
 
 /// The most that a count says, as in Dataverse.
-const COUNT_MAX: u64 = 5_000;
+pub(crate) const COUNT_MAX: u64 = 5_000;
 
 /// Bytes that a row of an answer often takes: a guess, so that buffers seldom grow.
 const ROW_BYTES: u32 = 512;
@@ -36,7 +38,7 @@ const ROW_BYTES: u32 = 512;
 const ROOM_ROWS_MAX: u32 = 64;
 
 /// What the query options of a request ask for.
-async fn asked(call: &Call<'_>, table: &Table) -> Result<Parsed, Failure> {
+pub(crate) async fn asked(call: &Call<'_>, table: &Table) -> Result<Parsed, Failure> {
     let asker = asker(call).await?;
     Ok(parse_options(&call.schema, table, &call.options, call.request.limits, asker.as_ref())?)
 }
@@ -55,14 +57,19 @@ pub(crate) async fn collection(
     table: &Table,
     related: Option<Related>,
 ) -> Result<Response<Bytes>, Failure> {
-    if call.preferences.track_changes {
-        return Err(Failure::unsupported("Prefer: odata.track-changes"));
+    if tracking::is_asked(call) {
+        return tracking::collection(call, table, related.is_some()).await;
     }
     if let Some(stated) = Stated::of(call)? {
         return fetch::answer(call, table, related, stated).await;
     }
+    if let Some(text) = sql_select::stated(call)? {
+        return sql_select::answer(call, table, related, text).await;
+    }
     let who = asker(call).await?;
-    if let Some(applied) = parse_apply(&call.schema, table, &call.options, call.request.limits, who.as_ref())? {
+    if let Some(mut applied) = parse_apply(&call.schema, table, &call.options, call.request.limits, who.as_ref())? {
+        // Who asks for pages wants to go through all of them.
+        applied.top = applied.top.filter(|_| call.preferences.page_rows.is_none());
         return apply::answer(call, table, related, applied).await;
     }
     let Parsed { mut query, shape, skip_token } =
@@ -325,6 +332,9 @@ pub(crate) async fn count(
     table: &Table,
     related: Option<Related>,
 ) -> Result<Response<Bytes>, Failure> {
+    if tracking::is_asked(call) {
+        return tracking::count(call, table, related.is_some()).await;
+    }
     let Parsed { mut query, .. } = asked(call, table).await?;
     query.related = related;
     query.fields = vec![Field::Column(table.primary_id)];

@@ -13,14 +13,11 @@ use super::model::{Found, Model, Source};
 use super::types::{ENTITY, Kind, NAMESPACE, enumeration, members_of};
 use crate::answer;
 use crate::call::Call;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::functions::begin;
 
 /// Filters within each other in one query.
 const DEPTH_MAX: usize = 20;
-
-/// A stamp that this service did not give, or gave before its tables were what they are.
-const EXPIRED_STAMP: u32 = 0x8004_4352;
 
 /// What of descriptions of one kind is asked.
 #[derive(Default)]
@@ -59,7 +56,7 @@ pub(crate) async fn answer(
     call: &Call<'_>,
     parameters: &[(String, ParameterValue)],
 ) -> Result<Response<Bytes>, Failure> {
-    let version = call.organization.metadata_version(call.caller).await?;
+    let (version, schema) = call.organization.described(call.caller).await?;
     let query = match parameter(parameters, "Query") {
         Some(ParameterValue::Json(text)) => serde_json::from_str::<Json>(text)
             .map_err(|error| Failure::invalid(format!("the parameter 'Query' is not JSON: {error}")))?,
@@ -71,7 +68,7 @@ pub(crate) async fn answer(
         Some(ParameterValue::Null) | None => None,
         Some(_) => return Err(Failure::invalid("the parameter 'ClientVersionStamp' is a text")),
     };
-    let model = Model { schema: &call.schema };
+    let model = Model { schema: &schema };
     let tables = if stamp == Some(version) { Vec::new() } else { tables(model, &query)? };
     let mut body = begin(call, "RetrieveMetadataChangesResponse");
     let members = serde_json::json!({
@@ -97,7 +94,7 @@ fn read_stamp(stamp: &str, present: i64) -> Result<i64, Failure> {
     let version = stamp.strip_suffix("!metadata").and_then(|number| number.parse::<i64>().ok());
     version.filter(|version| (0..=present).contains(version)).ok_or_else(|| {
         let message = "ClientVersionStamp: this service did not give it, or no longer knows it; ask without one.";
-        Failure::new(StatusCode::BAD_REQUEST, EXPIRED_STAMP, message)
+        Failure::new(StatusCode::BAD_REQUEST, code::EXPIRED_STAMP, message)
     })
 }
 

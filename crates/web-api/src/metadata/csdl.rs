@@ -28,9 +28,9 @@ const OPERATIONS: &str = include_str!("operations.xml");
 
 /// Answers `$metadata`.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-    call.organization.metadata_version(call.caller).await?;
+    let (_, schema) = call.organization.described(call.caller).await?;
     let annotated = call.options.iter().any(|(name, value)| name == "annotations" && value == "true");
-    let mut response = Response::new(document(&call.schema, annotated));
+    let mut response = Response::new(document(&schema, annotated));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     Ok(response)
 }

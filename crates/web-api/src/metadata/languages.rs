@@ -14,7 +14,7 @@ use crate::functions::begin;
 
 /// `name` is that of one of the three functions.
 pub(crate) async fn answer(call: &Call<'_>, name: &str) -> Result<Response<Bytes>, Failure> {
-    let version = call.organization.metadata_version(call.caller).await?;
+    let (version, _) = call.organization.described(call.caller).await?;
     let (member, value) = match name {
         "RetrieveAvailableLanguages" => ("LocaleIds", json!([LANGUAGE])),
         "RetrieveProvisionedLanguages" => ("RetrieveProvisionedLanguages", json!([LANGUAGE])),

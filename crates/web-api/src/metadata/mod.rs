@@ -44,8 +44,8 @@ pub(crate) async fn answer(call: &Call<'_>, path: &str) -> Result<Response<Bytes
             _ => Err(Failure::method(call.request.method.as_str(), "GET, POST, PUT, DELETE")),
         };
     }
-    call.organization.metadata_version(call.caller).await?;
-    let model = Model { schema: &call.schema };
+    let (_, schema) = call.organization.described(call.caller).await?;
+    let model = Model { schema: &schema };
     let resolved = resolve(model, path)?;
     match resolved.place {
         Place::Many { kind, sources } => {
@@ -114,12 +114,7 @@ fn passes(model: Model<'_>, source: Source<'_>, view: &View) -> bool {
 
 /// A description as it is shown, `None` when the filter leaves it out. `declared` is the type that the place of it is
 /// said to have: where it is of a type that extends that one, it says so.
-fn shown(
-    model: Model<'_>,
-    declared: &'static Kind,
-    source: Source<'_>,
-    view: &View,
-) -> Result<Option<Json>, Failure> {
+fn shown(model: Model<'_>, declared: &'static Kind, source: Source<'_>, view: &View) -> Result<Option<Json>, Failure> {
     let mut whole = describe(model, source);
     if let Some(test) = &view.filter
         && !test.passes(&whole)

@@ -5,6 +5,7 @@ mod annotations;
 mod applying;
 mod batch;
 mod bulk;
+mod delta;
 mod expanding;
 mod fetchxml;
 mod lambdas;
