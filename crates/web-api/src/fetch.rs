@@ -100,7 +100,7 @@ pub(crate) async fn answer(
         }
     };
     let response = answer::json(StatusCode::OK, call.media, body);
-    Ok(answer::applied(response, call.preferences.applied_to_rows(false).as_deref()))
+    Ok(answer::applied(response, call.preferences.applied_to_rows(takes_preferred_size(&fetch)).as_deref()))
 }
 
 /// The query of a stored view that the caller may read.
@@ -117,9 +117,14 @@ async fn stored(call: &Call<'_>, views: &str, id: Guid) -> Result<String, Failur
     }
 }
 
+/// Whether the query leaves the size of its pages to the caller's preference.
+fn takes_preferred_size(fetch: &Fetch) -> bool {
+    fetch.count.is_none() && fetch.top.is_none()
+}
+
 /// Rows of one page: what the query says, else what the caller prefers.
 fn page_size(call: &Call<'_>, fetch: &Fetch, most: u32) -> u32 {
-    let preferred = call.preferences.page_rows.filter(|_| fetch.count.is_none() && fetch.top.is_none());
+    let preferred = call.preferences.page_rows.filter(|_| takes_preferred_size(fetch));
     preferred.unwrap_or(most).min(call.request.limits.page_rows_max).max(1)
 }
 

@@ -8,6 +8,7 @@ on_both_engines! {
     values_are_tested;
     rows_are_linked;
     answers_show_what_is_asked_for;
+    every_collection_can_be_asked;
     rows_are_ordered_as_people_read_them;
     groups_are_aggregated;
     pages_joined_are_the_list;
@@ -17,6 +18,7 @@ on_both_engines! {
 }
 
 mod bodies {
+    use custodia_query::operator::Operator;
     use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
     use serde_json::{Value as Json, json};
 
@@ -93,7 +95,7 @@ mod bodies {
     }
 
     /// Operator, values, and the letters of the tasks they find.
-    const DATE_CASES: [(&str, &[&str], &str); 58] = [
+    const DATE_CASES: [(&str, &[&str], &str); 60] = [
         ("eq", &["2026-01-03T12:00:00Z"], "j"),
         ("ne", &["2026-01-03T12:00:00Z"], "abcdefghiklmno"),
         ("neq", &["2026-01-03T12:00:00Z"], "abcdefghiklmno"),
@@ -152,6 +154,8 @@ mod bodies {
         ("in-fiscal-year", &["2025"], "bcdef"),
         ("in-fiscal-period", &["1"], "bghijkl"),
         ("in-fiscal-period-and-year", &["4", "2025"], "cdef"),
+        ("in-or-before-fiscal-period-and-year", &["1", "2025"], "ab"),
+        ("in-or-after-fiscal-period-and-year", &["2", "2026"], "mo"),
     ];
 
     pub async fn dates_are_tested(world: World) {
@@ -159,8 +163,6 @@ mod bodies {
         for (operator, values, expected) in DATE_CASES {
             assert_eq!(due(&world, operator, values).await, expected, "{operator} {values:?}");
         }
-        assert_eq!(due(&world, "in-or-before-fiscal-period-and-year", &["1", "2025"]).await, "ab");
-        assert_eq!(due(&world, "in-or-after-fiscal-period-and-year", &["2", "2026"]).await, "mo");
     }
 
     pub async fn dates_are_those_of_the_callers_clock(world: World) {
@@ -232,65 +234,77 @@ mod bodies {
         accounts(world, &format!("<filter>{condition}</filter>")).await
     }
 
+    /// Column, operator, values, and the letters of the accounts they find. Words in capitals stand for ids.
+    const VALUE_CASES: [(&str, &str, &[&str], &str); 50] = [
+        ("name", "eq", &["CONTOSO"], "C"),
+        ("name", "ne", &["contoso"], "AEF"),
+        ("address1_city", "ne", &["Paris"], "EF"),
+        ("name", "gt", &["Contoso"], "EF"),
+        ("name", "ge", &["Contoso"], "CEF"),
+        ("name", "lt", &["Contoso"], "A"),
+        ("name", "le", &["Contoso"], "AC"),
+        ("name", "like", &["%so _a%"], "EF"),
+        ("name", "like", &["[a-b]%"], "A"),
+        ("address1_city", "not-like", &["P%"], "EF"),
+        ("name", "begins-with", &["contoso "], "EF"),
+        ("address1_city", "not-begin-with", &["Par"], "EF"),
+        ("name", "ends-with", &["East"], "E"),
+        ("address1_city", "not-end-with", &["is"], "EF"),
+        ("address1_city", "in", &["paris", "berlin"], "AC"),
+        ("address1_city", "not-in", &["paris", "berlin"], "EF"),
+        ("name", "between", &["B", "Contoso"], "C"),
+        ("numberofemployees", "eq", &["10"], "AC"),
+        ("numberofemployees", "ne", &["10"], "EF"),
+        ("numberofemployees", "gt", &["10"], "E"),
+        ("numberofemployees", "between", &["10", "20"], "AC"),
+        ("numberofemployees", "not-between", &["10", "20"], "EF"),
+        ("numberofemployees", "null", &[], "F"),
+        ("numberofemployees", "not-null", &[], "ACE"),
+        ("revenue", "ge", &["1000.00"], "C"),
+        ("industrycode", "in", &["1", "2"], "CE"),
+        ("industrycode", "not-in", &["1"], "AEF"),
+        ("creditonhold", "eq", &["1"], "C"),
+        ("statecode", "eq", &["0"], "ACEF"),
+        ("accountid", "eq", &["BRACED"], "C"),
+        ("parentaccountid", "eq", &["CONTOSO"], "E"),
+        ("parentaccountid", "ne", &["CONTOSO"], "ACF"),
+        ("parentaccountid", "in", &["CONTOSO", "EAST"], "EF"),
+        ("ownerid", "eq", &["ADMIN"], "ACEF"),
+        ("ownerid", "eq-userid", &[], "ACEF"),
+        ("ownerid", "ne-userid", &[], ""),
+        ("parentaccountid", "ne-userid", &[], "ACEF"),
+        ("ownerid", "eq-userteams", &[], ""),
+        ("ownerid", "eq-useroruserteams", &[], "ACEF"),
+        ("ownerid", "eq-useroruserhierarchy", &[], "ACEF"),
+        ("ownerid", "eq-useroruserhierarchyandteams", &[], "ACEF"),
+        ("owningbusinessunit", "eq-businessid", &[], "ACEF"),
+        ("owningbusinessunit", "ne-businessid", &[], ""),
+        ("accountid", "under", &["CONTOSO"], "EF"),
+        ("accountid", "eq-or-under", &["CONTOSO"], "CEF"),
+        ("accountid", "not-under", &["CONTOSO"], "AC"),
+        ("accountid", "above", &["FAR"], "CE"),
+        ("accountid", "eq-or-above", &["FAR"], "CEF"),
+        ("accountid", "under", &["OTHER"], ""),
+        ("numberofemployees", "eq-userlanguage", &[], ""),
+    ];
+
     pub async fn values_are_tested(world: World) {
         let Records { contoso, east, far } = records(&world).await;
-        let (contoso, east, far) = (contoso.as_str(), east.as_str(), far.as_str());
         let admin = world.seeded.administrator.to_string();
-        let other = "00000000-0000-0000-0000-000000000009";
-        let braced = format!("{{{}}}", contoso.to_uppercase());
-        let cases: Vec<(&str, &str, Vec<&str>, &str)> = vec![
-            ("name", "eq", vec!["CONTOSO"], "C"),
-            ("name", "ne", vec!["contoso"], "AEF"),
-            ("address1_city", "ne", vec!["Paris"], "EF"),
-            ("name", "gt", vec!["Contoso"], "EF"),
-            ("name", "ge", vec!["Contoso"], "CEF"),
-            ("name", "lt", vec!["Contoso"], "A"),
-            ("name", "le", vec!["Contoso"], "AC"),
-            ("name", "like", vec!["%so _a%"], "EF"),
-            ("name", "like", vec!["[a-b]%"], "A"),
-            ("address1_city", "not-like", vec!["P%"], "EF"),
-            ("name", "begins-with", vec!["contoso "], "EF"),
-            ("address1_city", "not-begin-with", vec!["Par"], "EF"),
-            ("name", "ends-with", vec!["East"], "E"),
-            ("address1_city", "not-end-with", vec!["is"], "EF"),
-            ("address1_city", "in", vec!["paris", "berlin"], "AC"),
-            ("address1_city", "not-in", vec!["paris", "berlin"], "EF"),
-            ("name", "between", vec!["B", "Contoso"], "C"),
-            ("numberofemployees", "eq", vec!["10"], "AC"),
-            ("numberofemployees", "ne", vec!["10"], "EF"),
-            ("numberofemployees", "gt", vec!["10"], "E"),
-            ("numberofemployees", "between", vec!["10", "20"], "AC"),
-            ("numberofemployees", "not-between", vec!["10", "20"], "EF"),
-            ("numberofemployees", "null", vec![], "F"),
-            ("numberofemployees", "not-null", vec![], "ACE"),
-            ("revenue", "ge", vec!["1000.00"], "C"),
-            ("industrycode", "in", vec!["1", "2"], "CE"),
-            ("industrycode", "not-in", vec!["1"], "AEF"),
-            ("creditonhold", "eq", vec!["1"], "C"),
-            ("statecode", "eq", vec!["0"], "ACEF"),
-            ("accountid", "eq", vec![&braced], "C"),
-            ("parentaccountid", "eq", vec![contoso], "E"),
-            ("parentaccountid", "ne", vec![contoso], "ACF"),
-            ("parentaccountid", "in", vec![contoso, east], "EF"),
-            ("ownerid", "eq", vec![&admin], "ACEF"),
-            ("ownerid", "eq-userid", vec![], "ACEF"),
-            ("ownerid", "ne-userid", vec![], ""),
-            ("parentaccountid", "ne-userid", vec![], "ACEF"),
-            ("ownerid", "eq-userteams", vec![], ""),
-            ("ownerid", "eq-useroruserteams", vec![], "ACEF"),
-            ("ownerid", "eq-useroruserhierarchy", vec![], "ACEF"),
-            ("ownerid", "eq-useroruserhierarchyandteams", vec![], "ACEF"),
-            ("owningbusinessunit", "eq-businessid", vec![], "ACEF"),
-            ("owningbusinessunit", "ne-businessid", vec![], ""),
-            ("accountid", "under", vec![contoso], "EF"),
-            ("accountid", "eq-or-under", vec![contoso], "CEF"),
-            ("accountid", "not-under", vec![contoso], "AC"),
-            ("accountid", "above", vec![far], "CE"),
-            ("accountid", "eq-or-above", vec![far], "CEF"),
-            ("accountid", "under", vec![other], ""),
-            ("numberofemployees", "eq-userlanguage", vec![], ""),
-        ];
-        for (attribute, operator, values, expected) in cases {
+        for (attribute, operator, values, expected) in VALUE_CASES {
+            let values: Vec<String> = values
+                .iter()
+                .map(|value| match *value {
+                    "CONTOSO" if attribute != "name" => contoso.clone(),
+                    "BRACED" => format!("{{{}}}", contoso.to_uppercase()),
+                    "EAST" => east.clone(),
+                    "FAR" => far.clone(),
+                    "ADMIN" => admin.clone(),
+                    "OTHER" => "00000000-0000-0000-0000-000000000009".to_owned(),
+                    other => other.to_owned(),
+                })
+                .collect();
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
             let found = accounts_where(&world, attribute, operator, &values).await;
             assert_eq!(found, expected, "{attribute} {operator} {values:?}");
         }
@@ -320,6 +334,17 @@ mod bodies {
         ];
         for (inner, expected) in joined {
             assert_eq!(accounts(&world, inner).await, expected, "{inner}");
+        }
+    }
+
+    #[test]
+    fn every_operator_has_a_case() {
+        // No standard table has a column of several choices: those two are tested on one of the parser's own.
+        let elsewhere = ["contain-values", "not-contain-values"];
+        for name in Operator::all().filter_map(Operator::fetchxml_name).filter(|name| !elsewhere.contains(name)) {
+            let is_tested =
+                DATE_CASES.iter().any(|case| case.0 == name) || VALUE_CASES.iter().any(|case| case.1 == name);
+            assert!(is_tested, "{name}");
         }
     }
 
@@ -487,6 +512,24 @@ mod bodies {
         assert_eq!(shown(&rows(&ask(&world, "accounts", joined).await), &["accountnumber"]), ["A", "C"]);
         let archived = "<fetch datasource='retained'><entity name='account'/></fetch>";
         assert!(rows(&ask(&world, "accounts", archived).await).is_empty(), "nothing is archived");
+    }
+
+    pub async fn every_collection_can_be_asked(world: World) {
+        let Records { contoso, .. } = records(&world).await;
+        let xml =
+            "<fetch><entity name='contact'><attribute name='lastname'/><order attribute='lastname'/></entity></fetch>";
+        let below = format!("accounts({contoso})/contact_customer_accounts");
+        assert_eq!(shown(&rows(&ask(&world, &below, xml).await), &["lastname"]), ["Ann", "Bob"]);
+        let counted = "<fetch aggregate='true'><entity name='contact'><attribute name='lastname' alias='n' \
+             aggregate='count'/></entity></fetch>";
+        assert_eq!(shown(&rows(&ask(&world, &below, counted).await), &["n"]), ["2"]);
+        let batch = format!(
+            "--b\nContent-Type: application/http\n\nGET {ROOT}{} HTTP/1.1\n\n\n--b--\n",
+            target("contacts", xml)
+        );
+        let headers = [("content-type", "multipart/mixed;boundary=b")];
+        let answer = world.ask("POST", "$batch", &headers, &batch).await;
+        assert!(answer.status == 200 && answer.text().contains("\"lastname\":\"Dan\""), "{}", answer.text());
     }
 
     pub async fn rows_are_ordered_as_people_read_them(world: World) {
@@ -714,7 +757,9 @@ mod bodies {
         // The size of a page may be preferred, where the query says nothing of it.
         let plain = "<fetch><entity name='account'><attribute name='name'/></entity></fetch>";
         let prefer = ("prefer", "odata.maxpagesize=2,odata.include-annotations=\"*\"");
-        let body = world.ask("GET", &target("accounts", plain), &[prefer], "").await.expect(200);
+        let answer = world.ask("GET", &target("accounts", plain), &[prefer], "").await;
+        assert!(answer.header("preference-applied").unwrap().contains("odata.maxpagesize=2"));
+        let body = answer.expect(200);
         assert_eq!(body["value"].as_array().unwrap().len(), 2);
         let cookie = inner(&body).unwrap();
         // A cookie leads to the next page of its own query, for its own caller, and to nothing else.
