@@ -11,6 +11,7 @@ mod like;
 pub mod odata;
 pub mod operator;
 mod row_key;
+pub mod sql_select;
 mod tree;
 
 pub use like::{LikePattern, LikeToken};

@@ -1,4 +1,4 @@
-//! `$apply`: groups of rows and what their values come to.
+//! Groups of rows and what their values come to: `$apply`.
 //!
 //! Pages of groups are found by counting: the link to the next says which page it is.
 
@@ -27,14 +27,7 @@ pub(crate) async fn answer(
     applied: Applied,
 ) -> Result<Response<Bytes>, Failure> {
     let Applied { question: GroupsQuestion { mut aggregation, columns }, top, skip_token } = applied;
-    let page = match skip_token {
-        None => 1,
-        Some(token) => page_of(&token).ok_or_else(|| {
-            Failure::invalid("$skiptoken: the page token is malformed; take the link to the next page as it was given")
-        })?,
-    };
-    // Who asks for pages wants to go through all of them.
-    let top = top.filter(|_| call.preferences.page_rows.is_none());
+    let page = page(skip_token.as_deref())?;
     aggregation.rows.related = related;
     let size = page_size(call);
     aggregation.skip = page.saturating_sub(1).saturating_mul(size);
@@ -77,14 +70,17 @@ pub(crate) async fn answer(
     Ok(answer::applied(response, call.preferences.applied_to_rows(true).as_deref()))
 }
 
-/// The page that a token names, from 2.
-fn page_of(token: &str) -> Option<u32> {
-    let (_, rest) = token.split_once("pagenumber=\"")?;
-    let (number, _) = rest.split_once('"')?;
-    number.parse().ok().filter(|page| *page > 1)
+/// The page that a token names, from 1.
+pub(crate) fn page(token: Option<&str>) -> Result<u32, Failure> {
+    let Some(token) = token else { return Ok(1) };
+    let number = token.split_once("pagenumber=\"").and_then(|(_, rest)| rest.split_once('"'));
+    number.and_then(|(number, _)| number.parse().ok()).filter(|page| *page > 1).ok_or_else(|| {
+        Failure::invalid("$skiptoken: the page token is malformed; take the link to the next page as it was given")
+    })
 }
 
-fn next_link(call: &Call<'_>, page: u32) -> String {
+/// The address of a page that is found by counting.
+pub(crate) fn next_link(call: &Call<'_>, page: u32) -> String {
     let token = format!("<cookie pagenumber=\"{page}\" istracking=\"False\" />");
     let kept = call.options.iter().filter(|(name, _)| name != "$skiptoken");
     let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([("$skiptoken", token.as_str())]);

@@ -11,4 +11,5 @@ mod print;
 mod rendering;
 mod resource;
 mod skip_token;
+mod sql_select;
 mod world;

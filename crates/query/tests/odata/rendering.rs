@@ -14,7 +14,7 @@ pub(crate) fn path(table: &Table, path: &Path) -> String {
 }
 
 /// `rows` are the tables of the rows that a path may start at.
-fn path_in(rows: &[&Table], path: &Path) -> String {
+pub(crate) fn path_in(rows: &[&Table], path: &Path) -> String {
     let mut table = rows[path.row];
     let mut text = if path.row > 0 { format!("{}:", path.row) } else { String::new() };
     for step in &path.steps {
@@ -30,7 +30,7 @@ pub(crate) fn filter(table: &Table, tree: &Filter) -> String {
     filter_in(&[table], tree)
 }
 
-fn filter_in(table: &[&Table], tree: &Filter) -> String {
+pub(crate) fn filter_in(table: &[&Table], tree: &Filter) -> String {
     let filter = filter_in;
     let path = path_in;
     let list = |parts: &[Filter]| parts.iter().map(|part| filter(table, part)).collect::<Vec<_>>().join(", ");

@@ -19,5 +19,6 @@ mod query_functions;
 mod querying;
 mod reading;
 mod refusing;
+mod selecting;
 mod world;
 mod writing;
