@@ -6,6 +6,7 @@ on_both_engines! {
     dates_are_tested;
     dates_are_those_of_the_callers_clock;
     values_are_tested;
+    functions_of_odata_find_the_same;
     rows_are_linked;
     answers_show_what_is_asked_for;
     every_collection_can_be_asked;
@@ -335,6 +336,53 @@ mod bodies {
         for (inner, expected) in joined {
             assert_eq!(accounts(&world, inner).await, expected, "{inner}");
         }
+    }
+
+    /// An operator and its values as OData writes them.
+    fn twin(column: &str, operator: &str, values: &[&str]) -> Option<String> {
+        let operator = Operator::of_fetchxml(operator)?;
+        let name = operator.function_name()?;
+        let quoted = |value: &str| format!("'{value}'");
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        let rest = match (operator, values.as_slice()) {
+            (Operator::In | Operator::NotIn | Operator::Between | Operator::NotBetween, _) => {
+                format!(",PropertyValues=[{}]", values.join(","))
+            }
+            (_, []) => String::new(),
+            (_, [only]) => format!(",PropertyValue={only}"),
+            (_, [first, second]) => format!(",PropertyValue1={first},PropertyValue2={second}"),
+            _ => return None,
+        };
+        Some(format!("Microsoft.Dynamics.CRM.{name}(PropertyName='{column}'{rest})"))
+    }
+
+    async fn asked_in_odata(world: &World, set: &str, letter: &str, test: &str) -> String {
+        let test = utf8_percent_encode(test, NON_ALPHANUMERIC);
+        let found = world.get(&format!("{set}?$select={letter}&$orderby={letter}&$filter={test}")).await;
+        shown(found["value"].as_array().unwrap(), &[letter]).concat()
+    }
+
+    pub async fn functions_of_odata_find_the_same(world: World) {
+        tasks(&world).await;
+        records(&world).await;
+        let mut twins = 0;
+        for (operator, values, expected) in DATE_CASES {
+            if let Some(test) = twin("scheduledend", operator, values) {
+                assert_eq!(asked_in_odata(&world, "tasks", "subject", &test).await, expected, "{test}");
+                twins += 1;
+            }
+        }
+        for (column, operator, values, expected) in VALUE_CASES {
+            let named = |value: &&str| value.chars().all(|c| c.is_ascii_uppercase()) && value.len() > 2;
+            if values.iter().any(named) {
+                continue;
+            }
+            if let Some(test) = twin(column, operator, values) {
+                assert_eq!(asked_in_odata(&world, "accounts", "accountnumber", &test).await, expected, "{test}");
+                twins += 1;
+            }
+        }
+        assert!(twins > 70, "{twins}");
     }
 
     #[test]
