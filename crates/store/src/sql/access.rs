@@ -24,6 +24,9 @@ pub(crate) const MEMBERS: &str = "custodia_member";
 pub(crate) const MEMBER_USER: &str = "userid";
 pub(crate) const MEMBER_PRINCIPAL: &str = "principalid";
 
+/// The table of teams.
+const TEAM: &str = "team";
+
 /// Business units with all units below, themselves included.
 pub(crate) const CLOSURE: &str = "custodia_unit_closure";
 pub(crate) const CLOSURE_ANCESTOR: &str = "ancestor";
@@ -251,7 +254,15 @@ impl<'a> AccessWriter<'a> {
                 not_by_index(w, alias, owner);
                 w.text(" = ");
                 w.user(arms.user);
-                w.text(" OR EXISTS (SELECT 1");
+                w.text(" OR ");
+                // Most other rows are those of other users: only a team can have members.
+                if let Some(team) = self.context.schema.table_named(TEAM).filter(|_| owner.kind.is_polymorphic()) {
+                    w.column(alias, &owner.name, TARGET);
+                    w.text(" = ");
+                    w.number(u64::from(team.id.0));
+                    w.text(" AND ");
+                }
+                w.text("EXISTS (SELECT 1");
                 let member = w.new_alias();
                 from_members(w, member, arms.user);
                 w.text(" AND ");
