@@ -24,9 +24,6 @@ pub(crate) const MEMBERS: &str = "custodia_member";
 pub(crate) const MEMBER_USER: &str = "userid";
 pub(crate) const MEMBER_PRINCIPAL: &str = "principalid";
 
-/// The table of teams.
-const TEAM: &str = "team";
-
 /// Business units with all units below, themselves included.
 pub(crate) const CLOSURE: &str = "custodia_unit_closure";
 pub(crate) const CLOSURE_ANCESTOR: &str = "ancestor";
@@ -89,7 +86,7 @@ impl<'a> AccessWriter<'a> {
     /// The paths of `arms` that can reach anything, in the order in which they are cheapest.
     pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 3] {
         let owns = match &arms.own {
-            Own::UserAndTeams => owner_column(table).is_some(),
+            Own::UserAndTeams | Own::UserAnd(_) => owner_column(table).is_some(),
             Own::Teams(teams) => !teams.is_empty() && owner_column(table).is_some(),
             Own::Self_ => true,
             Own::Nobody => false,
@@ -173,6 +170,11 @@ impl<'a> AccessWriter<'a> {
                     from_members(w, member, arms.user);
                     w.text(")");
                 }
+                Own::UserAnd(teams) => {
+                    w.column(alias, &named(table, owner_column(table))?.name, "");
+                    w.text(" IN ");
+                    write_user_and(w, arms.user, teams);
+                }
                 Own::Teams(teams) => {
                     w.column(alias, &named(table, owner_column(table))?.name, "");
                     w.text(" IN ");
@@ -254,15 +256,7 @@ impl<'a> AccessWriter<'a> {
                 not_by_index(w, alias, owner);
                 w.text(" = ");
                 w.user(arms.user);
-                w.text(" OR ");
-                // Most other rows are those of other users: only a team can have members.
-                if let Some(team) = self.context.schema.table_named(TEAM).filter(|_| owner.kind.is_polymorphic()) {
-                    w.column(alias, &owner.name, TARGET);
-                    w.text(" = ");
-                    w.number(u64::from(team.id.0));
-                    w.text(" AND ");
-                }
-                w.text("EXISTS (SELECT 1");
+                w.text(" OR EXISTS (SELECT 1");
                 let member = w.new_alias();
                 from_members(w, member, arms.user);
                 w.text(" AND ");
@@ -270,6 +264,11 @@ impl<'a> AccessWriter<'a> {
                 w.text(" = ");
                 not_by_index(w, alias, owner);
                 self.end_probe(w);
+            }
+            Own::UserAnd(teams) => {
+                not_by_index(w, alias, named(table, owner_column(table))?);
+                w.text(" IN ");
+                write_user_and(w, arms.user, teams);
             }
             Own::Teams(teams) => {
                 not_by_index(w, alias, named(table, owner_column(table))?);
@@ -426,6 +425,16 @@ impl<'a> AccessWriter<'a> {
         }
         w.text(")");
     }
+}
+
+fn write_user_and(w: &mut Writer, user: Guid, teams: &[Guid]) {
+    w.text("(");
+    w.user(user);
+    for team in teams {
+        w.text(", ");
+        w.guid(*team);
+    }
+    w.text(")");
 }
 
 /// ` FROM … WHERE …`: what a user acts as.

@@ -8,7 +8,7 @@ UNION ALL SELECT 1
 FROM "account" t0
 WHERE t0."owningbusinessunit" IN (SELECT t2."descendant"
 FROM "custodia_unit_closure" t2
-WHERE t2."ancestor" IN ($3::uuid) OR (t2."ancestor" = t2."descendant" AND t2."descendant" IN ($4::uuid))) AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t2."ancestor" IN ($3::uuid) OR (t2."ancestor" = t2."descendant" AND t2."descendant" IN ($4::uuid))) AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t3
 WHERE t3."userid" = $1::uuid AND t3."principalid" = t0."ownerid" OFFSET 0)) IS NOT TRUE AND t0."statecode" = $5::integer
 UNION ALL SELECT 1
@@ -16,7 +16,7 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t5."objectid"
 FROM "custodia_member" t4
 INNER JOIN "principalobjectaccess" t5 ON t5."principalid" = t4."principalid"
-WHERE t4."userid" = $1::uuid AND t5."objecttypecode" = $6::text AND ((t5."accessrightsmask" | t5."inheritedaccessrightsmask") & $7::integer) <> 0) AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t4."userid" = $1::uuid AND t5."objecttypecode" = $6::text AND ((t5."accessrightsmask" | t5."inheritedaccessrightsmask") & $7::integer) <> 0) AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t6
 WHERE t6."userid" = $1::uuid AND t6."principalid" = t0."ownerid" OFFSET 0)) IS NOT TRUE AND (t0."owningbusinessunit" IN ($8::uuid) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t7

@@ -1,7 +1,7 @@
 SELECT count(*)
 FROM (SELECT 1
 FROM "account" t0
-WHERE (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t1
 WHERE t1."userid" = ?1 AND t1."principalid" = +t0."ownerid") OR +t0."owningbusinessunit" IN (?2) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t2

@@ -2,7 +2,7 @@ SELECT t0."quotedetailid", t0."quotedetailname"
 FROM "quotedetail" t0
 WHERE CASE WHEN t0."quoteid" IS NOT NULL THEN EXISTS (SELECT 1
 FROM "quote" t1
-WHERE t1."quoteid" = t0."quoteid" AND (+t1."ownerid" = ?1 OR t1."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t1."quoteid" = t0."quoteid" AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t2
 WHERE t2."userid" = ?1 AND t2."principalid" = +t1."ownerid") OR +t1."owningbusinessunit" IN (?2) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t3

@@ -12,7 +12,7 @@ FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
 FROM "account" t0
 WHERE t0."owningbusinessunit" IN (SELECT t5."descendant"
 FROM "custodia_unit_closure" t5
-WHERE t5."ancestor" IN ($3::uuid) OR (t5."ancestor" = t5."descendant" AND t5."descendant" IN ($4::uuid))) AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t5."ancestor" IN ($3::uuid) OR (t5."ancestor" = t5."descendant" AND t5."descendant" IN ($4::uuid))) AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t6
 WHERE t6."userid" = $1::uuid AND t6."principalid" = t0."ownerid" OFFSET 0)) IS NOT TRUE AND t0."address1_city__f" = $5::text
 ORDER BY t0."name__f" ASC NULLS FIRST, t0."accountid"
@@ -23,7 +23,7 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t9."objectid"
 FROM "custodia_member" t8
 INNER JOIN "principalobjectaccess" t9 ON t9."principalid" = t8."principalid"
-WHERE t8."userid" = $1::uuid AND t9."objecttypecode" = $6::text AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & $7::integer) <> 0) AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t8."userid" = $1::uuid AND t9."objecttypecode" = $6::text AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & $7::integer) <> 0) AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t10
 WHERE t10."userid" = $1::uuid AND t10."principalid" = t0."ownerid" OFFSET 0)) IS NOT TRUE AND (t0."owningbusinessunit" IN ($8::uuid) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t11

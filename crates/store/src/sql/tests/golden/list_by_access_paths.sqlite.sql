@@ -12,7 +12,7 @@ FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
 FROM "account" t0
 WHERE t0."owningbusinessunit" IN (SELECT t5."descendant"
 FROM "custodia_unit_closure" t5
-WHERE t5."ancestor" IN (?3) OR (t5."ancestor" = t5."descendant" AND t5."descendant" IN (?4))) AND (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t5."ancestor" IN (?3) OR (t5."ancestor" = t5."descendant" AND t5."descendant" IN (?4))) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t6
 WHERE t6."userid" = ?1 AND t6."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?5
 ORDER BY t0."name__f", t0."accountid"
@@ -23,7 +23,7 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t9."objectid"
 FROM "custodia_member" t8
 CROSS JOIN "principalobjectaccess" t9 ON t9."principalid" = t8."principalid"
-WHERE t8."userid" = ?1 AND t9."objecttypecode" = ?6 AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & ?7) <> 0) AND (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t8."userid" = ?1 AND t9."objecttypecode" = ?6 AND ((t9."accessrightsmask" | t9."inheritedaccessrightsmask") & ?7) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t10
 WHERE t10."userid" = ?1 AND t10."principalid" = +t0."ownerid")) IS NOT TRUE AND (+t0."owningbusinessunit" IN (?8) OR EXISTS (SELECT 1
 FROM "custodia_unit_closure" t11

@@ -1,7 +1,7 @@
 SELECT t2."accountid", t2."versionnumber", t2."name", t2."revenue"
 FROM (SELECT t0."name__f" AS k0, t0."accountid" AS k1
 FROM "account" t0
-WHERE (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t3
 WHERE t3."userid" = ?1 AND t3."principalid" = +t0."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t4

@@ -6,7 +6,7 @@ WHERE t3."contactid" = t0."parentcustomerid") END, CASE WHEN t0."createdby" IS N
 FROM "systemuser" t4
 WHERE t4."systemuserid" = t0."createdby"), t1."accountid", t1."name"
 FROM "contact" t0
-LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR t1."ownerid__t" = 9 AND EXISTS (SELECT 1
+LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t5
 WHERE t5."userid" = ?1 AND t5."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t6

@@ -13,7 +13,7 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t6."objectid"
 FROM "custodia_member" t5
 INNER JOIN "principalobjectaccess" t6 ON t6."principalid" = t5."principalid"
-WHERE t5."userid" = $1::uuid AND t6."objecttypecode" = $5::text AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & $6::integer) <> 0) AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t5."userid" = $1::uuid AND t6."objecttypecode" = $5::text AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & $6::integer) <> 0) AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t7
 WHERE t7."userid" = $1::uuid AND t7."principalid" = t0."ownerid" OFFSET 0)) IS NOT TRUE AND t0."address1_city__f" = $7::text AND (t0."name__f", t0."accountid") > ($3::text, $4::uuid)
 ORDER BY t0."name__f" ASC NULLS FIRST, t0."accountid"

@@ -13,7 +13,7 @@ FROM "account" t0
 WHERE t0."accountid" IN (SELECT t6."objectid"
 FROM "custodia_member" t5
 CROSS JOIN "principalobjectaccess" t6 ON t6."principalid" = t5."principalid"
-WHERE t5."userid" = ?1 AND t6."objecttypecode" = ?5 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?6) <> 0) AND (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE t5."userid" = ?1 AND t6."objecttypecode" = ?5 AND ((t6."accessrightsmask" | t6."inheritedaccessrightsmask") & ?6) <> 0) AND (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t7
 WHERE t7."userid" = ?1 AND t7."principalid" = +t0."ownerid")) IS NOT TRUE AND +t0."address1_city__f" = ?7 AND (t0."name__f", t0."accountid") > (?3, ?4)
 ORDER BY t0."name__f", t0."accountid"

@@ -1,6 +1,6 @@
 SELECT t0."accountid", t0."versionnumber", t0."name", t0."primarycontactid", t0."ownerid", t0."statecode"
 FROM "account" t0
-WHERE (+t0."ownerid" = ?1 OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE (+t0."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t1
 WHERE t1."userid" = ?1 AND t1."principalid" = +t0."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t2

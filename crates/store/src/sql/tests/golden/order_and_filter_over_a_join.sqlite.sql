@@ -7,7 +7,7 @@ FROM "systemuser" t7
 WHERE t7."systemuserid" = t3."createdby"), t4."accountid", t4."name", t2.v0
 FROM (SELECT t1."name__f" AS k0, t0."fullname__f" AS k1, t0."contactid" AS k2, t1."name" AS v0
 FROM "contact" t0
-LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR t1."ownerid__t" = 9 AND EXISTS (SELECT 1
+LEFT JOIN "account" t1 ON t1."accountid" = t0."parentcustomerid" AND t0."parentcustomerid__t" = 1 AND (+t1."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t8
 WHERE t8."userid" = ?1 AND t8."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t9
@@ -17,7 +17,7 @@ WHERE t1."address1_city__f" = ?4 AND ((t1."name__f" = ?5 AND t0."fullname__f" IS
 ORDER BY t1."name__f" DESC, t0."fullname__f", t0."contactid"
 LIMIT 51) t2
 CROSS JOIN "contact" t3 ON t3."contactid" = t2.k2
-LEFT JOIN "account" t4 ON t4."accountid" = t3."parentcustomerid" AND t3."parentcustomerid__t" = 1 AND (+t4."ownerid" = ?1 OR t4."ownerid__t" = 9 AND EXISTS (SELECT 1
+LEFT JOIN "account" t4 ON t4."accountid" = t3."parentcustomerid" AND t3."parentcustomerid__t" = 1 AND (+t4."ownerid" = ?1 OR EXISTS (SELECT 1
 FROM "custodia_member" t11
 WHERE t11."userid" = ?1 AND t11."principalid" = +t4."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t12

@@ -1,6 +1,6 @@
 SELECT t0."annotationid", t0."subject"
 FROM "annotation" t0
-WHERE (CASE WHEN t0."objectid" IS NOT NULL AND t0."objectid__t" = 1 THEN TRUE WHEN t0."objectid" IS NOT NULL AND t0."objectid__t" = 2 THEN FALSE WHEN t0."objectid" IS NOT NULL THEN FALSE ELSE FALSE END AND (t0."ownerid" = $1::uuid OR t0."ownerid__t" = 9 AND EXISTS (SELECT 1
+WHERE (CASE WHEN t0."objectid" IS NOT NULL AND t0."objectid__t" = 1 THEN TRUE WHEN t0."objectid" IS NOT NULL AND t0."objectid__t" = 2 THEN FALSE WHEN t0."objectid" IS NOT NULL THEN FALSE ELSE FALSE END AND (t0."ownerid" = $1::uuid OR EXISTS (SELECT 1
 FROM "custodia_member" t1
 WHERE t1."userid" = $1::uuid AND t1."principalid" = t0."ownerid" OFFSET 0) OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t2
