@@ -150,8 +150,8 @@ impl SqliteFile {
     /// Ends snapshots of connections that nobody uses: the log keeps what they may still read.
     fn end_snapshots(&self, which: impl Fn(Snapshot) -> bool) -> Result<()> {
         let readers = self.readers.lock();
-        let ended = readers.iter().filter(|connection| connection.snapshot.get().is_some_and(&which));
-        ended.map(Connection::end_snapshot).collect()
+        let mut ended = readers.iter().filter(|connection| connection.snapshot.get().is_some_and(&which));
+        ended.try_for_each(Connection::end_snapshot)
     }
 
     /// Bytes of the file and its log.
