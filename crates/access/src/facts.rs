@@ -59,6 +59,9 @@ pub struct FieldPermission {
     pub update: bool,
 }
 
+/// Teams that are listed in statements rather than joined: comparing a row's owner with so many costs less than one probe.
+pub const FEW_TEAMS: usize = 3;
+
 /// Everything that decides what one user may do, except rows, teams and shares, which statements join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -70,6 +73,9 @@ pub struct Facts {
     pub roles: Vec<RoleGrant>,
     /// Roles held through teams (all teams of the user that can hold roles).
     pub team_roles: Vec<TeamRole>,
+    /// The user's teams that can own rows, where they are no more than [`FEW_TEAMS`]; `None` where they are more, and are
+    /// joined instead.
+    pub few_owner_teams: Option<Vec<Guid>>,
     /// Permissions of all profiles of the user, direct and through teams.
     pub field_permissions: Vec<FieldPermission>,
     /// The user holds the System Administrator profile: every secured column is open.

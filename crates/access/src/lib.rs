@@ -28,7 +28,7 @@ mod row_access;
 pub use append::{append_kind, append_to_kind};
 pub use authority::Authority;
 pub use denied::Denied;
-pub use facts::{Facts, FieldPermission, RoleGrant, RolePrivilege, TeamRole, UserFacts};
+pub use facts::{FEW_TEAMS, Facts, FieldPermission, RoleGrant, RolePrivilege, TeamRole, UserFacts};
 pub use mask::{RightsMask, RightsMaskError};
 pub use owner::{OwnerFacts, OwnerKind, UnitPath, new_owner_may_hold};
 pub use permit::Permit;

@@ -42,6 +42,7 @@ pub struct Rights {
     miscellaneous: HashMap<Box<str>, HeldBy>,
     root_roles: Box<[Guid]>,
     all_columns: bool,
+    few_owner_teams: Option<Box<[Guid]>>,
 }
 
 /// Where a miscellaneous privilege comes from.
@@ -130,7 +131,13 @@ impl Rights {
             miscellaneous,
             root_roles: root_roles.into(),
             all_columns: facts.all_columns,
+            few_owner_teams: facts.few_owner_teams.as_deref().map(Into::into),
         }
+    }
+
+    /// The user's teams that can own rows, where they are few.
+    pub(crate) fn few_owner_teams(&self) -> Option<&[Guid]> {
+        self.few_owner_teams.as_deref()
     }
 
     /// The user's id.

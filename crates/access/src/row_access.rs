@@ -105,6 +105,8 @@ pub struct RowArms {
 pub enum Own {
     /// Rows owned by the caller or by a team of the caller (joined through the membership table, not listed).
     UserAndTeams,
+    /// Rows owned by the caller or by one of these teams: all of the caller's that can own rows, where they are few.
+    UserAnd(Vec<Guid>),
     /// Only rows owned by these teams, sorted: the privilege comes from team roles that give team privileges only, at
     /// Basic level.
     Teams(Vec<Guid>),
@@ -121,7 +123,7 @@ impl Rights {
         match table.security {
             RowSecurity::Owned { .. } => {
                 let grants = self.gate(table, kind)?;
-                Ok(arms(self.user_id(), grants, own_by_owner(grants), Some(RightsMask::of(kind))))
+                Ok(arms(self.user_id(), grants, self.own_by_owner(grants), Some(RightsMask::of(kind))))
             }
             RowSecurity::Unit { principal, .. } => {
                 let grants = self.gate(table, kind)?;
@@ -132,12 +134,16 @@ impl Rights {
             RowSecurity::Parent { .. } | RowSecurity::Intersect => followed::rows(self, table, kind, steps),
         }
     }
-}
 
-/// Any grant covers own rows and those of own teams, except one limited to a team's rows (security model 4.3).
-fn own_by_owner(grants: &[Grant]) -> Own {
-    let limited: Option<Vec<Guid>> = grants.iter().map(|grant| grant.team_only).collect();
-    limited.map_or(Own::UserAndTeams, Own::Teams)
+    /// Any grant covers own rows and those of own teams, except one limited to a team's rows (security model 4.3).
+    fn own_by_owner(&self, grants: &[Grant]) -> Own {
+        let limited: Option<Vec<Guid>> = grants.iter().map(|grant| grant.team_only).collect();
+        match (limited, self.few_owner_teams()) {
+            (Some(teams), _) => Own::Teams(teams),
+            (None, Some(few)) => Own::UserAnd(few.to_vec()),
+            (None, None) => Own::UserAndTeams,
+        }
+    }
 }
 
 fn arms(user: Guid, grants: &[Grant], own: Own, shared: Option<RightsMask>) -> RowAccess {

@@ -1,5 +1,6 @@
 //! The machine's clock, randomness and environment. The only place that reads them (invariant I3).
 
+use std::cell::RefCell;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use custodia_store::{Clock, Random};
@@ -43,6 +44,38 @@ impl Random for SystemRandom {
 impl custodia_identity::RandomSource for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         fill(buffer);
+    }
+}
+
+/// Randomness for the ids of requests, drawn in advance: drawing a few bytes costs as much as reading a row. For nothing
+/// that must stay secret, since what was drawn lies in memory.
+pub struct RandomForIds;
+
+/// Bytes drawn at one time.
+const DRAWN: usize = 1024;
+
+struct Drawn {
+    bytes: [u8; DRAWN],
+    used: usize,
+}
+
+thread_local! {
+    static FOR_IDS: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; DRAWN], used: DRAWN }) };
+}
+
+impl Random for RandomForIds {
+    fn fill(&self, buffer: &mut [u8]) {
+        FOR_IDS.with_borrow_mut(|drawn| {
+            if drawn.used + buffer.len() > DRAWN {
+                fill(&mut drawn.bytes);
+                drawn.used = 0;
+            }
+            match drawn.bytes.get(drawn.used..drawn.used + buffer.len()) {
+                Some(bytes) => buffer.copy_from_slice(bytes),
+                None => fill(buffer),
+            }
+            drawn.used += buffer.len();
+        });
     }
 }
 

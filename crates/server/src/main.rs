@@ -10,6 +10,7 @@ mod directory;
 mod folder;
 mod http;
 mod import;
+mod log;
 mod metrics;
 mod operation;
 mod serve;
@@ -18,7 +19,7 @@ mod socket;
 mod timers;
 mod tls;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     };
     // A command that was still at work for somebody at the socket must not hold up the end.
     runtime.shutdown_timeout(LEFT_OVER);
+    log::flush();
     code
 }
 
@@ -75,7 +77,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             flags.extend(tls_cert.map(|path| flag("tls.cert", "--tls-cert", path.display().to_string())));
             flags.extend(tls_key.map(|path| flag("tls.key", "--tls-key", path.display().to_string())));
             let config = Config::load(place.config.as_deref(), flags)?;
-            log(&config.log.filter, &config.log.format)?;
+            log::start(&config.log.filter, &config.log.format)?;
             match socket::owner(&place.data).await? {
                 Owner::Ours(folder) => serve::serve(folder, config, demo).await?,
                 Owner::Server(_) => bail!(
@@ -180,7 +182,7 @@ async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
         Owner::Server(stream) => socket::ask(stream, &operation, &mut output).await?,
         Owner::Ours(folder) => {
             let config = Config::load(place.config.as_deref(), flags_of(place))?;
-            log("warn", &config.log.format)?;
+            log::start("warn", &config.log.format)?;
             let service = Arc::new(Service::open(folder, config).await?);
             let timers = Timers::start(&service);
             let done = operation.run(&service, &mut output).await;
@@ -197,24 +199,6 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     std::path::absolute(path).with_context(|| format!("the path {}", path.display()))
 }
 
-/// Logs to standard error, in colours if a person reads it there.
-fn log(filter: &str, format: &str) -> Result<()> {
-    let filter =
-        tracing_subscriber::EnvFilter::try_new(filter).with_context(|| format!("log.filter = \"{filter}\""))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // Whoever read the log may be gone; the service goes on.
-        .log_internal_errors(false);
-    if format == "json" {
-        builder.json().init();
-    } else {
-        builder.init();
-    }
-    Ok(())
-}
-
 /// A line to standard output. Whoever read it may be gone (`custodia audit | head`): that is no fault.
 fn say(text: &str) {
     let mut output = std::io::stdout().lock();
@@ -223,6 +207,7 @@ fn say(text: &str) {
 
 /// A line to standard error, where somebody may read it.
 fn tell(text: &str) {
+    log::flush();
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

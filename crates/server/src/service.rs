@@ -15,7 +15,7 @@ use custodia_schema::Guid;
 use custodia_store::{Clock, Random, Settings, Store};
 use parking_lot::RwLock;
 
-use crate::ambient::{SystemClock, SystemRandom};
+use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
 use crate::metrics::Metrics;
@@ -149,6 +149,11 @@ impl Service {
     /// A fresh time-ordered id.
     pub fn new_id(&self) -> Guid {
         custodia_store::new_id(self.clock.as_ref(), self.random.as_ref())
+    }
+
+    /// A fresh time-ordered id of a request.
+    pub fn new_request_id(&self) -> Guid {
+        custodia_store::new_id(self.clock.as_ref(), &RandomForIds)
     }
 
     /// The keys that tokens are signed with.

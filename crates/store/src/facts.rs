@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use custodia_access::{Facts, FieldPermission, OwnerKind, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts};
+use custodia_access::{
+    FEW_TEAMS, Facts, FieldPermission, OwnerKind, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts,
+};
 use custodia_schema::{BuiltinRole, Guid, Level, Schema, builtin_roles};
 
 use crate::database::Database;
@@ -95,6 +97,7 @@ impl Transaction {
             user,
             roles,
             team_roles: Vec::new(),
+            few_owner_teams: None,
             field_permissions: Vec::new(),
             all_columns: false,
         };
@@ -171,6 +174,8 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         let role = privileges.grant(source, schema, root, template, team_unit).await?;
         team_roles.push(TeamRole { team, role, team_privileges_only: inheritance == 0 });
     }
+    let owner_teams = source.rows(&statements::owner_teams(user, FEW_TEAMS + 1), |row| row.guid(0)).await?;
+    let few_owner_teams = (owner_teams.len() <= FEW_TEAMS).then_some(owner_teams);
     let mut field_permissions = Vec::new();
     for profile in source.rows(&statements::profiles(user), |row| row.guid(0)).await? {
         all_columns |= profile == ADMINISTRATOR_PROFILE;
@@ -192,6 +197,7 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         user: UserFacts { id: user, unit, disabled },
         roles,
         team_roles,
+        few_owner_teams,
         field_permissions,
         all_columns,
     }))

@@ -81,7 +81,7 @@ impl PostgresConnection {
                 let Some(name) = settings.config.get_dbname().filter(|_| missing) else {
                     return Err(Error::Unavailable { source: Some(source), context });
                 };
-                let server = Self::connect(&settings.database("postgres")).await?;
+                let server = Self::connect(&settings.database("postgres").unlimited()).await?;
                 server.run(&internal::create_database(name)).await?;
                 Self::connect(settings).await
             }

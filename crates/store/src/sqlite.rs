@@ -1,8 +1,10 @@
 //! The embedded engine: one encrypted file per organisation, one process owning it.
 //!
-//! Short reads run where they are called, on a pooled connection; the commit head is stepped first and kept open, so
-//! that both see one snapshot (decision 0001.6). All writing goes through one connection on a writer thread.
+//! Short reads run where they are called, on a pooled connection; the commit head is read first in the same snapshot
+//! (decision 0001.6), which the connection keeps until something is committed: beginning and ending one costs more than
+//! finding a row. All writing goes through one connection on a writer thread.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,6 +48,8 @@ pub(crate) struct SqliteFile {
     pub(crate) writer: Mutex<Connection>,
     /// Whether the log is to be moved whole before the next batch.
     log_is_long: AtomicBool,
+    /// Counts what was committed through this file's connections: one process owns it, so that nobody else commits.
+    commits: Arc<AtomicU64>,
 }
 
 /// A connection whose statements stop at a deadline.
@@ -54,6 +58,16 @@ pub(crate) struct Connection {
     deadline_ms: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     limit_ms: u64,
+    commits: Arc<AtomicU64>,
+    snapshot: Cell<Option<Snapshot>>,
+}
+
+/// The open read transaction of a connection.
+#[derive(Clone, Copy)]
+struct Snapshot {
+    /// Commits counted before it was taken: while there are no more, it is the newest.
+    commits: u64,
+    head: Head,
 }
 
 impl SqliteFile {
@@ -66,7 +80,8 @@ impl SqliteFile {
     }
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
-        let writer = connect(path, key.as_ref(), &settings, access, Checkpoints::Manual)?;
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = connect(path, key.as_ref(), &settings, access, &commits)?;
         Ok(Self {
             path: path.to_owned(),
             key,
@@ -74,12 +89,13 @@ impl SqliteFile {
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(writer),
             log_is_long: AtomicBool::new(false),
+            commits,
         })
     }
 
     /// Another connection to the file.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, Checkpoints::Manual)
+        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, &self.commits)
     }
 
     /// Runs `work` on a pooled reading connection.
@@ -104,13 +120,17 @@ impl SqliteFile {
         statements: &[&Statement],
         sinks: &mut [&mut dyn RowSink],
     ) -> Result<Head> {
-        self.with_reader(|connection| connection.read(expected, statements, sinks))
+        // Counted before the snapshot is taken: what is committed in between ends it too early, never too late.
+        let commits = self.commits.load(Ordering::Acquire);
+        self.with_reader(|connection| connection.read(commits, expected, statements, sinks))
     }
 
     /// Moves committed pages into the file; called by a timer, so that no commit waits for it. While batches follow one
     /// another it never gets all of them, and a log begins anew only where it did: a long one is left to
     /// [`Self::shorten_log`].
     pub(crate) fn checkpoint(&self) -> Result<()> {
+        let commits = self.commits.load(Ordering::Acquire);
+        self.end_snapshots(|snapshot| snapshot.commits != commits)?;
         let pages = self.with_reader(Connection::checkpoint)?;
         if pages > LOG_PAGES_MAX {
             self.log_is_long.store(true, Ordering::Relaxed);
@@ -121,9 +141,17 @@ impl SqliteFile {
     /// Moves the rest of a long log into the file; between two batches, so that nothing is added meanwhile.
     pub(crate) fn shorten_log(&self) -> Result<()> {
         if self.log_is_long.swap(false, Ordering::Relaxed) {
+            self.end_snapshots(|_| true)?;
             self.writer.lock().checkpoint()?;
         }
         Ok(())
+    }
+
+    /// Ends snapshots of connections that nobody uses: the log keeps what they may still read.
+    fn end_snapshots(&self, which: impl Fn(Snapshot) -> bool) -> Result<()> {
+        let readers = self.readers.lock();
+        let mut ended = readers.iter().filter(|connection| connection.snapshot.get().is_some_and(&which));
+        ended.try_for_each(Connection::end_snapshot)
     }
 
     /// Bytes of the file and its log.
@@ -138,11 +166,11 @@ fn connect(
     key: Option<&Key>,
     settings: &SqliteSettings,
     access: Access,
-    checkpoints: Checkpoints,
+    commits: &Arc<AtomicU64>,
 ) -> Result<Connection> {
     let encryption = key.map_or(Encryption::Plain, Encryption::Key);
     let mut options =
-        Options::new(encryption, access).checkpoints(checkpoints).cache_kibibytes(settings.cache_kibibytes);
+        Options::new(encryption, access).checkpoints(Checkpoints::Manual).cache_kibibytes(settings.cache_kibibytes);
     if let Some(layer) = settings.file_layer {
         options = options.file_layer(layer);
     }
@@ -154,7 +182,14 @@ fn connect(
     inner
         .progress_handler(STEPS_PER_LOOK, Some(move || clock.monotonic_ms() > watched.load(Ordering::Relaxed)))
         .map_err(|error| sqlite_error("limiting statement time", error, 0))?;
-    Ok(Connection { inner, deadline_ms, clock: Arc::clone(&settings.clock), limit_ms: settings.statement_limit_ms })
+    Ok(Connection {
+        inner,
+        deadline_ms,
+        clock: Arc::clone(&settings.clock),
+        limit_ms: settings.statement_limit_ms,
+        commits: Arc::clone(commits),
+        snapshot: Cell::new(None),
+    })
 }
 
 fn open_error(error: custodia_sqlite::Error) -> Error {
@@ -169,6 +204,7 @@ fn open_error(error: custodia_sqlite::Error) -> Error {
 impl Connection {
     /// Moves committed pages into the file, as far as nobody reads older ones; the pages the log has.
     fn checkpoint(&self) -> Result<i64> {
+        self.end_snapshot()?;
         self.inner
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
@@ -194,27 +230,60 @@ impl Connection {
 
     fn read(
         &self,
+        commits: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
         sinks: &mut [&mut dyn RowSink],
     ) -> Result<Head> {
         self.arm();
-        let mut head_statement =
-            self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
-        // The row stays stepped while the statements below run: one snapshot without BEGIN and COMMIT.
-        let mut head_rows = head_statement.raw_query();
-        let head_row = head_rows
-            .next()
-            .map_err(|error| self.error("reading the head", error))?
-            .ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))?;
-        let head = head_of(head_row).map_err(|error| self.error("reading the head", error))?;
+        let head = self.snapshot(commits)?;
         if expected.is_some_and(|expected| expected != head.versions) {
             return Err(Error::Stale);
         }
         for (statement, sink) in statements.iter().zip(sinks) {
-            self.query(statement, *sink)?;
+            if let Err(error) = self.query(statement, *sink) {
+                // Some errors end the transaction: the next read begins anew.
+                self.end_snapshot()?;
+                return Err(error);
+            }
         }
         Ok(head)
+    }
+
+    /// The head in a snapshot that has everything of the first `commits` commits.
+    fn snapshot(&self, commits: u64) -> Result<Head> {
+        if let Some(present) = self.snapshot.get().filter(|present| present.commits == commits) {
+            return Ok(present.head);
+        }
+        self.end_snapshot()?;
+        self.step("BEGIN")?;
+        let mut statement =
+            self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
+        let head = match statement.query_row([], head_of) {
+            Ok(head) => head,
+            Err(error) => {
+                self.step("ROLLBACK")?;
+                return Err(match error {
+                    rusqlite::Error::QueryReturnedNoRows => Error::Corrupt("the commit head is missing".to_owned()),
+                    other => self.error("reading the head", other),
+                });
+            }
+        };
+        self.snapshot.set(Some(Snapshot { commits, head }));
+        Ok(head)
+    }
+
+    fn end_snapshot(&self) -> Result<()> {
+        if self.snapshot.take().is_some() && self.in_transaction() {
+            self.step("ROLLBACK")?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that is run again and again and commits nothing.
+    fn step(&self, sql: &str) -> Result<()> {
+        let stepped = self.inner.prepare_cached(sql).and_then(|mut statement| statement.raw_execute());
+        stepped.map(drop).map_err(|error| self.error("reading one snapshot", error))
     }
 
     /// Runs a statement and hands its rows to the sink.
@@ -234,12 +303,24 @@ impl Connection {
         let mut prepared =
             self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
         self.bind(&mut prepared, &statement.parameters)?;
-        prepared.raw_execute().map(|n| n as u64).map_err(|error| self.error("running a statement", error))
+        let changed = prepared.raw_execute().map_err(|error| self.error("running a statement", error))?;
+        self.count_commit();
+        Ok(changed as u64)
     }
 
     /// Runs statements without parameters, once each, unprepared: transactions and table definitions.
     pub(crate) fn run(&self, sql: &str) -> Result<()> {
-        self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error))
+        let result = self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error));
+        // Also after an error: of several statements the first ones may have been committed.
+        self.count_commit();
+        result
+    }
+
+    /// Counts a commit where no transaction is open any more.
+    fn count_commit(&self) {
+        if !self.in_transaction() {
+            self.commits.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn bind(&self, prepared: &mut rusqlite::CachedStatement<'_>, parameters: &[Parameter]) -> Result<()> {

@@ -327,7 +327,8 @@ impl Store {
                 Ok(())
             }
             Engine::Postgres { settings } => {
-                let server = PostgresConnection::connect(settings).await?;
+                // Removing its files may take longer than a statement may.
+                let server = PostgresConnection::connect(&settings.unlimited()).await?;
                 server.run(&internal::drop_database(database)).await
             }
         }

@@ -39,7 +39,17 @@ impl Person {
     pub fn new(user: Guid, unit: Guid) -> Self {
         let user = UserFacts { id: user, unit, disabled: false };
         let (roles, team_roles, field_permissions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { facts: Facts { security_version: 7, user, roles, team_roles, field_permissions, all_columns: false } }
+        Self {
+            facts: Facts {
+                security_version: 7,
+                user,
+                roles,
+                team_roles,
+                few_owner_teams: None,
+                field_permissions,
+                all_columns: false,
+            },
+        }
     }
 
     /// Anne of the home unit.

@@ -183,7 +183,7 @@ impl<'a> Comparison<'a> {
                 let has = |privileges: &[RolePrivilege]| privileges.iter().any(|p| p.name == name);
                 let wide = facts.roles.iter().any(|role| has(&role.privileges))
                     || facts.team_roles.iter().any(|held| !held.team_privileges_only && has(&held.role.privileges));
-                if !wide && arms.own == Own::UserAndTeams {
+                if !wide && matches!(arms.own, Own::UserAndTeams | Own::UserAnd(_)) {
                     let teams = facts.team_roles.iter().filter(|held| has(&held.role.privileges));
                     arms.own = Own::Teams(teams.map(|held| held.team).collect());
                 }

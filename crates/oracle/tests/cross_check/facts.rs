@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_access::{
-    Facts, FieldPermission, OwnerFacts, OwnerKind, Rights, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts,
+    FEW_TEAMS, Facts, FieldPermission, OwnerFacts, OwnerKind, Rights, RoleGrant, RolePrivilege, TeamRole, UnitPath,
+    UserFacts,
 };
 use custodia_oracle::{ACT_ON_BEHALF, Profile, TeamKind, World};
 use custodia_schema::{Guid, Level, Schema};
@@ -60,9 +61,16 @@ pub fn of_user(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>)
         },
         roles,
         team_roles,
+        few_owner_teams: few_owner_teams(world, user.id),
         field_permissions: field_permissions(world, schema, user.id, fault),
         all_columns: false,
     }
+}
+
+fn few_owner_teams(world: &World, user: Guid) -> Option<Vec<Guid>> {
+    let teams: Vec<Guid> =
+        world.teams_of(user).filter(|team| team.kind != TeamKind::Access).map(|team| team.id).collect();
+    (teams.len() <= FEW_TEAMS).then_some(teams)
 }
 
 fn field_permissions(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>) -> Vec<FieldPermission> {
@@ -123,6 +131,7 @@ pub fn owners(world: &World, schema: &Arc<Schema>, users: &HashMap<Guid, Arc<Rig
             user: UserFacts { id: team.id, unit: team.unit, disabled: false },
             roles: roles.map(|(_, role)| role_grant(world, *role, team.unit)).collect(),
             team_roles: Vec::new(),
+            few_owner_teams: None,
             field_permissions: Vec::new(),
             all_columns: true,
         };

@@ -43,7 +43,10 @@ fn reaches_by_arm(world: &World, arms: &RowArms, row: &RowView, fault: Option<Fa
     let user_unit = world.user(arms.user).unwrap().unit;
 
     let own = match &arms.own {
-        Own::UserAndTeams if fault == Some(Fault::TeamOwnershipIgnored) => row.owner == Some(arms.user),
+        Own::UserAndTeams | Own::UserAnd(_) if fault == Some(Fault::TeamOwnershipIgnored) => {
+            row.owner == Some(arms.user)
+        }
+        Own::UserAnd(teams) => row.owner.is_some_and(|owner| owner == arms.user || teams.contains(&owner)),
         Own::UserAndTeams => row.owner.is_some_and(is_member),
         Own::Teams(teams) => row.owner.is_some_and(|owner| teams.contains(&owner)),
         Own::Self_ => row.id == arms.user,

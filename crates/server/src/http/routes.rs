@@ -41,7 +41,7 @@ pub struct PublicRequest<'r> {
 /// Answers one request of the client listener.
 pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Bytes> {
     let started = service.clock.monotonic_ms();
-    let id = service.new_id();
+    let id = service.new_request_id();
     let method = request.method().clone();
     let route = route_name(request.uri().path());
     let running = Running::begin(&service.metrics.running);

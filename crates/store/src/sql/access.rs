@@ -86,7 +86,7 @@ impl<'a> AccessWriter<'a> {
     /// The paths of `arms` that can reach anything, in the order in which they are cheapest.
     pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 3] {
         let owns = match &arms.own {
-            Own::UserAndTeams => owner_column(table).is_some(),
+            Own::UserAndTeams | Own::UserAnd(_) => owner_column(table).is_some(),
             Own::Teams(teams) => !teams.is_empty() && owner_column(table).is_some(),
             Own::Self_ => true,
             Own::Nobody => false,
@@ -169,6 +169,11 @@ impl<'a> AccessWriter<'a> {
                     w.column(member, MEMBER_PRINCIPAL, "");
                     from_members(w, member, arms.user);
                     w.text(")");
+                }
+                Own::UserAnd(teams) => {
+                    w.column(alias, &named(table, owner_column(table))?.name, "");
+                    w.text(" IN ");
+                    write_user_and(w, arms.user, teams);
                 }
                 Own::Teams(teams) => {
                     w.column(alias, &named(table, owner_column(table))?.name, "");
@@ -259,6 +264,11 @@ impl<'a> AccessWriter<'a> {
                 w.text(" = ");
                 not_by_index(w, alias, owner);
                 self.end_probe(w);
+            }
+            Own::UserAnd(teams) => {
+                not_by_index(w, alias, named(table, owner_column(table))?);
+                w.text(" IN ");
+                write_user_and(w, arms.user, teams);
             }
             Own::Teams(teams) => {
                 not_by_index(w, alias, named(table, owner_column(table))?);
@@ -415,6 +425,16 @@ impl<'a> AccessWriter<'a> {
         }
         w.text(")");
     }
+}
+
+fn write_user_and(w: &mut Writer, user: Guid, teams: &[Guid]) {
+    w.text("(");
+    w.user(user);
+    for team in teams {
+        w.text(", ");
+        w.guid(*team);
+    }
+    w.text(")");
 }
 
 /// ` FROM … WHERE …`: what a user acts as.

@@ -35,6 +35,15 @@ pub(crate) fn team_roles(user: Guid) -> Statement {
     )
 }
 
+/// Teams of a user that can own rows, `limit` at most: all but access teams (type 1).
+pub(crate) fn owner_teams(user: Guid, limit: usize) -> Statement {
+    let sql = format!(
+        "SELECT t.teamid FROM custodia_member m JOIN team t ON t.teamid = m.principalid \
+         WHERE m.userid = $1 AND coalesce(t.teamtype, 0) <> 1 ORDER BY t.teamid LIMIT {limit}"
+    );
+    read(&sql, user, &[Output::Guid])
+}
+
 /// The team: unit, type.
 pub(crate) fn team(id: Guid) -> Statement {
     read("SELECT businessunitid, teamtype FROM team WHERE teamid = $1", id, &[Output::Guid, Output::Integer])

@@ -166,7 +166,7 @@ impl Fault {
     }
 
     fn bend_arms(self, mut arms: RowArms, plan: Plan) -> RowAccess {
-        let is_owned = matches!(arms.own, Own::UserAndTeams | Own::Teams(_));
+        let is_owned = matches!(arms.own, Own::UserAndTeams | Own::UserAnd(_) | Own::Teams(_));
         match self {
             Self::ClosureMissing => {
                 let deep = std::mem::take(&mut arms.subtrees);
@@ -184,7 +184,9 @@ impl Fault {
             }
             Self::OwnershipMissingInUnion if plan != Plan::Union => {}
             Self::OwnershipMissing | Self::OwnershipMissingInUnion if is_owned => arms.own = Own::Nobody,
-            Self::TeamOwnershipMissing if arms.own == Own::UserAndTeams => arms.own = Own::Teams(vec![arms.user]),
+            Self::TeamOwnershipMissing if matches!(arms.own, Own::UserAndTeams | Own::UserAnd(_)) => {
+                arms.own = Own::Teams(vec![arms.user]);
+            }
             Self::TeamOnlyIgnored if is_owned => arms.own = Own::UserAndTeams,
             Self::TeamOnlyCoversNothing if matches!(arms.own, Own::Teams(_)) => arms.own = Own::Nobody,
             Self::SharesMissingInUnion if plan != Plan::Union => {}

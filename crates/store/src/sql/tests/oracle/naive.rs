@@ -284,6 +284,7 @@ impl<'w> Naive<'w> {
             Own::Nobody => false,
             Own::Self_ => id == arms.user,
             Own::Teams(teams) => named("ownerid").is_some_and(|owner| teams.contains(&owner)),
+            Own::UserAnd(teams) => named("ownerid").is_some_and(|owner| owner == arms.user || teams.contains(&owner)),
             Own::UserAndTeams => named("ownerid").is_some_and(|owner| owner == arms.user || member(owner)),
         };
         let sits = named("owningbusinessunit").is_some_and(|unit| {

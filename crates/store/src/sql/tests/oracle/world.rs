@@ -327,9 +327,10 @@ impl World {
         let (subtrees, units) = (take(numbers, 6), take(numbers, 6));
         RowArms {
             user: caller,
-            own: match numbers.below(5) {
+            own: match numbers.below(7) {
                 0 => Own::Nobody,
                 1 => Own::Teams((0..numbers.below(3)).map(|number| team(u128::from(number))).collect()),
+                3 | 4 => Own::UserAnd((0..numbers.below(3)).map(|number| team(u128::from(number))).collect()),
                 2 => Own::Self_,
                 _ => Own::UserAndTeams,
             },
