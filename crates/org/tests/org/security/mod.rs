@@ -3,6 +3,7 @@
 
 mod agreement;
 mod attempts;
+mod beside;
 mod cases;
 mod fault;
 mod freshness;

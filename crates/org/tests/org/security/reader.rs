@@ -6,7 +6,7 @@ use std::sync::Arc;
 use custodia_access::{Denied, RowAccess};
 use custodia_oracle::{Asker, World};
 use custodia_org::Rows;
-use custodia_query::{Expand, Query};
+use custodia_query::{Aggregation, Expand, Query};
 use custodia_schema::{ColumnId, PrivilegeKind, Table, Value};
 use custodia_store::{Plan, ReadPolicy, Row};
 
@@ -59,6 +59,7 @@ impl<'a> Reader<'a> {
         if let (Ok((rows, _)), true) = (&mut answer, part != Part::Sorts) {
             // Behind what was asked for stand the sort keys.
             let shown = query.fields.len()
+                + query.links.iter().map(|link| link.fields.len()).sum::<usize>()
                 + query
                     .expand
                     .iter()
@@ -98,6 +99,41 @@ impl<'a> Reader<'a> {
                     Ok(outcome) => Ok((rows, outcome.count)),
                     Err(custodia_store::Error::Denied(denied)) => Err(denied.to_string()),
                     Err(error) => panic!("{asker:?} {query:?}: {error}"),
+                }
+            }
+        }
+    }
+
+    /// Asks for groups of rows.
+    ///
+    /// # Panics
+    /// When anything but a refusal stands in the way.
+    pub async fn groups(
+        &mut self,
+        asker: Asker,
+        part: Part,
+        aggregation: &Aggregation,
+    ) -> Result<Vec<Vec<Value>>, String> {
+        match self.way {
+            Way::Gate => {
+                let mut sink = Rows::default();
+                match self.stage.org.aggregate(&self.stage.caller(asker), aggregation, &mut sink).await {
+                    Ok(_) => Ok(sink.rows),
+                    Err(custodia_org::Error::Denied(denied)) => Err(denied.to_string()),
+                    Err(error) => panic!("{asker:?} {aggregation:?}: {error}"),
+                }
+            }
+            Way::Store(plan, fault) => {
+                let asker = fault.map_or(asker, |fault| fault.asker(asker));
+                let authority =
+                    self.stage.authority(asker, &mut self.known).await.map_err(|denied| denied.to_string())?;
+                let policy = Bent { authority: &authority, fault, part, plan };
+                let mut rows = Vec::new();
+                let mut sink = |row: &Row<'_>| rows.push(row.to_values());
+                match self.stage.org.database().aggregate_as(aggregation, &policy, plan, &mut sink).await {
+                    Ok(_) => Ok(rows),
+                    Err(custodia_store::Error::Denied(denied)) => Err(denied.to_string()),
+                    Err(error) => panic!("{asker:?} {aggregation:?}: {error}"),
                 }
             }
         }

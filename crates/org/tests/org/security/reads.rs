@@ -41,6 +41,9 @@ pub async fn compare(reader: &mut Reader<'_>, coverage: &mut Coverage, one_in: u
         if turns.take() {
             comparing.related(asker).await;
         }
+        if turns.take() {
+            comparing.beside(asker, turn).await;
+        }
     }
     comparing.differences
 }
@@ -48,9 +51,9 @@ pub async fn compare(reader: &mut Reader<'_>, coverage: &mut Coverage, one_in: u
 /// Whether a filter keeps a record.
 type Test<'t> = &'t (dyn Fn(&Record) -> bool + Sync);
 
-struct Comparing<'c, 'r> {
-    world: &'c World,
-    reader: &'c mut Reader<'r>,
+pub(super) struct Comparing<'c, 'r> {
+    pub(super) world: &'c World,
+    pub(super) reader: &'c mut Reader<'r>,
     coverage: &'c mut Coverage,
     differences: Vec<String>,
 }
@@ -62,11 +65,11 @@ impl Comparing<'_, '_> {
         self.world.answer(&Question::Row(asker, kind, table, row))
     }
 
-    fn reads(&self, asker: Asker, record: &Record) -> bool {
+    pub(super) fn reads(&self, asker: Asker, record: &Record) -> bool {
         self.verdict(asker, PrivilegeKind::Read, record.table, record.id).allowed
     }
 
-    fn opens(&self, asker: Asker, table: WorldTable, column: &str) -> bool {
+    pub(super) fn opens(&self, asker: Asker, table: WorldTable, column: &str) -> bool {
         let opens = |user| column_open(self.world, user, ColumnRight::Read, table, column).allowed;
         opens(asker.user) && asker.caller.is_none_or(opens)
     }
@@ -75,12 +78,12 @@ impl Comparing<'_, '_> {
         self.world.rows().into_iter().filter(|row| row.table == table).map(|row| row.id).collect()
     }
 
-    fn records_of(&self, table: WorldTable) -> Vec<&Record> {
+    pub(super) fn records_of(&self, table: WorldTable) -> Vec<&Record> {
         self.world.records.iter().filter(|record| record.table == table).collect()
     }
 
     /// Whether the whole question is refused, whatever the rows; `None` when the world has no row to tell by.
-    fn refuses_all(&self, asker: Asker, table: WorldTable) -> Option<bool> {
+    pub(super) fn refuses_all(&self, asker: Asker, table: WorldTable) -> Option<bool> {
         let row = *self.rows_of(table).first()?;
         let own = |user| Asker { user, caller: None };
         let gate = |asker| is_gate(&self.verdict(asker, PrivilegeKind::Read, table, row));
@@ -95,7 +98,13 @@ impl Comparing<'_, '_> {
         })
     }
 
-    fn differ(&mut self, asker: Asker, about: &str, expected: impl std::fmt::Debug, actual: impl std::fmt::Debug) {
+    pub(super) fn differ(
+        &mut self,
+        asker: Asker,
+        about: &str,
+        expected: impl std::fmt::Debug,
+        actual: impl std::fmt::Debug,
+    ) {
         self.differences.push(format!(
             "world {}, {asker:?}, {about}:\n  expected {expected:?}\n  answered {actual:?}",
             self.world.seed
@@ -103,7 +112,7 @@ impl Comparing<'_, '_> {
     }
 
     /// Compares an answer with the rows expected, `None` for a refusal.
-    fn check(&mut self, asker: Asker, about: &str, expected: Option<Vec<Vec<Value>>>, actual: &Answer) {
+    pub(super) fn check(&mut self, asker: Asker, about: &str, expected: Option<Vec<Vec<Value>>>, actual: &Answer) {
         let same = match (&expected, actual) {
             (None, Err(_)) => true,
             (Some(expected), Ok((rows, count))) => {
@@ -416,7 +425,7 @@ impl Comparing<'_, '_> {
     }
 }
 
-fn ids(rows: &[Vec<Value>]) -> BTreeSet<Guid> {
+pub(super) fn ids(rows: &[Vec<Value>]) -> BTreeSet<Guid> {
     let found: BTreeSet<Guid> = rows.iter().map(|row| row[0].guid().unwrap()).collect();
     assert_eq!(found.len(), rows.len(), "a row came twice");
     found
@@ -434,7 +443,7 @@ fn columns_of(table: WorldTable) -> Vec<&'static str> {
 }
 
 /// The value of a secured or derived column as it is stored.
-fn value_of(record: &Record, column: &str) -> Value {
+pub(super) fn value_of(record: &Record, column: &str) -> Value {
     let derived = DERIVED_COLUMNS.iter().find(|(of, derived, _)| *of == record.table && *derived == column);
     let source = derived.map_or(column, |(_, _, source)| *source);
     let (_, value) = record.values.iter().find(|(of, _)| *of == source).unwrap();
@@ -442,9 +451,9 @@ fn value_of(record: &Record, column: &str) -> Value {
 }
 
 /// What a value sorts by; none sorts first.
-type SortKey = Option<(i64, String)>;
+pub(super) type SortKey = Option<(i64, String)>;
 
-fn sort_key(value: &Value) -> SortKey {
+pub(super) fn sort_key(value: &Value) -> SortKey {
     match value {
         Value::Null => None,
         Value::Money(money) => Some((money.0, String::new())),
