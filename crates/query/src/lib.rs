@@ -2,9 +2,10 @@
 //!
 //! [`Query`] is engine-neutral and resolved: it names tables and columns by number, its literals carry the type of the
 //! column they are compared with, and its negations are exact complements (a test on null is false, so `ne` and
-//! `not` include nulls, as in Dataverse). This crate knows nothing of SQL, HTTP or users.
+//! `not` include nulls, as in Dataverse). This crate knows nothing of engines, HTTP or users; it writes no SQL.
 //!
-//! Start at [`Query`]; [`odata`] parses OData's query options into it. What the languages share is in [`operator`].
+//! Start at [`Query`]; [`odata`] parses OData's query options into it, [`fetchxml`] FetchXML and [`sql_select`] one
+//! selection in SQL. What the languages share is in [`operator`].
 
 pub mod fetchxml;
 mod like;
