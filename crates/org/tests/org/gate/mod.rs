@@ -3,3 +3,4 @@
 mod credentials;
 mod parts;
 mod records;
+mod tracking;
