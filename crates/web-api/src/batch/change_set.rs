@@ -93,6 +93,8 @@ impl Batch<'_> {
 fn refused(requests: &[(Inner, Answering)], error: Error) -> Failed {
     let (at, error) = match error {
         Error::Part { at, error } => (at, *error),
+        // Whether the sender may do anything at all is asked before the first.
+        error @ Error::Denied(_) => (0, error),
         // What comes to light only when all is stored is of the last: what came before it was run before it.
         other => (requests.len().saturating_sub(1), other),
     };
