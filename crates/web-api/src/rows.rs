@@ -263,13 +263,7 @@ impl Planning<'_> {
                 by_target(LOOKUP_LOGICAL_NAME, &|target| self.schema.table(target).map(|table| table.name.clone()));
             }
         }
-        Property {
-            start: property_start(name),
-            at: position,
-            kind: Kind::of(column),
-            annotations,
-            only_values: false,
-        }
+        Property { start: property_start(name), at: position, kind: Kind::of(column), annotations, only_values: false }
     }
 
     /// The type and both addresses.

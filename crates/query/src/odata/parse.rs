@@ -26,8 +26,7 @@ pub struct Parsed {
 }
 
 /// Options that stand for a whole query of another language, or ask for another kind of answer.
-const LATER_OPTIONS: [&str; 7] =
-    ["$compute", "$deltatoken", "$format", "fetchXml", "savedQuery", "sql", "userQuery"];
+const LATER_OPTIONS: [&str; 7] = ["$compute", "$deltatoken", "$format", "fetchXml", "savedQuery", "sql", "userQuery"];
 
 /// Options on a collection.
 const COLLECTION_OPTIONS: [&str; 7] = ["$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken"];
