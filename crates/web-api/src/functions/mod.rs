@@ -174,7 +174,7 @@ pub(crate) async fn prepare(
 }
 
 /// The functions that are here, and what each is called on.
-const FUNCTIONS: &[(&str, Bound)] = &[
+pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("InitializeFrom", Bound::Nothing),
     ("RetrieveAvailableLanguages", Bound::Nothing),
     ("RetrieveCurrentOrganization", Bound::Nothing),
@@ -190,7 +190,7 @@ const FUNCTIONS: &[(&str, Bound)] = &[
 ];
 
 /// The actions that are here, and what each is called on.
-const ACTIONS: &[(&str, Bound)] = &[
+pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("AddMembersTeam", Bound::Record),
     ("AddPrivilegesRole", Bound::Record),
     ("Assign", Bound::Nothing),
@@ -213,7 +213,7 @@ fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
 
 /// What an operation is called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bound {
+pub(crate) enum Bound {
     Nothing,
     Record,
     Collection,

@@ -470,3 +470,20 @@ fn qualified(type_name: &str) -> String {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::OPERATIONS;
+    use crate::functions::{ACTIONS, Bound, FUNCTIONS};
+
+    #[test]
+    fn every_operation_that_is_answered_is_declared() {
+        for (element, operations) in [("Function", FUNCTIONS), ("Action", ACTIONS)] {
+            for (name, bound) in operations {
+                let bound = if *bound == Bound::Nothing { "" } else { " IsBound=\"true\"" };
+                let declared = format!("<{element} Name=\"{name}\"{bound}>");
+                assert!(OPERATIONS.lines().any(|line| line == declared), "{declared}");
+            }
+        }
+    }
+}
