@@ -73,6 +73,12 @@ pub struct Limits {
     pub head_seconds: u64,
     /// Requests worked on at one time; more are answered 503.
     pub concurrent_requests: usize,
+    /// Requests of one user within five minutes; more are answered 429.
+    pub user_requests: u64,
+    /// Seconds that the requests of one user may take together within five minutes; then they are answered 429.
+    pub user_seconds: u64,
+    /// Requests of one user worked on at one time; more are answered 429.
+    pub user_concurrent_requests: u64,
     /// Connections at one time; more wait to be accepted.
     pub connections: usize,
     /// Milliseconds a statement may run.
@@ -122,6 +128,10 @@ impl Default for Limits {
             request_seconds: 120,
             head_seconds: 30,
             concurrent_requests: 1_000,
+            // A program that runs for itself on this machine does not reach these; a shared one sets what it can give.
+            user_requests: 100_000_000,
+            user_seconds: 100_000,
+            user_concurrent_requests: 1_000,
             connections: 10_000,
             statement_ms: store.statement_ms,
             write_queue: store.write_queue_max,
@@ -215,6 +225,9 @@ impl Limits {
             ("limits.request_seconds", self.request_seconds),
             ("limits.head_seconds", self.head_seconds),
             ("limits.concurrent_requests", self.concurrent_requests as u64),
+            ("limits.user_requests", self.user_requests),
+            ("limits.user_seconds", self.user_seconds),
+            ("limits.user_concurrent_requests", self.user_concurrent_requests),
             ("limits.connections", self.connections as u64),
             ("limits.statement_ms", self.statement_ms),
             ("limits.write_queue", self.write_queue as u64),

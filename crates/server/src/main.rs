@@ -13,6 +13,7 @@ mod import;
 mod log;
 mod metrics;
 mod operation;
+mod protection;
 mod serve;
 mod service;
 mod socket;

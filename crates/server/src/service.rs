@@ -19,6 +19,7 @@ use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
 use crate::metrics::Metrics;
+use crate::protection::Protection;
 
 /// Where the signing keys are kept in the control database.
 const SIGNING_KEYS: &str = "token signing keys";
@@ -42,6 +43,8 @@ pub struct Service {
     pub config: Config,
     /// What it counts.
     pub metrics: Metrics,
+    /// What each user asked for lately.
+    pub protection: Protection,
     /// Tokens that were verified.
     pub tokens: VerifiedTokens,
     /// Slows down guessing.
@@ -118,6 +121,7 @@ impl Service {
             odata_limits: custodia_query::odata::Limits::default(),
             page_token_key,
             store,
+            protection: Protection::new(&config.limits),
             config,
             metrics: Metrics::default(),
             tokens: VerifiedTokens::new(TOKENS_MAX),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use custodia_store::Clock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -59,6 +60,7 @@ async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             _ = ticks.tick() => {
                 service.release_idle();
+                service.protection.forget_idle(service.clock.monotonic_ms());
                 if let Err(error) = service.store.reload_organizations().await {
                     tracing::warn!(%error, "the list of organisations could not be read again");
                 }

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
+use custodia_store::Clock;
 use custodia_web_api::ApiRequest;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use super::respond;
 use super::routes::PublicRequest;
+use crate::protection::{Refused, User};
 use crate::service::Service;
 
 /// Answers a request below `/{organization}/api/data/{version}`.
@@ -38,6 +40,11 @@ pub async fn answer(
         Ok(body) => body,
         Err(response) => return *response,
     };
+    let user = User { organization: organization.id(), user: principal.user };
+    let work = match service.protection.begin(user, service.clock.monotonic_ms()) {
+        Ok(work) => work,
+        Err(refused) => return refuse_user(refused),
+    };
     let mut caller = Caller::user(principal.user, request.id);
     match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
@@ -54,7 +61,26 @@ pub async fn answer(
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,
     };
-    custodia_web_api::handle(&organization, &caller, &api_request).await
+    let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
+    let left = work.end(service.clock.monotonic_ms());
+    let headers = response.headers_mut();
+    headers.insert("x-ms-ratelimit-burst-remaining-xrm-requests", HeaderValue::from(left.requests));
+    headers.insert("x-ms-ratelimit-time-remaining-xrm-requests", seconds_value(left.busy_ms));
+    response
+}
+
+/// Seconds with two digits after the point, as Dataverse tells what time is left.
+fn seconds_value(ms: u64) -> HeaderValue {
+    let text = format!("{}.{:02}", ms / 1_000, ms % 1_000 / 10);
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
+}
+
+/// A user has reached a limit.
+fn refuse_user(refused: Refused) -> Response<Bytes> {
+    let reached = refused.reached;
+    let mut response = respond::error(StatusCode::TOO_MANY_REQUESTS, reached.code(), reached.message());
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refused.retry_after));
+    response
 }
 
 /// Who bears the request's token.

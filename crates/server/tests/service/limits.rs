@@ -67,6 +67,25 @@ fn an_address_and_a_head_have_a_longest_length() {
 }
 
 #[test]
+fn a_user_has_so_many_requests_in_five_minutes() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_USER_REQUESTS", "5").with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let left: Vec<u32> = (0..5)
+        .map(|_| api.get("WhoAmI").expect(200))
+        .map(|answer| answer.header("x-ms-ratelimit-burst-remaining-xrm-requests").unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(left, [4, 3, 2, 1, 0]);
+    let refused = api.get("WhoAmI").expect(429);
+    assert_eq!(refused.error().0, "0x80072322");
+    let after: u32 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&after), "{after}");
+    // What was refused changed nothing.
+    api.post("accounts", &json!({ "name": "Contoso" })).expect(429);
+    server.stop();
+}
+
+#[test]
 fn a_slow_client_is_cut_off() {
     let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_HEAD_SECONDS", "1");
     let server = site.serve(&[]);

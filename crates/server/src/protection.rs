@@ -1,0 +1,303 @@
+//! Service protection limits: what one user may ask of an organisation within five minutes, so that nobody takes the service
+//! from the others. Each node counts for itself.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use custodia_schema::Guid;
+use parking_lot::Mutex;
+
+use crate::config::Limits;
+
+/// The window, in slices that are forgotten one by one.
+const SLICES: usize = 10;
+const SLICE_MS: u64 = 30_000;
+/// Users are counted in so many places, so that few wait for one another.
+const PLACES: usize = 16;
+
+/// Counts the requests of users.
+pub struct Protection {
+    places: [Mutex<HashMap<User, Usage>>; PLACES],
+    hasher: RandomState,
+    bounds: Bounds,
+}
+
+/// A user of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct User {
+    /// The organisation.
+    pub organization: Guid,
+    /// The user.
+    pub user: Guid,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    requests: u64,
+    busy_ms: u64,
+    running: u64,
+}
+
+#[derive(Default)]
+struct Usage {
+    slices: [Slice; SLICES],
+    running: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slice {
+    number: u64,
+    requests: u64,
+    busy_ms: u64,
+}
+
+/// A limit that a user has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// Too many requests within the window.
+    Requests,
+    /// Too much time within the window.
+    Time,
+    /// Too many at one time.
+    Concurrency,
+}
+
+/// A refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reached: Reached,
+    /// Seconds after which it is worth while to try again.
+    pub retry_after: u64,
+}
+
+impl Reached {
+    /// Dataverse's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Requests => "0x80072322",
+            Self::Time => "0x80072321",
+            Self::Concurrency => "0x80072326",
+        }
+    }
+
+    /// What the caller is told.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Requests => "Number of requests exceeded the limit for one user within 5 minutes. Send fewer.",
+            Self::Time => "Combined execution time of requests exceeded the limit for one user within 5 minutes.",
+            Self::Concurrency => {
+                "Number of concurrent requests exceeded the limit for one user. Send fewer at one time."
+            }
+        }
+    }
+}
+
+/// What a user has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// Requests in this window.
+    pub requests: u64,
+    /// Milliseconds of work in this window.
+    pub busy_ms: u64,
+}
+
+/// A request at work. It counts as running until it is dropped.
+pub struct Work<'p> {
+    protection: &'p Protection,
+    user: User,
+    started_ms: u64,
+}
+
+impl Protection {
+    /// Nothing counted yet.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            places: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            bounds: Bounds {
+                requests: limits.user_requests,
+                busy_ms: limits.user_seconds.saturating_mul(1_000),
+                running: limits.user_concurrent_requests,
+            },
+        }
+    }
+
+    /// Begins a request of a user. `now_ms` never goes back.
+    ///
+    /// # Errors
+    /// When the user has reached a limit.
+    pub fn begin(&self, user: User, now_ms: u64) -> Result<Work<'_>, Refused> {
+        let mut users = self.place(user).lock();
+        let usage = users.entry(user).or_default();
+        let (requests, busy_ms) = usage.in_window(now_ms);
+        // The oldest slice ends first: then something is left again.
+        let retry_after = (SLICE_MS - now_ms % SLICE_MS).div_ceil(1_000);
+        let refuse = |reached, retry_after| Err(Refused { reached, retry_after });
+        if usage.running >= self.bounds.running {
+            return refuse(Reached::Concurrency, 1);
+        }
+        if requests >= self.bounds.requests {
+            return refuse(Reached::Requests, retry_after);
+        }
+        if busy_ms >= self.bounds.busy_ms {
+            return refuse(Reached::Time, retry_after);
+        }
+        usage.running += 1;
+        usage.slice(now_ms).requests += 1;
+        Ok(Work { protection: self, user, started_ms: now_ms })
+    }
+
+    /// Forgets users who asked for nothing within the window.
+    pub fn forget_idle(&self, now_ms: u64) {
+        for place in &self.places {
+            place.lock().retain(|_, usage| usage.running > 0 || usage.in_window(now_ms).0 > 0);
+        }
+    }
+
+    fn place(&self, user: User) -> &Mutex<HashMap<User, Usage>> {
+        let [first, ..] = &self.places;
+        let at = usize::try_from(self.hasher.hash_one(user) % PLACES as u64).unwrap_or(0);
+        self.places.get(at).unwrap_or(first)
+    }
+}
+
+impl Work<'_> {
+    /// Counts the time the request took; what the user has left.
+    pub fn end(self, now_ms: u64) -> Remaining {
+        let bounds = self.protection.bounds;
+        let mut users = self.protection.place(self.user).lock();
+        let usage = users.entry(self.user).or_default();
+        usage.slice(now_ms).busy_ms += now_ms.saturating_sub(self.started_ms);
+        let (requests, busy_ms) = usage.in_window(now_ms);
+        Remaining {
+            requests: bounds.requests.saturating_sub(requests),
+            busy_ms: bounds.busy_ms.saturating_sub(busy_ms),
+        }
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        if let Some(usage) = self.protection.place(self.user).lock().get_mut(&self.user) {
+            usage.running = usage.running.saturating_sub(1);
+        }
+    }
+}
+
+/// The number of the slice of a moment; 0 is that of a slice which was never used.
+fn slice_number(now_ms: u64) -> u64 {
+    now_ms / SLICE_MS + 1
+}
+
+impl Usage {
+    /// Requests and milliseconds of the slices that count now.
+    fn in_window(&self, now_ms: u64) -> (u64, u64) {
+        let now = slice_number(now_ms);
+        let counted = self.slices.iter().filter(|slice| slice.number + SLICES as u64 > now);
+        counted.fold((0, 0), |(requests, busy_ms), slice| (requests + slice.requests, busy_ms + slice.busy_ms))
+    }
+
+    /// The slice of this moment.
+    fn slice(&mut self, now_ms: u64) -> &mut Slice {
+        let number = slice_number(now_ms);
+        let [first, ..] = &self.slices;
+        let mut oldest = (0, first.number);
+        for (at, slice) in self.slices.iter().enumerate() {
+            if slice.number == number {
+                oldest = (at, number);
+                break;
+            }
+            if slice.number < oldest.1 {
+                oldest = (at, slice.number);
+            }
+        }
+        let at = oldest.0.min(SLICES - 1);
+        #[expect(clippy::indexing_slicing, reason = "the position was found in the same array")]
+        let slice = &mut self.slices[at];
+        if slice.number != number {
+            *slice = Slice { number, ..Slice::default() };
+        }
+        slice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use super::*;
+
+    const ANNE: User = User { organization: Guid::from_u128(1), user: Guid::from_u128(2) };
+    const BEN: User = User { user: Guid::from_u128(3), ..ANNE };
+
+    fn protection(requests: u64, seconds: u64, running: u64) -> Protection {
+        let limits = Limits {
+            user_requests: requests,
+            user_seconds: seconds,
+            user_concurrent_requests: running,
+            ..Limits::default()
+        };
+        Protection::new(&limits)
+    }
+
+    fn refusal(result: Result<Work<'_>, Refused>) -> Refused {
+        result.err().expect("it is refused")
+    }
+
+    #[test]
+    fn requests_count_for_five_minutes_and_for_one_user() {
+        let protection = protection(3, 1_000, 10);
+        for second in [0, 1, 40] {
+            protection.begin(ANNE, second * 1_000).unwrap().end(second * 1_000);
+        }
+        let refused = refusal(protection.begin(ANNE, 299_999));
+        assert_eq!(refused, Refused { reached: Reached::Requests, retry_after: 1 });
+        assert_eq!(refusal(protection.begin(ANNE, 41_000)).retry_after, 19);
+        // The other user, and the other organisation, have their own.
+        protection.begin(BEN, 299_999).unwrap();
+        protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, 299_999).unwrap();
+        // The first slice is forgotten: two are left.
+        let left = protection.begin(ANNE, 300_000).unwrap().end(300_000);
+        assert_eq!(left.requests, 1);
+        protection.begin(ANNE, 300_001).unwrap().end(300_001);
+        refusal(protection.begin(ANNE, 300_002));
+        // A slice is used again after a long time, with nothing in it.
+        assert_eq!(protection.begin(ANNE, 90_000_000).unwrap().end(90_000_000).requests, 2);
+    }
+
+    #[test]
+    fn time_at_work_counts() {
+        let protection = protection(1_000, 2, 10);
+        let left = protection.begin(ANNE, 0).unwrap().end(1_500);
+        assert_eq!(left, Remaining { requests: 999, busy_ms: 500 });
+        protection.begin(ANNE, 1_500).unwrap().end(2_000);
+        assert_eq!(refusal(protection.begin(ANNE, 2_000)).reached, Reached::Time);
+        protection.begin(BEN, 2_000).unwrap();
+    }
+
+    #[test]
+    fn requests_at_one_time_are_counted_until_they_are_over() {
+        let protection = protection(1_000, 1_000, 2);
+        let (first, _second) = (protection.begin(ANNE, 0).unwrap(), protection.begin(ANNE, 0).unwrap());
+        assert_eq!(refusal(protection.begin(ANNE, 0)), Refused { reached: Reached::Concurrency, retry_after: 1 });
+        protection.begin(BEN, 0).unwrap();
+        drop(first);
+        protection.begin(ANNE, 0).unwrap();
+    }
+
+    #[test]
+    fn who_is_idle_is_forgotten() {
+        let protection = protection(10, 10, 10);
+        protection.begin(ANNE, 0).unwrap().end(0);
+        let running = protection.begin(BEN, 0).unwrap();
+        let known = || protection.places.iter().map(|place| place.lock().len()).sum::<usize>();
+        protection.forget_idle(299_999);
+        assert_eq!(known(), 2);
+        protection.forget_idle(300_000);
+        assert_eq!(known(), 1);
+        drop(running);
+        protection.forget_idle(300_000);
+        assert_eq!(known(), 0);
+    }
+}
