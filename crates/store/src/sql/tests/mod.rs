@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod answers;
+mod choices;
+mod combined;
 mod engines;
 mod golden;
 mod oracle;

@@ -40,10 +40,10 @@ impl<'w> Naive<'w> {
                 Some((known, rows)) => {
                     rows.push(result);
                     for (known, value) in known.iter_mut().zip(shared) {
-                        if let (Value::Text(known), Value::Text(value)) = (known, value) {
-                            if value < *known {
-                                *known = value;
-                            }
+                        if let (Value::Text(known), Value::Text(value)) = (known, value)
+                            && value < *known
+                        {
+                            *known = value;
                         }
                     }
                 }

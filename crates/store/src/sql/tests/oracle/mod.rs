@@ -118,6 +118,7 @@ fn both_engines_aggregate_as_the_naive_evaluator() {
         }
     }
     seen.check_aggregations();
+    seen.check_sums();
 }
 
 /// All pages joined, without the outputs that only continue the list.

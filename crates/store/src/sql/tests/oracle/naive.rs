@@ -77,10 +77,10 @@ impl<'w> Naive<'w> {
             match found.iter_mut().find(|(_, other)| same(other)) {
                 Some((_, known)) => {
                     for (known, value) in known.iter_mut().zip(shown) {
-                        if let (Value::Text(known), Value::Text(value)) = (known, value) {
-                            if value < *known {
-                                *known = value;
-                            }
+                        if let (Value::Text(known), Value::Text(value)) = (known, value)
+                            && value < *known
+                        {
+                            *known = value;
                         }
                     }
                 }

@@ -36,11 +36,15 @@ impl Seen {
             "count of distinct values",
             "several groups",
             "one group",
-            "sum too large",
             "too many rows",
         ] {
             assert!(self.kinds.get(kind).is_some_and(|count| *count >= 20), "'{kind}' is rare: {self:?}");
         }
+    }
+
+    /// That amounts at the ends of their type were added up, and refused.
+    pub(super) fn check_sums(&self) {
+        assert!(self.kinds.get("sum too large").is_some_and(|count| *count >= 5), "{self:?}");
     }
 
     pub(super) fn check(&self) {
@@ -247,7 +251,10 @@ fn any_links(
             _ => Vec::new(),
         };
         let fields = match show {
-            true => (0..numbers.below(3)).map(|_| Field::Column(column(to, *numbers.pick(columns(to))))).collect(),
+            true => {
+                let any = |numbers: &mut Numbers| *numbers.pick(columns(to));
+                (0..numbers.below(3)).map(|_| Field::Column(column(to, any(numbers)))).collect()
+            }
             false => Vec::new(),
         };
         links.push(Link {
@@ -483,14 +490,13 @@ fn any_operator(numbers: &mut Numbers, seen: &mut Seen) -> Comparison {
 }
 
 fn any_exists(numbers: &mut Numbers, seen: &mut Seen, rows: &Rows, depth: u32) -> Option<Filter> {
-    let (path, name) = any_path(numbers, seen, rows);
+    let (path, _) = any_path(numbers, seen, rows);
     let from = path.steps.last().map_or(rows.iter().find(|(row, _)| *row == path.row)?.1, |step| {
         COLUMNS.iter().find(|(name, _)| table(name).id == step.target).unwrap().0
     });
     let possible: Vec<_> = LINKS.iter().filter(|(of, ..)| *of == from).collect();
     let (_, near, to, far) = **numbers.pick(&possible);
     seen.note("exists");
-    let _ = name;
     let near = Path { column: column(from, near), ..path };
     let (links, beyond) = if numbers.below(3) == 0 {
         seen.note("exists with links");
