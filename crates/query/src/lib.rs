@@ -18,6 +18,6 @@ mod tree;
 pub use like::{LikePattern, LikeToken};
 pub use row_key::RowKey;
 pub use tree::{
-    Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy, Link,
-    LinkKind, Measure, Order, OrderBy, Path, Query, Related, SeekKey, Step, Zone,
+    Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy,
+    Link, LinkKind, Measure, Order, OrderBy, Path, Query, Related, SeekKey, Step, Zone,
 };

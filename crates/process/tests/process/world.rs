@@ -131,7 +131,7 @@ impl World {
                     .collect(),
             ),
             order: vec![Order::by_value(ColumnPath::own(ids[0]), false)],
-            ..Query::of(&table, 5000)
+            ..Query::of(table, 5000)
         };
         let mut all: Vec<Vec<Value>> = Vec::new();
         loop {
