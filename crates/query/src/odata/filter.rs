@@ -9,7 +9,7 @@ use super::lexer::{Lexer, Token};
 use super::literal::{Fit, Literal, expected};
 use super::path::{Goal, PathReader, is_ordered, unknown};
 use super::{Limits, ODataError};
-use crate::operator::Asker;
+use crate::operator::{Asker, compare_fit};
 use crate::{Comparison, Filter, LikePattern, Path};
 
 mod function;
@@ -491,22 +491,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             return Err(self.mismatch(literal_at, column, literal));
         };
         self.check_order(column, operator, operator_at)?;
-        let any_value = |path| Filter::Not(Box::new(Filter::IsNull(path)));
-        Ok(match (fit, operator) {
-            (Fit::Value(value), _) => Filter::Compare { path, operator, value },
-            (_, Comparison::Equal) => Filter::False,
-            (_, Comparison::NotEqual) => Filter::True,
-            (Fit::After(value), Comparison::Greater | Comparison::GreaterOrEqual) => {
-                Filter::Compare { path, operator: Comparison::Greater, value }
-            }
-            (Fit::After(value), Comparison::Less | Comparison::LessOrEqual) => {
-                Filter::Compare { path, operator: Comparison::LessOrEqual, value }
-            }
-            (Fit::AboveAll, Comparison::Less | Comparison::LessOrEqual)
-            | (Fit::BelowAll, Comparison::Greater | Comparison::GreaterOrEqual) => any_value(path),
-            (Fit::AboveAll, Comparison::Greater | Comparison::GreaterOrEqual)
-            | (Fit::BelowAll, Comparison::Less | Comparison::LessOrEqual) => Filter::False,
-        })
+        Ok(compare_fit(path, operator, fit))
     }
 
     fn check_order(&self, column: &Column, operator: Comparison, operator_at: usize) -> Result<(), ODataError> {

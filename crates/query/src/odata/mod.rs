@@ -33,6 +33,7 @@ pub use moment::parse_moment;
 pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigation, property, property_name};
 pub use options::{query_options, query_string};
 pub use parse::{Parsed, depends_on_asker, parse, parse_options, parse_record_options};
+pub(crate) use path::is_ordered;
 pub use print::print;
 pub use resource::{
     Binding, ParameterValue, RecordReference, RelatedPart, Resource, below_root, parse_reference, parse_resource,

@@ -239,7 +239,7 @@ pub(super) fn unknown(lexer: &Lexer<'_>, at: usize, name: &str, table: &str) -> 
 }
 
 /// Whether rows can be ordered by a column, and its values be compared as less or greater.
-pub(super) fn is_ordered(kind: &ColumnKind) -> bool {
+pub(crate) fn is_ordered(kind: &ColumnKind) -> bool {
     match kind {
         ColumnKind::Text { .. }
         | ColumnKind::Memo { .. }

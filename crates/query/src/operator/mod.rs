@@ -16,8 +16,8 @@ pub use asker::Asker;
 pub use calendar::month_and_day;
 pub use error::OperatorError;
 pub use kind::{Operator, Take, Unit};
-pub(crate) use test::tree_parent;
 pub use test::{Subject, test};
+pub(crate) use test::{compare_fit, tree_parent};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::kind::{Operator, Take};
 use super::period::{self, From, Span, To};
 use super::value::{bound, day, fit, guid, wanted};
 use super::{Asker, OperatorError};
+use crate::odata::is_ordered;
 use crate::odata::literal::Fit;
 use crate::{Comparison, Direction, Exists, Filter, LikePattern, Link, LinkKind, Path};
 
@@ -369,18 +370,6 @@ pub(crate) fn tree_parent(schema: &Schema, table: &Table) -> Option<custodia_sch
     };
     let chosen = flagged.or_else(|| own().find(|relationship| is_parent(relationship.referencing_column)));
     chosen.map(|relationship| relationship.referencing_column)
-}
-
-/// Whether values of a type are less or greater than each other.
-fn is_ordered(kind: &ColumnKind) -> bool {
-    !matches!(
-        kind,
-        ColumnKind::Boolean { .. }
-            | ColumnKind::Managed
-            | ColumnKind::Guid
-            | ColumnKind::Lookup { .. }
-            | ColumnKind::TableName
-    )
 }
 
 /// A comparison with a literal, which may be none of the values that the column can have.
