@@ -14,6 +14,7 @@ pub mod operator;
 mod row_key;
 pub mod sql_select;
 mod tree;
+mod withheld;
 
 pub use like::{LikePattern, LikeToken};
 pub use row_key::RowKey;
@@ -21,3 +22,4 @@ pub use tree::{
     Aggregation, Comparison, DatePart, Direction, Exists, Expand, Field, Filter, Fiscal, FiscalPeriods, Group, GroupBy,
     Link, LinkKind, Measure, Order, OrderBy, Path, Query, Related, SeekKey, Step, Zone,
 };
+pub use withheld::{Withheld, language_parts};

@@ -192,7 +192,7 @@ pub enum LinkType {
 }
 
 /// Names of link types; an old synonym last.
-pub(super) const LINK_TYPES: [(&str, LinkType); 10] = [
+pub(crate) const LINK_TYPES: [(&str, LinkType); 10] = [
     ("inner", LinkType::Inner),
     ("outer", LinkType::Outer),
     ("exists", LinkType::Exists),
@@ -206,7 +206,7 @@ pub(super) const LINK_TYPES: [(&str, LinkType); 10] = [
 ];
 
 /// Names of aggregates.
-pub(super) const AGGREGATES: [(&str, Aggregate); 6] = [
+pub(crate) const AGGREGATES: [(&str, Aggregate); 6] = [
     ("count", Aggregate::Count),
     ("countcolumn", Aggregate::CountColumn),
     ("sum", Aggregate::Sum),
@@ -216,7 +216,7 @@ pub(super) const AGGREGATES: [(&str, Aggregate); 6] = [
 ];
 
 /// Names of parts of dates.
-pub(super) const DATE_GROUPINGS: [(&str, DateGrouping); 7] = [
+pub(crate) const DATE_GROUPINGS: [(&str, DateGrouping); 7] = [
     ("day", DateGrouping::Day),
     ("week", DateGrouping::Week),
     ("month", DateGrouping::Month),

@@ -68,7 +68,9 @@ impl<'r> Resolver<'r> {
         };
         let table = scope.table_of(row)?;
         let column = column_named(table, &condition.attribute)?;
-        let Some(operator) = Operator::of_fetchxml(&condition.operator) else {
+        let known = Operator::of_fetchxml(&condition.operator)
+            .filter(|_| !self.withheld.has("fetchxml.operator", &condition.operator));
+        let Some(operator) = known else {
             return Err(FetchXmlError::invalid(format!(
                 "the condition on '{}' of '{}' has an unknown operator '{}'",
                 condition.attribute, table.name, condition.operator

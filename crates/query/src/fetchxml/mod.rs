@@ -16,6 +16,7 @@ mod shape;
 pub use document::{
     Aggregate, Attribute, Condition, Contents, DateGrouping, Fetch, FilterElement, LinkElement, LinkType, Sort, Test,
 };
+pub(crate) use document::{AGGREGATES, DATE_GROUPINGS, LINK_TYPES};
 pub use error::FetchXmlError;
 pub use shape::{GroupColumn, GroupValue, GroupsQuestion, Question, RowColumn, RowsQuestion};
 

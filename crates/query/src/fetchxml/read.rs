@@ -36,9 +36,26 @@ impl Fetch {
         if document.descendants().any(is_deep) {
             return Err(too_much("fetchxml_depth_max", limits.fetchxml_depth_max));
         }
+        refuse_withheld_attributes(&document, limits)?;
         let mut reader = Reader { limits, conditions: 0, links: 0, values: 0, orders: 0 };
         reader.fetch(document.root_element())
     }
+}
+
+/// An attribute that is withheld is refused: a query without it would be another one.
+fn refuse_withheld_attributes(document: &Document<'_>, limits: &Limits) -> Result<(), FetchXmlError> {
+    if limits.withheld.is_empty() {
+        return Ok(());
+    }
+    for element in document.descendants().filter(Node::is_element) {
+        for attribute in element.attributes() {
+            if limits.withheld.has("fetchxml.attribute", &format!("{}.{}", name(element), attribute.name())) {
+                let problem = format!("this service has no attribute '{}' of '{}'", attribute.name(), name(element));
+                return Err(malformed(problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn too_much(limit: &'static str, max: usize) -> FetchXmlError {
@@ -58,6 +75,18 @@ struct Reader<'l> {
 }
 
 impl Reader<'_> {
+    /// What an element is called, if there is such an element here.
+    fn known<'a>(&self, element: Node<'a, '_>) -> &'a str {
+        let name = name(element);
+        if self.limits.withheld.has("fetchxml.element", name) { "" } else { name }
+    }
+
+    /// What a name stands for in a list of names, if it is not withheld.
+    fn named<T: Copy>(&self, area: &str, names: &[(&str, T)], wanted: &str) -> Option<T> {
+        let found = names.iter().find(|(name, _)| *name == wanted).map(|(_, meaning)| *meaning);
+        found.filter(|_| !self.limits.withheld.has(area, wanted))
+    }
+
     fn fetch(&mut self, root: Node<'_, '_>) -> Result<Fetch, FetchXmlError> {
         if name(root) != "fetch" {
             return Err(malformed(format!("the root element is '{}'; expected 'fetch'", name(root))));
@@ -97,8 +126,8 @@ impl Reader<'_> {
     fn contents(&mut self, parent: Node<'_, '_>) -> Result<Contents, FetchXmlError> {
         let mut contents = Contents::default();
         for element in elements(parent) {
-            match name(element) {
-                "attribute" => contents.attributes.push(attribute(element)?),
+            match self.known(element) {
+                "attribute" => contents.attributes.push(self.attribute(element)?),
                 "all-attributes" => contents.all_attributes = true,
                 "no-attrs" => contents.no_attributes = true,
                 "order" => {
@@ -135,7 +164,7 @@ impl Reader<'_> {
         };
         let mut tests = Vec::new();
         for element in elements(filter) {
-            tests.push(match name(element) {
+            tests.push(match self.known(element) {
                 "condition" => Test::Condition(self.condition(element)?),
                 "filter" => Test::Filter(self.filter(element)?),
                 "link-entity" => {
@@ -168,7 +197,7 @@ impl Reader<'_> {
         }
         let mut values = Vec::new();
         for element in elements(condition) {
-            if name(element) != "value" {
+            if self.known(element) != "value" {
                 return Err(unexpected(element, condition));
             }
             if let Some(inner) = elements(element).next() {
@@ -209,12 +238,9 @@ impl Reader<'_> {
         let table = required(link, "name")?;
         let kind = match link.attribute("link-type") {
             None | Some("") => LinkType::Inner,
-            Some(written) => {
-                let found = LINK_TYPES.iter().find(|(name, _)| *name == written).map(|(_, kind)| *kind);
-                found.ok_or_else(|| {
-                    FetchXmlError::invalid(format!("the link to '{table}' has an unknown link-type '{written}'"))
-                })?
-            }
+            Some(written) => self.named("fetchxml.link-type", &LINK_TYPES, written).ok_or_else(|| {
+                FetchXmlError::invalid(format!("the link to '{table}' has an unknown link-type '{written}'"))
+            })?,
         };
         let text = |name: &str| link.attribute(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(LinkElement {
@@ -226,42 +252,42 @@ impl Reader<'_> {
             table,
         })
     }
-}
 
-fn attribute(node: Node<'_, '_>) -> Result<Attribute, FetchXmlError> {
-    let name = required(node, "name")?;
-    let known = |what: &str, written: &str| {
-        FetchXmlError::invalid(format!("the attribute '{name}' has an unknown {what} '{written}'"))
-    };
-    let aggregate = match node.attribute("aggregate") {
-        None => None,
-        Some(written) => {
-            let found = AGGREGATES.iter().find(|(name, _)| *name == written).map(|(_, aggregate)| *aggregate);
-            Some(found.ok_or_else(|| known("aggregate", written))?)
-        }
-    };
-    let date_grouping = match node.attribute("dategrouping") {
-        None => None,
-        Some(written) => {
-            let found = DATE_GROUPINGS.iter().find(|(name, _)| *name == written).map(|(_, grouping)| *grouping);
-            Some(found.ok_or_else(|| known("dategrouping", written))?)
-        }
-    };
-    let count_children = match node.attribute("rowaggregate") {
-        None => false,
-        Some(written) if written.eq_ignore_ascii_case("countchildren") => true,
-        Some(written) => return Err(known("rowaggregate", written)),
-    };
-    Ok(Attribute {
-        alias: node.attribute("alias").map(str::to_owned),
-        aggregate,
-        group: flag(node, "groupby", false)?,
-        date_grouping,
-        user_time_zone: flag(node, "usertimezone", true)?,
-        distinct: flag(node, "distinct", false)?,
-        count_children,
-        name,
-    })
+    fn attribute(&self, node: Node<'_, '_>) -> Result<Attribute, FetchXmlError> {
+        let name = required(node, "name")?;
+        let known = |what: &str, written: &str| {
+            FetchXmlError::invalid(format!("the attribute '{name}' has an unknown {what} '{written}'"))
+        };
+        let aggregate = match node.attribute("aggregate") {
+            None => None,
+            Some(written) => {
+                let found = self.named("fetchxml.aggregate", &AGGREGATES, written);
+                Some(found.ok_or_else(|| known("aggregate", written))?)
+            }
+        };
+        let date_grouping = match node.attribute("dategrouping") {
+            None => None,
+            Some(written) => {
+                let found = self.named("fetchxml.date-grouping", &DATE_GROUPINGS, written);
+                Some(found.ok_or_else(|| known("dategrouping", written))?)
+            }
+        };
+        let count_children = match node.attribute("rowaggregate") {
+            None => false,
+            Some(written) if written.eq_ignore_ascii_case("countchildren") => true,
+            Some(written) => return Err(known("rowaggregate", written)),
+        };
+        Ok(Attribute {
+            alias: node.attribute("alias").map(str::to_owned),
+            aggregate,
+            group: flag(node, "groupby", false)?,
+            date_grouping,
+            user_time_zone: flag(node, "usertimezone", true)?,
+            distinct: flag(node, "distinct", false)?,
+            count_children,
+            name,
+        })
+    }
 }
 
 fn sort(node: Node<'_, '_>) -> Result<Sort, FetchXmlError> {

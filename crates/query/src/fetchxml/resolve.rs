@@ -10,7 +10,7 @@ use super::document::{Attribute, Contents, Fetch, LinkElement, LinkType, Sort};
 use super::shape::{Question, RowColumn, RowsQuestion};
 use crate::odata::{Limits, comparable, property_name};
 use crate::operator::{Asker, tree_parent};
-use crate::{Exists, Field, Filter, Link, LinkKind, Order, OrderBy, Path, Query};
+use crate::{Exists, Field, Filter, Link, LinkKind, Order, OrderBy, Path, Query, Withheld};
 
 impl Fetch {
     /// Looks the names up, for a caller. Rows of a page are set to what the query says or the greatest page.
@@ -19,7 +19,7 @@ impl Fetch {
     /// Unknown tables and columns, links and aliases that make no sense, operators and values that do not fit.
     pub fn resolve(&self, schema: &Schema, asker: &Asker, limits: &Limits) -> Result<Question, FetchXmlError> {
         let table = table_named(schema, &self.table)?;
-        let resolver = Resolver { schema, asker, fetch: self };
+        let resolver = Resolver { schema, asker, fetch: self, withheld: &limits.withheld };
         let mut scope = Scope { rows: vec![Row::root(table)], links: Vec::new(), sorts: Vec::new() };
         scope.sorts.extend(self.contents.orders.iter().map(|sort| (0, sort)));
         let mut asked = vec![(0, &self.contents)];
@@ -96,6 +96,7 @@ pub(super) struct Resolver<'r> {
     pub(super) schema: &'r Schema,
     pub(super) asker: &'r Asker,
     pub(super) fetch: &'r Fetch,
+    pub(super) withheld: &'r Withheld,
 }
 
 impl<'r> Resolver<'r> {

@@ -104,6 +104,9 @@ impl<'r> Reader<'r> {
         loop {
             let (token, at) = self.lexer.next()?;
             match token {
+                Token::Word(word) if self.paths.limits.withheld.has("odata.apply", word) => {
+                    return Err(self.lexer.invalid(at, format!("this service has no '{word}' in $apply")));
+                }
                 Token::Word("filter") => {
                     let inner = self.parentheses("filter")?;
                     filters.push(filter(inner, self.given, &mut self.paths)?);
@@ -161,7 +164,10 @@ impl<'r> Reader<'r> {
         }
         match inner.next()? {
             (Token::End, _) => Ok(()),
-            (Token::Comma, _) => {
+            (Token::Comma, at) => {
+                if self.paths.limits.withheld.has("odata.apply", "aggregate") {
+                    return Err(inner.invalid(at, "this service has no 'aggregate' in $apply"));
+                }
                 expect(&mut inner, &Token::Word("aggregate"), "expected aggregate")?;
                 expect(&mut inner, &Token::Open, "expected '(' after 'aggregate'")?;
                 let start = inner.at();
@@ -212,13 +218,14 @@ impl<'r> Reader<'r> {
             let (measure, table, column, kind, at) = match ahead.next()? {
                 (Token::Word("$count"), at) => {
                     lexer = ahead;
+                    refuse_withheld(&lexer, self.paths.limits, "$count", at)?;
                     (Measure::Count, self.paths.table, self.paths.table.primary_id, GroupValue::Count, at)
                 }
                 _ => {
                     let (path, column, at) = self.column(&mut lexer)?;
                     let table = self.table_of(&path);
                     expect(&mut lexer, &Token::Word("with"), "expected 'with' and an aggregate like 'sum'")?;
-                    let (measure, kind) = measure(&mut lexer, path, column)?;
+                    let (measure, kind) = measure(&mut lexer, self.paths.limits, path, column)?;
                     (measure, table, column.id, kind, at)
                 }
             };
@@ -332,9 +339,23 @@ fn word<'t>(lexer: &mut Lexer<'t>, problem: &str) -> Result<(&'t str, usize), OD
     }
 }
 
+/// Refuses an aggregate that is withheld.
+fn refuse_withheld(lexer: &Lexer<'_>, limits: &Limits, name: &str, at: usize) -> Result<(), ODataError> {
+    match limits.withheld.has("odata.aggregate", name) {
+        true => Err(lexer.invalid(at, format!("this service has no aggregate '{name}'"))),
+        false => Ok(()),
+    }
+}
+
 /// Reads the name of an aggregate, for a column that has it.
-fn measure(lexer: &mut Lexer<'_>, path: Path, column: &Column) -> Result<(Measure, GroupValue), ODataError> {
+fn measure(
+    lexer: &mut Lexer<'_>,
+    limits: &Limits,
+    path: Path,
+    column: &Column,
+) -> Result<(Measure, GroupValue), ODataError> {
     let (name, at) = word(lexer, "expected an aggregate like 'sum'")?;
+    refuse_withheld(lexer, limits, name, at)?;
     let is_number = matches!(
         column.kind,
         ColumnKind::Integer { .. }

@@ -287,7 +287,7 @@ fn item<'t>(lexer: &mut Lexer<'t>, limits: &Limits) -> Result<(Item<'t>, Token<'
     let (mut token, mut next_at) = lexer.next()?;
     if token == Token::Slash {
         match lexer.next()? {
-            (Token::Word("$ref"), _) => item.references = true,
+            (Token::Word("$ref"), _) if !limits.withheld.has("odata.expand", "$ref") => item.references = true,
             (Token::Word("$count"), at) => {
                 return Err(lexer.invalid(at, "'$count' of an expanded collection is not supported"));
             }
@@ -326,6 +326,9 @@ fn read_options<'t>(lexer: &mut Lexer<'t>, item: &mut Item<'t>, limits: &Limits)
         let value = lexer.within(start, end);
         lexer.go_to(end);
         match name {
+            withheld if limits.withheld.has("odata.expand", withheld) => {
+                return Err(lexer.invalid(at, format!("this service has no option '{withheld}' within $expand")));
+            }
             "$select" => item.select = Selection::read(value)?,
             "$filter" => item.filter = Some(value),
             "$orderby" => item.order = Some(value),

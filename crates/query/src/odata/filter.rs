@@ -125,6 +125,11 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         matches!(self.token, Token::Word(found) if found == word)
     }
 
+    /// Whether that operator is what is looked at, and there is one.
+    fn is_operator(&self, word: &str) -> bool {
+        self.is_word(word) && !self.limits.withheld.has("odata.operator", word)
+    }
+
     fn unexpected(&self, expected: &str) -> ODataError {
         let found = match &self.token {
             Token::End => "the end".to_owned(),
@@ -145,16 +150,16 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     /// each level of parentheses passes through here and takes its share of the stack.
     fn either(&mut self) -> Result<Operand<'s>, ODataError> {
         let first = self.comparison()?;
-        if !self.is_word("and") && !self.is_word("or") {
+        if !self.is_operator("and") && !self.is_operator("or") {
             return Ok(first);
         }
         let at = first.at;
         let mut any = Vec::new();
         let mut all = vec![self.test(first)?];
         loop {
-            if self.is_word("or") {
+            if self.is_operator("or") {
                 any.push(conjunction(std::mem::take(&mut all)));
-            } else if !self.is_word("and") {
+            } else if !self.is_operator("and") {
                 break;
             }
             self.take()?;
@@ -172,7 +177,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     }
 
     fn comparison(&mut self) -> Result<Operand<'s>, ODataError> {
-        if self.is_word("not") {
+        if self.is_operator("not") {
             return self.negation();
         }
         let left = self.operand()?;
@@ -193,6 +198,10 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn compared(&mut self, left: Operand<'s>) -> Result<Operand<'s>, ODataError> {
         let Token::Word(word) = self.token else { return Ok(left) };
         let operator = match word {
+            "and" | "or" => return Ok(left),
+            withheld if self.limits.withheld.has("odata.operator", withheld) => {
+                return Err(self.unexpected("expected an operator that this service has"));
+            }
             "eq" => Comparison::Equal,
             "ne" => Comparison::NotEqual,
             "lt" => Comparison::Less,
@@ -200,7 +209,6 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             "gt" => Comparison::Greater,
             "ge" => Comparison::GreaterOrEqual,
             "in" => return self.in_list(left),
-            "and" | "or" => return Ok(left),
             refused if REFUSED_OPERATORS.contains(&refused) => {
                 return Err(self.lexer.invalid(self.at, format!("the operator '{refused}' is not supported")));
             }
@@ -288,6 +296,9 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn function(&mut self, name: &str) -> Result<Operand<'s>, ODataError> {
         let at = self.at;
         let pattern = match name {
+            withheld if self.limits.withheld.has("odata.function", withheld) => {
+                return Err(self.lexer.invalid(at, format!("this service has no function '{withheld}'")));
+            }
             "contains" => LikePattern::contains,
             "startswith" => LikePattern::starts_with,
             "endswith" => LikePattern::ends_with,

@@ -1,5 +1,7 @@
 //! How much a request may ask for. Each limit has a default and the reason for it.
 
+use crate::Withheld;
+
 /// Upper bounds of what one request may ask. A request beyond one is refused with the limit's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -50,6 +52,8 @@ pub struct Limits {
     /// Bytes of an answer after which a page ends, however many rows it has. 64 MiB: an answer is put together in memory, and
     /// a page of long texts would take gigabytes.
     pub answer_bytes_max: usize,
+    /// Parts of the languages and of the protocol that are refused as if there were none. None: the whole is offered.
+    pub withheld: Withheld,
 }
 
 impl Default for Limits {
@@ -75,6 +79,7 @@ impl Default for Limits {
             aggregate_rows_max: 50_000,
             page_rows_max: 5_000,
             answer_bytes_max: 64 << 20,
+            withheld: Withheld::default(),
         }
     }
 }

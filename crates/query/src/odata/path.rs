@@ -114,7 +114,9 @@ impl<'s> PathReader<'s> {
             }
             let single = match navigation(self.schema, table, name) {
                 Some(Navigation::Single(single)) => single,
-                Some(Navigation::Collection(navigation)) if matches!(next, "any" | "all") => {
+                Some(Navigation::Collection(navigation))
+                    if matches!(next, "any" | "all") && !self.limits.withheld.has("odata.lambda", next) =>
+                {
                     lexer.go_to(ahead.at());
                     let near = self.path_to(steps, table.primary_id);
                     return Ok(Goal::Rows(Box::new(Rows { near, navigation, all: next == "all" })));

@@ -14,6 +14,7 @@ impl Resolver<'_> {
         match condition {
             Expr::Nested(inner) => self.filter(inner),
             Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => {
+                self.refuse_withheld(if *op == BinaryOperator::And { "and" } else { "or" })?;
                 let mut parts = Vec::new();
                 let mut rest = condition;
                 // The left sides of one list stand within each other, as deep as the list is long.
@@ -63,11 +64,22 @@ impl Resolver<'_> {
         }
     }
 
+    /// Refuses an operator that is withheld, by its name in FetchXML.
+    fn refuse_withheld(&self, operator: &str) -> Result<(), ODataError> {
+        match self.limits.withheld.has("sql.operator", operator) {
+            true => {
+                Err(invalid(format!("this service has no operator '{}' in conditions", operator.replace('-', " "))))
+            }
+            false => Ok(()),
+        }
+    }
+
     fn test(&mut self, column: &Expr, operator: Operator, values: &[String]) -> Result<Filter, ODataError> {
         self.conditions += 1;
         if self.conditions > self.limits.conditions_max {
             return Err(self.too_much("conditions_max", self.limits.conditions_max));
         }
+        self.refuse_withheld(operator.fetchxml_name().unwrap_or_default())?;
         let (row, table, column) = self.column(column)?;
         let path = Path::at(row, column.id);
         let subject = Subject { schema: self.schema, table, column };

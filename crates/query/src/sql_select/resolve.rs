@@ -359,6 +359,9 @@ impl<'s> Resolver<'s> {
         let distinct = arguments.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         let argument = match arguments.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if called == "count" && !distinct => {
+                if self.limits.withheld.has("sql.aggregate", "count") {
+                    return Err(invalid("this service has no aggregate 'count'"));
+                }
                 let key = root.column_by_id(root.primary_id).ok_or_else(|| invalid("a key is missing"))?;
                 return Ok((Measure::Count, root, key, GroupValue::Count, called));
             }
@@ -377,6 +380,9 @@ impl<'s> Resolver<'s> {
         );
         let is_date = matches!(column.kind, ColumnKind::DateTime { .. });
         let (measure, kind, fits) = match called.as_str() {
+            withheld if self.limits.withheld.has("sql.aggregate", withheld) => {
+                return Err(invalid(format!("this service has no aggregate '{withheld}'")));
+            }
             "count" => {
                 let told_apart = !matches!(column.kind, ColumnKind::Memo { .. } | ColumnKind::Choices { .. });
                 (Measure::CountValues { path, distinct }, GroupValue::Count, told_apart || !distinct)

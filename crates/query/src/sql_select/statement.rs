@@ -9,6 +9,7 @@ use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use crate::Withheld;
 use crate::odata::{Limits, ODataError, Place};
 
 /// Parentheses within each other. Those of conditions are few; each takes its share of the stack.
@@ -46,6 +47,24 @@ pub(super) struct Parts {
     pub(super) top: Option<u32>,
 }
 
+impl Parts {
+    fn refuse_withheld(&self, withheld: &Withheld) -> Result<(), ODataError> {
+        let clauses = [
+            ("distinct", self.distinct),
+            ("top", self.top.is_some()),
+            ("join", self.joins.iter().any(|joined| !joined.outer)),
+            ("left-join", self.joins.iter().any(|joined| joined.outer)),
+            ("where", self.condition.is_some()),
+            ("group-by", !self.groups.is_empty()),
+            ("order-by", !self.order.is_empty()),
+        ];
+        match clauses.iter().find(|(name, is_there)| *is_there && withheld.has("sql.clause", name)) {
+            Some((name, _)) => Err(invalid(format!("this service has no '{}'", name.replace('-', " ")))),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A refusal.
 pub(super) fn invalid(problem: impl Into<String>) -> ODataError {
     ODataError::Invalid { place: Place { part: "sql".to_owned(), character: 1 }, problem: problem.into() }
@@ -75,7 +94,11 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Parts, ODataError> {
     let mut parser = Parser::new(&MsSqlDialect {}).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let mut statements = parser.parse_statements().map_err(|error| wrong(&error))?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(AnyStatement::Query(statement)), true) => parts(*statement),
+        (Some(AnyStatement::Query(statement)), true) => {
+            let parts = parts(*statement)?;
+            parts.refuse_withheld(&limits.withheld)?;
+            Ok(parts)
+        }
         (Some(_), true) => Err(invalid("only a selection can be asked")),
         _ => Err(invalid("exactly one statement is expected")),
     }

@@ -45,7 +45,8 @@ impl<'t, 's> Parser<'_, 't, 's> {
     pub(super) fn query_function(&mut self, qualified: &str, start: usize) -> Result<Operand<'s>, ODataError> {
         let at = self.at;
         let name = qualified.strip_prefix(NAMESPACE).unwrap_or(qualified);
-        let Some(operator) = Operator::of_function(name) else {
+        let known = Operator::of_function(name).filter(|_| !self.limits.withheld.has("odata.query-function", name));
+        let Some(operator) = known else {
             return Err(self.lexer.invalid(at, format!("there is no function '{qualified}'")));
         };
         let Some(asker) = self.given.asker else {
