@@ -2,23 +2,9 @@
 
 import { randomUUID } from "node:crypto";
 import { DynamicsWebApi } from "dynamics-web-api";
+import { GUID, serverUrl, serviceRoot, token } from "./service.mjs";
 
-/** A variable of the environment; without it there is nothing to test against. */
-function required(name) {
-  const value = process.env[name];
-  if (!value) {
-    throw new Error(`${name} is not set: run scripts/peers, which starts a server and sets it`);
-  }
-  return value;
-}
-
-/** The organisation's address. The client needs the slash at the end, or it drops the organisation's name. */
-export const serverUrl = new URL(`${required("CUSTODIA_ORG")}/`, required("CUSTODIA_URL")).toString();
-
-/** The service root that every address in an answer has to begin with. */
-export const serviceRoot = `${serverUrl}api/data/v9.2/`;
-
-const token = required("CUSTODIA_TOKEN");
+export { GUID, serverUrl, serviceRoot };
 
 /** A client that answers `false` or `null` to a failed precondition, as is its habit. */
 export const client = new DynamicsWebApi({ serverUrl, onTokenRefresh: async () => token });
@@ -32,8 +18,6 @@ export const strictClient = new DynamicsWebApi({
 
 /** A client with a token that nobody issued. */
 export const strangerClient = new DynamicsWebApi({ serverUrl, onTokenRefresh: async () => "not.a.token" });
-
-export const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** A name that no other record has. */
 export function freshName(what) {
