@@ -15,6 +15,7 @@ mod row_key;
 pub mod sql_select;
 mod tree;
 mod withheld;
+mod words;
 
 pub use like::{LikePattern, LikeToken};
 pub use row_key::RowKey;
@@ -23,3 +24,4 @@ pub use tree::{
     Link, LinkKind, Measure, Order, OrderBy, Path, Query, Related, SeekKey, Step, Zone,
 };
 pub use withheld::{Withheld, language_parts};
+pub use words::{Phrase, Unsayable, Words};

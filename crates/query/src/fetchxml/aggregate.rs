@@ -168,7 +168,7 @@ struct AskedFor {
     names: HashSet<String>,
 }
 
-fn is_number(kind: &ColumnKind) -> bool {
+pub(super) fn is_number(kind: &ColumnKind) -> bool {
     matches!(
         kind,
         ColumnKind::Integer { .. }

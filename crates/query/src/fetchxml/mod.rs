@@ -1,7 +1,7 @@
 //! FetchXML: a query as XML into the query tree.
 //!
 //! [`Fetch::read`] reads the text, [`Fetch::resolve`] looks the names up and gives a [`Question`]; [`Fetch::print`] writes the
-//! text again. Neither reads anything but its input: what depends on the caller is in an
+//! text again, and [`Fetch::of_query`] and [`Fetch::of_groups`] say a tree in this language. Neither reads anything but its input: what depends on the caller is in an
 //! [`Asker`](crate::operator::Asker), which [`Fetch::depends_on_asker`] says whether a query needs.
 
 mod aggregate;
@@ -11,12 +11,14 @@ mod filter;
 mod print;
 mod read;
 mod resolve;
+mod said;
 mod shape;
+mod write;
 
+pub(crate) use document::{AGGREGATES, DATE_GROUPINGS, LINK_TYPES};
 pub use document::{
     Aggregate, Attribute, Condition, Contents, DateGrouping, Fetch, FilterElement, LinkElement, LinkType, Sort, Test,
 };
-pub(crate) use document::{AGGREGATES, DATE_GROUPINGS, LINK_TYPES};
 pub use error::FetchXmlError;
 pub use shape::{GroupColumn, GroupValue, GroupsQuestion, Question, RowColumn, RowsQuestion};
 

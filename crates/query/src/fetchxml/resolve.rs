@@ -258,26 +258,11 @@ impl<'r> Resolver<'r> {
 
     /// What of a column its rows are sorted by: what people see.
     fn order_by(&self, column: &Column) -> OrderBy {
-        let labels: Vec<(i32, &str)> = match &column.kind {
-            ColumnKind::Lookup { .. } => return OrderBy::Name,
-            _ if self.fetch.raw_order => return OrderBy::Value,
-            ColumnKind::Choice { options, .. } => {
-                options.iter().map(|option| (option.value, option.label.text())).collect()
-            }
-            ColumnKind::State { options } => {
-                options.iter().map(|option| (option.choice.value, option.choice.label.text())).collect()
-            }
-            ColumnKind::Status { options } => {
-                options.iter().map(|(option, _)| (option.value, option.label.text())).collect()
-            }
-            ColumnKind::Boolean { true_label, false_label, .. } => {
-                vec![(0, false_label.text()), (1, true_label.text())]
-            }
-            _ => return OrderBy::Value,
-        };
-        let mut ranked: Vec<(String, i32)> = labels.into_iter().map(|(value, label)| (fold(label), value)).collect();
-        ranked.sort();
-        OrderBy::Label(ranked.into_iter().map(|(_, value)| value).collect::<Arc<[i32]>>())
+        match column.kind {
+            ColumnKind::Lookup { .. } => OrderBy::Name,
+            _ if self.fetch.raw_order => OrderBy::Value,
+            _ => by_label(column).unwrap_or(OrderBy::Value),
+        }
     }
 
     /// A question about rows.
@@ -450,6 +435,28 @@ pub(super) fn table_named<'s>(schema: &'s Schema, name: &str) -> Result<&'s Tabl
 pub(super) fn column_named<'s>(table: &'s Table, name: &str) -> Result<&'s Column, FetchXmlError> {
     let readable = table.column(name).filter(|column| column.readable || column.id == table.primary_id);
     readable.ok_or_else(|| FetchXmlError::UnknownColumn { column: name.to_owned(), table: table.name.clone() })
+}
+
+/// The order of a column's values by their labels, if they have some.
+pub(super) fn by_label(column: &Column) -> Option<OrderBy> {
+    let labels: Vec<(i32, &str)> = match &column.kind {
+        ColumnKind::Choice { options, .. } => {
+            options.iter().map(|option| (option.value, option.label.text())).collect()
+        }
+        ColumnKind::State { options } => {
+            options.iter().map(|option| (option.choice.value, option.choice.label.text())).collect()
+        }
+        ColumnKind::Status { options } => {
+            options.iter().map(|(option, _)| (option.value, option.label.text())).collect()
+        }
+        ColumnKind::Boolean { true_label, false_label, .. } => {
+            vec![(0, false_label.text()), (1, true_label.text())]
+        }
+        _ => return None,
+    };
+    let mut ranked: Vec<(String, i32)> = labels.into_iter().map(|(value, label)| (fold(label), value)).collect();
+    ranked.sort();
+    Some(OrderBy::Label(ranked.into_iter().map(|(_, value)| value).collect::<Arc<[i32]>>()))
 }
 
 /// Letters, digits and underscores; no digit first.

@@ -356,6 +356,32 @@ fn measure(
 ) -> Result<(Measure, GroupValue), ODataError> {
     let (name, at) = word(lexer, "expected an aggregate like 'sum'")?;
     refuse_withheld(lexer, limits, name, at)?;
+    let (measure, kind) = match name {
+        "sum" => (Measure::Sum(path), GroupValue::Value),
+        "average" => (Measure::Average(path), GroupValue::Value),
+        "min" => (Measure::Least(path), GroupValue::Value),
+        "max" => (Measure::Greatest(path), GroupValue::Value),
+        "countdistinct" => (Measure::CountValues { path, distinct: true }, GroupValue::Count),
+        _ => {
+            let problem = format!(
+                "there is no aggregate '{name}'; expected sum, average, min, max, countdistinct, or '$count as'"
+            );
+            return Err(lexer.invalid(at, problem));
+        }
+    };
+    if !has_measure(column, name) {
+        let expected = match name {
+            "sum" | "average" => "numbers",
+            "min" | "max" => "numbers and dates",
+            _ => "columns other than long texts and several options",
+        };
+        return Err(lexer.invalid(at, format!("'{name}' works on {expected}; '{}' holds others", column.name)));
+    }
+    Ok((measure, kind))
+}
+
+/// Whether a column has the aggregate of that name.
+pub(super) fn has_measure(column: &Column, name: &str) -> bool {
     let is_number = matches!(
         column.kind,
         ColumnKind::Integer { .. }
@@ -364,26 +390,9 @@ fn measure(
             | ColumnKind::Double { .. }
             | ColumnKind::Money { .. }
     );
-    let is_date = matches!(column.kind, ColumnKind::DateTime { .. });
-    let is_told_apart = !matches!(column.kind, ColumnKind::Memo { .. } | ColumnKind::Choices { .. });
-    let (measure, kind, fits, expected) = match name {
-        "sum" => (Measure::Sum(path), GroupValue::Value, is_number, "numbers"),
-        "average" => (Measure::Average(path), GroupValue::Value, is_number, "numbers"),
-        "min" => (Measure::Least(path), GroupValue::Value, is_number || is_date, "numbers and dates"),
-        "max" => (Measure::Greatest(path), GroupValue::Value, is_number || is_date, "numbers and dates"),
-        "countdistinct" => {
-            let measure = Measure::CountValues { path, distinct: true };
-            (measure, GroupValue::Count, is_told_apart, "columns other than long texts and several options")
-        }
-        _ => {
-            let problem = format!(
-                "there is no aggregate '{name}'; expected sum, average, min, max, countdistinct, or '$count as'"
-            );
-            return Err(lexer.invalid(at, problem));
-        }
-    };
-    if !fits {
-        return Err(lexer.invalid(at, format!("'{name}' works on {expected}; '{}' holds others", column.name)));
+    match name {
+        "sum" | "average" => is_number,
+        "min" | "max" => is_number || matches!(column.kind, ColumnKind::DateTime { .. }),
+        _ => !matches!(column.kind, ColumnKind::Memo { .. } | ColumnKind::Choices { .. }),
     }
-    Ok((measure, kind))
 }

@@ -3,7 +3,8 @@
 //! Nothing here reads records or knows who asks. Every name is looked up in a schema, every literal takes the type of
 //! the column it is compared with, everything is bounded by [`Limits`], and every [`ODataError`] says where.
 //!
-//! Start at [`parse_resource`] for the path and [`parse_options`] for what follows the `?`; [`print()`] goes the other way.
+//! Start at [`parse_resource`] for the path and [`parse_options`] for what follows the `?`; [`write_options`] and [`write_apply`]
+//! go the other way.
 
 mod apply;
 mod error;
@@ -24,6 +25,7 @@ mod resource;
 mod select;
 mod shape;
 mod skip_token;
+mod write;
 
 pub use apply::{Applied, parse_apply};
 pub use error::{ODataError, Place};
@@ -40,3 +42,4 @@ pub use resource::{
 };
 pub use shape::{ExpandShape, Shape};
 pub use skip_token::{SkipToken, SkipTokenBinding, SkipTokenError};
+pub use write::{write_apply, write_options};

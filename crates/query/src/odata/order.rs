@@ -54,11 +54,24 @@ pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<
     }
 }
 
+/// Rows can be ordered by the column: it has one value, and not a long one.
+pub(super) fn can_sort(column: &Column) -> bool {
+    why_unsorted(column).is_none()
+}
+
+fn why_unsorted(column: &Column) -> Option<&'static str> {
+    match column.kind {
+        ColumnKind::Choices { .. } => Some("holds several options"),
+        ColumnKind::Memo { max_length, .. } if max_length > SORTED_LENGTH_MAX => {
+            Some("holds texts too long to sort by")
+        }
+        _ => None,
+    }
+}
+
 fn check(lexer: &Lexer<'_>, at: usize, column: &Column) -> Result<(), ODataError> {
-    let problem = match column.kind {
-        ColumnKind::Choices { .. } => "holds several options",
-        ColumnKind::Memo { max_length, .. } if max_length > SORTED_LENGTH_MAX => "holds texts too long to sort by",
-        _ => return Ok(()),
-    };
-    Err(lexer.invalid(at, format!("rows cannot be ordered by '{}': it {problem}", column.name)))
+    match why_unsorted(column) {
+        Some(problem) => Err(lexer.invalid(at, format!("rows cannot be ordered by '{}': it {problem}", column.name))),
+        None => Ok(()),
+    }
 }

@@ -14,8 +14,14 @@ use crate::RowKey;
 const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
 
 /// Sets of the metadata, which are answered by other means than records.
-const DEFINITION_SETS: [&str; 4] =
-    ["EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions", "ManagedPropertyDefinitions"];
+const DEFINITION_SETS: [&str; 6] = [
+    "EntityDefinitions",
+    "RelationshipDefinitions",
+    "GlobalOptionSetDefinitions",
+    "ManagedPropertyDefinitions",
+    "sdkmessages",
+    "sdkmessagefilters",
+];
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq)]

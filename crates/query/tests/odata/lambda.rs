@@ -4,7 +4,7 @@ use custodia_query::Filter;
 use custodia_query::odata::{Limits, ODataError, parse_options, print};
 
 use crate::rendering;
-use crate::world::{asker, schema, table};
+use crate::world::{asker, schema, table, words};
 
 fn read(table_name: &str, text: &str, limits: &Limits) -> Result<Filter, ODataError> {
     let options = [("$filter".to_owned(), text.to_owned()), ("@p".to_owned(), "'x'".to_owned())];
@@ -83,7 +83,7 @@ fn collections_of_every_kind_are_tested() {
     for (table_name, text, expected) in cases {
         let filter = read(table_name, text, &Limits::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(rendering::filter(table(table_name), &filter), expected, "{text}");
-        let printed = print(schema(), table(table_name), &filter);
+        let printed = print(&words(), table(table_name), &filter).unwrap();
         let again = read(table_name, &printed, &Limits::default()).unwrap_or_else(|error| panic!("{printed}: {error}"));
         assert_eq!(again, filter, "{printed}");
     }

@@ -5,7 +5,7 @@ use custodia_query::{Comparison, Exists, Filter, LikePattern, Path, Step};
 use custodia_schema::{Decimal, Guid, Money, Value};
 use proptest::prelude::*;
 
-use crate::world::{asker, schema, table};
+use crate::world::{asker, schema, table, words};
 
 fn read(text: &str) -> Filter {
     let options = [("$filter".to_owned(), text.to_owned())];
@@ -157,13 +157,13 @@ fn filters_are_written_as_people_write_them() {
         "new_tags eq '1,3' and new_price ge new_limit",
         "endswith(new_name,'x') and new_on eq true and false",
     ] {
-        assert_eq!(print(schema(), table("new_gadget"), &read(text)), text);
+        assert_eq!(print(&words(), table("new_gadget"), &read(text)).as_deref(), Ok(text));
     }
 }
 
 #[test]
 fn lists_of_none_and_one_keep_their_meaning() {
-    let write = |filter: Filter| print(schema(), table("new_gadget"), &filter);
+    let write = |filter: Filter| print(&words(), table("new_gadget"), &filter).unwrap();
     let one = Filter::IsNull(column("new_name"));
     assert_eq!(write(Filter::And(vec![])), "true");
     assert_eq!(write(Filter::Or(vec![])), "false");
@@ -181,7 +181,7 @@ proptest! {
 
     #[test]
     fn written_filters_read_back_equal(filter in tree()) {
-        let text = print(schema(), table("new_gadget"), &filter);
+        let text = print(&words(), table("new_gadget"), &filter).unwrap();
         prop_assert_eq!(read(&text), filter, "{}", text);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use custodia_query::Words;
 use custodia_query::operator::Asker;
 use custodia_schema::{Guid, Schema, Table, load, standard_files};
 
@@ -26,4 +27,10 @@ pub(crate) const NOW: i64 = 1_767_323_045;
 /// Who asks in these tests: the user 0xa of the unit 0xb.
 pub(crate) fn asker() -> Asker {
     Asker::plain(NOW, Guid::from_u128(0xa), Guid::from_u128(0xb))
+}
+
+/// What queries are written with in these tests.
+pub(crate) fn words() -> Words<'static> {
+    static ASKER: OnceLock<Asker> = OnceLock::new();
+    Words { schema: schema(), asker: ASKER.get_or_init(asker), phrases: &[] }
 }
