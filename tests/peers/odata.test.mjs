@@ -76,6 +76,9 @@ test("an account is created, read, updated, replaced in one column and deleted",
   const [fax, telephone] = await handler().get(`${path}/fax`).get(`${path}/telephone1`).query();
   assert.deepEqual([fax, telephone], ["1", "+420 123"]);
 
+  const bare = await handler().get(`${path}/telephone1/$value`).fetch();
+  assert.equal(await bare.text(), "+420 123");
+
   const deleted = await handler().delete(path).query();
   assert.equal(deleted.status, 204);
   await refused(handler().get(path).query(), 404, "0x80040217");
@@ -196,6 +199,29 @@ test("pages joined are the whole list", async () => {
     page = await (await paged.get(next).fetch()).json();
   }
   assert.deepEqual(joined.map((row) => row.accountid), whole.map((row) => row.accountid));
+});
+
+test("a query in FetchXML gives what its twin gives", async () => {
+  const fetchXml = `<fetch top="5"><entity name="account"><attribute name="name"/><order attribute="name"/>
+    <filter><condition attribute="name" operator="like" value="%a%"/></filter></entity></fetch>`;
+  const fetched = await handler().get("accounts").query({ fetchXml });
+  const asked = await handler()
+    .get("accounts")
+    .query({ $filter: "contains(name,'a')", $orderby: "name", $select: "name", $top: 5 });
+  assert.equal(asked.length, 5);
+  assert.deepEqual(fetched.map((row) => row.accountid), asked.map((row) => row.accountid));
+});
+
+test("changes are followed", async (t) => {
+  const tracked = await (await handler({ Prefer: "odata.track-changes" }).get("accounts").fetch({ $select: "name" })).json();
+  const followed = async (link) => (await handler().get(link).fetch()).json();
+  const name = freshName("Followed");
+  const { accountid } = await made(t, "accounts", { name });
+  const changed = await followed(tracked["@odata.deltaLink"]);
+  assert.ok(changed.value.some((row) => row.accountid === accountid && row.name === name));
+  await handler().delete(`accounts(${accountid})`).query();
+  const deleted = await followed(changed["@odata.deltaLink"]);
+  assert.ok(deleted.value.some((row) => row.id === accountid && row.reason === "deleted"), JSON.stringify(deleted.value));
 });
 
 test("several requests are made one after the other", async (t) => {
