@@ -14,6 +14,7 @@ use custodia_schema::{Column, ColumnKind, DateBehavior, Schema, Table, TableId};
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 
 use super::types::{COMPLEX_TYPES, ENUMERATIONS, KINDS, Kind, Property};
+use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -26,13 +27,17 @@ static KEPT: Mutex<Vec<(Weak<Schema>, bool, Bytes)>> = Mutex::new(Vec::new());
 /// Operations and the types of their parameters and results. Those of one row are bound to its type.
 const OPERATIONS: &str = include_str!("operations.xml");
 
-/// Answers `$metadata`.
+/// The annotation that clients prefer who want the document annotated; `*` fits it.
+const DESCRIPTION: &str = "Org.OData.Core.V1.Description";
+
+/// Answers `$metadata`, annotated where the address or a preference asks for it: clients do either.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
     let (_, schema) = call.organization.described(call.caller).await?;
-    let annotated = call.options.iter().any(|(name, value)| name == "annotations" && value == "true");
+    let preferred = call.preferences.wants(DESCRIPTION);
+    let annotated = preferred || call.options.iter().any(|(name, value)| name == "annotations" && value == "true");
     let mut response = Response::new(document(&schema, annotated));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    Ok(response)
+    Ok(answer::applied(response, call.preferences.applied_to_rows(false).filter(|_| preferred).as_deref()))
 }
 
 /// The document of a snapshot, written if it is not there yet.

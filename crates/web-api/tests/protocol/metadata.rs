@@ -497,6 +497,10 @@ mod bodies {
         check_document(annotated.text(), &world);
         assert!(annotated.text().contains("<Annotation Term=\"Core.Description\" String=\"Account Name\" />"));
         assert!(!answer.text().contains("<Annotation "));
+        let every = [("Prefer", "odata.include-annotations=\"*\"")];
+        let preferred = world.ask("GET", "$metadata", &every, "").await;
+        assert_eq!(preferred.body, annotated.body);
+        assert_eq!(preferred.header("preference-applied"), Some("odata.include-annotations=\"*\""));
     }
 
     fn check_document(text: &str, world: &World) {
