@@ -152,7 +152,7 @@ fn find<'s>(sources: &[Source<'s>], key: &str) -> Result<Option<Source<'s>>, Fai
     let malformed = || Failure::invalid(format!("path: the key '{key}' is neither a GUID nor a name in quotes"));
     let (property, value) = key.split_once('=').ok_or_else(malformed)?;
     let (property, value) = (property.trim(), value.trim());
-    if property == "MetadataId" {
+    if property == "MetadataId" || sources.iter().any(|source| source.kind().id_property() == property) {
         return by_id(value).ok_or_else(malformed);
     }
     let name = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(malformed)?;

@@ -344,10 +344,10 @@ impl<'s> Writer<'s> {
             let _ = write!(self.xml, " BaseType=\"mscrm.{}\"", base.name);
         }
         self.line(if kind.is_abstract { " Abstract=\"true\">" } else { ">" });
-        if kind.properties.iter().any(|(name, _)| *name == "MetadataId") {
-            self.line("<Key><PropertyRef Name=\"MetadataId\" /></Key>");
+        if let Some((id, _)) = kind.properties.iter().find(|(name, _)| *name == kind.id_property()) {
+            let _ = writeln!(self.xml, "<Key><PropertyRef Name=\"{id}\" /></Key>");
         }
-        self.members(kind.properties);
+        self.members(kind.properties, Some(kind.id_property()));
         for navigation in kind.navigations {
             let declared = Declared {
                 target: navigation.kind.name.to_owned(),
@@ -362,10 +362,10 @@ impl<'s> Writer<'s> {
         self.line("</EntityType>");
     }
 
-    fn members(&mut self, members: &[Property]) {
+    fn members(&mut self, members: &[Property], id: Option<&str>) {
         for (name, type_name) in members {
             let facets = match *type_name {
-                "Edm.Guid" if *name == "MetadataId" => " Nullable=\"false\"",
+                "Edm.Guid" if id == Some(*name) => " Nullable=\"false\"",
                 "Edm.Decimal" => " Scale=\"variable\"",
                 _ => "",
             };
@@ -412,6 +412,8 @@ impl<'s> Writer<'s> {
             ("GlobalOptionSetDefinitions", "OptionSetMetadataBase"),
             ("ManagedPropertyDefinitions", "ManagedPropertyMetadata"),
             ("RelationshipDefinitions", "RelationshipMetadataBase"),
+            ("sdkmessagefilters", "sdkmessagefilter"),
+            ("sdkmessages", "sdkmessage"),
         ] {
             let _ = writeln!(self.xml, "<EntitySet Name=\"{set}\" EntityType=\"mscrm.{kind}\" />");
         }

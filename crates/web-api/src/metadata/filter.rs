@@ -85,6 +85,19 @@ impl Test {
     }
 }
 
+impl Test {
+    /// Whether it goes over a navigation of that name.
+    pub(crate) fn goes_into(&self, navigation: &str) -> bool {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().any(|test| test.goes_into(navigation)),
+            Self::Not(test) => test.goes_into(navigation),
+            Self::Compare { path, .. } | Self::In { path, .. } | Self::Text { path, .. } => {
+                path.first().is_some_and(|first| first == navigation)
+            }
+        }
+    }
+}
+
 fn value<'i>(item: &'i Map<String, Json>, path: &[String]) -> &'i Json {
     let mut steps = path.iter();
     let first = steps.next().and_then(|name| item.get(name));
@@ -110,10 +123,14 @@ fn compare(value: &Json, comparison: Comparison, with: &Literal) -> bool {
     }
 }
 
-/// The type of the property that a path leads to.
+/// The type of the property that a path leads to, perhaps over a navigation that leads to one description.
 fn type_of(kind: &'static Kind, path: &[String]) -> Option<&'static str> {
-    let mut steps = path.iter();
-    let first = kind.property(steps.next()?)?;
+    let (first, rest) = path.split_first()?;
+    if let Some(navigation) = kind.navigation(first).filter(|navigation| !navigation.collection) {
+        return rest.first().and_then(|_| type_of(navigation.kind, rest));
+    }
+    let mut steps = rest.iter();
+    let first = kind.property(first)?;
     steps.try_fold(first, |type_name, name| {
         members_of(type_name).find(|(known, _)| known == name).map(|(_, member)| *member)
     })

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::model::{Model, Source};
 use super::types::Kind;
-use super::{columns, managed_properties, option_sets, relationships, tables};
+use super::{columns, managed_properties, option_sets, relationships, sdk_messages, tables};
 
 /// The language of all labels: English, the base language.
 pub(crate) const LANGUAGE: i32 = 1033;
@@ -26,6 +26,8 @@ pub(crate) fn describe(model: Model<'_>, source: Source<'_>) -> Map<String, Json
         Source::ManyToMany(relationship) => relationships::many_to_many(model, relationship),
         Source::OptionSet(table, column) => option_sets::describe(source, table, column),
         Source::ManagedProperty(property) => managed_properties::describe(property),
+        Source::Message(message) => sdk_messages::describe(message),
+        Source::MessageFilter(table, message) => sdk_messages::describe_filter(table, message),
     };
     complete(source.kind(), source, given)
 }
@@ -36,7 +38,7 @@ fn complete(kind: &'static Kind, source: Source<'_>, given: Properties) -> Map<S
         .flat_map(|kind| kind.properties)
         .map(|(name, type_name)| ((*name).to_owned(), empty(name, type_name)))
         .collect();
-    all.insert("MetadataId".to_owned(), json!(source.id().to_string()));
+    all.insert(kind.id_property().to_owned(), json!(source.id().to_string()));
     for (name, value) in given {
         debug_assert!(all.contains_key(name), "{} has no {name}", kind.name);
         all.insert(name.to_owned(), value);

@@ -15,6 +15,7 @@ mod managed_properties;
 mod model;
 mod option_sets;
 mod relationships;
+mod sdk_messages;
 mod tables;
 mod types;
 mod view;
@@ -29,6 +30,7 @@ use crate::failure::{Failure, code};
 use crate::media::MetadataLevel;
 
 use address::{Place, resolve};
+use filter::Test;
 use item::describe;
 use model::{Found, Model, Source};
 use types::{Kind, NAMESPACE};
@@ -109,22 +111,33 @@ fn written(call: &Call<'_>, body: Map<String, Json>) -> Response<Bytes> {
 }
 
 fn passes(model: Model<'_>, source: Source<'_>, view: &View) -> bool {
-    view.filter.as_ref().is_none_or(|test| test.passes(&describe(model, source)))
+    view.filter.as_ref().is_none_or(|test| test.passes(&tested(model, source, test)))
+}
+
+/// A description as a test sees it: with the descriptions within it that the test goes into.
+fn tested(model: Model<'_>, source: Source<'_>, test: &Test) -> Map<String, Json> {
+    let mut whole = describe(model, source);
+    for navigation in source.kind().chain().flat_map(|kind| kind.navigations) {
+        if test.goes_into(navigation.name)
+            && let Some(Found::One(Some(found))) = model.navigate(source, navigation.name)
+        {
+            whole.insert(navigation.name.to_owned(), Json::Object(describe(model, found)));
+        }
+    }
+    whole
 }
 
 /// A description as it is shown, `None` when the filter leaves it out. `declared` is the type that the place of it is
 /// said to have: where it is of a type that extends that one, it says so.
 fn shown(model: Model<'_>, declared: &'static Kind, source: Source<'_>, view: &View) -> Result<Option<Json>, Failure> {
-    let mut whole = describe(model, source);
-    if let Some(test) = &view.filter
-        && !test.passes(&whole)
-    {
+    if !passes(model, source, view) {
         return Ok(None);
     }
+    let mut whole = describe(model, source);
     let mut shown = match &view.select {
         None => whole,
         Some(names) => {
-            let kept = ["MetadataId"].into_iter().chain(names.iter().map(String::as_str));
+            let kept = [source.kind().id_property()].into_iter().chain(names.iter().map(String::as_str));
             kept.filter_map(|name| whole.remove_entry(name)).collect()
         }
     };

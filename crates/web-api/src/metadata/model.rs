@@ -6,9 +6,10 @@ use custodia_schema::{AlternateKey, Column, ColumnKind, Guid, ManyToMany, OneToM
 
 use super::columns::kind_of;
 use super::managed_properties::{self, ManagedProperty};
+use super::sdk_messages::{self, Message};
 use super::types::{
     BOOLEAN_OPTION_SET, ENTITY, KEY, Kind, MANAGED_PROPERTY, MANY_TO_MANY, ONE_TO_MANY, OPTION_SET, OPTION_SET_BASE,
-    RELATIONSHIP,
+    RELATIONSHIP, SDK_MESSAGE, SDK_MESSAGE_FILTER,
 };
 
 /// One thing that is described.
@@ -28,6 +29,10 @@ pub(crate) enum Source<'s> {
     OptionSet(&'s Table, &'s Column),
     /// A switch of descriptions.
     ManagedProperty(&'static ManagedProperty),
+    /// An operation on records.
+    Message(&'static Message),
+    /// That an operation is for a table.
+    MessageFilter(&'s Table, &'static Message),
 }
 
 /// Where a navigation leads.
@@ -58,8 +63,18 @@ impl<'s> Model<'s> {
             "ManagedPropertyDefinitions" => {
                 (&MANAGED_PROPERTY, managed_properties::ALL.iter().map(Source::ManagedProperty).collect())
             }
+            "sdkmessages" => (&SDK_MESSAGE, sdk_messages::ALL.iter().map(Source::Message).collect()),
+            "sdkmessagefilters" => {
+                (&SDK_MESSAGE_FILTER, sdk_messages::ALL.iter().flat_map(|message| self.filters_of(message)).collect())
+            }
             _ => return None,
         })
+    }
+
+    /// The tables that an operation is for.
+    fn filters_of(self, message: &'static Message) -> impl Iterator<Item = Source<'s>> {
+        let tables = self.schema.tables().iter().filter(|table| message.is_for(table));
+        tables.map(move |table| Source::MessageFilter(table, message))
     }
 
     /// The option sets that columns share, each as the first column that has it shows it.
@@ -97,6 +112,10 @@ impl<'s> Model<'s> {
             (Source::Column(table, column), "GlobalOptionSet") => {
                 Found::One(shared_name(column).map(|_| Source::OptionSet(table, column)))
             }
+            (Source::Message(message), "sdkmessageid_sdkmessagefilter") => {
+                Found::Many(self.filters_of(message).collect())
+            }
+            (Source::MessageFilter(_, message), "sdkmessageid") => Found::One(Some(Source::Message(message))),
             _ => return None,
         })
     }
@@ -124,6 +143,8 @@ impl Source<'_> {
                 _ => &OPTION_SET,
             },
             Self::ManagedProperty(_) => &MANAGED_PROPERTY,
+            Self::Message(_) => &SDK_MESSAGE,
+            Self::MessageFilter(..) => &SDK_MESSAGE_FILTER,
         }
     }
 
@@ -139,6 +160,8 @@ impl Source<'_> {
             Self::ManyToMany(relationship) => description_id("RelationshipMetadata", &relationship.name),
             Self::OptionSet(..) => description_id("OptionSetMetadata", &self.name()),
             Self::ManagedProperty(property) => description_id("ManagedPropertyMetadata", property.name),
+            Self::Message(message) => description_id("sdkmessage", message.name),
+            Self::MessageFilter(..) => description_id("sdkmessagefilter", &self.name()),
         }
     }
 
@@ -155,6 +178,8 @@ impl Source<'_> {
                 None => format!("{}_{}", table.name, column.name),
             },
             Self::ManagedProperty(property) => property.name.to_owned(),
+            Self::Message(message) => message.name.to_owned(),
+            Self::MessageFilter(table, message) => format!("{}.{}", table.name, message.name),
         }
     }
 
@@ -164,6 +189,8 @@ impl Source<'_> {
             Self::Table(_) | Self::Column(..) | Self::Key(..) | Self::ManagedProperty(_) => "LogicalName",
             Self::OneToMany(_) | Self::ManyToMany(_) => "SchemaName",
             Self::OptionSet(..) => "Name",
+            Self::Message(_) => "name",
+            Self::MessageFilter(..) => SDK_MESSAGE_FILTER.id_property(),
         }
     }
 }

@@ -46,6 +46,12 @@ impl Kind {
         self.chain().any(|kind| kind.name == other.name)
     }
 
+    /// The property that holds the id: the first that is declared.
+    pub(crate) fn id_property(&self) -> &'static str {
+        let declared = self.chain().flat_map(|kind| kind.base.map(|_| kind.properties.first()));
+        declared.flatten().last().map_or("MetadataId", |(name, _)| name)
+    }
+
     /// The type of a property.
     pub(crate) fn property(&self, name: &str) -> Option<&'static str> {
         self.chain().flat_map(|kind| kind.properties).find(|(known, _)| *known == name).map(|(_, kind)| *kind)
@@ -550,6 +556,30 @@ pub(crate) static MANAGED_PROPERTY: Kind = Kind {
     navigations: &[],
 };
 
+/// An operation on records.
+pub(crate) static SDK_MESSAGE: Kind = Kind {
+    name: "sdkmessage",
+    base: Some(&MODEL_ENTITY),
+    is_abstract: false,
+    properties: &[("sdkmessageid", "Edm.Guid"), ("name", "Edm.String"), ("isprivate", "Edm.Boolean")],
+    navigations: &[Navigation { name: "sdkmessageid_sdkmessagefilter", kind: &SDK_MESSAGE_FILTER, collection: true }],
+};
+
+/// That an operation is for a table.
+pub(crate) static SDK_MESSAGE_FILTER: Kind = Kind {
+    name: "sdkmessagefilter",
+    base: Some(&MODEL_ENTITY),
+    is_abstract: false,
+    properties: &[
+        ("sdkmessagefilterid", "Edm.Guid"),
+        ("_sdkmessageid_value", "Edm.Guid"),
+        ("isvisible", "Edm.Boolean"),
+        ("primaryobjecttypecode", "Edm.String"),
+        ("secondaryobjecttypecode", "Edm.String"),
+    ],
+    navigations: &[Navigation { name: "sdkmessageid", kind: &SDK_MESSAGE, collection: false }],
+};
+
 /// All entity types, each after the one it extends.
 pub(crate) static KINDS: &[&Kind] = &[
     &MODEL_ENTITY,
@@ -584,6 +614,8 @@ pub(crate) static KINDS: &[&Kind] = &[
     &OPTION_SET,
     &BOOLEAN_OPTION_SET,
     &MANAGED_PROPERTY,
+    &SDK_MESSAGE,
+    &SDK_MESSAGE_FILTER,
 ];
 
 /// A type of values with members.

@@ -8,6 +8,7 @@ on_both_engines! {
     options_are_described;
     relationships_are_described;
     descriptions_are_chosen_and_expanded;
+    operations_are_looked_up_by_table;
     what_is_not_there_is_said;
     who_may_do_nothing_reads_no_descriptions;
     changes_of_descriptions;
@@ -338,6 +339,33 @@ mod bodies {
             .await
             .json();
         assert!(none.get("@odata.context").is_none());
+    }
+
+    pub async fn operations_are_looked_up_by_table(world: World) {
+        // As a client asks before it sends many records at once.
+        let asked = "sdkmessagefilters?$select=sdkmessagefilterid&$expand=sdkmessageid($select=name)&$filter=\
+                     (sdkmessageid/name eq 'CreateMultiple' or sdkmessageid/name eq 'Merge') \
+                     and primaryobjecttypecode eq 'TABLE'";
+        for (table, expected) in
+            [("account", &["CreateMultiple", "Merge"][..]), ("task", &["CreateMultiple"]), ("audit", &[]), ("no", &[])]
+        {
+            let found = get(&world, &asked.replace("TABLE", table)).await;
+            let rows = found["value"].as_array().unwrap();
+            let found: Vec<&str> = rows.iter().map(|row| row["sdkmessageid"]["name"].as_str().unwrap()).collect();
+            assert_eq!(found, expected, "{table}");
+            assert!(rows.iter().all(|row| row["sdkmessagefilterid"].is_string() && row.get("MetadataId").is_none()));
+        }
+
+        let message = get(&world, "sdkmessages?$filter=name eq 'Assign'&$expand=sdkmessageid_sdkmessagefilter").await;
+        let message = &message["value"][0];
+        let filters = message["sdkmessageid_sdkmessagefilter"].as_array().unwrap();
+        assert!(filters.iter().all(|filter| filter["_sdkmessageid_value"] == message["sdkmessageid"]), "{message}");
+        let of = |table: &str| filters.iter().any(|filter| filter["primaryobjecttypecode"] == table);
+        assert!(of("contact") && !of("businessunit"), "what belongs to the organisation has no owner");
+        let id = message["sdkmessageid"].as_str().unwrap();
+        assert_eq!(get(&world, &format!("sdkmessages({id})/name")).await["value"], "Assign");
+        assert_eq!(get(&world, &format!("sdkmessages(sdkmessageid={id})")).await["name"], "Assign");
+        world.ask("GET", "sdkmessagefilters?$filter=sdkmessageid eq null", &[], "").await.expect_error(400, "0x0");
     }
 
     pub async fn what_is_not_there_is_said(world: World) {
