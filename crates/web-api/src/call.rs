@@ -19,6 +19,7 @@ use crate::media::{Media, MetadataLevel};
 use crate::prefer::Preferences;
 use crate::rows::{NamedAt, Planning, RowPlan};
 use crate::time_zone::clock;
+use crate::withhold::OPTION_AREA;
 
 /// A request for one organisation, as the server received it.
 #[derive(Clone, Debug)]
@@ -73,13 +74,17 @@ impl<'r> Call<'r> {
         caller: &'r Caller,
         request: &'r ApiRequest<'r>,
     ) -> Result<Self, Failure> {
+        let options = query_options(request.query, request.limits)?;
+        if let Some((name, _)) = options.iter().find(|(name, _)| request.limits.withheld.has(OPTION_AREA, name)) {
+            return Err(Failure::invalid(format!("this service has no option '{name}'")));
+        }
         Ok(Self {
             organization,
             caller,
             request,
             schema: organization.schema(),
-            options: query_options(request.query, request.limits)?,
-            preferences: Preferences::read(request.headers, request.limits.page_rows_max)?,
+            options,
+            preferences: Preferences::read(request.headers, request.limits)?,
             media: Media::accepted(request.headers),
             earlier: &[],
         })

@@ -32,6 +32,7 @@ mod rows;
 mod sql_select;
 mod time_zone;
 mod tracking;
+mod withhold;
 mod writes;
 
 pub use answer::refusal;
@@ -39,3 +40,4 @@ pub use call::ApiRequest;
 pub use custodia_query::odata::Limits;
 pub use impersonation::acting_for;
 pub use routes::handle;
+pub use withhold::{UnknownPart, parts, withhold};

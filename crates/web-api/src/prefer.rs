@@ -1,5 +1,6 @@
 //! The `Prefer` header: what the caller would like, and what of it was done.
 
+use custodia_query::odata::Limits;
 use http::{HeaderMap, header::HeaderName};
 
 use crate::failure::Failure;
@@ -25,6 +26,13 @@ pub(crate) const PAGING_COOKIE: &str = "Microsoft.Dynamics.CRM.fetchxmlpagingcoo
 /// Whether a FetchXML query has more rows than this page.
 pub(crate) const MORE_RECORDS: &str = "Microsoft.Dynamics.CRM.morerecords";
 
+/// What preferences are called where they are withheld.
+pub(crate) const PREFERENCE_AREA: &str = "prefer";
+
+/// The preferences that are followed, without the prefix `odata.`.
+pub(crate) const PREFERENCES: [&str; 5] =
+    ["maxpagesize", "include-annotations", "return", "track-changes", "continue-on-error"];
+
 /// What the caller would like. Preferences that are not known are passed over, as HTTP wants it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preferences {
@@ -40,30 +48,34 @@ pub(crate) struct Preferences {
 }
 
 impl Preferences {
-    /// Reads the headers. `page_rows_max` is the most that a page may have.
-    pub(crate) fn read(headers: &HeaderMap, page_rows_max: u32) -> Result<Self, Failure> {
+    /// Reads the headers.
+    pub(crate) fn read(headers: &HeaderMap, limits: &Limits) -> Result<Self, Failure> {
         let mut preferences = Self::default();
         for header in headers.get_all(PREFER) {
             let Ok(text) = header.to_str() else {
                 return Err(Failure::preference("the header is not text"));
             };
             for (name, value) in Split(text) {
-                preferences.take(name, value, page_rows_max)?;
+                preferences.take(name, value, limits)?;
             }
         }
         Ok(preferences)
     }
 
-    fn take(&mut self, name: &str, value: &str, page_rows_max: u32) -> Result<(), Failure> {
+    fn take(&mut self, name: &str, value: &str, limits: &Limits) -> Result<(), Failure> {
         let name = name.to_ascii_lowercase();
-        match name.strip_prefix("odata.").unwrap_or(&name) {
+        let name = name.strip_prefix("odata.").unwrap_or(&name);
+        if limits.withheld.has(PREFERENCE_AREA, name) {
+            return Ok(());
+        }
+        match name {
             "maxpagesize" => {
                 let rows = value.parse::<u32>().ok().filter(|rows| *rows > 0);
                 let Some(rows) = rows else {
                     let problem = format!("odata.maxpagesize is '{value}'; expected a whole number from 1 to 5000");
                     return Err(Failure::preference(problem));
                 };
-                self.page_rows.get_or_insert(rows.min(page_rows_max));
+                self.page_rows.get_or_insert(rows.min(limits.page_rows_max));
             }
             "include-annotations" => {
                 self.annotations.get_or_insert_with(|| value.to_owned());
@@ -166,7 +178,7 @@ mod tests {
         for header in headers {
             map.append(PREFER, header.parse().unwrap());
         }
-        Preferences::read(&map, 5_000)
+        Preferences::read(&map, &Limits::default())
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::media::Media;
 use crate::metadata;
 use crate::prepared::PreparedWrite;
 
+use crate::withhold::{ACTION_AREA, FUNCTION_AREA};
 /// Functions of the protocol that are not here yet.
 const LATER_FUNCTIONS: &[&str] = &[
     "CalculateRollupField",
@@ -123,7 +124,7 @@ pub(crate) async fn call(
     parameters: &[(String, ParameterValue)],
 ) -> Result<Response<Bytes>, Failure> {
     let operation = Operation { call, binding, name, parameters };
-    let Some(bound) = bound_of(name, FUNCTIONS) else {
+    let Some(bound) = bound_of(name, FUNCTIONS).filter(|_| !withheld(call, FUNCTION_AREA, name)) else {
         return Err(if bound_of(name, ACTIONS).is_some() { operation.wrong_method() } else { operation.absent() });
     };
     operation.expect(&Method::GET, bound)?;
@@ -152,7 +153,7 @@ pub(crate) async fn prepare(
     parameters: &[(String, ParameterValue)],
 ) -> Result<PreparedWrite, Failure> {
     let operation = Operation { call, binding, name, parameters };
-    let Some(bound) = bound_of(name, ACTIONS) else {
+    let Some(bound) = bound_of(name, ACTIONS).filter(|_| !withheld(call, ACTION_AREA, name)) else {
         return Err(if bound_of(name, FUNCTIONS).is_some() { operation.wrong_method() } else { operation.absent() });
     };
     operation.expect(&Method::POST, bound)?;
@@ -209,6 +210,10 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
 
 fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
     operations.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
+fn withheld(call: &Call<'_>, area: &str, name: &str) -> bool {
+    call.request.limits.withheld.has(area, name)
+}
+
 }
 
 /// What an operation is called on.

@@ -4,7 +4,7 @@
 
 use std::str::FromStr as _;
 
-use custodia_query::odata::{Parsed, parse};
+use custodia_query::odata::{Limits, Parsed, parse};
 use custodia_schema::{Decimal, Money, standard};
 use http::HeaderMap;
 use serde_json::Value as Tree;
@@ -35,7 +35,7 @@ impl Case {
         let Parsed { mut query, shape, .. } = parse(&schema, table, options, &Default::default()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("prefer", format!("odata.include-annotations=\"{annotations}\"").parse().unwrap());
-        let preferences = Preferences::read(&headers, 5_000).unwrap();
+        let preferences = Preferences::read(&headers, &Limits::default()).unwrap();
         let planning = Planning { schema: &schema, service_root: ROOT, media, preferences: &preferences };
         let plan = planning.plan(&mut query, &shape).with_formats(Arc::new(Formats::of(1033, 92, Vec::new())));
         Self { query, plan }

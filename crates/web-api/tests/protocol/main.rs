@@ -5,6 +5,7 @@ mod annotations;
 mod applying;
 mod batch;
 mod bulk;
+mod catalogue;
 mod delta;
 mod expanding;
 mod fetchxml;
