@@ -61,7 +61,15 @@ impl Organization {
     async fn query_once(&self, caller: &Caller, query: &Query, sink: &mut dyn RowSink) -> Result<Answer> {
         let authority = self.authority(caller).await?;
         let policy = Policy(&authority);
-        let reading: Reading = self.shared.database.prepare(query, &policy).await?;
+        let reading: Reading = match self.shared.database.prepare(query, &policy).await {
+            Ok(reading) => reading,
+            // How many rows there are is said of those that the caller may still see.
+            Err(error @ custodia_store::Error::TooManyDistinct { .. }) => {
+                self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
+                return Err(error.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         let outcome = self.shared.database.read(None, query, &policy, &reading, sink).await?;
         self.check_fresh(&authority, outcome.head.versions)?;
         Ok(Answer {

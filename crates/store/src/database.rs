@@ -176,10 +176,14 @@ impl Database {
     /// Compiles a query under a policy, making tables on first use.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the policy's gate fails; store errors.
+    /// [`Error::Denied`] when the policy's gate fails; [`Error::TooManyDistinct`] when more rows match than are told apart;
+    /// store errors.
     pub async fn prepare(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Reading> {
         let schema = self.schema();
         self.make_tables(&sql::tables_needed(&schema, query, policy)?).await?;
+        if query.distinct {
+            self.require_few_to_tell_apart(&schema, query, policy).await?;
+        }
         let plan = self.plan(&schema, query, policy).await?;
         self.compile(&schema, query, policy, plan)
     }
@@ -522,6 +526,23 @@ impl Database {
         let (reachable, all) = counts.first().copied().unwrap_or((0, 0));
         let plan = crate::estimate::choose(self.inner.dialect(), reachable, all);
         Ok(self.inner.estimates.keep(table.id, arms, plan, now))
+    }
+
+    /// Refuses a question whose distinct rows would take more memory to tell apart than the limits allow: they are counted
+    /// before, as they are without being told apart.
+    async fn require_few_to_tell_apart(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<()> {
+        let columns = query.fields.len() + query.links.iter().map(|link| link.fields.len()).sum::<usize>();
+        let columns = u32::try_from(columns).unwrap_or(u32::MAX).max(1);
+        let limit = self.inner.services.limits.distinct_values_max / columns;
+        let all = Query { distinct: false, order: Vec::new(), top: None, skip: 0, ..query.clone() };
+        let statement = self.compiled(schema, |context| sql::count(context, &all, policy, u64::from(limit)))?;
+        let mut found = 0;
+        let mut count = |row: &Row<'_>| found = row.integer(0).unwrap_or(i64::MAX);
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => off_the_worker(|| file.read(None, &[&statement], &mut [&mut count]))?,
+            Engine::Postgres { .. } => self.inner.reading().await?.read(None, &statement, &mut count).await?,
+        };
+        if found > i64::from(limit) { Err(Error::TooManyDistinct { limit }) } else { Ok(()) }
     }
 
     fn schedule(&self) {

@@ -110,6 +110,15 @@ pub enum Error {
         /// The limit that was hit.
         limit: u32,
     },
+    /// More rows would have to be told apart than is done at once.
+    #[error(
+        "more than {limit} records match, and no more of so many columns are told apart at once; add conditions that leave \
+         fewer, or ask for fewer columns"
+    )]
+    TooManyDistinct {
+        /// The limit that was hit: rows of as many columns as were asked for.
+        limit: u32,
+    },
     /// A row that a write addressed is not there.
     #[error("no record {id} in table {table}")]
     Missing {

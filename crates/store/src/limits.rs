@@ -9,6 +9,9 @@ pub struct Limits {
     pub statement_ms: u64,
     /// Rows counted at most for `$count`: Dataverse's 5,000.
     pub count_max: u32,
+    /// Values held at most to tell distinct rows apart: rows times their columns. The engine holds all of them at once, those
+    /// of every combination with linked rows too, so that links over common values would fill the memory.
+    pub distinct_values_max: u32,
     /// Writes that may wait for one organisation: at a flush of 5 ms a second's worth of batches.
     pub write_queue_max: usize,
     /// Writes in one batch: 64 clients fill 33, more was measured no better.
@@ -30,6 +33,7 @@ impl Default for Limits {
         Self {
             statement_ms: 30_000,
             count_max: 5_000,
+            distinct_values_max: 1_000_000,
             write_queue_max: 10_000,
             write_batch_max: 60,
             writer_threads: 2,

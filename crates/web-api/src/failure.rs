@@ -222,13 +222,13 @@ impl From<StoreError> for Failure {
         let later = |failure: Self| Self { retry_after: Some(RETRY_SECONDS), ..failure };
         match &error {
             StoreError::Denied(denied) => denied.clone().into(),
-            StoreError::DuplicateId { .. } => {
-                Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE, error.to_string())
-            }
+            StoreError::DuplicateId { id, .. } => Self::already_there(format!("A record with id {id} exists already.")),
             StoreError::DuplicateKey { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY, error.to_string())
             }
-            StoreError::Query(_) | StoreError::TooLargeNumber => Self::invalid(error.to_string()),
+            StoreError::Query(_) | StoreError::TooLargeNumber | StoreError::TooManyDistinct { .. } => {
+                Self::invalid(error.to_string())
+            }
             StoreError::TooManyRows { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, custodia_org::TOO_MANY_AGGREGATED, error.to_string())
             }

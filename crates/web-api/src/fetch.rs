@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use custodia_org::{Error, Rows};
-use custodia_query::fetchxml::{Fetch, GroupColumn, GroupValue, GroupsQuestion, Question, RowsQuestion};
+use custodia_query::fetchxml::{Fetch, FetchXmlError, GroupColumn, GroupValue, GroupsQuestion, Question, RowsQuestion};
 use custodia_query::odata::{SkipToken, SkipTokenBinding, SkipTokenError};
 use custodia_query::operator::Asker;
 use custodia_query::{Field, Filter, Path, Query, Related, RowKey};
@@ -78,6 +78,9 @@ pub(crate) async fn answer(
         Stated::Text(text) => Fetch::read(text, limits)?,
         Stated::Stored(views, id) => Fetch::read(&stored(call, views, id).await?, limits)?,
     };
+    if call.schema.table_named(&fetch.table).is_none() {
+        return Err(FetchXmlError::UnknownTable(fetch.table).into());
+    }
     if fetch.table != table.name {
         let message = format!(
             "The entity '{}' of the FetchXML is not the one that the address asks, which is '{}'.",

@@ -133,7 +133,8 @@ fn set_column(
     set(call, table, key, column, Input::Value(value))
 }
 
-/// Sets one column of a record that exists.
+/// Sets one column of a record that exists. Unlike among others, one that callers may not set is not passed over: nothing
+/// would be left to do.
 pub(crate) fn set(
     call: &Call<'_>,
     table: &Table,
@@ -141,6 +142,12 @@ pub(crate) fn set(
     column: ColumnId,
     input: Input,
 ) -> Result<PreparedWrite, Failure> {
+    if let Some(column) = table.column_by_id(column).filter(|column| !column.updatable) {
+        return Err(Failure::invalid(format!(
+            "the column '{}' of '{}' is not set by callers",
+            column.name, table.name
+        )));
+    }
     let when = match precondition(call.request.headers)? {
         Precondition::None => Precondition::Exists,
         Precondition::Absent => return Err(Failure::invalid("If-None-Match does not go with a single property")),

@@ -226,7 +226,17 @@ pub fn below_root<'t>(text: &'t str, service_root: &str) -> Option<&'t str> {
             return Some(rest);
         }
     }
-    host.is_none().then_some(path)
+    (host.is_none() && !is_another_root(path)).then_some(path)
+}
+
+/// Whether a path is one below the service root of another organisation: `/another/api/data/v9.2/accounts`.
+fn is_another_root(path: &str) -> bool {
+    let mut segments = path.split('/');
+    let (first, _organization) = (segments.next(), segments.next());
+    first == Some("")
+        && segments.next() == Some("api")
+        && segments.next() == Some("data")
+        && segments.next().is_some_and(|version| version.starts_with("v9."))
 }
 
 /// Scheme and host of a URL, if it has them, and the rest.

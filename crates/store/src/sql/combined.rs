@@ -13,7 +13,7 @@ use super::filter::Indexing;
 use super::order::{SortKeys, write_direction};
 use super::outputs::{Naming, Outputs};
 use super::select::{Conditions, Question, Source};
-use super::writer::{Alias, Writer};
+use super::writer::{Alias, Writer, require_columns};
 
 impl<'a> Question<'a> {
     /// The statement for a query that no page can continue after.
@@ -99,7 +99,9 @@ impl<'a> Question<'a> {
         }
         order.write_columns(w, &self.joins)?;
         self.write_combined_rows(w)?;
-        Ok(outputs.folded())
+        let folded = outputs.folded();
+        require_columns(w.outputs() + folded.len())?;
+        Ok(folded)
     }
 
     /// `SELECT … GROUP BY …`: one row for each distinct result, for counting them.

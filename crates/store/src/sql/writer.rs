@@ -9,6 +9,9 @@ use super::{CompileError, Dialect, Output, Parameter, Statement};
 /// Values that may be bound to one statement: SQLite takes 32,766, PostgreSQL twice as many.
 const PARAMETERS_MAX: usize = 32_766;
 
+/// Columns that one result may have: SQLite takes 2,000, PostgreSQL 1,664 with those that only sort.
+const COLUMNS_MAX: usize = 1_600;
+
 /// A table's name within one statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alias(pub(crate) u32);
@@ -18,6 +21,17 @@ pub(crate) struct Alias(pub(crate) u32);
 pub(crate) struct Bound {
     position: usize,
     storage: Storage,
+}
+
+/// Refuses results with more columns than an engine takes.
+///
+/// # Errors
+/// [`CompileError::TooLarge`] for them.
+pub(crate) fn require_columns(columns: usize) -> Result<(), CompileError> {
+    if columns > COLUMNS_MAX {
+        return Err(CompileError::TooLarge { what: "columns", limit: COLUMNS_MAX });
+    }
+    Ok(())
 }
 
 /// A statement being written.
@@ -39,6 +53,7 @@ impl Writer {
         if self.statement.parameters.len() > PARAMETERS_MAX {
             return Err(CompileError::TooLarge { what: "values", limit: PARAMETERS_MAX });
         }
+        require_columns(self.statement.outputs.len())?;
         Ok(self.statement)
     }
 

@@ -6,6 +6,12 @@ on_both_engines! {
     wrong_methods_are_told_the_right_ones;
     refusals_are_complete;
     who_may_create_and_not_read_gets_the_address;
+    columns_that_callers_do_not_set_are_not_set_alone;
+    an_id_that_is_taken_is_named;
+    a_table_that_there_is_not_is_named;
+    addresses_of_another_organisation_are_refused;
+    more_columns_than_an_engine_takes_are_refused;
+    more_rows_than_are_told_apart_are_refused;
 }
 
 mod bodies {
@@ -77,5 +83,92 @@ mod bodies {
         let path = format!("accounts({})", shown.written_id());
         world.send(&maker, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
         assert_eq!(world.get(&path).await["name"], "Mine");
+    }
+
+    pub async fn columns_that_callers_do_not_set_are_not_set_alone(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let record = format!("accounts({id})");
+        let before = world.get(&record).await;
+        for (method, column, body) in [
+            ("PUT", "createdon", r#"{"value":"2020-01-01T00:00:00Z"}"#),
+            ("DELETE", "createdon", ""),
+            ("DELETE", "accountid", ""),
+            ("PUT", "versionnumber", r#"{"value":1}"#),
+        ] {
+            let answer = world.ask(method, &format!("{record}/{column}"), &[], body).await;
+            let message = answer.expect_error(400, "0x80060888");
+            assert_eq!(message, format!("the column '{column}' of 'account' is not set by callers"));
+        }
+        let reference = format!("{{\"@odata.id\":\"systemusers({})\"}}", world.seeded.administrator);
+        let answer = world.ask("PUT", &format!("{record}/createdby/$ref"), &[], &reference).await;
+        answer.expect_error(400, "0x80060888");
+        assert_eq!(world.get(&record).await, before);
+        // Among others they are passed over, so that a record that was read can be sent back.
+        let body = r#"{"createdon":"2020-01-01T00:00:00Z","name":"B"}"#;
+        world.ask("PATCH", &record, &[], body).await.expect(204);
+        let after = world.get(&record).await;
+        assert_eq!((&after["name"], &after["createdon"]), (&"B".into(), &before["createdon"]));
+    }
+
+    pub async fn an_id_that_is_taken_is_named(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let body = format!("{{\"accountid\":\"{id}\",\"name\":\"B\"}}");
+        let message = world.ask("POST", "accounts", &[], &body).await.expect_error(412, "0x80040237");
+        assert_eq!(message, format!("A record with id {id} exists already."));
+    }
+
+    pub async fn a_table_that_there_is_not_is_named(world: World) {
+        let target = "accounts?fetchXml=<fetch><entity name='acount'/></fetch>";
+        let message = world.ask("GET", target, &[], "").await.expect_error(400, "0x80041102");
+        assert!(message.contains("'acount'"), "{message}");
+        let target = "accounts?fetchXml=<fetch><entity name='contact'/></fetch>";
+        world.ask("GET", target, &[], "").await.expect_error(400, "0x80060888");
+    }
+
+    pub async fn addresses_of_another_organisation_are_refused(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let there = format!("/elsewhere/api/data/v9.2/accounts({id})");
+        let body = format!("{{\"lastname\":\"C\",\"parentcustomerid_account@odata.bind\":\"{there}\"}}");
+        let message = world.ask("POST", "contacts", &[], &body).await.expect_error(400, "0x80060888");
+        assert!(message.contains("outside this organisation"), "{message}");
+        let here = there.replace("/elsewhere", "");
+        let body = format!("{{\"lastname\":\"C\",\"parentcustomerid_account@odata.bind\":\"{here}\"}}");
+        world.post("contacts", &body).await;
+    }
+
+    pub async fn more_columns_than_an_engine_takes_are_refused(world: World) {
+        let links: String = (0..15)
+            .map(|at| {
+                format!(
+                    "<link-entity name='account' from='accountid' to='parentaccountid' alias='a{at}'><all-attributes/>\
+                     </link-entity>"
+                )
+            })
+            .collect();
+        for of in ["<fetch>", "<fetch distinct='true'>"] {
+            let target = format!("accounts?fetchXml={of}<entity name='account'>{links}</entity></fetch>");
+            let message = world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+            assert!(message.contains("more than 1600 columns"), "{message}");
+        }
+    }
+
+    pub async fn more_rows_than_are_told_apart_are_refused(world: World) {
+        let accounts: Vec<String> = (0..720).map(|at| format!("{{\"name\":\"{at}\"}}")).collect();
+        let body = format!("{{\"Targets\":[{}]}}", accounts.join(","));
+        let path = "accounts/Microsoft.Dynamics.CRM.CreateMultiple";
+        world.ask("POST", path, &[], &body).await.expect(200);
+        let ask = async |condition: &str| {
+            let target = format!(
+                "accounts?fetchXml=<fetch distinct='true' count='2'><entity name='account'><attribute name='name'/>\
+                 <link-entity name='account' from='statecode' to='statecode' alias='a'><attribute name='name'/>\
+                 {condition}</link-entity></entity></fetch>"
+            );
+            world.ask("GET", &target, &[], "").await
+        };
+        // 720 times 720 are more than half a million.
+        let message = ask("").await.expect_error(400, "0x80060888");
+        assert!(message.contains("more than 500000 records"), "{message}");
+        let few = ask("<filter><condition attribute='name' operator='eq' value='7'/></filter>").await.expect(200);
+        assert_eq!(few["value"].as_array().unwrap().len(), 2);
     }
 }
