@@ -11,6 +11,8 @@ pub struct UserFacts {
     pub unit: Guid,
     /// A disabled user may do nothing.
     pub disabled: bool,
+    /// It is a team, asked about as if it were a user: it is a member of nothing.
+    pub is_team: bool,
 }
 
 /// One privilege of a role. Privileges shared by several tables are spread over them before they get here.

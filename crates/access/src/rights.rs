@@ -22,7 +22,7 @@ pub struct Grant {
     pub team_only: Option<Guid>,
 }
 
-/// What one user (or, to judge a new owner, one team) may do, computed from [`Facts`] of one security version and one
+/// What one user (or one team, by its own roles) may do, computed from [`Facts`] of one security version and one
 /// schema. Immutable; shared behind an `Arc` by all requests of the user until either changes.
 ///
 /// Asking it allocates nothing and takes constant time, unless a method says otherwise.
@@ -57,7 +57,7 @@ enum HeldBy {
 impl Rights {
     /// Digests what the store read. Costs a pass over the user's role privileges and over the schema's columns.
     ///
-    /// To judge whether a *team* may own rows, give the team's id and unit as the user's and its roles as direct ones.
+    /// To judge a *team*, give the team's id and unit as the user's and its roles as direct ones.
     #[must_use]
     pub fn build(schema: &Arc<Schema>, facts: &Facts) -> Self {
         let mut held: HashMap<TableId, [Vec<Grant>; 8]> = HashMap::new();
@@ -150,6 +150,11 @@ impl Rights {
     #[must_use]
     pub fn unit(&self) -> Guid {
         self.user.unit
+    }
+
+    /// Whether it is a team's rights that these are.
+    pub(crate) fn is_team(&self) -> bool {
+        self.user.is_team
     }
 
     /// Whether the user is disabled.

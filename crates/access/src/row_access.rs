@@ -110,6 +110,8 @@ pub enum Own {
     /// Only rows owned by these teams, sorted: the privilege comes from team roles that give team privileges only, at
     /// Basic level.
     Teams(Vec<Guid>),
+    /// Rows owned by the caller itself, which is a team. Shares are then those to the team alone.
+    Itself,
     /// The one row that stands for the caller (a user's own user row).
     Self_,
     /// None: the table has no owners.
@@ -137,6 +139,9 @@ impl Rights {
 
     /// Any grant covers own rows and those of own teams, except one limited to a team's rows (security model 4.3).
     fn own_by_owner(&self, grants: &[Grant]) -> Own {
+        if self.is_team() {
+            return Own::Itself;
+        }
         let limited: Option<Vec<Guid>> = grants.iter().map(|grant| grant.team_only).collect();
         match (limited, self.few_owner_teams()) {
             (Some(teams), _) => Own::Teams(teams),

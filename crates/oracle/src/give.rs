@@ -4,7 +4,7 @@ use custodia_schema::{Guid, PrivilegeKind};
 
 use crate::create::may_not_own;
 use crate::row::right_bit;
-use crate::{GrantPath, Refusal, RowView, Verdict, World, may};
+use crate::{GrantPath, Refusal, RowView, User, Verdict, World, may};
 
 /// Whether `user` may give a row to another owner: Assign and Write on it as it is, and the new owner may own it.
 #[must_use]
@@ -37,6 +37,20 @@ pub fn may_share(world: &World, user: Guid, row: &RowView, rights: u32) -> Verdi
 pub fn rights_on(world: &World, user: Guid, row: &RowView) -> u32 {
     let held = PrivilegeKind::ALL.into_iter().filter(|kind| may(world, user, *kind, row).allowed);
     held.map(right_bit).fold(0, |bits, bit| bits | bit)
+}
+
+/// All rights a team has on a row by itself, as bits of a share: those of a user who sits in its unit, holds its roles, owns
+/// what it owns and is given what it is given.
+#[must_use]
+pub fn team_rights_on(world: &World, team: Guid, row: &RowView) -> u32 {
+    let mut world = world.clone();
+    // A team's roles are measured from its unit, whatever the setting (security model 4.2).
+    world.ownership_across_units = false;
+    let unit = world.team(team).map(|team| team.unit).unwrap_or_default();
+    world.users.push(User { id: team, name: String::new(), unit, disabled: false });
+    let held: Vec<_> = world.team_roles.iter().filter(|(of, _)| *of == team).copied().collect();
+    world.user_roles.extend(held);
+    rights_on(&world, team, row)
 }
 
 /// Whether `user` may point a lookup of the existing row `from` at the row `to`: Append here, AppendTo there. (Write on

@@ -30,13 +30,14 @@ mod question;
 mod random;
 mod row;
 mod schema;
+mod sight;
 mod verdict;
 mod world;
 
 pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_open};
 pub use coverage::{Coverage, Operation};
 pub use create::{NewRow, may_create, may_create_on_behalf};
-pub use give::{may_assign, may_associate, may_link, may_share, rights_on};
+pub use give::{may_assign, may_associate, may_link, may_share, rights_on, team_rights_on};
 pub use grant::ACT_ON_BEHALF;
 pub use inherit::{inherited_shares, shares_run_along};
 pub use question::{Asker, Question};

@@ -35,6 +35,7 @@ mod roles;
 mod seed;
 mod settings;
 mod share;
+mod telling;
 mod tracking;
 mod update;
 mod validate;
@@ -56,6 +57,7 @@ pub use roles::RoleChange;
 pub use seed::{NewOrganization, Seeded};
 pub use settings::{Currency, UserSettings};
 pub use share::Share;
+pub use telling::{HeldPrivilege, Principal};
 pub use tracking::{Moment, TRACKED_SECONDS, TableChanges};
 pub use writing::{Upserted, Written};
 

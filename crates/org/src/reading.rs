@@ -1,9 +1,9 @@
 //! Reading records: one statement that carries the caller's rights.
 
-use custodia_access::{Authority, Denied, RightsMask, RowAccess};
+use custodia_access::{Authority, Denied, RowAccess};
 use custodia_query::Query;
-use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, TableId, Value};
-use custodia_store::{Head, ReadPolicy, Reading, Row, RowKey, RowSink, Versions, retry_stale};
+use custodia_schema::{ColumnId, PrivilegeKind, Table, Value};
+use custodia_store::{Head, ReadPolicy, Reading, Row, RowKey, RowSink, Versions};
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -107,50 +107,6 @@ impl Organization {
             Err(error) => error,
         }
     }
-
-    /// Which rights a user has on one record, from whatever source.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::Denied`] when the caller may not read the record.
-    pub async fn principal_access(&self, caller: &Caller, user: Guid, table: TableId, id: Guid) -> Result<RightsMask> {
-        let schema = self.schema();
-        let table = schema.table(table).ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
-        let users: Vec<Guid> = caller.users().into_iter().chain([user]).collect();
-        retry_stale(|| async {
-            let answer = self.principal_access_once(caller, user, table, id).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
-    }
-
-    async fn principal_access_once(&self, caller: &Caller, user: Guid, table: &Table, id: Guid) -> Result<RightsMask> {
-        let asking = self.authority(caller).await?;
-        let query = Query::of_row(table, &RowKey::Id(id));
-        let (rows, head) = self.shared.database.rows(&query, &Policy(&asking)).await?;
-        self.check_fresh(&asking, head.versions)?;
-        if rows.is_empty() {
-            return Err(self.explain_missing(caller, table, &RowKey::Id(id)).await);
-        }
-        let principal = Authority::user(self.rights(user).await?);
-        self.check_fresh(&principal, head.versions)?;
-        let mut held = RightsMask::NONE;
-        for kind in PrivilegeKind::ALL {
-            let access = match principal.rows(table, kind) {
-                Ok(access) => access,
-                Err(_) => continue,
-            };
-            let reach = Reach { access, table: table.id };
-            let (rows, _) = self.shared.database.rows(&query, &reach).await?;
-            if !rows.is_empty() {
-                held = held.union(RightsMask::of(kind));
-            }
-        }
-        Ok(held)
-    }
 }
 
 impl Shared {
@@ -162,22 +118,6 @@ impl Shared {
 
 /// Times a query is read again because rights changed while it ran.
 pub(crate) const QUERY_TRIES: usize = 4;
-
-/// A policy that lets through what one right reaches on one table.
-struct Reach {
-    access: RowAccess,
-    table: TableId,
-}
-
-impl ReadPolicy for Reach {
-    fn rows(&self, table: &Table, _: PrivilegeKind) -> std::result::Result<RowAccess, Denied> {
-        Ok(if table.id == self.table { self.access.clone() } else { RowAccess::All })
-    }
-
-    fn reads_column(&self, _: &Table, _: ColumnId) -> bool {
-        true
-    }
-}
 
 /// Collects rows as owned values.
 #[derive(Default)]

@@ -63,6 +63,21 @@ impl Database {
         }
         Ok(facts)
     }
+
+    /// A team's roles given as if assigned to it directly, at one security version; `None` when there is no such team.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when rights changed while they were read; store errors.
+    pub async fn team_facts(&self, team: Guid) -> Result<Option<Facts>> {
+        let versions = self.head().await?.versions;
+        self.know_metadata(versions).await?;
+        let before = versions.security;
+        let found = team_facts(&mut &*self, &self.schema(), team, before).await?;
+        if self.head().await?.versions.security != before {
+            return Err(Error::Stale);
+        }
+        Ok(found.map(|(_, facts)| facts))
+    }
 }
 
 impl Transaction {
@@ -81,27 +96,7 @@ impl Transaction {
     /// Store errors.
     pub async fn team_facts(&mut self, team: Guid) -> Result<Option<(OwnerKind, Facts)>> {
         let (schema, version) = (std::sync::Arc::clone(self.schema()), self.versions().security);
-        let source = &mut &mut *self;
-        let found =
-            source.rows(&statements::team(team), |row| Some((row.guid(0)?, row.integer(1).unwrap_or(0)))).await?;
-        let Some((unit, kind)) = found.first().copied() else { return Ok(None) };
-        let kind = if kind == 1 { OwnerKind::AccessTeam } else { OwnerKind::Team };
-        let mut privileges = RolePrivileges::default();
-        let mut roles = Vec::new();
-        for (root, template) in source.rows(&statements::roles_of_team(team), role_of).await? {
-            roles.push(privileges.grant(source, &schema, root, template, unit).await?);
-        }
-        let user = UserFacts { id: team, unit, disabled: false };
-        let facts = Facts {
-            security_version: u64::try_from(version).unwrap_or(0),
-            user,
-            roles,
-            team_roles: Vec::new(),
-            few_owner_teams: None,
-            field_permissions: Vec::new(),
-            all_columns: false,
-        };
-        Ok(Some((kind, facts)))
+        team_facts(&mut &mut *self, &schema, team, version).await
     }
 
     /// A business unit and the way up from it; `None` when there is no such unit.
@@ -194,13 +189,39 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
     }
     Ok(Some(Facts {
         security_version: u64::try_from(version).unwrap_or(0),
-        user: UserFacts { id: user, unit, disabled },
+        user: UserFacts { id: user, unit, disabled, is_team: false },
         roles,
         team_roles,
         few_owner_teams,
         field_permissions,
         all_columns,
     }))
+}
+
+async fn team_facts(
+    source: &mut impl FactSource,
+    schema: &Schema,
+    team: Guid,
+    version: i64,
+) -> Result<Option<(OwnerKind, Facts)>> {
+    let found = source.rows(&statements::team(team), |row| Some((row.guid(0)?, row.integer(1).unwrap_or(0)))).await?;
+    let Some((unit, kind)) = found.first().copied() else { return Ok(None) };
+    let kind = if kind == 1 { OwnerKind::AccessTeam } else { OwnerKind::Team };
+    let mut privileges = RolePrivileges::default();
+    let mut roles = Vec::new();
+    for (root, template) in source.rows(&statements::roles_of_team(team), role_of).await? {
+        roles.push(privileges.grant(source, schema, root, template, unit).await?);
+    }
+    let facts = Facts {
+        security_version: u64::try_from(version).unwrap_or(0),
+        user: UserFacts { id: team, unit, disabled: false, is_team: true },
+        roles,
+        team_roles: Vec::new(),
+        few_owner_teams: None,
+        field_permissions: Vec::new(),
+        all_columns: false,
+    };
+    Ok(Some((kind, facts)))
 }
 
 /// Privileges of the roles met so far: a user holds the same role through several teams.

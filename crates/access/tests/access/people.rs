@@ -37,7 +37,7 @@ pub struct Person {
 
 impl Person {
     pub fn new(user: Guid, unit: Guid) -> Self {
-        let user = UserFacts { id: user, unit, disabled: false };
+        let user = UserFacts { id: user, unit, disabled: false, is_team: false };
         let (roles, team_roles, field_permissions) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             facts: Facts {
@@ -50,6 +50,13 @@ impl Person {
                 all_columns: false,
             },
         }
+    }
+
+    /// The team of the unit in the east, asked about by itself.
+    pub fn team() -> Self {
+        let mut team = Self::new(TEAM, EAST);
+        team.facts.user.is_team = true;
+        team
     }
 
     /// Anne of the home unit.

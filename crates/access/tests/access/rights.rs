@@ -69,7 +69,15 @@ fn grants_are_kept_in_their_shortest_form() {
 fn a_predicate_has_one_arm_for_each_way() {
     let read = "prvReadAccount";
     let shared = Some(PrivilegeKind::Read);
-    let cases: [(&str, Person, RowAccess); 6] = [
+    let itself = RowAccess::Arms(RowArms {
+        user: TEAM,
+        own: Own::Itself,
+        units: vec![EAST],
+        subtrees: Vec::new(),
+        shared: Some(RightsMask::of(PrivilegeKind::Read)),
+    });
+    let cases: [(&str, Person, RowAccess); 7] = [
+        ("a team by itself", Person::team().role(&[(read, Local)]), itself),
         ("basic", Person::anne().role(&[(read, Basic)]), arms(Own::UserAndTeams, &[], &[], shared)),
         ("local", Person::anne().role(&[(read, Local)]), arms(Own::UserAndTeams, &[HOME], &[], shared)),
         ("deep", Person::anne().role(&[(read, Deep)]), arms(Own::UserAndTeams, &[], &[HOME], shared)),

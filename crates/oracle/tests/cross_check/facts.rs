@@ -58,6 +58,7 @@ pub fn of_user(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>)
             id: user.id,
             unit: user.unit,
             disabled: user.disabled && fault != Some(Fault::DisabledIgnored),
+            is_team: false,
         },
         roles,
         team_roles,
@@ -128,7 +129,7 @@ pub fn owners(world: &World, schema: &Arc<Schema>, users: &HashMap<Guid, Arc<Rig
         let roles = world.team_roles.iter().filter(|(holder, _)| *holder == team.id);
         let facts = Facts {
             security_version: world.seed,
-            user: UserFacts { id: team.id, unit: team.unit, disabled: false },
+            user: UserFacts { id: team.id, unit: team.unit, disabled: false, is_team: true },
             roles: roles.map(|(_, role)| role_grant(world, *role, team.unit)).collect(),
             team_roles: Vec::new(),
             few_owner_teams: None,

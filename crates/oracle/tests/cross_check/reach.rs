@@ -49,6 +49,7 @@ fn reaches_by_arm(world: &World, arms: &RowArms, row: &RowView, fault: Option<Fa
         Own::UserAnd(teams) => row.owner.is_some_and(|owner| owner == arms.user || teams.contains(&owner)),
         Own::UserAndTeams => row.owner.is_some_and(is_member),
         Own::Teams(teams) => row.owner.is_some_and(|owner| teams.contains(&owner)),
+        Own::Itself => row.owner == Some(arms.user),
         Own::Self_ => row.id == arms.user,
         Own::Nobody => false,
     };

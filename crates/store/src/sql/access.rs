@@ -86,7 +86,7 @@ impl<'a> AccessWriter<'a> {
     /// The paths of `arms` that can reach anything, in the order in which they are cheapest.
     pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 3] {
         let owns = match &arms.own {
-            Own::UserAndTeams | Own::UserAnd(_) => owner_column(table).is_some(),
+            Own::UserAndTeams | Own::UserAnd(_) | Own::Itself => owner_column(table).is_some(),
             Own::Teams(teams) => !teams.is_empty() && owner_column(table).is_some(),
             Own::Self_ => true,
             Own::Nobody => false,
@@ -180,6 +180,11 @@ impl<'a> AccessWriter<'a> {
                     w.text(" IN ");
                     w.guids(teams);
                 }
+                Own::Itself => {
+                    w.column(alias, &named(table, owner_column(table))?.name, "");
+                    w.text(" = ");
+                    w.user(arms.user);
+                }
                 Own::Self_ => {
                     w.column(alias, &named(table, self_column(table))?.name, "");
                     w.text(" = ");
@@ -223,15 +228,21 @@ impl<'a> AccessWriter<'a> {
                 w.text(" IN (SELECT ");
                 w.column(share, SHARED_OBJECT, "");
                 w.text(" FROM ");
-                w.table(MEMBERS, member);
-                w.text(w.dialect.ordered_join());
-                w.table(SHARES, share);
-                w.text(" ON ");
-                w.column(share, SHARED_PRINCIPAL, "");
-                w.text(" = ");
-                w.column(member, MEMBER_PRINCIPAL, "");
-                w.text(" WHERE ");
-                w.column(member, MEMBER_USER, "");
+                if arms.own == Own::Itself {
+                    w.table(SHARES, share);
+                    w.text(" WHERE ");
+                    w.column(share, SHARED_PRINCIPAL, "");
+                } else {
+                    w.table(MEMBERS, member);
+                    w.text(w.dialect.ordered_join());
+                    w.table(SHARES, share);
+                    w.text(" ON ");
+                    w.column(share, SHARED_PRINCIPAL, "");
+                    w.text(" = ");
+                    w.column(member, MEMBER_PRINCIPAL, "");
+                    w.text(" WHERE ");
+                    w.column(member, MEMBER_USER, "");
+                }
                 w.text(" = ");
                 w.user(arms.user);
                 w.text(" AND ");
@@ -275,6 +286,11 @@ impl<'a> AccessWriter<'a> {
                 w.text(" IN ");
                 w.guids(teams);
             }
+            Own::Itself => {
+                not_by_index(w, alias, named(table, owner_column(table))?);
+                w.text(" = ");
+                w.user(arms.user);
+            }
             Own::Self_ => {
                 w.column(alias, &named(table, self_column(table))?.name, "");
                 w.text(" = ");
@@ -316,17 +332,25 @@ impl<'a> AccessWriter<'a> {
         let (share, member) = (w.new_alias(), w.new_alias());
         w.text("EXISTS (SELECT 1 FROM ");
         w.table(SHARES, share);
-        w.text(w.dialect.ordered_join());
-        w.table(MEMBERS, member);
-        w.text(" ON ");
-        w.column(member, MEMBER_USER, "");
-        w.text(" = ");
-        w.user(arms.user);
-        w.text(" AND ");
-        w.column(member, MEMBER_PRINCIPAL, "");
-        w.text(" = ");
-        w.column(share, SHARED_PRINCIPAL, "");
-        w.text(" WHERE ");
+        if arms.own == Own::Itself {
+            w.text(" WHERE ");
+            w.column(share, SHARED_PRINCIPAL, "");
+            w.text(" = ");
+            w.user(arms.user);
+            w.text(" AND ");
+        } else {
+            w.text(w.dialect.ordered_join());
+            w.table(MEMBERS, member);
+            w.text(" ON ");
+            w.column(member, MEMBER_USER, "");
+            w.text(" = ");
+            w.user(arms.user);
+            w.text(" AND ");
+            w.column(member, MEMBER_PRINCIPAL, "");
+            w.text(" = ");
+            w.column(share, SHARED_PRINCIPAL, "");
+            w.text(" WHERE ");
+        }
         w.column(share, SHARED_OBJECT, "");
         w.text(" = ");
         not_by_index(w, alias, primary(table)?);

@@ -11,6 +11,7 @@ mod retrieve_total_record_count;
 mod retrieve_version;
 mod roles;
 mod sharing;
+mod user_privileges;
 mod who_am_i;
 
 use bytes::Bytes;
@@ -53,8 +54,6 @@ const LATER_FUNCTIONS: &[&str] = &[
     "RetrieveRecordChangeHistory",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
-    "RetrieveUserPrivilegeByPrivilegeName",
-    "RetrieveUserPrivileges",
     "UtcTimeFromLocalTime",
 ];
 
@@ -135,6 +134,7 @@ pub(crate) async fn call(
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
         "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
         "RetrieveTotalRecordCount" => retrieve_total_record_count::answer(&operation).await,
+        "RetrieveUserPrivileges" | "RetrieveUserPrivilegeByPrivilegeName" => user_privileges::answer(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
         "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
         "RetrieveAvailableLanguages" | "RetrieveProvisionedLanguages" | "RetrieveTimestamp" => {
@@ -186,6 +186,8 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
     ("RetrieveTimestamp", Bound::Nothing),
     ("RetrieveTotalRecordCount", Bound::Nothing),
+    ("RetrieveUserPrivilegeByPrivilegeName", Bound::Record),
+    ("RetrieveUserPrivileges", Bound::Record),
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
 ];

@@ -1,6 +1,7 @@
-//! `RetrievePrincipalAccess`: which rights a user has on one record, from whatever source.
+//! `RetrievePrincipalAccess`: which rights a user or team has on one record, from whatever source.
 
 use bytes::Bytes;
+use custodia_org::Principal;
 use custodia_query::odata::Binding;
 use http::{Response, StatusCode};
 
@@ -15,15 +16,15 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     let Binding::Record(table, key) = operation.binding else {
         return Err(Failure::no_such_resource(operation.name));
     };
-    match operation.table_name(*table) {
-        "systemuser" => {}
-        "team" => return Err(Failure::unsupported("RetrievePrincipalAccess of a team")),
+    let kind = match operation.table_name(*table) {
+        "systemuser" => Principal::User,
+        "team" => Principal::Team,
         _ => return Err(Failure::no_such_resource(operation.name)),
-    }
-    let user = record_id(call, call.table(*table)?, key).await?;
+    };
+    let principal = kind(record_id(call, call.table(*table)?, key).await?);
     let target = operation.reference("Target")?;
     let id = record_id(call, call.table(target.table)?, &target.key).await?;
-    let rights = call.organization.principal_access(call.caller, user, target.table, id).await?;
+    let rights = call.organization.principal_access(call.caller, principal, target.table, id).await?;
     let mut body = begin(call, "RetrievePrincipalAccessResponse");
     body.extend_from_slice(b"\"AccessRights\":");
     json::text(&mut body, &rights.to_text());

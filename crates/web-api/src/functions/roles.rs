@@ -5,7 +5,7 @@ use bytes::Bytes;
 use custodia_org::{Change, RoleChange};
 use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
-use custodia_schema::{Guid, Level};
+use custodia_schema::{Guid, Level, NamedPrivilege};
 use http::{Response, StatusCode};
 
 use super::{Operation, begin};
@@ -52,17 +52,22 @@ pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes
         if at > 0 {
             body.push(b',');
         }
-        let depth = LEVELS.iter().find(|(_, known)| known == level).map_or("", |(name, _)| name);
-        body.extend_from_slice(b"{\"Depth\":");
-        json::text(&mut body, depth);
-        body.extend_from_slice(b",\"PrivilegeId\":\"");
-        json::guid(&mut body, &privilege.id);
-        body.extend_from_slice(b"\",\"PrivilegeName\":");
-        json::text(&mut body, &privilege.name);
+        begin_privilege(&mut body, privilege, *level);
         body.push(b'}');
     }
     body.extend_from_slice(b"]}");
     Ok(answer::json(StatusCode::OK, call.media, body))
+}
+
+/// One held privilege, without the end of the object.
+pub(super) fn begin_privilege(body: &mut Vec<u8>, privilege: &NamedPrivilege, level: Level) {
+    let depth = LEVELS.iter().find(|(_, known)| *known == level).map_or("", |(name, _)| name);
+    body.extend_from_slice(b"{\"Depth\":");
+    json::text(body, depth);
+    body.extend_from_slice(b",\"PrivilegeId\":\"");
+    json::guid(body, &privilege.id);
+    body.extend_from_slice(b"\",\"PrivilegeName\":");
+    json::text(body, &privilege.name);
 }
 
 async fn bound_role(operation: &Operation<'_>) -> Result<Guid, Failure> {

@@ -20,6 +20,7 @@ mod query_functions;
 mod querying;
 mod reading;
 mod refusing;
+mod rights;
 mod selecting;
 mod world;
 mod writing;

@@ -4,9 +4,9 @@
 use custodia_access::RightsMask;
 use custodia_oracle::{
     Asker, ColumnRight, NewRow, Protection, Question, RowView, SECURED_COLUMNS, World, WorldTable, may, may_assign,
-    may_share, rights_on,
+    may_share, rights_on, team_rights_on,
 };
-use custodia_org::{Error, Input, LinkRequest, Precondition, RecordInput, Reference};
+use custodia_org::{Error, Input, LinkRequest, Precondition, Principal, RecordInput, Reference};
 use custodia_schema::{Guid, PrivilegeKind, Value};
 
 use crate::security::load::{column_value, text};
@@ -44,7 +44,7 @@ pub enum Attempt {
     Link(Asker, Guid, Guid, bool),
     Unlink(Asker, Guid, Guid, bool),
     /// Ask which rights a user has on a row.
-    Rights(Asker, Guid, WorldTable, Guid),
+    Rights(Asker, Principal, WorldTable, Guid),
 }
 
 /// Lookups that are set between rows of a world.
@@ -83,7 +83,12 @@ pub fn of(world: &World) -> Vec<Attempt> {
         for (at, row) in rows.iter().enumerate() {
             all.push(Attempt::Change(asker, row.table, row.id));
             all.push(Attempt::Delete(asker, row.table, row.id));
-            all.push(Attempt::Rights(asker, world.users[at % world.users.len()].id, row.table, row.id));
+            let user = world.users[at % world.users.len()].id;
+            all.push(Attempt::Rights(asker, Principal::User(user), row.table, row.id));
+            if at % 3 == turn % 3 {
+                let team = world.teams[(at + turn) % world.teams.len()].id;
+                all.push(Attempt::Rights(asker, Principal::Team(team), row.table, row.id));
+            }
         }
         for table in WorldTable::ALL {
             all.extend(new_rows(world, table).into_iter().map(|new| Attempt::Create(asker, table, new)));
@@ -172,6 +177,7 @@ impl Attempt {
             Self::CreateLinked(..) => "create with a lookup",
             Self::Link(asker, ..) => of(asker, "associate", "associate on behalf"),
             Self::Unlink(asker, ..) => of(asker, "disassociate", "disassociate on behalf"),
+            Self::Rights(_, Principal::Team(_), ..) => "ask for rights of a team",
             Self::Rights(asker, ..) => of(asker, "ask for rights", "ask for rights on behalf"),
         }
     }
@@ -270,13 +276,9 @@ impl Attempt {
             Self::Link(asker, one, other, _) | Self::Unlink(asker, one, other, _) => {
                 allowed(has(asker, PrivilegeKind::Append, one) && has(asker, PrivilegeKind::Append, other))
             }
-            Self::Rights(asker, user, _, row) => {
-                if has(asker, PrivilegeKind::Read, row) {
-                    Outcome::Mask(rights_on(world, user, &view(row)))
-                } else {
-                    Outcome::Refused
-                }
-            }
+            Self::Rights(asker, _, _, row) if !has(asker, PrivilegeKind::Read, row) => Outcome::Refused,
+            Self::Rights(_, Principal::User(user), _, row) => Outcome::Mask(rights_on(world, user, &view(row))),
+            Self::Rights(_, Principal::Team(team), _, row) => Outcome::Mask(team_rights_on(world, team, &view(row))),
         }
     }
 
@@ -364,8 +366,9 @@ impl Attempt {
             Self::Unlink(asker, one, other, turned) => {
                 org.disassociate(&stage.caller(asker), link(stage, one, other, turned)).await
             }
-            Self::Rights(asker, user, table, row) => {
-                let rights = org.principal_access(&stage.caller(asker), user, stage.table(table).id, row).await;
+            Self::Rights(asker, principal, table, row) => {
+                let rights = org.principal_access(&stage.caller(asker), principal, stage.table(table).id, row);
+                let rights = rights.await;
                 return match rights {
                     Ok(rights) => Outcome::Mask(rights.0),
                     Err(Error::Denied(_)) => Outcome::Refused,

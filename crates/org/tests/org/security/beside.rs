@@ -16,6 +16,7 @@ impl Comparing<'_, '_> {
         self.having(asker, turn).await;
         self.linked(asker, turn).await;
         self.linked_over_an_intersect(asker, turn).await;
+        self.linked_where(asker, turn).await;
         self.aggregated(asker, turn).await;
     }
 
@@ -141,53 +142,64 @@ impl Comparing<'_, '_> {
         }
     }
 
-    /// How many contacts there are, and what the credit limits of their accounts come to: in all, or by account.
+    /// How many contacts there are, and what the credit limits of their accounts come to: in all, by account, or by a masked
+    /// column of their own, of which hidden values are one group without a value.
     async fn aggregated(&mut self, asker: Asker, turn: usize) {
         let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
         let stage = self.reader.stage;
         let open = self.opens(asker, WorldTable::Account, "creditlimit");
+        let sees_jobs = self.opens(asker, WorldTable::Contact, "jobtitle");
         let accounts = self.readable(asker, WorldTable::Account);
-        let grouped = turn % 2 == 1;
-        let mut groups: Vec<(Option<Guid>, i64, i64, Option<i64>)> = Vec::new();
-        if !grouped {
-            groups.push((None, 0, 0, None));
+        let by = [None, Some(Path::at(1, stage.table(WorldTable::Account).primary_id)), Some(self.jobtitle())];
+        let by = &by[turn % by.len()];
+        let mut groups: Vec<Sums> = Vec::new();
+        if by.is_none() {
+            groups.push(Sums::of(Value::Null));
         }
         for contact in self.readable(asker, WorldTable::Contact) {
             let account = accounts.iter().find(|account| parent_of(&contact) == Some(account.id));
-            let key = account.filter(|_| grouped).map(|account| account.id);
-            if !groups.iter().any(|(known, ..)| *known == key) {
-                groups.push((key, 0, 0, None));
-            }
-            let (_, count, values, sum) = groups.iter_mut().find(|(known, ..)| *known == key).unwrap();
-            *count += 1;
+            let key = match turn % 3 {
+                0 => Value::Null,
+                1 => account.map_or(Value::Null, |account| Value::Guid(account.id)),
+                _ if sees_jobs => value_of(&contact, "jobtitle"),
+                _ => Value::Null,
+            };
+            let at = groups.iter().position(|group| group.key == key).unwrap_or_else(|| {
+                groups.push(Sums::of(key));
+                groups.len() - 1
+            });
+            groups[at].count += 1;
             if let Some(Value::Money(limit)) = account.filter(|_| open).map(|account| value_of(account, "creditlimit"))
             {
-                *values += 1;
-                *sum = Some(sum.unwrap_or(0) + limit.0);
+                groups[at].limits.push(limit.0);
             }
         }
-        groups.sort();
-        let expected: Vec<Vec<Value>> = groups
-            .into_iter()
-            .map(|(key, count, values, sum)| {
-                let sum = sum.map_or(Value::Null, |sum| Value::Money(Money(sum)));
-                let key = grouped.then(|| key.map_or(Value::Null, Value::Guid));
-                key.into_iter().chain([Value::BigInt(count), Value::BigInt(values), sum]).collect()
-            })
-            .collect();
+        // The largest groups first in every other turn; groups of one size by what they are by.
+        let largest_first = turn % 2 == 1;
+        groups.sort_by_key(|group| {
+            let place = match &group.key {
+                Value::Guid(id) => Some(id.to_string()),
+                other => sort_key(other).map(|(_, text)| text),
+            };
+            (if largest_first { -group.count } else { 0 }, place)
+        });
+        let expected: Vec<Vec<Value>> = groups.iter().map(|group| group.row(by.is_some())).collect();
         let limit = Path::at(1, stage.column(WorldTable::Account, "creditlimit"));
         let mut rows = stage.list(self.world, WorldTable::Contact);
         rows.links = vec![self.account_link(LinkKind::Outer)];
-        let id = Path::at(1, stage.table(WorldTable::Account).primary_id);
         let aggregation = Aggregation {
             rows,
-            groups: if grouped { vec![Group { path: id, by: GroupBy::Value }] } else { Vec::new() },
+            groups: by.iter().map(|path| Group { path: path.clone(), by: GroupBy::Value }).collect(),
             measures: vec![
                 Measure::Count,
                 Measure::CountValues { path: limit.clone(), distinct: false },
-                Measure::Sum(limit),
+                Measure::CountValues { path: limit.clone(), distinct: true },
+                Measure::Sum(limit.clone()),
+                Measure::Average(limit.clone()),
+                Measure::Least(limit.clone()),
+                Measure::Greatest(limit),
             ],
-            order: Vec::new(),
+            order: if largest_first { vec![(usize::from(by.is_some()), true)] } else { Vec::new() },
             skip: 0,
             page_size: 1_000,
             rows_max: 50_000,
@@ -198,9 +210,54 @@ impl Comparing<'_, '_> {
             Err(_) => refused,
         };
         if !same {
-            let about = format!("contacts and the limits of their accounts (open: {open}, refused: {refused})");
+            let about =
+                format!("contacts and the limits of their accounts, turn {turn} (open: {open}, refused: {refused})");
             self.differ(asker, &about, expected, actual);
         }
+    }
+
+    /// Contacts by a test of a masked column of their accounts, which stand beside them.
+    async fn linked_where(&mut self, asker: Asker, turn: usize) {
+        let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
+        let open = self.opens(asker, WorldTable::Account, "creditlimit");
+        let accounts = self.readable(asker, WorldTable::Account);
+        let all = self.records_of(WorldTable::Account);
+        let wanted = value_of(all[turn % all.len()], "creditlimit");
+        let passes = |account: &Record| open && sort_key(&value_of(account, "creditlimit")) >= sort_key(&wanted);
+        // Within the link it says which rows are partners; beside it, which rows are left.
+        let within = turn.is_multiple_of(2);
+        let test = |row| Filter::Compare {
+            path: Path::at(row, self.reader.stage.column(WorldTable::Account, "creditlimit")),
+            operator: Comparison::GreaterOrEqual,
+            value: wanted.clone(),
+        };
+        let mut expected: Vec<Vec<Value>> = Vec::new();
+        for contact in self.readable(asker, WorldTable::Contact) {
+            let account = accounts.iter().find(|account| parent_of(&contact) == Some(account.id));
+            let account = account.filter(|account| passes(account));
+            if account.is_none() && !within {
+                continue;
+            }
+            let id = account.map_or(Value::Null, |account| Value::Guid(account.id));
+            let limit = account.map_or(Value::Null, |account| value_of(account, "creditlimit"));
+            expected.push(vec![Value::Guid(contact.id), id, limit]);
+        }
+        expected.sort_by_key(|row| row[0].guid());
+        let mut query = self.reader.stage.list(self.world, WorldTable::Contact);
+        let mut link = self.account_link(LinkKind::Outer);
+        if within {
+            link.filter = test(1);
+        } else {
+            query.filter = Filter::And(vec![query.filter, test(1)]);
+        }
+        query.links = vec![link];
+        let actual = self.reader.rows(asker, Part::Follows, &query).await;
+        let about = format!("contacts by a limit within the link: {within} (open: {open}, refused: {refused})");
+        self.check(asker, &about, (!refused).then_some(expected), &actual);
+    }
+
+    fn jobtitle(&self) -> Path {
+        Path::own(self.reader.stage.column(WorldTable::Contact, "jobtitle"))
     }
 
     fn account_link(&self, kind: LinkKind) -> Link {
@@ -231,4 +288,37 @@ impl Comparing<'_, '_> {
 
 fn parent_of(contact: &Record) -> Option<Guid> {
     contact.lookups.iter().find(|lookup| lookup.column == "parentcustomerid").map(|lookup| lookup.id)
+}
+
+/// What the rows of one group come to.
+struct Sums {
+    key: Value,
+    count: i64,
+    limits: Vec<i64>,
+}
+
+impl Sums {
+    fn of(key: Value) -> Self {
+        Self { key, count: 0, limits: Vec::new() }
+    }
+
+    /// The measures, in the order in which they are asked for.
+    fn row(&self, with_key: bool) -> Vec<Value> {
+        let values = i64::try_from(self.limits.len()).unwrap();
+        let distinct = self.limits.iter().collect::<BTreeSet<_>>().len();
+        let sum: i64 = self.limits.iter().sum();
+        let amount = |value: Option<i64>| value.map_or(Value::Null, |value| Value::Money(Money(value)));
+        // Rounded half away from zero; amounts of worlds are not negative.
+        let mean = (values > 0).then(|| (sum * 2 + values) / (values * 2));
+        let measures = [
+            Value::BigInt(self.count),
+            Value::BigInt(values),
+            Value::BigInt(i64::try_from(distinct).unwrap()),
+            amount((values > 0).then_some(sum)),
+            amount(mean),
+            amount(self.limits.iter().min().copied()),
+            amount(self.limits.iter().max().copied()),
+        ];
+        with_key.then(|| self.key.clone()).into_iter().chain(measures).collect()
+    }
 }

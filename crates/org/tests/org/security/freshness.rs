@@ -22,7 +22,7 @@ on_both_engines! {
 
 mod bodies {
     use custodia_access::RightsMask;
-    use custodia_org::{Caller, Organization, RoleChange};
+    use custodia_org::{Caller, Organization, Principal, RoleChange};
     use custodia_schema::{Guid, Level, Money, Value};
 
     use crate::security::load::text;
@@ -314,7 +314,7 @@ mod bodies {
         let ask = async || {
             let mut rights = Vec::new();
             for org in [&nodes.other, scene.org()] {
-                rights.push(org.principal_access(&scene.admin, user.user, table, account).await.unwrap());
+                rights.push(org.principal_access(&scene.admin, Principal::User(user.user), table, account).await.unwrap());
             }
             assert_eq!(rights[0], rights[1], "the nodes differ");
             rights[0]
@@ -326,7 +326,7 @@ mod bodies {
             scene.unlink(&held).await;
         }
         assert_eq!(ask().await, RightsMask::NONE);
-        assert_eq!(code(nodes.other.principal_access(&user, user.user, table, account).await), LACKS);
+        assert_eq!(code(nodes.other.principal_access(&user, Principal::User(user.user), table, account).await), LACKS);
     }
 
     pub async fn a_table_made_by_the_other_node(world: World) {

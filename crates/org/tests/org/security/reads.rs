@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custodia_oracle::{
-    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, Refusal, SECURED_COLUMNS, Verdict,
-    World, WorldTable, column_open,
+    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, SECURED_COLUMNS, Verdict, World,
+    WorldTable, column_open,
 };
 use custodia_query::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, Step};
 use custodia_schema::{Guid, PrivilegeKind, RelationshipId, Value};
@@ -66,12 +66,11 @@ impl Comparing<'_, '_> {
     }
 
     pub(super) fn reads(&self, asker: Asker, record: &Record) -> bool {
-        self.verdict(asker, PrivilegeKind::Read, record.table, record.id).allowed
+        self.world.reads(asker, record.table, record.id)
     }
 
     pub(super) fn opens(&self, asker: Asker, table: WorldTable, column: &str) -> bool {
-        let opens = |user| column_open(self.world, user, ColumnRight::Read, table, column).allowed;
-        opens(asker.user) && asker.caller.is_none_or(opens)
+        self.world.opens(asker, table, column)
     }
 
     fn rows_of(&self, table: WorldTable) -> Vec<Guid> {
@@ -84,18 +83,7 @@ impl Comparing<'_, '_> {
 
     /// Whether the whole question is refused, whatever the rows; `None` when the world has no row to tell by.
     pub(super) fn refuses_all(&self, asker: Asker, table: WorldTable) -> Option<bool> {
-        let row = *self.rows_of(table).first()?;
-        let own = |user| Asker { user, caller: None };
-        let gate = |asker| is_gate(&self.verdict(asker, PrivilegeKind::Read, table, row));
-        Some(match asker.caller {
-            None => gate(asker),
-            // Acting for another, either one's gate; and whether one may act for the other at all.
-            Some(caller) => {
-                gate(own(caller))
-                    || gate(own(asker.user))
-                    || may_not_act(&self.verdict(asker, PrivilegeKind::Read, table, row))
-            }
-        })
+        self.world.refuses_list(asker, table)
     }
 
     pub(super) fn differ(
@@ -460,18 +448,4 @@ pub(super) fn sort_key(value: &Value) -> SortKey {
         Value::Text(text) => Some((0, text.clone())),
         other => panic!("no world has {other:?} in a secured column"),
     }
-}
-
-/// Whether the reason is the privilege gate, not the row.
-fn is_gate(verdict: &Verdict) -> bool {
-    [Refusal::Disabled, Refusal::NoRoles, Refusal::NoSuchPrivilege, Refusal::NoPrivilege]
-        .iter()
-        .any(|reason| verdict.refusals.contains(reason))
-}
-
-/// Whether the asker may not act for the other at all.
-fn may_not_act(verdict: &Verdict) -> bool {
-    [Refusal::MayNotActForOthers, Refusal::MayActForOthersOnlyThroughTeam]
-        .iter()
-        .any(|reason| verdict.refusals.contains(reason))
 }

@@ -134,6 +134,12 @@ fn shapes() -> Vec<(&'static str, RowAccess, Vec<u128>)> {
             }),
             vec![100, 101, 102, 103, 104, 105, 106],
         ),
+        ("a team itself", of(RowArms { user: id(TEAM), own: Own::Itself, ..arms() }), vec![102]),
+        (
+            "a team itself, with shares to it and not to its members",
+            of(RowArms { user: id(TEAM), own: Own::Itself, shared: Some(RightsMask(READ)), ..arms() }),
+            vec![102, 106],
+        ),
         ("the own row", of(RowArms { user: id(103), own: Own::Self_, ..arms() }), vec![103]),
         (
             "two callers",

@@ -282,6 +282,7 @@ impl<'w> Naive<'w> {
         let member = |principal: Guid| self.world.members.contains(&(arms.user, principal));
         let owns = match &arms.own {
             Own::Nobody => false,
+            Own::Itself => named("ownerid") == Some(arms.user),
             Own::Self_ => id == arms.user,
             Own::Teams(teams) => named("ownerid").is_some_and(|owner| teams.contains(&owner)),
             Own::UserAnd(teams) => named("ownerid").is_some_and(|owner| owner == arms.user || teams.contains(&owner)),
