@@ -330,3 +330,10 @@ test("a user acts for another one", async () => {
   const other = users.value[0].systemuserid;
   assert.equal((await client.callFunction({ name: "WhoAmI", impersonate: other })).UserId, other);
 });
+
+test("search and background operations are not there yet, and say so", async () => {
+  await refused(client.query({ query: { search: "custodia" } }), 501);
+  await refused(client.suggest({ query: { search: "custodia" } }), 501);
+  await refused(client.autocomplete({ query: { search: "custodia" } }), 501);
+  await refused(client.getBackgroundOperationStatus(randomUUID()), 501);
+});

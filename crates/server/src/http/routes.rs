@@ -193,6 +193,11 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
             StatusCode::OK,
             "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
         ),
+        // Clients of Dataverse have calls for these: that they are not there is told apart from a mistyped address.
+        _ if ["api/search/", "api/backgroundoperation/"].iter().any(|known| rest.starts_with(known)) => {
+            let message = "Search and background operations are not supported yet.";
+            respond::error(StatusCode::NOT_IMPLEMENTED, "0x80060888", message)
+        }
         _ => {
             respond::error(StatusCode::NOT_FOUND, "0x0", "No HTTP resource was found that matches the request address.")
         }

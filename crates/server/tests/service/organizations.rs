@@ -164,3 +164,19 @@ fn names_that_cannot_be_are_refused() {
     assert_eq!(site.done(&["org", "list"]).lines().count(), 1);
     site.done(&["org", "create", &"x".repeat(40), "--admin", "ada@x.example"]);
 }
+
+#[test]
+fn what_clients_look_for_beside_the_web_api_is_told_apart_from_what_nobody_knows() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let server = site.serve(&[]);
+    let ask = |path: &str| {
+        let answer = server.client().get(path);
+        (answer.status, answer.error().0)
+    };
+    for path in ["api/search/v1.0/query", "api/search/v2.0/query", "api/backgroundoperation/1"] {
+        assert_eq!(ask(&format!("/north/{path}")), (501, "0x80060888".to_owned()), "{path}");
+    }
+    for path in ["api/searches", "api", "api/data", "api/data/v8.2/WhoAmI"] {
+        assert_eq!(ask(&format!("/north/{path}")), (404, "0x0".to_owned()), "{path}");
+    }
+}
