@@ -56,6 +56,8 @@ struct RecordPlan {
     version_at: Option<usize>,
     /// The addresses of the record, which are shown at the full metadata level.
     links: Option<Links>,
+    /// Up to the id of an owner, which may be of several tables: `,"@odata.type":"…","ownerid":"`.
+    as_owner: Option<Vec<u8>>,
     properties: Vec<Property>,
     numbers_quoted: bool,
 }
@@ -166,10 +168,14 @@ impl Planning<'_> {
         for (expand, expanded) in expand.iter().zip(shapes) {
             match expand {
                 Expand::One { step, fields, expand: inner, .. } => {
-                    let record = match (expanded.references, self.schema.table(step.target)) {
+                    let mut record = match (expanded.references, self.schema.table(step.target)) {
                         (true, Some(table)) => RecordPlan::address(self.service_root, table, places.base),
                         _ => self.record(step.target, fields, &expanded.shape, places.base, wanted),
                     };
+                    let of_several = shapes.iter().filter(|other| other.name == expanded.name).count() > 1;
+                    if of_several && !expanded.references {
+                        record.as_owner = self.as_owner(step.target, &expanded.name);
+                    }
                     places.base += fields.len();
                     let within = self.related(inner, &expanded.shape.expand, places, wanted);
                     let candidate = Node { record, related: within };
@@ -196,6 +202,7 @@ impl Planning<'_> {
             id_at: base,
             version_at: None,
             links: None,
+            as_owner: None,
             properties: Vec::with_capacity(shape.shown.len()),
             numbers_quoted: self.media.numbers_quoted,
         };
@@ -264,6 +271,20 @@ impl Planning<'_> {
             }
         }
         Property { start: property_start(name), at: position, kind: Kind::of(column), annotations, only_values: false }
+    }
+
+    /// What a record says of itself that is reached by a navigation to several tables: which of them it is of, and its id
+    /// by the name that they share, which is that of the navigation.
+    fn as_owner(&self, table: TableId, name: &str) -> Option<Vec<u8>> {
+        let table = self.schema.table(table)?;
+        let mut start = Vec::new();
+        if self.media.metadata == MetadataLevel::Minimal {
+            start = property_start("@odata.type");
+            json::text(&mut start, &format!("#Microsoft.Dynamics.CRM.{}", table.name));
+        }
+        start.extend_from_slice(&property_start(name));
+        start.push(b'"');
+        Some(start)
     }
 
     /// The type and both addresses.
@@ -335,6 +356,7 @@ impl RecordPlan {
             id_at,
             version_at: None,
             links: Some(vec![address_start(service_root, table)]),
+            as_owner: None,
             properties: Vec::new(),
             numbers_quoted: false,
         }
@@ -420,6 +442,11 @@ impl RowPlan {
                 json::guid(out, &id);
                 out.extend_from_slice(b")\"");
             }
+        }
+        if let (Some(before_id), ValueRef::Guid(id)) = (&record.as_owner, row.at(record.id_at)) {
+            out.extend_from_slice(before_id);
+            json::guid(out, &id);
+            out.push(b'"');
         }
         for property in &record.properties {
             let value = row.at(property.at);

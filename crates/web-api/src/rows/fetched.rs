@@ -41,6 +41,7 @@ impl Planning<'_> {
                 .filter(|_| keyed && self.media.metadata != MetadataLevel::None)
                 .and_then(|column| position(0, Field::Column(column.id))),
             links: root.filter(|_| shows_links).map(|table| self.links(table)),
+            as_owner: None,
             properties: Vec::with_capacity(columns.len()),
             numbers_quoted: self.media.numbers_quoted,
         };

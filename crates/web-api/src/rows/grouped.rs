@@ -51,7 +51,8 @@ impl Planning<'_> {
         let wanted = Wanted::of(self.preferences);
         let properties = columns.iter().filter_map(|shown| self.group_property(shown, named, &wanted)).collect();
         let numbers_quoted = self.media.numbers_quoted;
-        let record = RecordPlan { id_at: usize::MAX, version_at: None, links: None, properties, numbers_quoted };
+        let record =
+            RecordPlan { id_at: usize::MAX, version_at: None, links: None, as_owner: None, properties, numbers_quoted };
         RowPlan { node: Node { record, related: Vec::new() }, formats: Arc::default() }
     }
 

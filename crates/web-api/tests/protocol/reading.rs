@@ -209,7 +209,13 @@ mod bodies {
         assert_eq!(body["primarycontactid"]["contactid"], ann.as_str());
         assert!(body["primarycontactid"]["@odata.etag"].as_str().unwrap().starts_with("W/\""));
         assert_eq!(body["parentaccountid"], Json::Null);
-        assert_eq!(body["ownerid"]["systemuserid"], world.seeded.administrator.to_string());
+        let owner = json!({
+            "@odata.etag": body["ownerid"]["@odata.etag"],
+            "@odata.type": "#Microsoft.Dynamics.CRM.systemuser",
+            "ownerid": world.seeded.administrator,
+            "systemuserid": world.seeded.administrator,
+        });
+        assert_eq!(body["ownerid"], owner);
         assert_eq!(
             body["@odata.context"],
             format!("{ROOT}$metadata#accounts(name,primarycontactid(lastname),parentaccountid(),ownerid())/$entity")
