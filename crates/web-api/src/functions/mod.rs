@@ -25,8 +25,8 @@ use crate::failure::Failure;
 use crate::media::Media;
 use crate::metadata;
 use crate::prepared::PreparedWrite;
-
 use crate::withhold::{ACTION_AREA, FUNCTION_AREA};
+
 /// Functions of the protocol that are not here yet.
 const LATER_FUNCTIONS: &[&str] = &[
     "CalculateRollupField",
@@ -45,12 +45,10 @@ const LATER_FUNCTIONS: &[&str] = &[
     "IsComponentCustomizable",
     "LocalTimeFromUtcTime",
     "RetrieveAadUserRoles",
-    "RetrieveAllEntities",
     "RetrieveAttributeChangeHistory",
     "RetrieveAuditDetails",
     "RetrieveDependenciesForDelete",
     "RetrieveDuplicates",
-    "RetrieveEntity",
     "RetrieveRecordChangeHistory",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
@@ -68,6 +66,7 @@ const LATER_ACTIONS: &[&str] = &[
     "BulkDelete",
     "BulkDetectDuplicates",
     "CalculateActualValueOpportunity",
+    "CalculatePrice",
     "CancelSalesOrder",
     "CloneAsSolution",
     "CloseIncident",
@@ -137,6 +136,7 @@ pub(crate) async fn call(
         "RetrieveUserPrivileges" | "RetrieveUserPrivilegeByPrivilegeName" => user_privileges::answer(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
         "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
+        "RetrieveEntity" | "RetrieveAllEntities" => metadata::entities::answer(call, name, parameters).await,
         "RetrieveAvailableLanguages" | "RetrieveProvisionedLanguages" | "RetrieveTimestamp" => {
             metadata::languages::answer(call, name).await
         }
@@ -177,8 +177,10 @@ pub(crate) async fn prepare(
 /// The functions that are here, and what each is called on.
 pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("InitializeFrom", Bound::Nothing),
+    ("RetrieveAllEntities", Bound::Nothing),
     ("RetrieveAvailableLanguages", Bound::Nothing),
     ("RetrieveCurrentOrganization", Bound::Nothing),
+    ("RetrieveEntity", Bound::Nothing),
     ("RetrieveMetadataChanges", Bound::Nothing),
     ("RetrievePrincipalAccess", Bound::Record),
     ("RetrieveProvisionedLanguages", Bound::Nothing),
@@ -210,12 +212,12 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("UpsertMultiple", Bound::Collection),
 ];
 
-fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
-    operations.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
 fn withheld(call: &Call<'_>, area: &str, name: &str) -> bool {
     call.request.limits.withheld.has(area, name)
 }
 
+fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
+    operations.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
 }
 
 /// What an operation is called on.

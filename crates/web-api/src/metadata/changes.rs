@@ -114,16 +114,16 @@ fn tables(model: Model<'_>, query: &Json) -> Result<Vec<Json>, Failure> {
         let source = Source::Table(table);
         let Some(mut shown) = asked.shown(model, source)? else { continue };
         for (name, within) in &parts {
-            let Some(Found::Many(found)) = model.navigate(source, name) else { continue };
-            let mut items = Vec::new();
-            for source in found {
-                items.extend(within.shown(model, source)?.map(|shown| Json::Object(typed(source.kind(), shown))));
-            }
-            shown.insert((*name).to_owned(), Json::Array(items));
+            shown.insert((*name).to_owned(), Json::Array(within.part(model, source, name)?));
         }
         all.push(Json::Object(shown));
     }
     Ok(all)
+}
+
+/// All descriptions within another, in a collection of it: whole, each with its type and its options.
+pub(super) fn part(model: Model<'_>, source: Source<'_>, name: &str) -> Result<Vec<Json>, Failure> {
+    Asked::default().part(model, source, name)
 }
 
 fn typed(kind: &Kind, mut shown: Map<String, Json>) -> Map<String, Json> {
@@ -153,6 +153,17 @@ impl Asked {
             return Err(super::filter::unknown_property(unknown, &ENTITY));
         }
         Ok(Self { properties, criteria })
+    }
+
+    /// What is asked of the descriptions within another, in a collection of it.
+    fn part(&self, model: Model<'_>, source: Source<'_>, name: &str) -> Result<Vec<Json>, Failure> {
+        let mut items = Vec::new();
+        if let Some(Found::Many(found)) = model.navigate(source, name) {
+            for source in found {
+                items.extend(self.shown(model, source)?.map(|shown| Json::Object(typed(source.kind(), shown))));
+            }
+        }
+        Ok(items)
     }
 
     fn shown(&self, model: Model<'_>, source: Source<'_>) -> Result<Option<Map<String, Json>>, Failure> {

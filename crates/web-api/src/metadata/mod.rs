@@ -8,6 +8,7 @@ mod address;
 pub(crate) mod changes;
 mod columns;
 pub(crate) mod csdl;
+pub(crate) mod entities;
 mod filter;
 mod item;
 pub(crate) mod languages;

@@ -9,6 +9,7 @@ on_both_engines! {
     relationships_are_described;
     descriptions_are_chosen_and_expanded;
     operations_are_looked_up_by_table;
+    tables_are_described_whole;
     what_is_not_there_is_said;
     who_may_do_nothing_reads_no_descriptions;
     changes_of_descriptions;
@@ -366,6 +367,51 @@ mod bodies {
         assert_eq!(get(&world, &format!("sdkmessages({id})/name")).await["value"], "Assign");
         assert_eq!(get(&world, &format!("sdkmessages(sdkmessageid={id})")).await["name"], "Assign");
         world.ask("GET", "sdkmessagefilters?$filter=sdkmessageid eq null", &[], "").await.expect_error(400, "0x0");
+    }
+
+    pub async fn tables_are_described_whole(world: World) {
+        let one = |filters: &str, more: &str| {
+            format!("RetrieveEntity(EntityFilters={filters},{more},RetrieveAsIfPublished=true)")
+        };
+        let plain = get(&world, &one("1", "LogicalName='account'")).await;
+        let account = &plain["EntityMetadata"];
+        assert_eq!(account["EntitySetName"], "accounts");
+        for absent in ["Attributes", "Keys", "OneToManyRelationships", "Privileges"] {
+            assert!(account.get(absent).is_none(), "{absent} was not asked for");
+        }
+        let id = account["MetadataId"].as_str().unwrap();
+        let filters = "Microsoft.Dynamics.CRM.EntityFilters'Attributes,Privileges'";
+        let by_id = get(&world, &one(filters, &format!("LogicalName='contact',MetadataId={id}"))).await;
+        let account = &by_id["EntityMetadata"];
+        assert_eq!(account["LogicalName"], "account", "an id goes before a name");
+        assert!(account["Privileges"].as_array().unwrap().len() > 5 && account.get("OneToManyRelationships").is_none());
+        let columns = account["Attributes"].as_array().unwrap();
+        let industry = columns.iter().find(|column| column["LogicalName"] == "industrycode").unwrap();
+        assert_eq!(industry["@odata.type"], "#Microsoft.Dynamics.CRM.PicklistAttributeMetadata");
+        assert!(!industry["OptionSet"]["Options"].as_array().unwrap().is_empty());
+
+        let all = get(&world, "RetrieveAllEntities(EntityFilters=15,RetrieveAsIfPublished=false)").await;
+        assert!(all["Timestamp"].is_string());
+        let tables = all["EntityMetadata"].as_array().unwrap();
+        assert_eq!(tables.len(), world.org.schema().tables().len());
+        let account = tables.iter().find(|table| table["LogicalName"] == "account").unwrap();
+        let nobody = "00000000-0000-0000-0000-000000000000";
+        let named = get(&world, &one("15", &format!("LogicalName='account',MetadataId={nobody}"))).await;
+        assert_eq!(*account, named["EntityMetadata"]);
+        assert!(!account["OneToManyRelationships"].as_array().unwrap().is_empty());
+
+        for (target, status, code) in [
+            (one("1", "LogicalName='nothing'"), 404, "0x80040217"),
+            (one("1", "MetadataId=00000000-0000-0000-0000-000000000001"), 404, "0x80040217"),
+            (one("0", "LogicalName='account'"), 400, "0x80060888"),
+            (one("16", "LogicalName='account'"), 400, "0x80060888"),
+            (one("'Entity,Nothing'", "LogicalName='account'"), 400, "0x80060888"),
+            ("RetrieveEntity(EntityFilters=1)".to_owned(), 400, "0x80060888"),
+            ("RetrieveAllEntities()".to_owned(), 400, "0x80060888"),
+            ("RetrieveAllEntities(EntityFilters=1,RetrieveAsIfPublished=1)".to_owned(), 400, "0x80060888"),
+        ] {
+            world.ask("GET", &target, &[], "").await.expect_error(status, code);
+        }
     }
 
     pub async fn what_is_not_there_is_said(world: World) {
