@@ -33,7 +33,7 @@ const PLACES: &[Place] = &[
         tests: &[],
     },
     Place { name: "testbed", stands_on: &[], tests: &[] },
-    Place { name: "oracle", stands_on: &["schema"], tests: &["query", "access", "store", "org"] },
+    Place { name: "oracle", stands_on: &["schema", "query"], tests: &["access", "store", "org"] },
     Place { name: "house", stands_on: &[], tests: &[] },
     Place {
         name: "bench",

@@ -30,6 +30,7 @@ mod question;
 mod random;
 mod row;
 mod schema;
+pub mod speech;
 mod sight;
 mod verdict;
 mod world;

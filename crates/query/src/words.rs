@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use custodia_schema::{Column, ColumnKind, Schema, Table, TableId, Value};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 
 use crate::operator::{Asker, Operator, Subject, test};
 use crate::{Comparison, Filter, Path};
@@ -104,11 +105,8 @@ pub(crate) fn literal(value: &Value) -> Option<String> {
         Value::Money(value) => value.to_decimal().normalize().to_string(),
         Value::Text(value) => value.clone(),
         Value::Guid(id) => id.to_string(),
-        Value::DateTime(seconds) => instant(*seconds).to_string(),
-        Value::Date(days) => {
-            let midnight = instant(i64::from(*days).saturating_mul(DAY_SECONDS)).to_string();
-            midnight.split('T').next().unwrap_or_default().to_owned()
-        }
+        Value::DateTime(seconds) => format!("{}Z", moment(*seconds)?),
+        Value::Date(days) => moment(i64::from(*days).checked_mul(DAY_SECONDS)?)?.date().to_string(),
         Value::Choices(options) => {
             let mut text = String::new();
             for (position, option) in options.iter().enumerate() {
@@ -120,7 +118,8 @@ pub(crate) fn literal(value: &Value) -> Option<String> {
     })
 }
 
-/// An instant; the nearest that can be written when it is beyond year 9999 either way.
-fn instant(seconds: i64) -> Timestamp {
-    Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::UNIX_EPOCH)
+/// A moment of UTC; `None` before year 1 and after year 9999, whose last two days a [`jiff::Timestamp`] does not have.
+fn moment(seconds: i64) -> Option<DateTime> {
+    let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    epoch.checked_add(SignedDuration::from_secs(seconds)).ok().filter(|moment| moment.year() > 0)
 }
