@@ -29,6 +29,9 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// File of the master key; empty: `master.key` in the data folder.
     pub master_key_file: String,
+    /// Parts of the protocol and of its query languages that are refused as if there were none, separated by blanks:
+    /// `odata.lambda.any function.RetrieveVersion`; `docs/api-coverage.md` has their names.
+    pub withheld: String,
     /// TLS.
     pub tls: Tls,
     /// What is logged.
@@ -106,6 +109,7 @@ impl Default for Config {
             public_url: String::new(),
             trust_forwarded: false,
             master_key_file: String::new(),
+            withheld: String::new(),
             tls: Tls::default(),
             log: Log::default(),
             limits: Limits::default(),
@@ -176,6 +180,9 @@ impl Config {
         if !self.public_url.is_empty() && custodia_identity::Address::parse(&self.public_url).is_err() {
             faults.push(("public_url", format!("\"{}\" is not an http or https address", self.public_url)));
         }
+        if let Err(unknown) = self.withheld() {
+            faults.push(("withheld", unknown.to_string()));
+        }
         faults.extend(self.limits.contradictions());
         faults
     }
@@ -191,6 +198,14 @@ impl Config {
             shown.database = self.database.replacen(&format!("{user}:{password}@"), &format!("{user}:…@"), 1);
         }
         shown
+    }
+
+    /// The parts that are withheld.
+    ///
+    /// # Errors
+    /// A name that no part has.
+    pub fn withheld(&self) -> Result<custodia_query::Withheld, custodia_web_api::UnknownPart> {
+        custodia_web_api::withhold(self.withheld.split_whitespace())
     }
 
     /// The store's bounds.

@@ -118,7 +118,7 @@ impl Service {
         let canonical = Address::parse(base).context("public_url")?;
         let page_token_key = store.derived_key("page tokens");
         let service = Self {
-            odata_limits: custodia_query::odata::Limits::default(),
+            odata_limits: custodia_query::odata::Limits { withheld: config.withheld()?, ..Default::default() },
             page_token_key,
             store,
             protection: Protection::new(&config.limits),

@@ -95,3 +95,21 @@ fn behind_a_proxy_addresses_are_those_that_clients_know() {
     let bearer = format!("Bearer {}", site.token("north", "ada@north.example"));
     assert!(context(&server, &bearer).starts_with("https://public.example/north/"));
 }
+
+#[test]
+fn what_is_withheld_is_refused() {
+    let wrong = check(None, &[("CUSTODIA_WITHHELD", "odata.function.contains odata.function.contained")]);
+    let refusal = wrong.refusal();
+    assert!(
+        refusal.contains("CUSTODIA_WITHHELD: withheld") && refusal.contains("odata.function.contained"),
+        "{refusal}"
+    );
+    let site = Site::new(Engine::Sqlite).with_north();
+    let site = site.with("CUSTODIA_WITHHELD", "odata.function.contains function.RetrieveVersion");
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    api.get("accounts?$filter=startswith(name,'a')").expect(200);
+    api.get("accounts?$filter=contains(name,'a')").expect(400);
+    api.get("WhoAmI").expect(200);
+    api.get("RetrieveVersion").expect(404);
+}

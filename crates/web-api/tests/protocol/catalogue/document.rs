@@ -2,7 +2,7 @@
 //!
 //! After a change of it: `cargo test -p custodia-web-api --test protocol write_the_coverage -- --ignored`, then read the diff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -17,13 +17,16 @@ const INTRODUCTION: &str = "\
 Written from the catalogue of cases in `crates/web-api/tests/protocol/catalogue`; a test fails where this page is not what the
 catalogue says. `docs/api.md` tells the same in sentences.
 
-Each part has a case: a request whose answer is asserted on both engines (names in braces stand for ids), or a test by its
-file (of `crates/web-api/tests/protocol` unless its path is given) and name. A part whose name is one word of a language can be
-withheld (the setting `withheld`): it is then refused as if there were none. A test withholds a random sample of these parts and sees
-that all cases that name the part fail, and no other case of its area does.
+Each part has a case: a request whose answer is asserted on both engines, or a test by its file (of
+`crates/web-api/tests/protocol` unless its path is given) and name. In requests, names in braces stand for ids and `…` for
+showing one column of the rows found and ordering them by it.
 
-Answers: **yes**, it is there; **400**, **404** or **412**, it is refused as the protocol wants it; **501**, it is not there yet; **no**, it is not there and no
-request is answered differently for it.
+Parts in **bold** can be withheld by the setting `withheld`, which takes the name of the area, a point and the name of the
+part: `odata.function.contains`. A part that is withheld is refused as if there were none. A test withholds a random sample of
+parts, one at a time, and sees that the cases that name the part fail and that no other case of its area does.
+
+Answers: **yes**, it is there; **501**, it is not there yet; other numbers, it is refused as the protocol wants it; **no**, it is
+not there, and no request is answered differently for it.
 ";
 
 /// Titles of areas, by the beginning of their parts, in the order of the page.
@@ -83,6 +86,7 @@ fn page() -> String {
         let (area, name) = area_of(&row.part);
         tables.entry(area).or_default().push((name.to_owned(), row.clone()));
     }
+    let withheld: BTreeSet<String> = custodia_web_api::parts().into_iter().collect();
     let mut page = INTRODUCTION.to_owned();
     for (area, title) in &AREAS {
         let mut table = tables.remove(area).unwrap_or_else(|| panic!("the area '{area}' has no part"));
@@ -104,6 +108,7 @@ fn page() -> String {
             if !row.remark.is_empty() {
                 write!(answer, ": {}", row.remark).unwrap();
             }
+            let name = if withheld.contains(&row.part) { format!("**{name}**") } else { name };
             writeln!(page, "| {name} | {} | {answer} |", case.replace('|', "\\|")).unwrap();
         }
     }
@@ -111,10 +116,22 @@ fn page() -> String {
 }
 
 /// A request that fits into a table.
-fn shorter(text: &str) -> String {
+fn shorter(whole: &str) -> String {
+    let mut text = whole.to_owned();
+    for (set, table, column) in [("accounts", "account", "accountnumber"), ("tasks", "task", "subject")] {
+        let shown = format!("<attribute name='{column}' alias='n'/><order attribute='{column}'/>");
+        text = text.replace(&shown, "…");
+        text = text.replace(&format!("{set}?$select={column}&$orderby={column}&"), &format!("{set}?…&"));
+        text = text.replace(&format!("{set}?fetchXml=<fetch><entity name='{table}'>…"), &format!("{set}?fetchXml=…"));
+        text = text.replace("</entity></fetch>", "…");
+    }
+    // Where nothing else is left, that is what the case is about.
+    if text.contains("……") {
+        text = whole.to_owned();
+    }
     match text.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }
 

@@ -299,10 +299,8 @@ fn attributes() -> Vec<Row> {
         found(
             "fetchxml.attribute.condition.entityname",
             "",
-            &format!(
-                "<link-entity name='contact' from='parentcustomerid' to='accountid' alias='p' link-type='outer'/>\
-                 <filter><condition entityname='p' attribute='contactid' operator='null'/></filter>"
-            ),
+            "<link-entity name='contact' from='parentcustomerid' to='accountid' alias='p' link-type='outer'/>\
+             <filter><condition entityname='p' attribute='contactid' operator='null'/></filter>",
             "EF",
         ),
         refused(
