@@ -1,7 +1,7 @@
 //! Which tables a statement is about.
 
 use custodia_access::{Denied, RowAccess};
-use custodia_query::{Aggregation, Exists, Filter, Link, Order, Path, Query};
+use custodia_query::{Aggregation, Exists, Expand, Filter, Link, Order, Path, Query};
 use custodia_schema::{PrivilegeKind, Schema, TableId};
 
 use super::ReadPolicy;
@@ -12,10 +12,11 @@ use super::walk::{each_test, expanded, paths_of};
 
 /// The tables that a query's answer depends on, without repeats: the queried one, those linked to it or tested for, those that
 /// steps lead to, the intersect it is related through, and those that the caller's access looks at. [`super::select()`] needs none of them to
-/// exist. Tables that only lend a lookup its name are not listed.
+/// exist. Tables that only lend a lookup its name are not listed, nor are those of collections within the rows.
 ///
 /// # Errors
-/// When the caller lacks the privilege on one of them.
+/// When the caller lacks the privilege on one of them, or on one that a collection within the rows needs: a question is
+/// refused for what it names, whether there are rows or not.
 pub fn tables_needed(schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Vec<TableId>, Denied> {
     needed(schema, query, Named { tables: vec![query.table] }, policy)
 }
@@ -50,7 +51,15 @@ fn needed(schema: &Schema, query: &Query, mut named: Named, policy: &dyn ReadPol
     if let Some(link) = query.related.as_ref().and_then(|related| link_ends(schema, related)) {
         add(&mut needed, link.intersect);
     }
+    check_collections(schema, &query.expand, policy)?;
     Ok(needed)
+}
+
+fn check_collections(schema: &Schema, expands: &[Expand], policy: &dyn ReadPolicy) -> Result<(), Denied> {
+    expands.iter().try_for_each(|expand| match expand {
+        Expand::One { expand, .. } => check_collections(schema, expand, policy),
+        Expand::Many { query, .. } => tables_needed(schema, query, policy).map(drop),
+    })
 }
 
 /// The tables that a query names, without repeats.

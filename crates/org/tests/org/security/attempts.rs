@@ -367,8 +367,8 @@ impl Attempt {
                 org.disassociate(&stage.caller(asker), link(stage, one, other, turned)).await
             }
             Self::Rights(asker, principal, table, row) => {
-                let rights = org.principal_access(&stage.caller(asker), principal, stage.table(table).id, row);
-                let rights = rights.await;
+                let caller = stage.caller(asker);
+                let rights = org.principal_access(&caller, principal, stage.table(table).id, row).await;
                 return match rights {
                     Ok(rights) => Outcome::Mask(rights.0),
                     Err(Error::Denied(_)) => Outcome::Refused,
