@@ -29,7 +29,7 @@ SECURED = HOST.startswith("https://")
 only_https = unittest.skipUnless(SECURED, "this client speaks HTTPS only")
 
 
-def credential(secret=CLIENT_SECRET, tenant=ORGANIZATION):
+def credential(secret=CLIENT_SECRET, tenant=ORGANIZATION, **options):
     """The application's credential, as the documentation of azure-identity has it for an authority of one's own."""
     return ClientSecretCredential(
         tenant_id=tenant,
@@ -37,6 +37,7 @@ def credential(secret=CLIENT_SECRET, tenant=ORGANIZATION):
         client_secret=secret,
         authority=HOST,
         disable_instance_discovery=True,
+        **options,
     )
 
 

@@ -81,7 +81,7 @@ class SigningIn(unittest.TestCase):
         program = (
             "from service import credential, SCOPE\n"
             "try:\n"
-            "    credential().get_token(SCOPE)\n"
+            "    credential(retry_total=0).get_token(SCOPE)\n"
             "except Exception as error:\n"
             "    print(type(error).__name__, 'CERTIFICATE_VERIFY_FAILED' in str(error))\n"
         )
