@@ -13,6 +13,7 @@ use custodia_schema::{Guid, Schema, Table, TableId};
 use http::{HeaderMap, Method};
 
 use crate::failure::Failure;
+use crate::fetch::check_whole_queries;
 use crate::formatted::Formats;
 use crate::json;
 use crate::media::{Media, MetadataLevel};
@@ -78,6 +79,7 @@ impl<'r> Call<'r> {
         if let Some((name, _)) = options.iter().find(|(name, _)| request.limits.withheld.has(OPTION_AREA, name)) {
             return Err(Failure::invalid(format!("this service has no option '{name}'")));
         }
+        check_whole_queries(&options)?;
         Ok(Self {
             organization,
             caller,

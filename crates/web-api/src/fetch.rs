@@ -36,6 +36,25 @@ const FETCH_XML: &str = "fetchXml";
 /// Options that name a stored view, and the tables that the views are in.
 const STORED: [(&str, &str); 2] = [("savedQuery", "savedquery"), ("userQuery", "userquery")];
 
+/// Options that are a whole query of another language.
+const WHOLE: [&str; 4] = [FETCH_XML, "savedQuery", "userQuery", "sql"];
+
+/// Refuses whole queries that would be passed over, since the answer would hold records that nobody asked for: a name in
+/// another case would be an option that no service knows, and of two queries one would not be asked.
+pub(crate) fn check_whole_queries(options: &[(String, String)]) -> Result<(), Failure> {
+    let mut first = None;
+    for (name, _) in options {
+        let Some(known) = WHOLE.iter().find(|known| known.eq_ignore_ascii_case(name)) else { continue };
+        if name != known {
+            return Err(Failure::invalid(format!("the option '{name}' is written '{known}'")));
+        }
+        if let Some(first) = first.replace(known) {
+            return Err(Failure::invalid(format!("'{known}' cannot stand beside '{first}', which is a whole query")));
+        }
+    }
+    Ok(())
+}
+
 /// What the query options say instead of OData's.
 pub(crate) enum Stated<'c> {
     /// The query itself.
