@@ -203,10 +203,17 @@ impl Test<'_> {
     /// The caller and those under the caller.
     fn reports(&self) -> Result<Filter, OperatorError> {
         self.id()?;
-        Ok(match self.users() {
-            Some((users, parent)) => self.under_caller(self.path.clone(), users, parent),
-            None => self.one_of_ids(vec![self.asker.user])?,
-        })
+        match self.users() {
+            Some((users, parent)) if self.leads_to(users) => Ok(self.under_caller(self.path.clone(), users, parent)),
+            Some(_) => Err(self.wrong_column("lookups of users and the key of users")),
+            None => self.one_of_ids(vec![self.asker.user]),
+        }
+    }
+
+    /// Whether the column can name a row of a table.
+    fn leads_to(&self, table: TableId) -> bool {
+        let Subject { table: own, column, .. } = self.subject;
+        column.kind.targets().contains(&table) || (own.id == table && column.id == own.primary_id)
     }
 
     fn reports_or_teams(&self) -> Result<Filter, OperatorError> {

@@ -426,6 +426,8 @@ fn what_does_not_fit_is_refused_with_its_names() {
         ("creditonhold", "gt", &["0"]),
         ("accountid", "lt", &["00000000-0000-0000-0000-000000000009"]),
         ("primarycontactid", "eq", &["Ann"]),
+        ("primarycontactid", "eq-useroruserhierarchy", &[]),
+        ("accountid", "eq-useroruserhierarchyandteams", &[]),
         ("transactioncurrencyid", "under", &["00000000-0000-0000-0000-000000000009"]),
         ("accountid", "under", &["x"]),
     ];

@@ -2,11 +2,12 @@
 //! generated rows, rights and questions. It uses nothing of the writer: no SQL, no joins, no arms.
 //!
 //! [`world`] makes rows and rights, [`question`] makes queries over them, [`naive`] answers them by trying
-//! every row, [`groups`] aggregates.
+//! every row, [`groups`] aggregates. [`spoken`] does the same with questions as texts of the two languages.
 
 mod groups;
 mod naive;
 mod question;
+mod spoken;
 mod world;
 
 use custodia_query::{Expand, Query};
@@ -37,7 +38,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
                 let plan = *numbers.pick(&[Plan::Ordered, Plan::Sweep, Plan::Union]);
                 let naive = Naive { world: &world, policy: &policy };
                 let expected = naive.answer(&question, &mut seen);
-                let found = pages(&database, &question, &policy, plan);
+                let found = pages(&database, &question, &policy, plan, &|_, place| place);
                 assert_eq!(
                     found,
                     expected,
@@ -121,8 +122,15 @@ fn both_engines_aggregate_as_the_naive_evaluator() {
     seen.check_sums();
 }
 
-/// All pages joined, without the outputs that only continue the list.
-fn pages(database: &TestDatabase, question: &Query, policy: &super::TestPolicy, plan: Plan) -> Vec<Vec<Value>> {
+/// All pages joined, without the outputs that only continue the list. `place` is handed where each page ends, and gives where
+/// the next one begins.
+fn pages(
+    database: &TestDatabase,
+    question: &Query,
+    policy: &super::TestPolicy,
+    plan: Plan,
+    place: &dyn Fn(&Query, Vec<Value>) -> Vec<Value>,
+) -> Vec<Vec<Value>> {
     let schema = schema();
     let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
     let links: usize = question.links.iter().map(|link| link.fields.len()).sum();
@@ -142,7 +150,7 @@ fn pages(database: &TestDatabase, question: &Query, policy: &super::TestPolicy, 
         } else if let Some(last) = rows.last() {
             let mut after: Vec<Value> = statement.keys.iter().map(|at| last[*at].clone()).collect();
             after.push(last[0].clone());
-            question.after = Some(after);
+            question.after = Some(place(&question, after));
         }
         // A `top` counts over all pages.
         if let Some(top) = &mut question.top {
