@@ -146,7 +146,7 @@ fn the_page_is_what_the_catalogue_says() {
 }
 
 #[test]
-#[ignore = "writes the page after an intended change"]
+#[ignore = "rewrites the page after an intended change"]
 fn write_the_coverage() {
     std::fs::write(file(), page()).unwrap();
 }

@@ -324,6 +324,20 @@ fn attributes() -> Vec<Row> {
             "ACEF",
         ),
         found(
+            "fetchxml.attribute.link-entity (neither from nor to)",
+            "",
+            &format!("<link-entity name='transactioncurrency'/>{CONTOSO}"),
+            "C",
+        )
+        .but("along the only relationship"),
+        refused(
+            "fetchxml.attribute.link-entity (neither from nor to)",
+            400,
+            "0x8004111A",
+            &accounts("", "<link-entity name='contact'/>"),
+        )
+        .but("more than one relationship"),
+        found(
             "fetchxml.attribute.link-entity (columns without a relationship)",
             "",
             "<link-entity name='account' from='address1_city' to='address1_city' link-type='exists'>\

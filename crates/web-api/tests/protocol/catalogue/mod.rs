@@ -125,7 +125,7 @@ mod bodies {
         };
         let mut parts: Vec<String> = custodia_web_api::parts().into_iter().filter(shown).collect();
         // Ids are drawn anew in each run; what fails is named.
-        let mut state = u64::try_from(world.seeded.administrator.as_u128() >> 64).unwrap() | 1;
+        let mut state = u64::try_from(world.seeded.administrator.as_u128() & u128::from(u64::MAX)).unwrap() | 1;
         for left in 0..(SAMPLE * effort() as usize).min(parts.len()) {
             // Xorshift: any spread will do.
             state ^= state << 13;
