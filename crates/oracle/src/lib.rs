@@ -13,6 +13,8 @@
 //! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
 //! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
 //!
+//! [`speech`] is another matter: it makes up questions that the query languages can say, and judges nobody.
+//!
 //! A world is loaded as plain rows, without a check of anybody's rights. Where the code that loads it makes the default
 //! team of a unit or the copies of a role itself, let it take the world's ids, or translate them.
 //!
