@@ -9,12 +9,14 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value as Json};
 
 use super::item::describe;
+use super::listing::Listing;
 use super::model::{Found, Model, Source};
 use super::types::{ENTITY, Kind, NAMESPACE, enumeration, members_of};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::functions::begin;
+use crate::json;
 
 /// Filters within each other in one query.
 const DEPTH_MAX: usize = 20;
@@ -69,15 +71,16 @@ pub(crate) async fn answer(
         Some(_) => return Err(Failure::invalid("the parameter 'ClientVersionStamp' is a text")),
     };
     let model = Model { schema: &schema };
-    let tables = if stamp == Some(version) { Vec::new() } else { tables(model, &query)? };
+    let mut listing = Listing::new();
+    if stamp != Some(version) {
+        tables(model, &query, &mut listing).await?;
+    }
     let mut body = begin(call, "RetrieveMetadataChangesResponse");
-    let members = serde_json::json!({
-        "DeletedMetadata": null,
-        "EntityMetadata": tables,
-        "ServerVersionStamp": written_stamp(version),
-    });
-    let members = members.to_string();
-    body.extend_from_slice(members.trim_start_matches('{').as_bytes());
+    body.extend_from_slice(b"\"DeletedMetadata\":null,\"EntityMetadata\":");
+    body.extend_from_slice(&listing.finish());
+    body.extend_from_slice(b",\"ServerVersionStamp\":");
+    json::text(&mut body, &written_stamp(version));
+    body.push(b'}');
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
 
@@ -98,7 +101,7 @@ fn read_stamp(stamp: &str, present: i64) -> Result<i64, Failure> {
     })
 }
 
-fn tables(model: Model<'_>, query: &Json) -> Result<Vec<Json>, Failure> {
+async fn tables(model: Model<'_>, query: &Json, listing: &mut Listing) -> Result<(), Failure> {
     let asked = Asked::read(query, None)?;
     let mut parts = Vec::new();
     for (name, member) in PARTS {
@@ -109,16 +112,15 @@ fn tables(model: Model<'_>, query: &Json) -> Result<Vec<Json>, Failure> {
             parts.push((name, Asked::read(within.unwrap_or(&Json::Null), Some(name))?));
         }
     }
-    let mut all = Vec::new();
     for table in model.schema.tables() {
         let source = Source::Table(table);
         let Some(mut shown) = asked.shown(model, source)? else { continue };
         for (name, within) in &parts {
             shown.insert((*name).to_owned(), Json::Array(within.part(model, source, name)?));
         }
-        all.push(Json::Object(shown));
+        listing.push(Json::Object(shown)).await;
     }
-    Ok(all)
+    Ok(())
 }
 
 /// All descriptions within another, in a collection of it: whole, each with its type and its options.

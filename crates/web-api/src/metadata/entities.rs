@@ -4,16 +4,18 @@ use bytes::Bytes;
 use custodia_query::odata::ParameterValue;
 use custodia_schema::{Guid, Table};
 use http::{Response, StatusCode};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::changes::{part, written_stamp};
 use super::item::describe;
+use super::listing::Listing;
 use super::missing;
 use super::model::{Model, Source};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::begin;
+use crate::json;
 
 /// What of tables is asked for, beside their own properties: the members of `EntityFilters` with their numbers, and the
 /// collections that each of them brings.
@@ -45,15 +47,21 @@ pub(crate) async fn answer(
         None | Some(ParameterValue::Null | ParameterValue::Boolean(_)) => {}
         Some(_) => return Err(Failure::invalid("the parameter 'RetrieveAsIfPublished' is true or false")),
     }
-    let members = if name == "RetrieveEntity" {
-        let table = named(model, parameter("LogicalName"), parameter("MetadataId"))?;
-        json!({"EntityMetadata": whole(model, table, filters)?})
-    } else {
-        let tables = model.schema.tables().iter().map(|table| whole(model, table, filters));
-        json!({"EntityMetadata": tables.collect::<Result<Vec<_>, _>>()?, "Timestamp": written_stamp(version)})
-    };
     let mut body = begin(call, &format!("{name}Response"));
-    body.extend_from_slice(members.to_string().trim_start_matches('{').as_bytes());
+    body.extend_from_slice(b"\"EntityMetadata\":");
+    if name == "RetrieveEntity" {
+        let table = named(model, parameter("LogicalName"), parameter("MetadataId"))?;
+        body.extend_from_slice(whole(model, table, filters)?.to_string().as_bytes());
+    } else {
+        let mut tables = Listing::new();
+        for table in model.schema.tables() {
+            tables.push(whole(model, table, filters)?).await;
+        }
+        body.extend_from_slice(&tables.finish());
+        body.extend_from_slice(b",\"Timestamp\":");
+        json::text(&mut body, &written_stamp(version));
+    }
+    body.push(b'}');
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
 

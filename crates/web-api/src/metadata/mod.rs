@@ -12,6 +12,7 @@ pub(crate) mod entities;
 mod filter;
 mod item;
 pub(crate) mod languages;
+mod listing;
 mod managed_properties;
 mod model;
 mod option_sets;
@@ -29,10 +30,12 @@ use crate::answer;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::media::MetadataLevel;
+use crate::reads::separate;
 
 use address::{Place, resolve};
 use filter::Test;
 use item::describe;
+use listing::Listing;
 use model::{Found, Model, Source};
 use types::{Kind, NAMESPACE};
 use view::View;
@@ -53,16 +56,23 @@ pub(crate) async fn answer(call: &Call<'_>, path: &str) -> Result<Response<Bytes
     match resolved.place {
         Place::Many { kind, sources } => {
             let view = View::read(kind, &call.options, call.request.limits)?;
-            let mut items = Vec::new();
+            let mut items = Listing::new();
             for source in sources {
-                items.extend(shown(model, kind, source, &view)?);
+                if let Some(shown) = shown(model, kind, source, &view)? {
+                    items.push(shown).await;
+                }
             }
             let mut body = begin(call, &format!("{}{}", resolved.context, view.context()));
             if view.count {
                 body.insert("@odata.count".to_owned(), Json::from(items.len()));
             }
-            body.insert("value".to_owned(), Json::Array(items));
-            Ok(written(call, body))
+            let mut body = Json::Object(body).to_string().into_bytes();
+            body.pop();
+            separate(&mut body);
+            body.extend_from_slice(b"\"value\":");
+            body.extend_from_slice(&items.finish());
+            body.push(b'}');
+            Ok(answer::json(StatusCode::OK, call.media, body))
         }
         Place::Count { kind, sources } => {
             let view = View::read(kind, &call.options, call.request.limits)?;
