@@ -1,6 +1,9 @@
 //! Random calls of one organisation's people: ordinary ones, guesses at the other's ids, the other's tokens and addresses,
 //! and everything malformed. The same seed makes the same calls, but for the ids that were drawn meanwhile.
 
+mod changes;
+mod questions;
+
 use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct Call {
     raw: Option<Vec<u8>>,
     /// What it asks its own organisation for, where that makes sense elsewhere too.
     rest: Option<String>,
+    /// It asks, although it is sent as changes are.
+    changes_nothing: bool,
 }
 
 /// What may come back.
@@ -55,9 +60,12 @@ impl Call {
 
     /// The same, asked by the people of the other organisation of their own; only what changes nothing.
     pub fn at_home(&self, home: &Api) -> Option<Answer> {
-        let rest = self.rest.as_ref().filter(|_| self.method == "GET")?;
+        let rest = self.rest.as_ref().filter(|_| self.method == "GET" || self.changes_nothing)?;
         let bearer = format!("Bearer {}", home.token);
-        Some(home.client.request("GET", &path(home, rest), &[("Authorization", &bearer)], None))
+        let mut headers = vec![("Authorization", bearer.as_str())];
+        let others = self.headers.iter().filter(|(name, _)| name != "Authorization");
+        headers.extend(others.map(|(name, value)| (name.as_str(), value.as_str())));
+        Some(home.client.request(self.method, &path(home, rest), &headers, self.body.as_deref()))
     }
 }
 
@@ -75,6 +83,15 @@ pub struct Calls {
     next_links: Vec<String>,
     /// Ids of the other's records under which an upsert may have made one here.
     taken: HashSet<String>,
+    /// Accounts that the own organisation may have.
+    own_accounts: Vec<String>,
+    /// Places in a list of FetchXML: the other's, and one's own.
+    cookies: [String; 2],
+    /// Stored views, of the organisation and of a user: the other's, and one's own.
+    views: [[String; 2]; 2],
+    /// Links to what changes: those that the own organisation gave, and some of the other.
+    delta_links: Vec<String>,
+    their_deltas: Vec<String>,
 }
 
 /// One organisation, as a caller knows it.
@@ -123,6 +140,11 @@ impl Calls {
             pages,
             next_links: Vec::new(),
             taken: HashSet::new(),
+            own_accounts: Vec::new(),
+            cookies: [cookie(north), cookie(south)],
+            views: ["savedqueries", "userqueries"].map(|set| [north, south].map(|api| view(api, set))),
+            delta_links: Vec::new(),
+            their_deltas: ["accounts", "contacts", "systemusers"].map(|set| delta_link(north, set)).into(),
         }
     }
 
@@ -133,9 +155,18 @@ impl Calls {
         if let Some((_, rest)) = link {
             self.next_links.push(rest.to_owned());
         }
+        let link = body["@odata.deltaLink"].as_str().and_then(|link| link.split_once("/v9.2/"));
+        if let Some((_, rest)) = link {
+            self.delta_links.push(rest.to_owned());
+        }
     }
 
     pub fn next(&mut self) -> Call {
+        match self.random.below(10) {
+            0..3 => return self.question(),
+            3 => return self.change(),
+            _ => {}
+        }
         match self.random.below(100) {
             0..28 => self.list(),
             28..36 => self.record(),
@@ -166,6 +197,7 @@ impl Calls {
             body: None,
             raw: None,
             rest: Some(rest.replace(' ', "%20")),
+            changes_nothing: false,
         }
     }
 
@@ -585,6 +617,47 @@ impl Calls {
         });
         call
     }
+}
+
+/// A view of accounts that shows their names.
+fn view(api: &Api, set: &str) -> String {
+    let xml = "<fetch><entity name='account'><attribute name='name'/></entity></fetch>";
+    let body = json!({ "name": "Accounts", "returnedtypecode": "account", "fetchxml": xml, "querytype": 0 });
+    let answer = api.post(set, &body);
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    answer.created_id()
+}
+
+/// What continues a list after its first page.
+fn cookie(api: &Api) -> String {
+    let bearer = format!("Bearer {}", api.token);
+    let headers = [("Authorization", bearer.as_str()), ("Prefer", "odata.include-annotations=\"*\"")];
+    let rest = format!("roles?fetchXml={}", questions::encoded(&Calls::paged_fetch("")));
+    let answer = api.client.request("GET", &path(api, &rest), &headers, None).expect(200).json();
+    let outer = answer["@Microsoft.Dynamics.CRM.fetchxmlpagingcookie"].as_str().unwrap().to_owned();
+    // Encoded twice, within an element.
+    let twice = outer.split("pagingcookie=\"").nth(1).unwrap().split('"').next().unwrap();
+    decoded(&decoded(twice))
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        bytes.push(u8::from_str_radix(&after[..2], 16).unwrap());
+        rest = &after[2..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The link to what changes in a set from now on.
+fn delta_link(api: &Api, set: &str) -> String {
+    let bearer = format!("Bearer {}", api.token);
+    let headers = [("Authorization", bearer.as_str()), ("Prefer", "odata.track-changes")];
+    let answer = api.client.request("GET", &path(api, set), &headers, None).expect(200).json();
+    answer["@odata.deltaLink"].as_str().unwrap().split_once("/v9.2/").unwrap().1.to_owned()
 }
 
 /// SplitMix64: the same numbers in every run.

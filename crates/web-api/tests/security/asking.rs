@@ -94,8 +94,9 @@ pub async fn ask_everything(
             .zip(body.split("HTTP/1.1 ").skip(1))
             .map(|((case, single), part)| (case, single, part))
         {
-            let same = part.starts_with(&status.to_string()) && part.contains(single.as_str());
-            if !same && !(*status >= 400 && part.starts_with(&status.to_string())) {
+            // Refusals are told by their status.
+            let same_body = *status >= 400 || part.contains(single.as_str());
+            if !(part.starts_with(&status.to_string()) && same_body) {
                 differences.push(format!("world {}, {asker:?}, {} in a batch:\n  {part}", world.seed, case.name));
             }
         }
