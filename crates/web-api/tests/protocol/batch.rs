@@ -565,7 +565,7 @@ mod bodies {
         let elsewhere = [
             ("GET https://crm.example:8443/other/api/data/v9.2/accounts HTTP/1.1", 400),
             ("GET https://elsewhere.example/demo/api/data/v9.2/accounts HTTP/1.1", 400),
-            ("GET /other/api/data/v9.2/accounts HTTP/1.1", 404),
+            ("GET /other/api/data/v9.2/accounts HTTP/1.1", 400),
             ("GET accounts HTTP/1.1\r\nOData-Version: 3.0", 400),
         ];
         for (head, status) in elsewhere {

@@ -67,6 +67,12 @@ impl Case {
         Self { options: vec![(name.to_owned(), value.to_owned())], ..Self::get(set, expected) }
     }
 
+    /// By another method.
+    pub fn by(self, method: &'static str) -> Self {
+        Self { method, ..self }
+    }
+
+    /// With a header.
     pub fn with(mut self, header: &'static str, value: &'static str) -> Self {
         self.headers.push((header, value));
         self

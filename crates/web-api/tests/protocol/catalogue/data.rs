@@ -101,6 +101,7 @@ impl Data {
         let leads = format!("accounts({contoso})/accountleads_association/$ref");
         world.ask("POST", &leads, &[], &link).await.expect(204);
         let role = world.get("roles?$filter=name eq 'Basic User'&$top=1").await["value"][0]["roleid"].clone();
+        let currency = world.get("transactioncurrencies?$top=1").await["value"][0]["transactioncurrencyid"].clone();
         let names = vec![
             ("{CONTOSO}", contoso.to_uppercase()),
             ("{contoso}", contoso),
@@ -111,6 +112,7 @@ impl Data {
             ("{saved}", saved),
             ("{own}", own),
             ("{role}", role.as_str().unwrap().to_owned()),
+            ("{currency}", currency.as_str().unwrap().to_owned()),
             ("{admin}", world.seeded.administrator.to_string()),
             ("{nick}", new_yorker.user.to_string()),
             ("{unit}", world.seeded.unit.to_string()),

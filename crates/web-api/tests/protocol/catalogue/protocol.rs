@@ -508,6 +508,11 @@ fn errors() -> Vec<Row> {
         patched("0x8004431A", &json!({"industrycode": 9999}), 400, "0x8004431A"),
         patched("0x80048408", &json!({"statecode": 0, "statuscode": 2}), 400, "0x80048408"),
         Row::asked(
+            "error.0x80040227",
+            Case::get("transactioncurrencies({currency})", Expected::Refused(405, "0x80040227")).by("DELETE"),
+        )
+        .but("other records depend on it"),
+        Row::asked(
             "error.0x80060882",
             Case::send("PATCH", "accounts({contoso})", &json!({"fax": "1"}), Expected::Refused(412, "0x80060882"))
                 .with("if-match", "W/\"1\""),
