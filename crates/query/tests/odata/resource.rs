@@ -330,7 +330,7 @@ fn addresses_elsewhere_or_of_nothing_are_refused() {
         (format!("http://127.0.0.1:8080/demo/api/data/v9.3/accounts({ID})"), "outside this organisation"),
         (format!("http://127.0.0.1:8080/demo/api/data/v9.22/accounts({ID})"), "outside this organisation"),
         (format!("https://127.0.0.1:8080/demo/api/data/v9.2/accounts({ID})"), "outside this organisation"),
-        (format!("/other/api/data/v9.2/accounts({ID})"), "not found for the segment 'other'"),
+        (format!("/other/api/data/v9.2/accounts({ID})"), "outside this organisation"),
         ("accounts".to_owned(), "names no record"),
         (String::new(), "names no record"),
         ("WhoAmI()".to_owned(), "names no record"),
