@@ -42,8 +42,19 @@ fn asker() -> Asker {
     asker
 }
 
+/// Generated questions are larger than people's.
 fn limits() -> Limits {
-    Limits { joins_max: 1_000, links_max: 1_000, fetchxml_depth_max: 200, ..Limits::default() }
+    Limits {
+        query_bytes_max: 10_000_000,
+        filter_nodes_max: 10_000,
+        joins_max: 1_000,
+        links_max: 1_000,
+        expand_max: 1_000,
+        conditions_max: 10_000,
+        fetchxml_depth_max: 200,
+        fetchxml_nodes_max: 1_000_000,
+        ..Limits::default()
+    }
 }
 
 fn value(number: u64, _: &Table, column: &Column) -> Value {
