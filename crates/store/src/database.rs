@@ -19,8 +19,9 @@ use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::{Gathered, Row, RowSink};
-use crate::sql::{self, Context, Dialect, Plan, ReadPolicy, Statement, internal};
+use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
 use crate::sqlite::SqliteFile;
+use crate::tables::KnownTables;
 use crate::threads::WriterThreads;
 use crate::transaction::Transaction;
 use crate::writer::{Metadata, Ran, Request, Writer};
@@ -28,6 +29,9 @@ use crate::{Error, Result, Services};
 
 /// Times that a read or write is tried again when tables had to be made for it.
 const TRIES_MAX: usize = 4;
+/// Connections that carry the short reads of one PostgreSQL database: a server process answers what comes over its
+/// connection one after the other, so that one alone would use one core.
+const READING_CONNECTIONS: usize = 2;
 /// Rows from which a page is expected to take long enough for a thread of its own.
 const LONG_PAGE_ROWS: u32 = 500;
 
@@ -52,16 +56,12 @@ pub(crate) struct Inner {
     retired: AtomicBool,
 }
 
+/// A connection, if there is one.
+type Slot = Mutex<Option<Arc<PostgresConnection>>>;
+
 enum Engine {
-    Sqlite {
-        file: Arc<SqliteFile>,
-        threads: Arc<WriterThreads>,
-    },
-    Postgres {
-        settings: PostgresSettings,
-        reading: Mutex<Option<Arc<PostgresConnection>>>,
-        writing: Mutex<Option<Arc<PostgresConnection>>>,
-    },
+    Sqlite { file: Arc<SqliteFile>, threads: Arc<WriterThreads> },
+    Postgres { settings: PostgresSettings, reading: [Slot; READING_CONNECTIONS], writing: Slot },
 }
 
 /// What a read found beside its rows.
@@ -76,6 +76,9 @@ pub struct ReadOutcome {
 /// A read compiled once: its rows carry the output columns of the query, then its sort keys.
 pub struct Reading {
     statement: Statement,
+    /// What it was compiled against.
+    schema: Arc<Schema>,
+    tables: Arc<KnownTables>,
 }
 
 impl Reading {
@@ -84,6 +87,14 @@ impl Reading {
     #[must_use]
     pub fn keys(&self) -> &[usize] {
         &self.statement.keys
+    }
+
+    /// The same read of another row; `None` where it does not ask for one row by its id, or compares more with it.
+    #[must_use]
+    pub fn of_row(&self, id: Guid) -> Option<Self> {
+        let mut statement = self.statement.clone();
+        *statement.parameters.get_mut(statement.row?)? = Parameter::Value(Value::Guid(id));
+        Some(Self { statement, schema: Arc::clone(&self.schema), tables: Arc::clone(&self.tables) })
     }
 }
 
@@ -109,7 +120,8 @@ impl Database {
         let link = Link::Postgres(Arc::clone(&connection));
         let programs = bring_forward(&link, &services).await?;
         let found = metadata(&link, &services.schema).await?;
-        let engine = Engine::Postgres { settings, reading: Mutex::new(Some(connection)), writing: Mutex::new(None) };
+        let reading = std::array::from_fn(|at| Mutex::new((at == 0).then(|| Arc::clone(&connection))));
+        let engine = Engine::Postgres { settings, reading, writing: Mutex::new(None) };
         Ok(Self::new(organization, engine, programs, found, services))
     }
 
@@ -199,8 +211,19 @@ impl Database {
         self.compile(&schema, query, policy, plan)
     }
 
-    fn compile(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy, plan: Plan) -> Result<Reading> {
-        Ok(Reading { statement: self.compiled(schema, |context| sql::select(context, query, policy, plan))? })
+    fn compile(&self, schema: &Arc<Schema>, query: &Query, policy: &dyn ReadPolicy, plan: Plan) -> Result<Reading> {
+        let tables = self.inner.writer.tables.load_full();
+        let context = Context { dialect: self.inner.dialect(), schema, tables: &*tables };
+        let statement = sql::select(&context, query, policy, plan)?;
+        Ok(Reading { statement, schema: Arc::clone(schema), tables })
+    }
+
+    /// Whether a read would be compiled from the same schema and tables now. Whether it would be for the same rights, and
+    /// by the same plan, is the caller's to know; a read of one row has one plan.
+    #[must_use]
+    pub fn is_current(&self, reading: &Reading) -> bool {
+        let writer = &self.inner.writer;
+        Arc::ptr_eq(&writer.schema.load(), &reading.schema) && Arc::ptr_eq(&writer.tables.load(), &reading.tables)
     }
 
     /// Reads the rows of a query into a sink. With `expected` versions, refuses when they are no longer the present
@@ -300,8 +323,7 @@ impl Database {
         compile: impl FnOnce(&Context<'_>) -> std::result::Result<Statement, sql::CompileError>,
     ) -> Result<Statement> {
         let tables = self.inner.writer.tables.load();
-        let exists = |id| tables.contains(&id);
-        Ok(compile(&Context { dialect: self.inner.dialect(), schema, tables: &exists })?)
+        Ok(compile(&Context { dialect: self.inner.dialect(), schema, tables: &**tables })?)
     }
 
     /// Reads all rows of a query at once, integers as [`Value::BigInt`]: for the few rows the service itself needs.
@@ -354,7 +376,7 @@ impl Database {
     pub async fn make_tables(&self, tables: &[TableId]) -> Result<()> {
         let missing: Vec<_> = {
             let existing = self.inner.writer.tables.load();
-            tables.iter().copied().filter(|table| !existing.contains(table)).collect()
+            tables.iter().copied().filter(|table| !existing.exists(*table)).collect()
         };
         if missing.is_empty() {
             return Ok(());
@@ -369,7 +391,12 @@ impl Database {
     /// Whether a table exists physically already.
     #[must_use]
     pub fn has_table(&self, table: TableId) -> bool {
-        self.inner.writer.tables.load().contains(&table)
+        self.inner.writer.tables.load().exists(table)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn known_tables(&self) -> KnownTables {
+        KnownTables::clone(&self.inner.writer.tables.load())
     }
 
     /// Reads again what tables there are and what the organisation changed of them: this node or another one changed it.
@@ -382,12 +409,14 @@ impl Database {
             Engine::Sqlite { .. } => {
                 // The writer's connection may be in the middle of a batch: a reader sees what is committed.
                 let version = self.head().await?.versions.metadata;
-                let tables = self.internal_rows(&internal::select_tables(), table_of).await?;
+                let made = self.internal_rows(&internal::select_tables(), table_of).await?;
+                let shared = self.internal_rows(&internal::select_shared_tables(), table_of).await?;
+                let tables = KnownTables::new(made.into_iter().collect(), shared.into_iter().collect());
                 let layer = Layer {
                     secured: secured_of(self.setting(SECURED_COLUMNS).await?)?,
                     audited: audited_of(self.setting(AUDITED_TABLES).await?)?,
                 };
-                Metadata { version, tables: tables.into_iter().collect(), schema: layer.over(standard) }
+                Metadata { version, tables, schema: layer.over(standard) }
             }
             Engine::Postgres { .. } => metadata(&Link::Postgres(self.inner.reading().await?), standard).await?,
         };
@@ -564,10 +593,14 @@ impl Inner {
         }
     }
 
-    /// The connection that carries short reads.
+    /// The connection for a short read: the one with the fewest on their way. Each of them holds it.
     async fn reading(&self) -> Result<Arc<PostgresConnection>> {
         match &self.engine {
-            Engine::Postgres { settings, reading, .. } => connected(settings, reading).await,
+            Engine::Postgres { settings, reading, .. } => {
+                let busy = |slot: &&Slot| slot.lock().as_ref().map_or(1, Arc::strong_count);
+                let [first, ..] = reading;
+                connected(settings, reading.iter().min_by_key(busy).unwrap_or(first)).await
+            }
             Engine::Sqlite { .. } => Err(Error::Query("an embedded database has no connections".to_owned())),
         }
     }
@@ -598,10 +631,7 @@ impl Inner {
 }
 
 /// The connection in the slot, or a new one in its place when it broke.
-pub(crate) async fn connected(
-    settings: &PostgresSettings,
-    slot: &Mutex<Option<Arc<PostgresConnection>>>,
-) -> Result<Arc<PostgresConnection>> {
+pub(crate) async fn connected(settings: &PostgresSettings, slot: &Slot) -> Result<Arc<PostgresConnection>> {
     if let Some(connection) = slot.lock().as_ref().filter(|connection| !connection.is_closed()) {
         return Ok(Arc::clone(connection));
     }
@@ -614,7 +644,9 @@ pub(crate) async fn connected(
 pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Metadata> {
     let versions = crate::link::rows(link, &internal::select_metadata_version(), |row| row.integer(0)).await?;
     let version = *versions.first().ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))?;
-    let tables = crate::link::rows(link, &internal::select_tables(), table_of).await?;
+    let made = crate::link::rows(link, &internal::select_tables(), table_of).await?;
+    let shared = crate::link::rows(link, &internal::select_shared_tables(), table_of).await?;
+    let tables = KnownTables::new(made.into_iter().collect(), shared.into_iter().collect());
     let setting = async |name: &str| {
         crate::link::rows(link, &internal::select_setting(name), |row| Some(row.bytes(0)?.to_vec()))
             .await
@@ -624,7 +656,7 @@ pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Meta
         secured: secured_of(setting(SECURED_COLUMNS).await?)?,
         audited: audited_of(setting(AUDITED_TABLES).await?)?,
     };
-    Ok(Metadata { version, tables: tables.into_iter().collect(), schema: layer.over(standard) })
+    Ok(Metadata { version, tables, schema: layer.over(standard) })
 }
 
 fn table_of(row: &Row<'_>) -> Option<TableId> {

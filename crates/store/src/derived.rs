@@ -1,10 +1,10 @@
 //! Tables that follow from records and make authorisation fast: who is a member of what, and which units lie below
 //! which. Kept in the same transaction; never logged, since replaying the records makes them again.
 
-use custodia_schema::{ColumnId, Guid, Table, Value};
+use custodia_schema::{ColumnId, Guid, Schema, Table, TableId, Value};
 
 use crate::change_log::ChangeKind;
-use crate::sql::{Statement, internal};
+use crate::sql::{SHARED_TABLE, SHARES, Statement, internal};
 
 /// Tables whose rows decide what users may do, and what they are shown: each change of one makes cached rights and settings
 /// stale.
@@ -56,6 +56,23 @@ pub(crate) fn statements(table: &Table, kind: ChangeKind, row: Guid, values: &[(
             None => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+/// The table whose rows a change of the shares is about; none for other changes, and where a share ends.
+pub(crate) fn shared_table(
+    schema: &Schema,
+    table: &Table,
+    kind: ChangeKind,
+    values: &[(ColumnId, Value)],
+) -> Option<TableId> {
+    if table.name != SHARES || kind == ChangeKind::Delete {
+        return None;
+    }
+    let named = table.column(SHARED_TABLE)?.id;
+    match values.iter().find(|(column, _)| *column == named) {
+        Some((_, Value::Text(name))) => schema.table_named(name).map(|table| table.id),
+        _ => None,
     }
 }
 

@@ -34,6 +34,7 @@ mod snapshot;
 mod sql;
 mod sqlite;
 mod store;
+mod tables;
 mod threads;
 mod transaction;
 mod transfer;

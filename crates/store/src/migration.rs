@@ -27,7 +27,10 @@ pub(crate) struct Migration {
 }
 
 /// All steps in order, the first to format 2. Append only: a step that was shipped is never changed or removed.
-const MIGRATIONS: &[Migration] = &[];
+const MIGRATIONS: &[Migration] = &[
+    // Which tables have shares: an older program would share rows and not note it.
+    Migration { oldest_reader: 1, oldest_writer: 2, statements: internal::create_shared },
+];
 
 /// The number of this program's storage format: a database records the oldest program that may read and write it.
 pub const PROGRAM_VERSION: u32 = format_after(MIGRATIONS);
@@ -114,6 +117,12 @@ pub(crate) async fn initialise(link: &Link, commit_time: i64) -> Result<()> {
     link.execute(&internal::insert_head(commit_time)).await?;
     link.run(internal::COMMIT).await?;
     apply(link, MIGRATIONS).await.map(drop)
+}
+
+/// What makes the store's own tables in the newest format, without the head: for a copy of a database that has it.
+pub(crate) fn newest(dialect: Dialect) -> Vec<String> {
+    let steps = MIGRATIONS.iter().flat_map(|step| (step.statements)(dialect));
+    internal::create(dialect).into_iter().chain(steps).collect()
 }
 
 async fn apply(link: &Link, migrations: &[Migration]) -> Result<Programs> {

@@ -1,6 +1,6 @@
 //! The server engine: one PostgreSQL database per organisation, any number of nodes.
 //!
-//! One shared, pipelined connection per database and node carries short reads (decision 0001.17); another carries the
+//! Two shared, pipelined connections per database and node carry short reads (decision 0001.17); another carries the
 //! write batches. A connection that breaks is replaced on the next use.
 
 use std::collections::HashMap;

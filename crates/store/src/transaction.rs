@@ -19,7 +19,8 @@ use crate::derived;
 use crate::head::{Head, Versions};
 use crate::link::Link;
 use crate::row::{Row, owned};
-use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, internal};
+use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, Tables, internal};
+use crate::tables::KnownTables;
 use crate::{Error, Result};
 
 /// Counters and facts shared by the requests of one batch.
@@ -33,11 +34,13 @@ pub(crate) struct Batch {
     metadata: AtomicI64,
     changes_schema: AtomicBool,
     /// Tables that exist physically, those made by this batch included.
-    pub tables: Mutex<Arc<HashSet<TableId>>>,
+    pub tables: Mutex<KnownTables>,
+    /// The same as it was when the head was locked: what is known to be stored.
+    begun_with: KnownTables,
 }
 
 impl Batch {
-    pub(crate) fn new(begun: Head, now: i64, tables: Arc<HashSet<TableId>>) -> Self {
+    pub(crate) fn new(begun: Head, now: i64, tables: KnownTables) -> Self {
         Self {
             begun,
             commit_time: now.max(begun.commit_time),
@@ -46,6 +49,7 @@ impl Batch {
             security: AtomicI64::new(begun.versions.security),
             metadata: AtomicI64::new(begun.versions.metadata),
             changes_schema: AtomicBool::new(false),
+            begun_with: tables.clone(),
             tables: Mutex::new(tables),
         }
     }
@@ -62,7 +66,7 @@ impl Batch {
 
     /// Where the batch stands, to come back to when a request is taken back.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { head: self.head(), tables: Arc::clone(&self.tables.lock()) }
+        Mark { head: self.head(), tables: self.tables.lock().clone() }
     }
 
     /// Gives back the numbers taken since a mark. Only for a request that ran with no other beside it.
@@ -91,7 +95,7 @@ impl Batch {
 /// A point within a batch.
 pub(crate) struct Mark {
     head: Head,
-    tables: Arc<HashSet<TableId>>,
+    tables: KnownTables,
 }
 
 /// What a request has read or written, to find requests of one wave that get in each other's way.
@@ -251,7 +255,7 @@ impl Transaction {
     /// Whether a table exists physically: one that was never used has no rows.
     #[must_use]
     pub fn has_table(&self, table: TableId) -> bool {
-        self.batch.tables.lock().contains(&table)
+        self.batch.tables.lock().exists(table)
     }
 
     /// Makes sure that tables exist physically before statements name them.
@@ -259,8 +263,8 @@ impl Transaction {
     /// # Errors
     /// [`Error::Stale`] when one is missing: the batch makes it and runs the request again.
     pub fn need_tables(&mut self, tables: &[TableId]) -> Result<()> {
-        let existing = Arc::clone(&self.batch.tables.lock());
-        self.missing_tables.extend(tables.iter().filter(|table| !existing.contains(table)));
+        let existing = self.batch.tables.lock().clone();
+        self.missing_tables.extend(tables.iter().copied().filter(|table| !existing.exists(*table)));
         if self.missing_tables.is_empty() { Ok(()) } else { Err(Error::Stale) }
     }
 
@@ -284,9 +288,8 @@ impl Transaction {
             // A share made or taken earlier in the same wave must be seen.
             self.reads.tables.extend(self.schema.table_named("principalobjectaccess").map(|table| table.id));
         }
-        let tables = Arc::clone(&self.batch.tables.lock());
-        let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &exists };
+        let tables = self.batch.tables.lock().clone();
+        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &tables };
         let statement = sql::fetch(&context, table, key, checks)?;
         let mut found = None;
         self.link.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
@@ -305,9 +308,8 @@ impl Transaction {
         let needed = sql::tables_needed(&self.schema, query, policy)?;
         self.need_tables(&needed)?;
         self.reads.tables.extend(&needed);
-        let tables = Arc::clone(&self.batch.tables.lock());
-        let exists = |id| tables.contains(&id);
-        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &exists };
+        let tables = self.batch.tables.lock().clone();
+        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &tables };
         let statement = sql::select(&context, query, policy, Plan::Ordered)?;
         let mut rows = Vec::new();
         self.link.query(&statement, &mut |row: &Row<'_>| rows.push(row.to_values())).await?;
@@ -455,10 +457,8 @@ impl Transaction {
         self.internal(internal::insert_table(table.id, number, sql::content::definition(&statements)));
         self.log_at(number, commit_time, ChangeKind::CreateTable, table.id, Guid::nil(), &[]);
         self.batch.metadata.fetch_add(1, Ordering::Relaxed);
-        let mut existing = self.batch.tables.lock();
-        let mut grown = HashSet::clone(&existing);
-        grown.insert(table.id);
-        *existing = Arc::new(grown);
+        let mut tables = self.batch.tables.lock();
+        *tables = tables.with_made(table.id);
         Ok(())
     }
 
@@ -522,6 +522,21 @@ impl Transaction {
         for statement in derived::statements(table, kind, row, values) {
             self.internal(statement);
         }
+        if let Some(shared) = derived::shared_table(&self.schema, table, kind, values) {
+            self.note_shared(shared);
+        }
+    }
+
+    /// Notes that rows of a table may be shared from now on, unless that is stored already: statements are compiled without
+    /// a look at the shares until then. What another request of the batch noted may still be dropped with it.
+    fn note_shared(&mut self, table: TableId) {
+        if self.batch.begun_with.has_shares(table) {
+            return;
+        }
+        self.internal(internal::insert_shared_table(table));
+        self.metadata_changed();
+        let mut tables = self.batch.tables.lock();
+        *tables = tables.with_shared(table);
     }
 
     pub(crate) fn push(&mut self, statement: Statement, rows: Option<u64>, table: TableId, row: Guid, inserts: bool) {

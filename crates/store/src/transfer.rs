@@ -41,7 +41,7 @@ impl<'s> Plan<'s> {
 
     /// The statements that make the tables, and those that make their indexes, which rows are better without at first.
     fn definitions(&self, dialect: Dialect) -> (Vec<String>, Vec<String>) {
-        let (mut tables, mut indexes) = (internal::create(dialect), Vec::new());
+        let (mut tables, mut indexes) = (crate::migration::newest(dialect), Vec::new());
         for table in self.tables.iter().filter_map(|id| self.schema.table(*id)) {
             let mut statements = create_table(dialect, self.schema, table).into_iter();
             tables.extend(statements.next());

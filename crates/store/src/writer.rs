@@ -6,7 +6,7 @@
 //!
 //! There is no waiting window: draining the queue after each flush was measured as good as any wait.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -19,6 +19,7 @@ use crate::ambient::Clock;
 use crate::head::Head;
 use crate::link::Link;
 use crate::sql::internal;
+use crate::tables::KnownTables;
 use crate::transaction::{self, Batch, Touched, Transaction};
 use crate::{Error, Result};
 
@@ -104,7 +105,7 @@ pub(crate) struct Writer {
     standard: Arc<Schema>,
     /// The schema and the tables that exist, as of `metadata`.
     pub schema: ArcSwap<Schema>,
-    pub tables: ArcSwap<HashSet<TableId>>,
+    pub tables: ArcSwap<KnownTables>,
     /// The metadata version that both are at least as new as. Changed, like both, by who holds `adopting`.
     metadata: AtomicI64,
     adopting: Mutex<()>,
@@ -115,7 +116,7 @@ pub(crate) struct Metadata {
     /// The version that the rest is at least as new as.
     pub version: i64,
     pub schema: Arc<Schema>,
-    pub tables: HashSet<TableId>,
+    pub tables: KnownTables,
 }
 
 /// Bounds of a write queue.
@@ -148,10 +149,10 @@ impl Writer {
         self.metadata.load(Ordering::Acquire) >= metadata
     }
 
-    /// Takes over what was read of the database, unless something newer is known.
+    /// Takes over what was read of the database, unless that or something newer is known: what was compiled stays good.
     pub(crate) fn adopt(&self, found: Metadata) {
         let _one_at_a_time = self.adopting.lock();
-        if self.knows(found.version + 1) {
+        if self.knows(found.version) {
             return;
         }
         self.schema.store(found.schema);
@@ -252,7 +253,7 @@ impl Writer {
         match begun.await {
             Ok(head) => {
                 let now = self.clock.now_ms().div_euclid(1000);
-                Ok(Arc::new(Batch::new(head, now, self.tables.load_full())))
+                Ok(Arc::new(Batch::new(head, now, KnownTables::clone(&self.tables.load()))))
             }
             Err(error) => {
                 // The head may have been waited for in vain: the transaction that waited must not stay open.
@@ -282,7 +283,7 @@ impl Writer {
         if self.knows(metadata) {
             return;
         }
-        self.tables.store(Arc::clone(&batch.tables.lock()));
+        self.tables.store(Arc::new(batch.tables.lock().clone()));
         if !batch.changes_schema() {
             self.metadata.store(metadata, Ordering::Release);
         }

@@ -2,7 +2,7 @@
 //!
 //! A predicate is written in one of two ways. As a *test* it is asked of a row that was found otherwise; it probes, and
 //! on SQLite a `+` keeps its columns from drawing the planner away from the order asked. As a *source* it finds the rows
-//! itself, one access path at a time. A share counts only for tables of shares that exist.
+//! itself, one access path at a time. Shares are asked for only where some row of the table was ever shared.
 
 use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
 use custodia_schema::{Column, ColumnId, Guid, RowSecurity, Table, Value};
@@ -67,7 +67,8 @@ impl<'a> AccessWriter<'a> {
                 }
             }
             RowAccess::Parent(parents) => {
-                let reaches = |parent: &ParentAccess| parent.access.is_some() && (self.context.tables)(parent.table);
+                let reaches =
+                    |parent: &ParentAccess| parent.access.is_some() && self.context.tables.exists(parent.table);
                 if parents.iter().any(reaches) { None } else { Some(false) }
             }
             RowAccess::Every(all) => {
@@ -92,7 +93,7 @@ impl<'a> AccessWriter<'a> {
             Own::Nobody => false,
         };
         let sits = !(arms.units.is_empty() && arms.subtrees.is_empty()) && unit_column(table).is_some();
-        let shared = arms.shared.is_some_and(|mask| mask != RightsMask::NONE) && self.has_shares();
+        let shared = arms.shared.is_some_and(|mask| mask != RightsMask::NONE) && self.has_shares(table);
         [owns.then_some(Path::Own), sits.then_some(Path::Units), shared.then_some(Path::Shared)]
     }
 
@@ -255,8 +256,12 @@ impl<'a> AccessWriter<'a> {
         Ok(())
     }
 
-    fn has_shares(self) -> bool {
-        self.context.schema.table_named(SHARES).is_some_and(|table| (self.context.tables)(table.id))
+    /// Whether a share of a row of this table can be there.
+    fn has_shares(self, of: &Table) -> bool {
+        let Context { schema, tables, .. } = self.context;
+        let named = |name| schema.table_named(name);
+        named(SHARES).is_some_and(|table| tables.exists(table.id))
+            && schema.shared_as(of).filter_map(named).any(|table| tables.has_shares(table.id))
     }
 
     fn test_own(self, w: &mut Writer, alias: Alias, table: &Table, arms: &RowArms) -> Result<(), CompileError> {
@@ -422,7 +427,7 @@ impl<'a> AccessWriter<'a> {
         parent: &ParentAccess,
     ) -> Result<(), CompileError> {
         let target = self.context.schema.table(parent.table).ok_or(CompileError::NoTable(parent.table))?;
-        let Some(access) = parent.access.as_deref().filter(|_| (self.context.tables)(parent.table)) else {
+        let Some(access) = parent.access.as_deref().filter(|_| self.context.tables.exists(parent.table)) else {
             w.text("FALSE");
             return Ok(());
         };

@@ -12,9 +12,17 @@ pub struct Context<'a> {
     pub dialect: Dialect,
     /// The organisation's tables and relationships.
     pub schema: &'a Schema,
-    /// Whether a table exists physically; tables are made on first use. Shares and names of rows in tables that do not
-    /// exist are left out of the text, so compile again once a table was made.
-    pub tables: &'a (dyn Fn(TableId) -> bool + Sync),
+    /// Which tables there are. What cannot find anything is left out of the text, so compile again once that changed.
+    pub tables: &'a dyn Tables,
+}
+
+/// Which tables a database has; they are made on first use.
+pub trait Tables: Sync {
+    /// Whether a table exists physically.
+    fn exists(&self, table: TableId) -> bool;
+
+    /// Whether a share was ever kept under the name of that table.
+    fn has_shares(&self, table: TableId) -> bool;
 }
 
 /// Whose rows and columns a read may show.

@@ -25,7 +25,7 @@ impl FilterWriter<'_, '_> {
         let mut beyond = Joins::new(writer, self.joins.policy, w.new_alias(), table);
         beyond.add_links(w, &exists.links)?;
         beyond.add_filter(w, &exists.filter)?;
-        let may_be = (context.tables)(table.id)
+        let may_be = context.tables.exists(table.id)
             && writer.constant(table, &access) != Some(false)
             && self.joins.policy.reads_column(table, far.id)
             && !beyond.is_empty();

@@ -227,7 +227,12 @@ impl FilterWriter<'_, '_> {
         }
         self.column(w, place);
         w.text(word);
-        w.value(value, storage);
+        let is_row_id = !place.joined && place.column.id == place.table.primary_id && word == " = ";
+        if is_row_id && matches!(value, Value::Guid(_)) {
+            w.row_id(value);
+        } else {
+            w.value(value, storage);
+        }
         if !complete {
             w.text(" OR ");
             self.column(w, place);

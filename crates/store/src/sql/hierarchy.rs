@@ -55,7 +55,7 @@ impl FilterWriter<'_, '_> {
         };
         w.text("(");
         w.column(place.alias, &named.name, "");
-        if (joins.access.context.tables)(table.id) && joins.policy.reads_column(table, parent.id) {
+        if joins.access.context.tables.exists(table.id) && joins.policy.reads_column(table, parent.id) {
             w.text(" IN (");
             write_way(w, way)?;
             w.text(")");

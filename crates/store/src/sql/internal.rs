@@ -137,6 +137,7 @@ pub(crate) const TABLES: &[(&str, &[(&str, Storage)])] = &[
         ],
     ),
     ("custodia_setting", &[("name", Storage::Text), ("value", Storage::Bytes)]),
+    ("custodia_shared", &[("tableid", Storage::BigInt)]),
 ];
 
 /// The head row of an empty database.
@@ -183,7 +184,7 @@ pub(crate) fn update_programs(programs: &Programs) -> Statement {
 /// Makes statements compiled before out of date.
 pub(crate) const NEXT_METADATA_VERSION: &str = "UPDATE custodia_head SET metadata_version = metadata_version + 1";
 
-/// The metadata version: which tables there are, and which columns are secured.
+/// The metadata version: which tables there are, which columns are secured, and of which tables rows are shared.
 pub(crate) fn select_metadata_version() -> Statement {
     read("SELECT metadata_version FROM custodia_head", Vec::new(), &[Output::Integer])
 }
@@ -198,6 +199,30 @@ pub(crate) fn insert_table(table: TableId, made_at: i64, definition: i64) -> Sta
         "INSERT INTO custodia_table (id, number, definition) VALUES ($1, $2, $3)",
         vec![number(i64::from(table.0)), number(made_at), number(definition)],
     )
+}
+
+/// Numbers of the tables of which some row was ever shared.
+pub(crate) fn select_shared_tables() -> Statement {
+    read("SELECT tableid FROM custodia_shared", Vec::new(), &[Output::Integer])
+}
+
+pub(crate) fn insert_shared_table(table: TableId) -> Statement {
+    statement(
+        "INSERT INTO custodia_shared (tableid) VALUES ($1) ON CONFLICT (tableid) DO NOTHING",
+        vec![number(i64::from(table.0))],
+    )
+}
+
+/// Notes of which tables some row is shared. Of those that are there already nobody knows, so they count as shared.
+pub(crate) fn create_shared(dialect: Dialect) -> Vec<String> {
+    let big = match dialect {
+        Dialect::Sqlite => "INTEGER",
+        Dialect::Postgres => "bigint",
+    };
+    vec![
+        format!("CREATE TABLE custodia_shared (tableid {big} NOT NULL PRIMARY KEY)"),
+        "INSERT INTO custodia_shared (tableid) SELECT id FROM custodia_table".to_owned(),
+    ]
 }
 
 /// Numbers of the tables that exist, each with the number of the definition it was made with.

@@ -208,7 +208,7 @@ impl<'a> Joins<'a> {
         // The gate comes first: a table the caller may not read at all is an error even where no row could be found.
         let access = self.policy.rows(table, PrivilegeKind::Read)?;
         let found = self.policy.reads_column(source, lookup.id)
-            && (context.tables)(table.id)
+            && context.tables.exists(table.id)
             && self.access.constant(table, &access) != Some(false);
         let row = match self.row_at(start, from) {
             Some((from, _)) if found => Some(Row { from, alias: w.new_alias(), table, lookup, access }),

@@ -59,7 +59,7 @@ impl<'a> Joins<'a> {
         let access = self.policy.rows(table, PrivilegeKind::Read)?;
         let (near, far) = (stored(from, link.near)?, stored(table, link.far)?);
         require_comparable(near, far)?;
-        let found = (context.tables)(table.id)
+        let found = context.tables.exists(table.id)
             && self.access.constant(table, &access) != Some(false)
             && self.policy.reads_column(from, near.id)
             && self.policy.reads_column(table, far.id);

@@ -46,10 +46,11 @@ mod walk;
 mod write;
 mod writer;
 
+pub(crate) use access::{SHARED_TABLE, SHARES};
 pub use aggregate::aggregate;
 pub use custodia_query::RowKey;
 
-pub use context::{CompileError, Context, Plan, ReadPolicy};
+pub use context::{CompileError, Context, Plan, ReadPolicy, Tables};
 pub use count::count;
 pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;

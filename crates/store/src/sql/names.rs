@@ -23,7 +23,7 @@ pub(crate) fn write_target_name(
     for target in lookup.kind.targets() {
         let table = context.schema.table(*target).ok_or(CompileError::NoTable(*target))?;
         let Some(name) = table.primary_name.and_then(|name| table.column_by_id(name)) else { continue };
-        let shown = (context.tables)(*target)
+        let shown = context.tables.exists(*target)
             && Storage::of(&name.kind) == Some(Storage::Text)
             && joins.policy.reads_column(table, name.id);
         if !shown {

@@ -72,7 +72,7 @@ fn by_link(w: &mut Writer, joins: &Joins<'_>, related: &Related, parent: Guid) -
         }
     })?;
     let intersect = context.schema.table(link.intersect).ok_or(CompileError::NoTable(link.intersect))?;
-    if !(context.tables)(intersect.id) {
+    if !context.tables.exists(intersect.id) {
         constant(w, false);
         return Ok(());
     }

@@ -101,7 +101,7 @@ impl<'a> Question<'a> {
 
     /// Whether no row can be found: a table does not exist yet, or the caller reaches none of its rows.
     pub(crate) fn is_empty(&self) -> bool {
-        !(self.context.tables)(self.table.id)
+        !self.context.tables.exists(self.table.id)
             || self.writer.constant(self.table, &self.access) == Some(false)
             || self.joins.is_empty()
     }

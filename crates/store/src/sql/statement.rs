@@ -14,6 +14,9 @@ pub struct Statement {
     /// For a read with an order: for each entry of `Query::order`, the output column that holds its key. The last row's
     /// values there, followed by its primary id, continue the list ([`custodia_query::Query::after`]).
     pub keys: Vec<usize>,
+    /// Which of the values is the primary id of the row asked for, where just one is: the same statement with another id
+    /// there asks for another row.
+    pub row: Option<usize>,
 }
 
 /// A bound value.

@@ -41,12 +41,14 @@ pub(crate) struct Writer {
     aliases: u32,
     /// The caller, bound once however often a statement asks who that is.
     user: Option<(Guid, Bound)>,
+    /// Values that were bound as the primary id of the row asked for.
+    row_ids: usize,
 }
 
 impl Writer {
     pub(crate) fn new(dialect: Dialect) -> Self {
         let sql = String::with_capacity(1024);
-        Self { dialect, statement: Statement { sql, ..Statement::default() }, aliases: 0, user: None }
+        Self { dialect, statement: Statement { sql, ..Statement::default() }, aliases: 0, user: None, row_ids: 0 }
     }
 
     pub(crate) fn finish(self) -> Result<Statement, CompileError> {
@@ -134,6 +136,13 @@ impl Writer {
 
     pub(crate) fn guid(&mut self, id: Guid) {
         self.value(Value::Guid(id), Storage::Guid);
+    }
+
+    /// Binds and names the primary id of the row asked for.
+    pub(crate) fn row_id(&mut self, id: Value) {
+        self.row_ids += 1;
+        self.statement.row = (self.row_ids == 1).then_some(self.statement.parameters.len());
+        self.value(id, Storage::Guid);
     }
 
     /// Names the caller, bound once.

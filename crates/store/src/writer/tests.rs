@@ -9,15 +9,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, Step, account, permit, table, write};
-use crate::sql::Statement;
+use crate::site::{Dice, Engine, Site, Step, account, permit, table, values, write};
 use crate::sql::content::Layout;
+use crate::sql::{Statement, Tables, internal};
 use crate::{Database, Error, Limits, Result, RowKey, Transaction};
 
 on_both_engines! {
     the_innocent_survive_a_failing_neighbour;
     a_request_that_stores_and_then_refuses_leaves_nothing;
     a_request_that_stores_and_then_needs_a_new_table_is_stored_once;
+    what_a_batch_shares_first_is_noted_and_what_it_refuses_is_not;
     requests_for_one_row_in_one_batch_follow_on_each_other;
     a_full_queue_refuses_and_recovers;
     a_batch_is_one_commit;
@@ -225,6 +226,63 @@ mod bodies {
         assert_eq!(logged(&database).await, [1, 1000]);
         let last = database.changes(0, u32::MAX).await.unwrap().last().unwrap().number;
         assert_eq!(database.head().await.unwrap().number, last, "no number was lost on the way");
+    }
+
+    pub async fn what_a_batch_shares_first_is_noted_and_what_it_refuses_is_not(engine: Engine) {
+        let (_site, database) = with_accounts(engine).await;
+        let shares = table(&database, "principalobjectaccess");
+        database.make_tables(&[shares.id]).await.unwrap();
+        let share = |number: u128, of: &str| {
+            let named = values(
+                &shares,
+                &[
+                    ("objectid", Value::Guid(Guid::from_u128(number))),
+                    ("objecttypecode", Value::Text(of.into())),
+                    ("principalid", Value::Guid(Guid::from_u128(1))),
+                    ("accessrightsmask", Value::Integer(1)),
+                    ("inheritedaccessrightsmask", Value::Integer(0)),
+                ],
+            );
+            Step::Insert(shares.clone(), Guid::from_u128(number), named)
+        };
+        let held = Held::up(&database).await;
+        let mut good = Vec::new();
+        for (number, of) in [(1, "account"), (2, "contact"), (3, "account")] {
+            let (database, step) = (database.clone(), share(number, of));
+            good.push(queued(&database.clone(), async move { write(&database, vec![step]).await }).await);
+        }
+        let twice = vec![share(9, "lead"), account(&database, Guid::from_u128(1000), "Account 1000")];
+        let refused = {
+            let database = database.clone();
+            queued(&database.clone(), async move { write(&database, twice).await }).await
+        };
+        held.release().await;
+        for done in good {
+            done.await.unwrap().unwrap();
+        }
+        assert!(matches!(refused.await.unwrap(), Err(Error::DuplicateId { .. })));
+
+        let noted = async || {
+            let found = database.internal_rows(&internal::select_shared_tables(), |row| row.integer(0)).await.unwrap();
+            let of = |name: &str| found.contains(&i64::from(table(&database, name).id.0));
+            ["account", "contact", "lead"].map(of)
+        };
+        assert_eq!(noted().await, [true, true, false]);
+        let known = async || {
+            let versions = database.head().await.unwrap().versions;
+            database.know_metadata(versions).await.unwrap();
+            let tables = database.known_tables();
+            ["account", "contact", "lead"].map(|name| tables.has_shares(table(&database, name).id))
+        };
+        assert_eq!(known().await, [true, true, false]);
+
+        // Later shares of the same tables change nothing that was compiled; the first of another table does.
+        let metadata = database.head().await.unwrap().versions.metadata;
+        write(&database, vec![share(10, "account")]).await.unwrap();
+        assert_eq!(database.head().await.unwrap().versions.metadata, metadata);
+        write(&database, vec![share(11, "lead")]).await.unwrap();
+        assert!(database.head().await.unwrap().versions.metadata > metadata);
+        assert_eq!((noted().await, known().await), ([true; 3], [true; 3]));
     }
 
     pub async fn requests_for_one_row_in_one_batch_follow_on_each_other(engine: Engine) {

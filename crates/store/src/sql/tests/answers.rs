@@ -5,7 +5,7 @@ use custodia_schema::{Decimal, Guid, Money, RelationshipId, Value};
 
 use super::super::{CompileError, Context, Dialect, Plan, select};
 use super::engines::{TestDatabase, engines};
-use super::{TestPolicy, column, compare, compile, equal, id, path, query, schema, table, text};
+use super::{Only, TestPolicy, column, compare, compile, equal, id, path, query, schema, table, text};
 
 /// Five accounts; the last has nothing but what every row has.
 fn fill(database: &TestDatabase) {
@@ -136,7 +136,7 @@ fn filters_and_their_complements_match_the_rows_they_should() {
 #[test]
 fn literals_of_another_type_are_refused_even_against_hidden_columns() {
     let schema = schema();
-    let context = Context { dialect: Dialect::Postgres, schema: &schema, tables: &|_| true };
+    let context = Context { dialect: Dialect::Postgres, schema: &schema, tables: &Only(|_| true) };
     let hidden = TestPolicy::open().hiding("account", "revenue").hiding("account", "name");
     for policy in [TestPolicy::open(), hidden] {
         for filter in [
@@ -237,7 +237,7 @@ fn rows_are_found_by_what_they_hang_on() {
         if let Some(Related::ByLink { queried_is_second, .. }) = &mut wrong.related {
             *queried_is_second = !*queried_is_second;
         }
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
         assert!(select(&context, &wrong, &TestPolicy::open(), Plan::Ordered).is_err());
     }
 }
@@ -246,7 +246,7 @@ fn rows_are_found_by_what_they_hang_on() {
 fn questions_larger_than_an_engine_takes_are_refused_with_what_is_too_much() {
     let schema = schema();
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        let context = Context { dialect, schema: &schema, tables: &|_| true };
+        let context = Context { dialect, schema: &schema, tables: &Only(|_| true) };
         let refused =
             |question: &custodia_query::Query| match select(&context, question, &TestPolicy::open(), Plan::Ordered) {
                 Err(CompileError::TooLarge { what, .. }) => what,

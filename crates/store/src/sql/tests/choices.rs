@@ -5,7 +5,7 @@ use custodia_schema::{ColumnId, Schema, Table, Value};
 
 use super::super::{Context, Plan, create_table, insert, select};
 use super::engines::engines;
-use super::{TestPolicy, id};
+use super::{Only, TestPolicy, id};
 
 const COLORS: &str = r#"
 name = "new_color"
@@ -46,7 +46,7 @@ fn one_of_several_options_is_found_and_no_part_of_another() {
             let values = [(colors.primary_id, Value::Guid(id(number as u128))), (shades, value)];
             database.execute(&insert(database.dialect(), colors, &values).unwrap());
         }
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
         let found = |policy: &TestPolicy, filter: Filter| -> Vec<u128> {
             let order = vec![Order::by_value(Path::own(colors.primary_id), false)];
             let query = Query { filter, order, ..Query::of(colors, 50) };

@@ -9,7 +9,7 @@ use custodia_schema::{TableId, Value};
 
 use super::super::{CompileError, Context, Dialect, Plan, aggregate, count, select, tables_needed};
 use super::engines::engines;
-use super::{TestPolicy, column, compile, equal, id, order, path, query, schema, table, text};
+use super::{Only, TestPolicy, column, compile, equal, id, order, path, query, schema, table, text};
 
 fn link(from: usize, (near_of, near): (&str, &str), (of, far): (&str, &str), kind: LinkKind) -> Link {
     Link {
@@ -55,7 +55,7 @@ fn groups(rows: Query, groups: Vec<Group>, measures: Vec<Measure>) -> Aggregatio
 
 fn refusal(question: &Query, policy: &TestPolicy) -> CompileError {
     let schema = schema();
-    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &|_| true };
+    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &Only(|_| true) };
     select(&context, question, policy, Plan::Ordered).unwrap_err()
 }
 
@@ -128,7 +128,7 @@ fn questions_whose_parts_do_not_go_together_are_refused() {
 #[test]
 fn only_numbers_and_dates_are_measured() {
     let schema = schema();
-    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &|_| true };
+    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &Only(|_| true) };
     for (measure, expected) in [
         (Measure::Sum(path("account", "name")), "there is no sum of account.name: its values are no numbers or dates"),
         (
@@ -159,7 +159,7 @@ fn only_numbers_and_dates_are_measured() {
 #[test]
 fn a_closed_table_closes_every_question_that_names_it() {
     let schema = schema();
-    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &|_| true };
+    let context = Context { dialect: Dialect::Sqlite, schema: &schema, tables: &Only(|_| true) };
     let closed = TestPolicy::open().closing("contact");
     let mut by_link = query("account", &[]);
     by_link.links = vec![contacts(LinkKind::Outer)];
@@ -213,7 +213,7 @@ fn what_was_never_stored_is_linked_to_nothing() {
         );
         let only_accounts = |of: TableId| of == table("account").id;
         let nothing = |_: TableId| false;
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &only_accounts };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(only_accounts) };
         let open = TestPolicy::open();
         let rows = |question: &Query| {
             let counted = database.rows(&count(&context, question, &open, 50).unwrap());
@@ -241,7 +241,7 @@ fn what_was_never_stored_is_linked_to_nothing() {
             question.distinct = false;
         }
 
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &nothing };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(nothing) };
         let measures = vec![Measure::Count, Measure::Sum(path("account", "revenue"))];
         let all = groups(query("account", &[]), Vec::new(), measures.clone());
         let statement = aggregate(&context, &all, &open, Plan::Ordered).unwrap();

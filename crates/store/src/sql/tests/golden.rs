@@ -15,7 +15,9 @@ use custodia_schema::{Decimal, RelationshipId, Value};
 use super::super::{
     Context, Dialect, Parameter, Plan, Statement, aggregate, count, create_table, delete, estimate, fetch, update,
 };
-use super::{TestPolicy, column, compare, compile, compile_insert, equal, id, order, path, query, schema, table, text};
+use super::{
+    Only, TestPolicy, column, compare, compile, compile_insert, equal, id, order, path, query, schema, table, text,
+};
 
 fn seller() -> RowAccess {
     RowAccess::Arms(RowArms {
@@ -39,7 +41,7 @@ fn manager() -> RowAccess {
 
 fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     let schema = schema();
-    let context = Context { dialect, schema: &schema, tables: &|_| true };
+    let context = Context { dialect, schema: &schema, tables: &Only(|_| true) };
     let open = TestPolicy::open();
     let sellers = TestPolicy::reaching("account", seller());
     let mut cases = Vec::new();

@@ -8,7 +8,7 @@ use custodia_schema::{Guid, Money, Value, fold};
 
 use super::super::{Plan, internal};
 use super::engines::{TestDatabase, engines};
-use super::{Numbers, TestPolicy, compile, id, order, query, table, text};
+use super::{Numbers, Only, TestPolicy, compile, id, order, query, table, text};
 
 /// A row as it was written: what it may be sorted by.
 #[derive(Clone)]
@@ -236,7 +236,7 @@ fn top_ends_the_list_without_asking_for_more() {
 #[test]
 fn a_place_that_does_not_fit_the_order_is_refused() {
     let schema = super::schema();
-    let context = super::Context { dialect: super::Dialect::Sqlite, schema: &schema, tables: &|_| true };
+    let context = super::Context { dialect: super::Dialect::Sqlite, schema: &schema, tables: &Only(|_| true) };
     let mut question = query("account", &["name"]);
     question.fields.push(Field::Column(super::column("account", "revenue")));
     question.order = order("account", &["name"]);

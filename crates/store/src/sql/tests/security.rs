@@ -8,7 +8,7 @@ use custodia_schema::{Guid, Value, ValueRef};
 
 use super::super::{CompileError, Context, Plan, count, fetch, internal, select, stored_values};
 use super::engines::{TestDatabase, engines};
-use super::{TestPolicy, column, compare, compile, equal, id, order, query, schema, table, text};
+use super::{Only, TestPolicy, column, compare, compile, equal, id, order, query, schema, table, text};
 
 const READ: u32 = 1;
 const WRITE: u32 = 2;
@@ -168,7 +168,7 @@ fn every_plan_reaches_the_rows_that_the_rules_say() {
     let schema = schema();
     for database in engines(&["account", "contact", "principalobjectaccess"]) {
         fill(&database);
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
         for (name, access, expected) in shapes() {
             let expected: Vec<Guid> = expected.into_iter().map(id).collect();
             let policy = TestPolicy::reaching("account", access.clone());
@@ -242,7 +242,7 @@ fn shares_count_only_once_their_table_exists() {
     let schema = schema();
     let shares = table("principalobjectaccess").id;
     for database in engines(&["account"]) {
-        let context = Context { dialect: database.dialect(), schema: &schema, tables: &|id| id != shares };
+        let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|id| id != shares) };
         let policy = TestPolicy::reaching(
             "account",
             RowAccess::Arms(RowArms { own: Own::UserAndTeams, shared: Some(RightsMask(READ)), ..arms() }),
@@ -366,7 +366,7 @@ fn a_column_that_may_not_be_read_is_null_in_every_place() {
 #[test]
 fn a_closed_table_is_an_error_wherever_it_is_named() {
     let schema = schema();
-    let context = Context { dialect: super::Dialect::Sqlite, schema: &schema, tables: &|_| true };
+    let context = Context { dialect: super::Dialect::Sqlite, schema: &schema, tables: &Only(|_| true) };
     let closed = TestPolicy::open().closing("account");
     let denied = |question: &Query| {
         matches!(select(&context, question, &closed, Plan::Ordered), Err(CompileError::Denied(_)))
@@ -391,6 +391,6 @@ fn a_closed_table_is_an_error_wherever_it_is_named() {
     }];
     assert!(denied(&expanded));
     // Also where the tables are not there yet, so that the answer does not tell whether they are.
-    let nothing = Context { tables: &|_| false, ..context };
+    let nothing = Context { tables: &Only(|_| false), ..context };
     assert!(matches!(select(&nothing, &expanded, &closed, Plan::Ordered), Err(CompileError::Denied(_))));
 }

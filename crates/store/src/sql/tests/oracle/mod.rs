@@ -18,7 +18,7 @@ use self::question::Seen;
 use self::world::World;
 use super::super::{Context, Plan, aggregate, count, select};
 use super::engines::{TestDatabase, engines};
-use super::{Numbers, schema};
+use super::{Numbers, Only, schema};
 
 const WORLDS: u64 = 12;
 const QUESTIONS: u64 = 50;
@@ -46,7 +46,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
                     database.dialect()
                 );
                 let schema = schema();
-                let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+                let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
                 let counted = database.rows(&count(&context, &question, &policy, COUNT_CAP).unwrap());
                 let matching = naive.count(&question) as u64;
                 seen.note(match matching {
@@ -82,7 +82,7 @@ fn both_engines_aggregate_as_the_naive_evaluator() {
                 let plan = *numbers.pick(&[Plan::Ordered, Plan::Sweep, Plan::Union]);
                 let naive = Naive { world: &world, policy: &policy };
                 let rows = naive.matching(&question.rows).len();
-                let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+                let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
                 let about =
                     format!("world {number} on {:?} by {plan:?}\n{question:#?}\n{policy:#?}", database.dialect());
                 let statement = aggregate(&context, &question, &policy, plan).unwrap();
@@ -132,7 +132,7 @@ fn pages(
     place: &dyn Fn(&Query, Vec<Value>) -> Vec<Value>,
 ) -> Vec<Vec<Value>> {
     let schema = schema();
-    let context = Context { dialect: database.dialect(), schema: &schema, tables: &|_| true };
+    let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
     let links: usize = question.links.iter().map(|link| link.fields.len()).sum();
     let shown = question.fields.len() + links + expanded_fields(&question.expand);
     let page = usize::try_from(question.page_size).unwrap();
