@@ -88,6 +88,15 @@ impl Authority {
         }
     }
 
+    /// The rights of a user who acts for nobody else: all that decides what such a request may do.
+    #[must_use]
+    pub fn single(&self) -> Option<&Arc<Rights>> {
+        match &self.0 {
+            Acting::User(user) => Some(user),
+            Acting::OnBehalf { .. } | Acting::Platform(_) => None,
+        }
+    }
+
     /// The rights that all have to allow a thing: none for the platform, one or two for users.
     fn each(&self) -> impl Iterator<Item = &Rights> {
         let (first, second) = match &self.0 {

@@ -2,12 +2,13 @@
 
 use custodia_access::{Authority, Denied, RowAccess};
 use custodia_query::Query;
-use custodia_schema::{ColumnId, PrivilegeKind, Table, Value};
-use custodia_store::{Head, ReadPolicy, Reading, Row, RowKey, RowSink, Versions};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, Value};
+use custodia_store::{Head, ReadPolicy, Row, RowKey, RowSink, Versions};
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organization::{Organization, Shared};
+use crate::record_question::RecordQuestion;
 
 /// An authority as the store asks it.
 pub(crate) struct Policy<'a>(pub &'a Authority);
@@ -46,31 +47,71 @@ impl Organization {
     /// # Errors
     /// [`Error::Denied`] when the Read gate fails on a table that the query names; store errors.
     pub async fn query<S: RowSink + Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
-        let mut last = self.query_once(caller, query, sink).await;
+        self.ask(caller, query, None, sink).await
+    }
+
+    /// Reads one record as a question shows it into `sink`.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn record<S: RowSink + Restart>(
+        &self,
+        caller: &Caller,
+        question: &RecordQuestion,
+        id: Guid,
+        sink: &mut S,
+    ) -> Result<Answer> {
+        self.ask(caller, &question.of(id), Some((question, id)), sink).await
+    }
+
+    async fn ask<S: RowSink + Restart>(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        of: Option<(&RecordQuestion, Guid)>,
+        sink: &mut S,
+    ) -> Result<Answer> {
+        let mut last = self.ask_once(caller, query, of, sink).await;
         for _ in 0..QUERY_TRIES {
             if !self.is_outdated(&caller.users(), &last).await? {
                 break;
             }
             sink.restart();
             self.shared.database.reload_metadata().await?;
-            last = self.query_once(caller, query, sink).await;
+            last = self.ask_once(caller, query, of, sink).await;
         }
         last
     }
 
-    async fn query_once(&self, caller: &Caller, query: &Query, sink: &mut dyn RowSink) -> Result<Answer> {
+    async fn ask_once(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        of: Option<(&RecordQuestion, Guid)>,
+        sink: &mut dyn RowSink,
+    ) -> Result<Answer> {
         let authority = self.authority(caller).await?;
-        let policy = Policy(&authority);
-        let reading: Reading = match self.shared.database.prepare(query, &policy).await {
-            Ok(reading) => reading,
-            // How many rows there are is said of those that the caller may still see.
-            Err(error @ custodia_store::Error::TooManyDistinct { .. }) => {
-                self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
-                return Err(error.into());
+        let (database, policy) = (&self.shared.database, Policy(&authority));
+        let kept = of.and_then(|(question, id)| question.kept(database, &authority, id));
+        let reading = match kept {
+            Some(reading) => reading,
+            None => {
+                let reading = match database.prepare(query, &policy).await {
+                    Ok(reading) => reading,
+                    // How many rows there are is said of those that the caller may still see.
+                    Err(error @ custodia_store::Error::TooManyDistinct { .. }) => {
+                        self.check_fresh(&authority, database.head().await?.versions)?;
+                        return Err(error.into());
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+                if let Some((question, id)) = of {
+                    question.keep(&authority, &reading, id);
+                }
+                reading
             }
-            Err(error) => return Err(error.into()),
         };
-        let outcome = self.shared.database.read(None, query, &policy, &reading, sink).await?;
+        let outcome = database.read(None, query, &policy, &reading, sink).await?;
         self.check_fresh(&authority, outcome.head.versions)?;
         Ok(Answer {
             count: outcome.count,

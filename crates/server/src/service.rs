@@ -13,6 +13,7 @@ use custodia_identity::{
 use custodia_org::{Caller, CredentialKind, NewOrganization, Organization};
 use custodia_schema::Guid;
 use custodia_store::{Clock, Random, Settings, Store};
+use custodia_web_api::KeptQuestions;
 use parking_lot::RwLock;
 
 use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
@@ -30,6 +31,8 @@ const CANONICAL: &str = "http://localhost";
 const ADDRESSES_MAX: usize = 1024;
 /// Milliseconds between two looks for a key that a token names.
 const KEYS_LOOKED_FOR_MS: u64 = 1_000;
+/// Ways of showing records that are remembered, of all organisations.
+const QUESTIONS_KEPT_MAX: usize = 1_024;
 /// Verified tokens remembered.
 const TOKENS_MAX: usize = 100_000;
 /// Seconds a first password is good for.
@@ -57,6 +60,8 @@ pub struct Service {
     pub odata_limits: custodia_query::odata::Limits,
     /// Seals links to further pages; the same after a restart.
     pub page_token_key: [u8; 32],
+    /// What was worked out for requests of the Web API before.
+    pub questions: KeptQuestions,
     /// Where the master key is and what losing it means, if there is no copy of it and it was not said yet.
     pub reminder: Option<String>,
     keys: ArcSwap<KeySet>,
@@ -120,6 +125,7 @@ impl Service {
         let service = Self {
             odata_limits: custodia_query::odata::Limits { withheld: config.withheld()?, ..Default::default() },
             page_token_key,
+            questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             store,
             protection: Protection::new(&config.limits),
             config,

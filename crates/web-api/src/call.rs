@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::fetch::check_whole_queries;
 use crate::formatted::Formats;
 use crate::json;
+use crate::kept::KeptQuestions;
 use crate::media::{Media, MetadataLevel};
 use crate::prefer::Preferences;
 use crate::rows::{NamedAt, Planning, RowPlan};
@@ -23,7 +24,7 @@ use crate::time_zone::clock;
 use crate::withhold::OPTION_AREA;
 
 /// A request for one organisation, as the server received it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiRequest<'r> {
     /// The method.
     pub method: &'r Method,
@@ -42,6 +43,8 @@ pub struct ApiRequest<'r> {
     pub limits: &'r Limits,
     /// The key that links to further pages are sealed with. Where it is the same after a restart, they keep working.
     pub page_token_key: &'r [u8; 32],
+    /// What was worked out for requests before.
+    pub questions: &'r KeptQuestions,
 }
 
 /// A record that an earlier request of the same change set is about.

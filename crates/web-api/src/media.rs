@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::failure::{Failure, code};
 
 /// How much the answer says about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) enum MetadataLevel {
     /// Nothing but counts and links to further pages.
     None,
@@ -18,7 +18,7 @@ pub(crate) enum MetadataLevel {
 }
 
 /// The form of an answer, from `Accept`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Media {
     pub metadata: MetadataLevel,
     /// 64-bit integers and exact decimals stand in quotes (`IEEE754Compatible=true`).

@@ -34,7 +34,7 @@ pub(crate) const PREFERENCES: [&str; 5] =
     ["maxpagesize", "include-annotations", "return", "track-changes", "continue-on-error"];
 
 /// What the caller would like. Preferences that are not known are passed over, as HTTP wants it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Preferences {
     /// Rows of a page at most.
     pub page_rows: Option<u32>,

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use custodia_org::{Restart, Row, RowSink, Rows};
+use custodia_org::{RecordQuestion, Restart, Row, RowSink, Rows};
 use custodia_query::odata::{
     CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_apply,
     parse_options, parse_record_options, property_name,
@@ -21,6 +21,7 @@ use crate::etag::known_version;
 use crate::failure::Failure;
 use crate::fetch::{self, Stated};
 use crate::json;
+use crate::kept::ShownRecord;
 use crate::media::MetadataLevel;
 use crate::paging::{Paging, may_continue, page_size};
 use crate::prefer::{METADATA_VERSION, TOTAL_COUNT, TOTAL_COUNT_EXCEEDED};
@@ -376,15 +377,16 @@ pub(crate) async fn record(
 
 /// How one record is to be shown: worked out before a write, so that a wrong `$select` does not come to light after it.
 pub(crate) struct RecordReading {
-    query: Query,
-    plan: RowPlan,
+    shown: Arc<ShownRecord>,
     children: Children,
-    context: String,
 }
 
 impl RecordReading {
     /// Reads `$select` and `$expand`.
     pub(crate) async fn prepare(call: &Call<'_>, table: &Table) -> Result<Self, Failure> {
+        if let Some(shown) = call.request.questions.get(call, table.id) {
+            return Ok(Self { shown, children: Children::default() });
+        }
         let asker = asker(call).await?;
         let Parsed { mut query, shape, .. } =
             parse_record_options(&call.schema, table, &call.options, call.request.limits, asker.as_ref())?;
@@ -393,27 +395,37 @@ impl RecordReading {
         let plan = call.plan(&mut query, &shape).await?;
         let children = Children::of(call, query.table, &query.expand, &shape.expand).await?;
         let context = format!("{}{}/$entity", table.set_name, shape.context(&call.schema));
-        Ok(Self { query, plan, children, context })
+        let depends_on_caller = asker.is_some() || plan.formats_needed().is_some();
+        let shown = Arc::new(ShownRecord { question: RecordQuestion::new(table, query), plan, context });
+        if !depends_on_caller && children.is_empty() {
+            call.request.questions.keep(call, table.id, &shown);
+        }
+        Ok(Self { shown, children })
     }
 
     /// The record as a whole body and its version; `None` when there is none that the caller may see.
     pub(crate) async fn read(
-        mut self,
+        self,
         call: &Call<'_>,
         table: &Table,
         key: &RowKey,
         related: Option<Related>,
     ) -> Result<Option<(Vec<u8>, Option<i64>)>, Failure> {
-        self.query.filter = key.filter(table);
-        self.query.related = related;
+        let ShownRecord { question, plan, context } = &*self.shown;
         let mut out = Vec::with_capacity(ROW_BYTES as usize * 4);
         let says_context = call.media.metadata != MetadataLevel::None;
         if says_context {
-            call.begin_body(&mut out, &self.context);
+            call.begin_body(&mut out, context);
         }
         let start = out.len();
-        let mut sink = Page::new(&self.plan, out, 1, false);
-        call.organization.query(call.caller, &self.query, &mut sink).await?;
+        let mut sink = Page::new(plan, out, 1, false);
+        match (key, related) {
+            (RowKey::Id(id), None) => call.organization.record(call.caller, question, *id, &mut sink).await?,
+            (_, related) => {
+                let query = Query { filter: key.filter(table), related, ..question.query().clone() };
+                call.organization.query(call.caller, &query, &mut sink).await?
+            }
+        };
         let TakenPage { mut out, rows, version, gaps, .. } = sink.finish();
         if rows == 0 {
             return Ok(None);

@@ -60,6 +60,7 @@ pub async fn answer(
         service_root: &service_root,
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,
+        questions: &service.questions,
     };
     let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
     let left = work.end(service.clock.monotonic_ms());

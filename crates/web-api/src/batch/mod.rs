@@ -143,6 +143,7 @@ impl Inner {
             service_root: outer.service_root,
             limits: outer.limits,
             page_token_key: outer.page_token_key,
+            questions: outer.questions,
         }
     }
 }

@@ -11,6 +11,7 @@ on_both_engines! {
     addresses_of_records_are_read_alone;
     related_records_are_expanded;
     collections_are_expanded_and_continued;
+    the_same_question_is_answered_for_each_caller_record_and_moment;
 }
 
 mod bodies {
@@ -269,5 +270,81 @@ mod bodies {
             .get(&format!("accounts({account})?$expand=contact_customer_accounts($top=1;$filter=lastname ne 'ann')"))
             .await;
         assert_eq!(top["contact_customer_accounts"][0]["lastname"], "Bob");
+    }
+
+    /// What a question was compiled to is kept; nothing of it may outlive what it was compiled from.
+    pub async fn the_same_question_is_answered_for_each_caller_record_and_moment(world: World) {
+        let first = world.post("accounts", r#"{"name":"First","fax":"555-1"}"#).await;
+        let second = world.post("accounts", r#"{"name":"Second","fax":"555-2"}"#).await;
+        let (one, other) = (world.user("one", &["Basic User"]).await, world.user("other", &["Basic User"]).await);
+        let question = |id: &str| format!("accounts({id})?$select=name,fax,createdon");
+        let seen = async |caller: &custodia_org::Caller, id: &str| {
+            let answer = world.send(caller, "GET", &question(id), &[], "").await;
+            match answer.status {
+                200 => format!("{} {}", answer.json()["name"].as_str().unwrap(), answer.json()["fax"]),
+                status => status.to_string(),
+            }
+        };
+        let admin = world.admin();
+        // Nobody has shared an account before: what is compiled now looks for no shares.
+        for _ in 0..2 {
+            assert_eq!(seen(&admin, &first).await, "First \"555-1\"");
+            assert_eq!(seen(&admin, &second).await, "Second \"555-2\"");
+            assert_eq!(seen(&one, &first).await, "403");
+        }
+        let share = |verb: &str, extra: Json| {
+            let mut body = json!({"Target": {"accountid": first, "@odata.type": "Microsoft.Dynamics.CRM.account"}});
+            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            (verb.to_owned(), body.to_string())
+        };
+        let principal =
+            json!({"systemuserid": one.user.to_string(), "@odata.type": "Microsoft.Dynamics.CRM.systemuser"});
+        let grant =
+            share("GrantAccess", json!({"PrincipalAccess": {"Principal": principal, "AccessMask": "ReadAccess"}}));
+        let revoke = share("RevokeAccess", json!({"Revokee": principal}));
+        for _ in 0..2 {
+            world.ask("POST", &grant.0, &[], &grant.1).await.expect(204);
+            assert_eq!(seen(&one, &first).await, "First \"555-1\"");
+            assert_eq!((seen(&one, &second).await, seen(&other, &first).await), ("403".to_owned(), "403".to_owned()));
+            world.ask("POST", &revoke.0, &[], &revoke.1).await.expect(204);
+            assert_eq!(seen(&one, &first).await, "403");
+        }
+        world.ask("POST", &grant.0, &[], &grant.1).await.expect(204);
+
+        let accounts = world.org.schema().table_named("account").unwrap().clone();
+        let fax = accounts.column("fax").unwrap().id;
+        for secured in [true, false, true] {
+            world.org.secure_column(&admin, accounts.id, fax, secured).await.unwrap();
+            let shown = if secured { "First null" } else { "First \"555-1\"" };
+            assert_eq!(seen(&one, &first).await, shown);
+            assert_eq!(seen(&admin, &first).await, "First \"555-1\"");
+        }
+        // The same words mean something else with another preference, and with another form of the answer.
+        let annotated = ("prefer", "odata.include-annotations=\"*\"");
+        let plain = world.ask("GET", &question(&second), &[], "").await.json();
+        let with = world.ask("GET", &question(&second), &[annotated], "").await.json();
+        let without = world
+            .ask("GET", &question(&second), &[("accept", "application/json;odata.metadata=none")], "")
+            .await
+            .json();
+        assert_ne!(plain, with);
+        assert!(plain["@odata.context"].is_string() && without["@odata.context"].is_null());
+        assert_eq!(world.ask("GET", &question(&second), &[], "").await.json(), plain);
+        // A table that did not exist has rows now.
+        let contact = format!("accounts({second})?$select=_primarycontactid_value");
+        let named = async || world.ask("GET", &contact, &[annotated], "").await.expect(200);
+        let name = "_primarycontactid_value@OData.Community.Display.V1.FormattedValue";
+        assert_eq!(named().await[name], Json::Null);
+        let person = world.post("contacts", r#"{"lastname":"Lovelace"}"#).await;
+        let patch = json!({"primarycontactid@odata.bind": format!("/contacts({person})")}).to_string();
+        world.ask("PATCH", &format!("accounts({second})"), &[], &patch).await.expect(204);
+        assert_eq!(named().await[name], "Lovelace");
+        // A role more.
+        assert_eq!(seen(&other, &second).await, "403");
+        world.give_role(&other, "System Administrator").await;
+        assert_eq!(seen(&other, &second).await, "Second \"555-2\"");
+        // What was deleted is gone.
+        world.ask("DELETE", &format!("accounts({second})"), &[], "").await.expect(204);
+        assert_eq!((seen(&admin, &second).await.as_str(), seen(&one, &second).await.as_str()), ("404", "404"));
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_org::{Caller, LinkRequest, NewOrganization, Organization, Reference, Seeded};
 use custodia_schema::{Guid, standard};
 use custodia_store::{Clock, MasterKey, Random, Settings, Store};
-use custodia_web_api::{ApiRequest, Limits, handle};
+use custodia_web_api::{ApiRequest, KeptQuestions, Limits, handle};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use serde_json::Value as Json;
 
@@ -51,6 +51,7 @@ pub struct World {
     pub seeded: Seeded,
     pub limits: Limits,
     pub page_token_key: [u8; 32],
+    questions: KeptQuestions,
     _store: Store,
     _folder: tempfile::TempDir,
 }
@@ -153,7 +154,15 @@ impl World {
         };
         let seeded = org.seed(Guid::from_u128(1), new).await.unwrap();
         store.activate(&entry).await.unwrap();
-        Self { org, seeded, limits: Limits::default(), page_token_key: [7; 32], _store: store, _folder: folder }
+        Self {
+            org,
+            seeded,
+            limits: Limits::default(),
+            page_token_key: [7; 32],
+            questions: KeptQuestions::new(16),
+            _store: store,
+            _folder: folder,
+        }
     }
 
     pub fn admin(&self) -> Caller {
@@ -168,18 +177,25 @@ impl World {
              \"firstname\":\"{name}\",\"lastname\":\"Tester\",\"businessunitid@odata.bind\":\"/businessunits({unit})\"}}"
         );
         let id = Guid::try_parse(&self.post("systemusers", &body).await).unwrap();
+        let user = Caller::user(id, Guid::from_u128(4));
         for role in roles {
-            let found = self.get(&format!("roles?$filter=name eq '{role}' and _businessunitid_value eq {unit}")).await;
-            let role = Guid::try_parse(found["value"][0]["roleid"].as_str().unwrap()).unwrap();
-            let table = |name: &str| self.org.schema().table_named(name).unwrap().id;
-            let request = LinkRequest {
-                record: Reference::id(table("systemuser"), id),
-                relationship: "systemuserroles_association".into(),
-                other: Reference::id(table("role"), role),
-            };
-            self.org.associate(&self.admin(), request).await.unwrap();
+            self.give_role(&user, role).await;
         }
-        Caller::user(id, Guid::from_u128(4))
+        user
+    }
+
+    /// Gives a user of the root unit a built-in role more.
+    pub async fn give_role(&self, user: &Caller, role: &str) {
+        let unit = self.seeded.unit;
+        let found = self.get(&format!("roles?$filter=name eq '{role}' and _businessunitid_value eq {unit}")).await;
+        let role = Guid::try_parse(found["value"][0]["roleid"].as_str().unwrap()).unwrap();
+        let table = |name: &str| self.org.schema().table_named(name).unwrap().id;
+        let request = LinkRequest {
+            record: Reference::id(table("systemuser"), user.user),
+            relationship: "systemuserroles_association".into(),
+            other: Reference::id(table("role"), role),
+        };
+        self.org.associate(&self.admin(), request).await.unwrap();
     }
 
     /// Sends a request of a caller; `target` is a path and perhaps a query.
@@ -209,6 +225,7 @@ impl World {
             service_root: ROOT,
             limits: &self.limits,
             page_token_key: &self.page_token_key,
+            questions: &self.questions,
         };
         let answer = Answer::of(handle(&self.org, caller, &request).await);
         check_form(&answer, caller);

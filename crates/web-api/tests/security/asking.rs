@@ -1,13 +1,13 @@
 //! Sends the questions of one asker, one by one and in a batch, and compares what is answered with what is expected.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use custodia_oracle::{Asker, World, WorldTable};
 use custodia_org::Caller;
 use custodia_schema::Guid;
-use custodia_web_api::{ApiRequest, Limits, handle};
+use custodia_web_api::{ApiRequest, KeptQuestions, Limits, handle};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value as Json;
 
@@ -132,6 +132,9 @@ fn differs(case: &Case, (status, body): &(u16, String)) -> Option<String> {
     }
 }
 
+/// Shared by all worlds and users, so that what one was answered must not show in what another is.
+static QUESTIONS: LazyLock<KeptQuestions> = LazyLock::new(|| KeptQuestions::new(1_024));
+
 async fn send(
     stage: &Stage,
     caller: &Caller,
@@ -156,6 +159,7 @@ async fn send(
         service_root: ROOT,
         limits: &limits,
         page_token_key: &[7; 32],
+        questions: &QUESTIONS,
     };
     let answer = handle(&stage.org, caller, &request).await;
     let status = answer.status().as_u16();
