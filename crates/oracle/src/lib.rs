@@ -32,8 +32,8 @@ mod question;
 mod random;
 mod row;
 mod schema;
-pub mod speech;
 mod sight;
+pub mod speech;
 mod verdict;
 mod world;
 

@@ -314,7 +314,9 @@ mod bodies {
         let ask = async || {
             let mut rights = Vec::new();
             for org in [&nodes.other, scene.org()] {
-                rights.push(org.principal_access(&scene.admin, Principal::User(user.user), table, account).await.unwrap());
+                rights.push(
+                    org.principal_access(&scene.admin, Principal::User(user.user), table, account).await.unwrap(),
+                );
             }
             assert_eq!(rights[0], rights[1], "the nodes differ");
             rights[0]
