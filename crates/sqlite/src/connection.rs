@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -137,6 +138,7 @@ pub fn open(path: &Path, options: &Options<'_>) -> Result<Connection, Error> {
 
 /// Opens a file with everything but its journal mode, which [`crate::copy()`] takes over from the source.
 pub(crate) fn open_unconfigured(path: &Path, options: &Options<'_>) -> Result<Connection, Error> {
+    initialise()?;
     let exists = path.exists();
     let flags = match options.access {
         Access::Create if exists => return Err(Error::Exists { path: path.to_owned() }),
@@ -164,6 +166,19 @@ pub(crate) fn open_unconfigured(path: &Path, options: &Options<'_>) -> Result<Co
     read_first_page(&connection, path, options.encryption)?;
     configure(&connection, options)?;
     Ok(connection)
+}
+
+/// Initialises SQLite and SQLCipher within it, once in a process and before any file is opened: SQLite tells other threads
+/// that it is initialised before SQLCipher is, and what they open in between can be given no key.
+fn initialise() -> Result<(), Error> {
+    static INITIALISED: OnceLock<c_int> = OnceLock::new();
+    // SAFETY: it takes nothing and may be called at any time; it is documented as safe for threads.
+    let code = *INITIALISED.get_or_init(|| unsafe { ffi::sqlite3_initialize() });
+    if code == ffi::SQLITE_OK {
+        return Ok(());
+    }
+    let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+    Err(Error::Engine { doing: "initialising SQLite", source })
 }
 
 /// SQLite reads a name that begins with `file:` as an address with options; a leading `./` keeps it a path.

@@ -248,3 +248,37 @@ fn a_copy_never_drops_the_encryption_or_replaces_a_file() {
     let error = copy(&source, &path, Encryption::Key(&key)).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
 }
+
+/// Threads that open files at once, as the first thing that their process does with SQLite.
+const FIRST_THREADS: usize = 8;
+/// Such processes: of those in which every thread initialised SQLite for itself, six of 600 failed.
+const FIRST_PROCESSES: usize = 100;
+
+#[test]
+fn the_first_files_of_a_process_may_be_opened_at_once() {
+    for _ in 0..FIRST_PROCESSES {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "connection::tests::open_the_first_files", "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    }
+}
+
+#[test]
+#[ignore = "run by the test that starts processes"]
+fn open_the_first_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = std::sync::Barrier::new(FIRST_THREADS);
+    std::thread::scope(|scope| {
+        for number in 0..FIRST_THREADS {
+            let (path, ready) = (folder.path().join(format!("{number}.db")), &ready);
+            scope.spawn(move || {
+                let key = key(1);
+                ready.wait();
+                open(&path, &encrypted(Access::Create, &key)).unwrap();
+            });
+        }
+    });
+}
