@@ -217,7 +217,9 @@ fn expanded_records_are_objects_or_null() {
     assert_eq!(parsed[1]["primarycontactid"], Tree::Null);
     assert!(parsed[1].as_object().unwrap().contains_key("ownerid"));
     assert_eq!(parsed[1]["ownerid"], Tree::Null);
-    assert_eq!(text.matches("\"ownerid\":").count(), 2, "one of several candidates is shown: {text}");
+    // An owner within the record says `ownerid` of itself too.
+    let shown = ["\"ownerid\":{", "\"ownerid\":null"].map(|member| text.matches(member).count());
+    assert_eq!(shown, [1, 1], "one of several candidates is shown: {text}");
 }
 
 #[test]
