@@ -43,7 +43,7 @@ pub struct ApiRequest<'r> {
     pub limits: &'r Limits,
     /// The key that links to further pages are sealed with. Where it is the same after a restart, they keep working.
     pub page_token_key: &'r [u8; 32],
-    /// What was worked out for requests before.
+    /// What was worked out for requests before, under the same limits.
     pub questions: &'r KeptQuestions,
 }
 

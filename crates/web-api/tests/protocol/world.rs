@@ -46,6 +46,9 @@ pub enum Engine {
     Postgres,
 }
 
+/// Few, so that some are forgotten.
+const QUESTIONS_KEPT_MAX: usize = 16;
+
 pub struct World {
     pub org: Organization,
     pub seeded: Seeded,
@@ -159,7 +162,7 @@ impl World {
             seeded,
             limits: Limits::default(),
             page_token_key: [7; 32],
-            questions: KeptQuestions::new(16),
+            questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             _store: store,
             _folder: folder,
         }
@@ -235,6 +238,12 @@ impl World {
     /// Sends a request of the administrator.
     pub async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.send(&self.admin(), method, target, headers, body).await
+    }
+
+    /// Becomes a service that withholds one part of the protocol: nothing that was worked out before holds for it.
+    pub fn withhold(&mut self, part: &str) {
+        self.limits.withheld = custodia_web_api::withhold([part]).unwrap();
+        self.questions = KeptQuestions::new(QUESTIONS_KEPT_MAX);
     }
 
     /// What the administrator is shown.

@@ -135,7 +135,7 @@ mod bodies {
             let chosen = left + usize::try_from(state % rest).unwrap();
             parts.swap(left, chosen);
             let part = &parts[left];
-            world.limits.withheld = custodia_web_api::withhold([part.as_str()]).unwrap();
+            world.withhold(part);
             let mut wrong = BTreeSet::new();
             for case in &cases[area(part)] {
                 let fault = case.fault(&world, &data).await;
