@@ -9,6 +9,7 @@ mod met;
 mod rows;
 mod twin;
 
+use custodia_query::odata::Limits;
 use custodia_query::operator::{Asker, Operator};
 use custodia_query::{Aggregation, Phrase, Query};
 use custodia_schema::{Column, ColumnId, Schema, Table, TableId, Value};
@@ -107,3 +108,19 @@ struct Speaker<'v> {
 
 /// Rows that a part of a question may look at: their numbers with their tables.
 type Rows<'v> = [(usize, &'v Table)];
+
+/// Generated questions are larger than people's.
+#[must_use]
+pub fn limits() -> Limits {
+    Limits {
+        query_bytes_max: 10_000_000,
+        filter_nodes_max: 10_000,
+        joins_max: 1_000,
+        links_max: 1_000,
+        expand_max: 1_000,
+        conditions_max: 10_000,
+        fetchxml_depth_max: 200,
+        fetchxml_nodes_max: 1_000_000,
+        ..Limits::default()
+    }
+}

@@ -187,7 +187,7 @@ impl Tree {
                 let (left, right) = (self.path(left)?, self.path(right)?);
                 // The queried row has no name: it can only be compared with others.
                 let (left, operator, right) = match left.row > 0 && right.row == 0 {
-                    true => (right, mirrored(*operator), left),
+                    true => (right, operator.mirrored(), left),
                     false => (left, *operator, right),
                 };
                 let compare = |operator| {
@@ -268,16 +268,6 @@ fn turned(operator: Comparison, negated: bool, paths: &[&Path], compare: impl Fn
     };
     let nulls = paths.iter().map(|path| Filter::IsNull((*path).clone()));
     Filter::Or(std::iter::once(compare(opposite)).chain(nulls).collect())
-}
-
-fn mirrored(operator: Comparison) -> Comparison {
-    match operator {
-        Comparison::Equal | Comparison::NotEqual => operator,
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-    }
 }
 
 fn key(schema: &Schema, table: TableId) -> Option<custodia_schema::ColumnId> {

@@ -438,7 +438,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             }
             (Meaning::Literal(literal), Meaning::Column(path, column)) => {
                 self.count_test(left.at)?;
-                self.compare_literal(path, column, mirrored(operator), operator_at, &literal, left.at)
+                self.compare_literal(path, column, operator.mirrored(), operator_at, &literal, left.at)
             }
             (Meaning::Column(left_path, left_column), Meaning::Column(right_path, right_column)) => {
                 self.count_test(left.at)?;
@@ -580,17 +580,6 @@ pub(super) fn alias_literal(
     match inner.next()? {
         (Token::End, _) => Ok(literal),
         (_, start) => Err(inner.invalid(start, "expected nothing after the value")),
-    }
-}
-
-/// The operator that says the same with its sides exchanged.
-fn mirrored(operator: Comparison) -> Comparison {
-    match operator {
-        Comparison::Equal | Comparison::NotEqual => operator,
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
     }
 }
 

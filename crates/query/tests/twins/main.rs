@@ -6,13 +6,13 @@ mod mutation;
 mod operators;
 mod world;
 
-use custodia_oracle::speech::{Language, Met, linked, linked_groups};
+use custodia_oracle::speech::{Language, Met, limits, linked, linked_groups};
 use custodia_query::fetchxml::{Fetch, Question};
 use custodia_query::odata::{parse_apply, parse_options, query_options, query_string, write_apply, write_options};
 use custodia_query::{Aggregation, Comparison, Field, Filter, Order, OrderBy, Path, Phrase, Query, Unsayable, Words};
 use custodia_schema::{Guid, Value};
 
-use crate::world::{asker, limits, schema, vocabulary};
+use crate::world::{asker, schema, vocabulary};
 
 /// Questions of each kind in each language, times the effort.
 const QUESTIONS: u64 = 2_000;

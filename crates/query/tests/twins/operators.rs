@@ -1,12 +1,12 @@
 //! Every operator that both languages have says the same in both.
 
-use custodia_oracle::speech::{Language, Met};
+use custodia_oracle::speech::{Language, Met, limits};
 use custodia_query::fetchxml::{Fetch, Question};
 use custodia_query::odata::{parse_options, write_options};
 use custodia_query::operator::Operator;
 use custodia_query::{Field, Filter, Phrase, Query};
 
-use crate::world::{asker, limits, schema, vocabulary};
+use crate::world::{asker, schema, vocabulary};
 use crate::{questions, words};
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use custodia_oracle::speech::Vocabulary;
 use custodia_query::Zone;
-use custodia_query::odata::Limits;
 use custodia_query::operator::Asker;
 use custodia_schema::{
     Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, TableId, Value, load,
@@ -34,21 +33,6 @@ pub(crate) fn asker() -> &'static Asker {
         asker.week_begins = 1;
         asker
     })
-}
-
-/// Generated questions are larger than people's.
-pub(crate) fn limits() -> Limits {
-    Limits {
-        query_bytes_max: 10_000_000,
-        filter_nodes_max: 10_000,
-        joins_max: 1_000,
-        links_max: 1_000,
-        expand_max: 1_000,
-        conditions_max: 10_000,
-        fetchxml_depth_max: 200,
-        fetchxml_nodes_max: 1_000_000,
-        ..Limits::default()
-    }
 }
 
 /// The tables spoken of. The first ones are asked.

@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use custodia_oracle::speech::{Language, Met, Vocabulary, linked, linked_groups};
+use custodia_oracle::speech::{Language, Met, Vocabulary, limits, linked, linked_groups};
 use custodia_query::fetchxml::{Fetch, Question};
 use custodia_query::odata::{
-    Limits, SkipToken, SkipTokenBinding, parse_apply, parse_options, query_options, query_string, write_apply,
-    write_options,
+    SkipToken, SkipTokenBinding, parse_apply, parse_options, query_options, query_string, write_apply, write_options,
 };
 use custodia_query::operator::Asker;
 use custodia_query::{Aggregation, Phrase, Query, Words, Zone};
@@ -40,21 +39,6 @@ fn asker() -> Asker {
     asker.teams = vec![id(2_000), id(2_001)];
     asker.fiscal.month = 4;
     asker
-}
-
-/// Generated questions are larger than people's.
-fn limits() -> Limits {
-    Limits {
-        query_bytes_max: 10_000_000,
-        filter_nodes_max: 10_000,
-        joins_max: 1_000,
-        links_max: 1_000,
-        expand_max: 1_000,
-        conditions_max: 10_000,
-        fetchxml_depth_max: 200,
-        fetchxml_nodes_max: 1_000_000,
-        ..Limits::default()
-    }
 }
 
 fn value(number: u64, _: &Table, column: &Column) -> Value {
