@@ -16,10 +16,8 @@ test: ## Run every check: format, lints, all tests on both engines, unmodified c
 bench: ## Measure against the yardstick, on both engines (scripts/bench --write BENCHMARKS.md keeps the figures)
 	@scripts/bench
 
-soak: ## Run the generated tests with fifty times the cases
-	@scripts/prepare test
-	CUSTODIA_TEST_EFFORT=50 cargo run --quiet --package custodia-testbed --bin with-postgres -- \
-		cargo test --workspace --no-fail-fast
+soak: ## Run the long modes: oracles, crashes, nodes, fuzzing, mixed load, a million rows (scripts/soak STEP runs one)
+	@scripts/soak
 
 lint: ## Check format and lints only
 	cargo fmt --all --check

@@ -86,6 +86,9 @@ pub struct Limits {
     pub connections: usize,
     /// Milliseconds a statement may run.
     pub statement_ms: u64,
+    /// Milliseconds a transaction on PostgreSQL may stand still before the server ends it, so that a node which hangs does
+    /// not hold up the others.
+    pub stalled_ms: u64,
     /// Writes that may wait for one organisation.
     pub write_queue: usize,
     /// Threads that write for all embedded databases.
@@ -96,6 +99,11 @@ pub struct Limits {
     pub open_databases: usize,
     /// Seconds after which an unused database is closed.
     pub idle_close_seconds: u64,
+    /// Seconds between two looks at what other nodes changed: organisations, signing keys, passwords that ended tokens.
+    pub housekeeping_seconds: u64,
+    /// Seconds for which a service that was told to stop answers as before, but says that it is not ready: so long a balancer
+    /// has to send its clients elsewhere.
+    pub drain_seconds: u64,
     /// Seconds that running requests have to end when the service stops.
     pub shutdown_seconds: u64,
 }
@@ -138,11 +146,14 @@ impl Default for Limits {
             user_concurrent_requests: 1_000,
             connections: 10_000,
             statement_ms: store.statement_ms,
+            stalled_ms: store.stalled_ms,
             write_queue: store.write_queue_max,
             writer_threads: store.writer_threads,
             cache_kibibytes: store.cache_kibibytes,
             open_databases: store.open_databases_max,
             idle_close_seconds: store.idle_close_ms / 1000,
+            housekeeping_seconds: 60,
+            drain_seconds: 0,
             shutdown_seconds: 10,
         }
     }
@@ -212,6 +223,7 @@ impl Config {
     pub fn store_limits(&self) -> custodia_store::Limits {
         custodia_store::Limits {
             statement_ms: self.limits.statement_ms,
+            stalled_ms: self.limits.stalled_ms,
             write_queue_max: self.limits.write_queue,
             writer_threads: self.limits.writer_threads,
             cache_kibibytes: self.limits.cache_kibibytes,
@@ -245,6 +257,8 @@ impl Limits {
             ("limits.user_concurrent_requests", self.user_concurrent_requests),
             ("limits.connections", self.connections as u64),
             ("limits.statement_ms", self.statement_ms),
+            ("limits.stalled_ms", self.stalled_ms),
+            ("limits.housekeeping_seconds", self.housekeeping_seconds),
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
             ("limits.open_databases", self.open_databases as u64),

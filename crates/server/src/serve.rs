@@ -1,6 +1,8 @@
 //! `custodia serve`: listeners, timers, and a graceful end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -72,20 +74,23 @@ async fn answer(
     crate::say(&format!("operations http://{}", operations_listener.address));
     crate::say(&format!("ready {url}"));
     tracing::info!(%url, "ready");
-    let clients = {
+    // Machines are answered for as long as clients are.
+    let (clients_left, no_client_left) = watch::channel(false);
+    let clients = async {
         let service = Arc::clone(service);
-        crate::http::serve(listener, holding, stopped.clone(), move |request, peer| {
-            public(Arc::clone(&service), request, peer)
-        })
+        let answer = move |request, peer| public(Arc::clone(&service), request, peer);
+        crate::http::serve(listener, holding, stopped, answer).await;
+        let _ = clients_left.send(true);
     };
     let machines = {
         let service = Arc::clone(service);
-        crate::http::serve(operations_listener, holding, stopped, move |request, _| {
+        crate::http::serve(operations_listener, holding, no_client_left, move |request, _| {
             operations(Arc::clone(&service), request)
         })
     };
     let told = async move {
         ending.told().await;
+        drain(service, &mut ending).await;
         tracing::info!("stopping");
         let _ = stop.send(true);
     };
@@ -93,6 +98,20 @@ async fn answer(
     socket.abort();
     let _ = std::fs::remove_file(crate::folder::socket_path(service.folder()));
     Ok(())
+}
+
+/// Answers as before for the configured time, but says that it is not ready, so that balancers send their clients elsewhere.
+/// To be told a second time ends it.
+async fn drain(service: &Service, ending: &mut Ending) {
+    service.draining.store(true, Ordering::Relaxed);
+    let seconds = service.config.limits.drain_seconds;
+    if seconds > 0 {
+        tracing::info!(seconds, "draining");
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+            () = ending.told() => {}
+        }
+    }
 }
 
 /// The signals to end. They are caught from the first moment on, so that none of them ends the process in the middle.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
@@ -62,6 +62,8 @@ pub struct Service {
     pub page_token_key: [u8; 32],
     /// What was worked out for requests of the Web API before.
     pub questions: KeptQuestions,
+    /// It was told to stop: balancers are told to send their clients elsewhere.
+    pub draining: AtomicBool,
     /// Where the master key is and what losing it means, if there is no copy of it and it was not said yet.
     pub reminder: Option<String>,
     keys: ArcSwap<KeySet>,
@@ -134,6 +136,7 @@ impl Service {
             throttle: Throttle::new(),
             clock,
             random,
+            draining: AtomicBool::new(false),
             reminder: reminder.filter(|_| !made),
             keys: ArcSwap::from_pointee(keys),
             keys_looked_for: AtomicU64::new(0),

@@ -11,8 +11,6 @@ use crate::service::Service;
 
 /// How often committed pages are moved into the embedded files (decision 0005.1).
 const CHECKPOINT: Duration = Duration::from_millis(100);
-/// How often unused databases are closed and keys looked after.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// The timers of one process.
 pub struct Timers {
@@ -54,8 +52,9 @@ async fn checkpoints(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Closes unused databases, looks after the keys, and at what other nodes changed.
 async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    let mut ticks = tokio::time::interval(Duration::from_secs(service.config.limits.housekeeping_seconds));
     loop {
         tokio::select! {
             _ = ticks.tick() => {

@@ -43,15 +43,17 @@ pub(crate) struct PostgresConnection {
 pub(crate) struct PostgresSettings {
     pub config: Arc<tokio_postgres::Config>,
     pub statement_limit_ms: u64,
+    /// How long a transaction may stand still; 0 for ever.
+    pub stalled_limit_ms: u64,
 }
 
 impl PostgresSettings {
-    /// From `postgres://…`; the statement limit is set on each connection.
-    pub(crate) fn parse(url: &str, statement_limit_ms: u64) -> Result<Self> {
+    /// From `postgres://…`; the limits are set on each connection.
+    pub(crate) fn parse(url: &str, statement_limit_ms: u64, stalled_limit_ms: u64) -> Result<Self> {
         let config = url
             .parse::<tokio_postgres::Config>()
             .map_err(|error| Error::unavailable("reading the database address", error))?;
-        Ok(Self { config: Arc::new(config), statement_limit_ms })
+        Ok(Self { config: Arc::new(config), statement_limit_ms, stalled_limit_ms })
     }
 
     /// The same server, another database.
@@ -63,9 +65,9 @@ impl PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// The same database, without a limit for statements.
+    /// The same database, without limits for statements and transactions.
     pub(crate) fn unlimited(&self) -> Self {
-        Self { config: Arc::clone(&self.config), statement_limit_ms: 0 }
+        Self { config: Arc::clone(&self.config), statement_limit_ms: 0, stalled_limit_ms: 0 }
     }
 }
 
@@ -103,7 +105,7 @@ impl PostgresConnection {
             flag.store(true, Ordering::Release);
         });
         let this = Self { client, closed, prepared: Mutex::new(HashMap::new()), limit_ms: settings.statement_limit_ms };
-        this.run(&internal::postgres_session(settings.statement_limit_ms)).await?;
+        this.run(&internal::postgres_session(settings.statement_limit_ms, settings.stalled_limit_ms)).await?;
         Ok(this)
     }
 

@@ -7,7 +7,8 @@
 //! Where to start:
 //! - [`postgres_url`]: a shared cluster to make databases in ([`fresh_database_name`]);
 //! - [`PrivateCluster`]: a cluster of one's own that a durability test may kill, copy, cut back and start again;
-//! - [`effort`]: the factor by which generated tests multiply their number of cases.
+//! - [`effort`]: the factor by which generated tests multiply their number of cases; [`kills`] and [`seconds`] of others;
+//! - [`tell`]: how much was really done, for the record of a long run.
 
 #![expect(
     clippy::disallowed_methods,
@@ -25,4 +26,4 @@ mod write_ahead_log;
 
 pub use cluster::{PrivateCluster, with_database};
 pub use error::Error;
-pub use shared::{POSTGRES_VARIABLE, effort, fresh_database_name, postgres_url};
+pub use shared::{POSTGRES_VARIABLE, effort, fresh_database_name, kills, postgres_url, seconds, tell};

@@ -13,6 +13,12 @@ pub const POSTGRES_VARIABLE: &str = "CUSTODIA_TEST_POSTGRES";
 /// Multiplies the number of generated cases. `make soak` sets it.
 const EFFORT_VARIABLE: &str = "CUSTODIA_TEST_EFFORT";
 
+/// The number of kills of a crash campaign. `scripts/soak` sets it.
+const KILLS_VARIABLE: &str = "CUSTODIA_TEST_KILLS";
+
+/// The seconds of a mixed load. `scripts/soak` sets it.
+const SECONDS_VARIABLE: &str = "CUSTODIA_TEST_SECONDS";
+
 /// A cluster for tests that each make databases of their own in it.
 ///
 /// It is the one that [`POSTGRES_VARIABLE`] names; else this process starts one on the first call, and it ends with the
@@ -53,5 +59,26 @@ pub fn fresh_database_name() -> String {
 /// The factor by which generated tests multiply their number of cases: 1 in `make test`, more in `make soak`.
 #[must_use]
 pub fn effort() -> u32 {
-    std::env::var(EFFORT_VARIABLE).ok().and_then(|factor| factor.parse().ok()).map_or(1, |factor: u32| factor.max(1))
+    number_in(EFFORT_VARIABLE).and_then(|factor| factor.try_into().ok()).map_or(1, |factor: u32| factor.max(1))
+}
+
+/// How often a crash campaign kills: `usual` times the effort, or the number that its variable gives.
+#[must_use]
+pub fn kills(usual: u64) -> u64 {
+    number_in(KILLS_VARIABLE).unwrap_or(usual.saturating_mul(u64::from(effort())))
+}
+
+/// How many seconds a load goes on: `usual` ones, or the number that its variable gives.
+#[must_use]
+pub fn seconds(usual: u64) -> u64 {
+    number_in(SECONDS_VARIABLE).unwrap_or(usual)
+}
+
+/// Says how much was really done, on a line of its own that `scripts/soak` looks for.
+pub fn tell(done: &str) {
+    println!("soak: {done}");
+}
+
+fn number_in(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok())
 }

@@ -1,6 +1,7 @@
 //! What machines ask: alive, ready, metrics. On a listener of its own, loopback unless configured otherwise.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -16,6 +17,9 @@ pub async fn operations(service: Arc<Service>, request: Request<Incoming>) -> Re
     }
     match request.uri().path() {
         "/health/live" => respond::text(StatusCode::OK, "alive\n"),
+        "/health/ready" if service.draining.load(Ordering::Relaxed) => {
+            respond::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        }
         "/health/ready" => match service.store.reload_organizations().await {
             Ok(()) => respond::text(StatusCode::OK, "ready\n"),
             Err(error) => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use custodia_schema::Guid;
 use custodia_store::Clock;
-use http::header::{HOST, HeaderMap};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
@@ -43,10 +43,11 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let started = service.clock.monotonic_ms();
     let id = service.new_request_id();
     let method = request.method().clone();
+    let version = request.version();
     let route = route_name(request.uri().path());
     let running = Running::begin(&service.metrics.running);
     let limits = &service.config.limits;
-    let response = if running.present > limits.concurrent_requests as u64 {
+    let mut response = if running.present > limits.concurrent_requests as u64 {
         service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
         let mut response = respond::error(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -67,6 +68,10 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
         }
     };
     drop(running);
+    // A client that keeps its connection would meet its end; so it makes another one, which may lead to another node.
+    if service.draining.load(Ordering::Relaxed) && version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let duration_ms = service.clock.monotonic_ms().saturating_sub(started);
     let status = response.status().as_u16();
     service.metrics.answered(status, duration_ms);

@@ -318,10 +318,20 @@ impl Server {
         Api { client: self.client(), organization: organization.to_owned(), token }
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.process()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
     /// Asks it to end.
     pub fn tell_to_stop(&self) {
-        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
     }
 
     /// Waits for its end.

@@ -433,9 +433,10 @@ pub(crate) fn select_setting(name: &str) -> Statement {
 }
 
 /// What a new connection to PostgreSQL is told.
-pub(crate) fn postgres_session(statement_limit_ms: u64) -> String {
+pub(crate) fn postgres_session(statement_limit_ms: u64, stalled_limit_ms: u64) -> String {
     format!(
-        "SET statement_timeout = {statement_limit_ms}; SET jit = off; SET client_min_messages = warning; \
+        "SET statement_timeout = {statement_limit_ms}; \
+         SET idle_in_transaction_session_timeout = {stalled_limit_ms}; SET jit = off; SET client_min_messages = warning; \
          SET plan_cache_mode = auto; SET timezone = 'UTC'"
     )
 }

@@ -47,6 +47,11 @@ async fn every_language_agrees_with_the_oracle(engine: Engine, first: u64, world
         let shown = &differences[..differences.len().min(5)];
         assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), shown.join("\n"));
     }
+    let questions: u64 = asked.values().map(|asked| asked.with_rows + asked.refused).sum();
+    let worlds = worlds * u64::from(effort());
+    custodia_testbed::tell(&format!(
+        "languages on {engine:?}: {questions} questions answered with rows or refused in {worlds} worlds"
+    ));
     println!("{engine:?}: {:44} {:>8} {:>8} {:>8}", "", "rows", "closed", "refused");
     for (name, asked) in &asked {
         println!("{engine:?}: {name:44} {:>8} {:>8} {:>8}", asked.with_rows, asked.closed, asked.refused);

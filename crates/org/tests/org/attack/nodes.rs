@@ -2,15 +2,52 @@
 
 use std::sync::Arc;
 
-use custodia_org::{Error, Precondition};
+use custodia_org::{Error, Organization, Precondition, StoreError};
 use custodia_schema::Value;
 use custodia_store::Limits;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::world::{Engine, World};
 
 async fn nodes() -> World {
     World::new(Engine::Postgres).await
+}
+
+/// A node in the middle of a write: no other writes meanwhile.
+struct Holding {
+    go_on: Arc<Semaphore>,
+    write: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Holding {
+    async fn begin(node: &Organization) -> Self {
+        let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+        let database = node.database().clone();
+        let write = {
+            let (held, go_on) = (Arc::clone(&held), Arc::clone(&go_on));
+            tokio::spawn(async move {
+                database
+                    .write(move |_| {
+                        let (held, go_on) = (Arc::clone(&held), Arc::clone(&go_on));
+                        Box::pin(async move {
+                            held.notify_one();
+                            // Closed when it may go on; then a second attempt does not wait at all.
+                            let _ = go_on.acquire().await;
+                            Ok::<_, StoreError>(())
+                        })
+                    })
+                    .await
+            })
+        };
+        held.notified().await;
+        Self { go_on, write }
+    }
+
+    async fn end(self) -> Result<(), StoreError> {
+        self.go_on.close();
+        self.write.await.unwrap()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,29 +95,26 @@ async fn a_node_that_waited_for_the_head_in_vain_writes_again() {
     let account = |name: &str| world.input("account", &[("name", Value::Text(name.into()))]);
     other.create(&admin, account("before")).await.unwrap();
 
-    let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let database = world.org.database().clone();
-    let holding = {
-        let (held, go_on) = (Arc::clone(&held), Arc::clone(&go_on));
-        tokio::spawn(async move {
-            database
-                .write(move |_| {
-                    let (held, go_on) = (Arc::clone(&held), Arc::clone(&go_on));
-                    Box::pin(async move {
-                        held.notify_one();
-                        go_on.notified().await;
-                        Ok::<_, custodia_store::Error>(())
-                    })
-                })
-                .await
-        })
-    };
-    held.notified().await;
+    let holding = Holding::begin(&world.org).await;
     let refused = other.create(&admin, account("during")).await;
     assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
-    go_on.notify_one();
-    holding.await.unwrap().unwrap();
+    holding.end().await.unwrap();
 
     other.create(&admin, account("after")).await.unwrap();
     assert_eq!(world.select(&admin, "account", &["name"], &[]).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stands_still_within_a_write_does_not_hold_up_the_others() {
+    let world = nodes().await;
+    let standing = world.another_node_within(Limits { stalled_ms: 300, ..Limits::default() }).await;
+    let admin = world.admin();
+    let account = |name: &str| world.input("account", &[("name", Value::Text(name.into()))]);
+    standing.create(&admin, account("before")).await.unwrap();
+    let holding = Holding::begin(&standing).await;
+    world.org.create(&admin, account("meanwhile")).await.unwrap();
+    // What it was at is lost with its transaction, or was nothing; either way it goes on.
+    let _ = holding.end().await;
+    standing.create(&admin, account("after")).await.unwrap();
+    assert_eq!(world.select(&admin, "account", &["name"], &[]).await.len(), 3);
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use custodia_schema::Guid;
 
 use crate::durability::journal::{Journal, State, verify};
+use crate::durability::parts;
 use crate::durability::site::{Place, Site};
 use crate::durability::writers::{CLIENTS, Dice, Witness, Writers};
 
@@ -52,25 +53,33 @@ async fn writes_until_it_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_write_survives_the_death_of_the_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut place = Place::files(&folder);
-    Site::create(&mut place).await.close();
+    let kills = custodia_testbed::kills(ROUNDS);
     let dice = Dice::new(9);
-    let mut journals = Writers::fresh_journals();
-    for round in 0..ROUNDS * u64::from(custodia_testbed::effort()) {
-        let until = 20 + dice.below(150);
-        // Each process begins with journals of its own: it writes other accounts than those before it.
-        let mut written = run_and_kill(&place, round, until);
-        let acknowledged: usize = written.iter().map(|journal| journal.acknowledged).sum();
-        assert!(acknowledged >= until, "{acknowledged} of {until}");
-        assert!(written.iter().any(|journal| journal.in_flight.is_some()), "it was killed at work");
-        let site = Site::open(&mut place).await;
-        journals.append(&mut written);
-        let verdict = verify(&site, &journals.clone(), &mut journals).await;
-        assert!(verdict.is_clean(), "round {round}: {verdict}");
-        site.prove_whole().await;
-        site.close();
+    let mut acknowledged_in_all = 0;
+    for part in parts(kills) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut place = Place::files(&folder);
+        Site::create(&mut place).await.close();
+        let mut journals = Writers::fresh_journals();
+        for round in part {
+            let until = 20 + dice.below(150);
+            // Each process begins with journals of its own: it writes other accounts than those before it.
+            let mut written = run_and_kill(&place, round, until);
+            let acknowledged: usize = written.iter().map(|journal| journal.acknowledged).sum();
+            assert!(acknowledged >= until, "{acknowledged} of {until}");
+            assert!(written.iter().any(|journal| journal.in_flight.is_some()), "it was killed at work");
+            acknowledged_in_all += acknowledged;
+            let site = Site::open(&mut place).await;
+            journals.append(&mut written);
+            let verdict = verify(&site, &journals.clone(), &mut journals).await;
+            assert!(verdict.is_clean(), "round {round}: {verdict}");
+            site.prove_whole().await;
+            site.close();
+        }
     }
+    custodia_testbed::tell(&format!(
+        "{kills} kills of the process, {acknowledged_in_all} writes acknowledged, none lost"
+    ));
 }
 
 /// Starts the process, kills it when so many writes were acknowledged, and gives what it has told until it was gone.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use custodia_testbed::PrivateCluster;
 
 use crate::durability::journal::{Journal, Verdict, verify};
+use crate::durability::parts;
 use crate::durability::site::{Place, Site};
 use crate::durability::writers::{CLIENTS, Deaf, Dice, Writers};
 
@@ -18,26 +19,34 @@ fn place(cluster: &PrivateCluster, folder: &tempfile::TempDir) -> Place {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_write_survives_the_death_of_the_server() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut cluster = PrivateCluster::start(&[]).unwrap();
-    let mut place = place(&cluster, &folder);
-    let mut site = Site::create(&mut place).await;
-    assert_eq!(site.store.settings_that_lose_writes().await.unwrap(), []);
-    let mut journals = Writers::fresh_journals();
+    let kills = custodia_testbed::kills(ROUNDS);
     let dice = Dice::new(15);
-    for round in 0..ROUNDS * u64::from(custodia_testbed::effort()) {
-        let mut writers = Writers::start(&site, journals, round, Arc::new(Deaf));
-        writers.acknowledged(20 + dice.below(150)).await;
-        tokio::task::block_in_place(|| cluster.crash()).unwrap();
-        journals = writers.end().await;
-        assert!(journals.iter().any(|journal| journal.in_flight.is_some()), "it was killed at work");
-        site.close();
-        tokio::task::block_in_place(|| cluster.restart()).unwrap();
-        site = Site::open(&mut place).await;
-        let verdict = verify(&site, &journals.clone(), &mut journals).await;
-        assert!(verdict.is_clean(), "round {round}: {verdict}");
+    let mut acknowledged = 0;
+    for part in parts(kills) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cluster = PrivateCluster::start(&[]).unwrap();
+        let mut place = place(&cluster, &folder);
+        let mut site = Site::create(&mut place).await;
+        assert_eq!(site.store.settings_that_lose_writes().await.unwrap(), []);
+        let mut journals = Writers::fresh_journals();
+        for round in part {
+            let mut writers = Writers::start(&site, journals, round, Arc::new(Deaf));
+            writers.acknowledged(20 + dice.below(150)).await;
+            tokio::task::block_in_place(|| cluster.crash()).unwrap();
+            journals = writers.end().await;
+            assert!(journals.iter().any(|journal| journal.in_flight.is_some()), "it was killed at work");
+            site.close();
+            tokio::task::block_in_place(|| cluster.restart()).unwrap();
+            site = Site::open(&mut place).await;
+            let verdict = verify(&site, &journals.clone(), &mut journals).await;
+            assert!(verdict.is_clean(), "round {round}: {verdict}");
+        }
+        site.prove_whole().await;
+        acknowledged += journals.iter().map(|journal| journal.acknowledged).sum::<usize>();
     }
-    site.prove_whole().await;
+    custodia_testbed::tell(&format!(
+        "{kills} kills of the PostgreSQL server, {acknowledged} writes acknowledged, none lost"
+    ));
 }
 
 /// Which moments do for cutting back.

@@ -70,7 +70,11 @@ async fn the_gate_agrees_with_the_oracle(extent: Extent) {
             assert_none(&differences);
         }
     }
-    println!("{:?}: {} questions about rights, {} worlds", extent.engine, coverage.questions(), last - extent.first);
+    let (questions, worlds) = (coverage.questions(), last - extent.first);
+    custodia_testbed::tell(&format!(
+        "gate on {:?}: {questions} questions about rights in {worlds} worlds",
+        extent.engine
+    ));
     println!("{}", coverage.report());
     println!("{:32} {:>10} {:>10}", "tried", "allowed", "refused");
     for (word, [refused, allowed]) in &tried {

@@ -66,7 +66,7 @@ impl TestDatabase {
         let name = custodia_testbed::fresh_database_name();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let link = runtime.block_on(async {
-            let settings = PostgresSettings::parse(&url, 60_000).unwrap();
+            let settings = PostgresSettings::parse(&url, 60_000, 60_000).unwrap();
             let cluster = PostgresConnection::connect(&settings).await.unwrap();
             cluster.run(&internal::create_database(&name)).await.unwrap();
             Link::Postgres(Arc::new(PostgresConnection::connect(&settings.database(&name)).await.unwrap()))

@@ -24,6 +24,11 @@ const WORLDS: u64 = 12;
 const QUESTIONS: u64 = 50;
 const COUNT_CAP: u64 = 20;
 
+/// Questions that each engine is asked.
+fn questions_asked() -> u64 {
+    WORLDS * QUESTIONS * u64::from(custodia_testbed::effort())
+}
+
 #[test]
 fn both_engines_answer_as_the_naive_evaluator() {
     let mut seen = Seen::default();
@@ -64,6 +69,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
             world.delete(&database);
         }
     }
+    custodia_testbed::tell(&format!("statements on each engine: {} questions", questions_asked()));
     seen.check();
 }
 
@@ -118,6 +124,7 @@ fn both_engines_aggregate_as_the_naive_evaluator() {
             world.delete(&database);
         }
     }
+    custodia_testbed::tell(&format!("groups on each engine: {} questions", questions_asked()));
     seen.check_aggregations();
     seen.check_sums();
 }

@@ -196,6 +196,8 @@ fn questions_and_their_twins_are_answered_alike() {
             world.delete(&database);
         }
     }
+    let asked = 3 * WORLDS * QUESTIONS * u64::from(custodia_testbed::effort());
+    custodia_testbed::tell(&format!("spoken questions on each engine: {asked}"));
     let parts = [
         "options",
         "fetch",
