@@ -7,23 +7,6 @@ use custodia_sqlite::rusqlite::types::{ToSql, ValueRef};
 use custodia_sqlite::rusqlite::{Connection, Statement};
 use uuid::Uuid;
 
-/// W1: an account of the owner.
-pub const ACCOUNT: &str = "
-    SELECT accountid, name, accountnumber, address1_city, address1_line1, address1_postalcode, telephone1, emailaddress1,
-        websiteurl, numberofemployees, revenue, createdon, opendeals
-    FROM account WHERE accountid = ?1 AND ownerid = ?2";
-/// W2: fifty accounts of a city. The plus keeps SQLite from finding rows by owner, which takes four times as long.
-pub const ACCOUNTS: &str = "
-    SELECT accountid, name, accountnumber, address1_city, address1_line1, address1_postalcode, telephone1, emailaddress1,
-        websiteurl, numberofemployees, revenue, createdon, opendeals
-    FROM account WHERE address1_city = ?1 AND +ownerid = ?2 ORDER BY name, accountid LIMIT 50";
-/// W3: fifty contacts from a name on, with the names of their accounts.
-pub const CONTACTS: &str = "
-    SELECT c.contactid, c.fullname, c.firstname, c.lastname, c.jobtitle, c.emailaddress1, c.telephone1, c.mobilephone,
-        c.address1_city, c.address1_postalcode, c.birthdate, c.createdon, c.parentcustomerid, a.name AS accountname
-    FROM contact c LEFT JOIN account a ON a.accountid = c.parentcustomerid AND a.ownerid = ?2
-    WHERE c.fullname >= ?1 AND +c.ownerid = ?2 ORDER BY c.fullname, c.contactid LIMIT 50";
-
 /// A statement with the beginnings of its columns in JSON.
 pub struct Prepared<'connection> {
     statement: Statement<'connection>,

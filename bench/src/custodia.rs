@@ -17,16 +17,19 @@ use crate::cluster::Cluster;
 use crate::http::Connection;
 use crate::load::{Requests, each};
 use crate::process::{Server, processor_time};
-use crate::work::{contact_fields, post};
+use crate::work::{contact_fields, post, targets};
 use crate::world::{self, Kind, id};
 
 /// The organisation.
-const ORGANIZATION: &str = "bench";
+pub const ORGANIZATION: &str = "bench";
 const ADMINISTRATOR: &str = "ada.admin@bench.example";
 /// Roles that the owners of rows hold; together they reach own accounts, contacts and opportunities, and nobody else's.
 const ROLES: &[&str] = &["Basic User", "System Customizer"];
-/// Connections over which the world is brought in.
+/// Connections over which single records are brought in, and those over which many go at once.
 const CONNECTIONS: usize = 64;
+const CONNECTIONS_OF_MANY: usize = 4;
+/// Records of one request of many.
+const MANY: u32 = 500;
 /// The path of the service.
 pub const ROOT: &str = "/bench/api/data/v9.2/";
 
@@ -38,6 +41,19 @@ pub struct Custodia {
     pub cluster: Option<Cluster>,
     /// The caller's token.
     pub token: String,
+    /// Where it is, for its command line.
+    pub place: Place,
+    /// Memory that it had before the first request, in MiB.
+    pub idle_mebibytes: u64,
+}
+
+/// What a Custodia is filled with, beside the users, who are always the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The whole world.
+    World,
+    /// So many accounts, and nothing else.
+    Accounts(u32),
 }
 
 /// Writes acknowledged and batches flushed since the server started.
@@ -54,7 +70,7 @@ impl Custodia {
     ///
     /// # Errors
     /// A program that does not start, a request that is refused.
-    pub async fn start(program: &Path, folder: &Path, postgres: Option<&str>) -> Result<Self> {
+    pub async fn start(program: &Path, folder: &Path, postgres: Option<&str>, content: Content) -> Result<Self> {
         let data = folder.join("custodia");
         let mut serve = Command::new(program);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data"]).arg(&data);
@@ -62,16 +78,17 @@ impl Custodia {
             serve.args(["--database", url]);
         }
         let server = Server::start(&mut serve, &folder.join("custodia.log"))?;
+        let idle_mebibytes = server.memory_mebibytes()?;
         let place = Place { program: program.to_owned(), data, database: postgres.map(str::to_owned) };
         place.run(&["org", "create", ORGANIZATION, "--admin", ADMINISTRATOR])?;
         let administrator = place.token(ADMINISTRATOR)?;
-        fill(&server, &administrator).await.context("filling Custodia with the world")?;
-        let token = place.token(&mail(0))?;
+        fill(&server, &administrator, content).await.context("filling Custodia with the world")?;
+        let token = place.token(&caller_mail())?;
         let cluster = match postgres {
             Some(url) => Some(Cluster::connect(url).await?),
             None => None,
         };
-        Ok(Self { server, cluster, token })
+        Ok(Self { server, cluster, token, place, idle_mebibytes })
     }
 
     /// Processor time of the server and, if it has one, of its cluster.
@@ -108,14 +125,18 @@ fn metric(text: &str, name: &str) -> Option<u64> {
 }
 
 /// Where the installation is, for the command line.
-struct Place {
+pub struct Place {
     program: PathBuf,
     data: PathBuf,
     database: Option<String>,
 }
 
 impl Place {
-    fn run(&self, arguments: &[&str]) -> Result<String> {
+    /// Runs a command of the program; what it printed.
+    ///
+    /// # Errors
+    /// A command that fails, with what it said.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--data").arg(&self.data);
         if let Some(database) = &self.database {
@@ -133,17 +154,22 @@ impl Place {
     }
 }
 
+/// The caller's sign-in name.
+#[must_use]
+pub fn caller_mail() -> String {
+    mail(0)
+}
+
 fn mail(owner: u32) -> String {
     format!("owner{owner}@bench.example")
 }
 
-async fn fill(server: &Server, token: &str) -> Result<()> {
+async fn fill(server: &Server, token: &str, content: Content) -> Result<()> {
     let mut connection = Connection::open(server.address).await?;
     let unit = get(&mut connection, token, "WhoAmI").await?;
     let unit = unit.get("BusinessUnitId").and_then(Value::as_str).context("the administrator's unit")?.to_owned();
     let roles = role_ids(&mut connection, token).await?;
-    let shared: Vec<u32> =
-        (0..world::OPPORTUNITIES).filter(|number| owner(world::opportunity(*number).account) != 0).collect();
+    let shared = world::shared_opportunities();
 
     let owners = all(world::OWNERS, |number| Step::new("systemusers", user(number, &unit)));
     let held = ROLES.len() as u32;
@@ -161,16 +187,20 @@ async fn fill(server: &Server, token: &str) -> Result<()> {
         // One after the other: each changes who may do what, and the next one is judged by it.
         bring(server, token, what, 1, steps).await?;
     }
-    let accounts = all(world::ACCOUNTS, |number| Step::new("accounts", account(number)));
-    let contacts = all(world::CONTACTS, |number| Step::new("contacts", contact(number)));
-    let opportunities = all(world::OPPORTUNITIES, |number| Step::new("opportunities", opportunity(number)));
+    let accounts = match content {
+        Content::World => world::ACCOUNTS,
+        Content::Accounts(rows) => rows,
+    };
+    bring_many(server, token, ("accounts", "account"), accounts, account).await?;
+    if content != Content::World {
+        return Ok(());
+    }
+    bring_many(server, token, ("contacts", "contact"), world::CONTACTS, contact).await?;
+    bring_many(server, token, ("opportunities", "opportunity"), world::OPPORTUNITIES, opportunity).await?;
     let shares = all(world::TEAMS, |number| {
         let target = shared.get(number as usize).copied().unwrap_or(0);
         Step::new("GrantAccess", share(id(Kind::Opportunity, target), id(Kind::Team, number)))
     });
-    for (what, steps) in [("accounts", accounts), ("contacts", contacts), ("opportunities", opportunities)] {
-        bring(server, token, what, CONNECTIONS, steps).await?;
-    }
     bring(server, token, "shares", CONNECTIONS, shares).await
 }
 
@@ -199,6 +229,25 @@ async fn bring(server: &Server, token: &str, what: &str, connections: usize, ste
         }
     });
     each(server.address, connections, count, &requests).await.with_context(|| format!("bringing in {what}"))
+}
+
+/// Brings records in, many by one request, each made when it is sent: there may be a million.
+async fn bring_many(
+    server: &Server,
+    token: &str,
+    (set, table): (&'static str, &'static str),
+    count: u32,
+    record: fn(u32) -> Value,
+) -> Result<()> {
+    let token = token.to_owned();
+    let requests: Requests = Arc::new(move |number, request| {
+        let first = u32::try_from(number).unwrap_or(u32::MAX).saturating_mul(MANY);
+        let records = (first..first.saturating_add(MANY).min(count)).map(record);
+        let path = format!("{set}/Microsoft.Dynamics.CRM.CreateMultiple");
+        request.extend_from_slice(&post(ROOT, &path, &token, &targets(table, records)));
+    });
+    let chunks = u64::from(count.div_ceil(MANY));
+    each(server.address, CONNECTIONS_OF_MANY, chunks, &requests).await.with_context(|| format!("bringing in {set}"))
 }
 
 async fn role_ids(connection: &mut Connection, token: &str) -> Result<Vec<String>> {
@@ -286,6 +335,7 @@ fn opportunity(number: u32) -> Value {
         "opportunityid": opportunity.id.to_string(),
         "name": opportunity.name,
         "estimatedvalue": opportunity.value,
+        "salesstage": opportunity.stage,
         "customerid_account@odata.bind": bound_account(opportunity.account),
         "ownerid@odata.bind": bound_owner(opportunity.account),
     })

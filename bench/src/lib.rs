@@ -6,7 +6,8 @@
 //!
 //! - [`world`] is the data, [`work`] the questions, the same for both sides;
 //! - [`bare`], [`yardstick_file`] and the program `custodia-yardstick` are the one side, [`custodia`] the other;
-//! - [`load`] asks and counts, [`measure`] lets the sides take turns, [`report`] writes it down.
+//! - [`load`] asks and counts, [`measure`] lets the sides take turns, [`import`] does so with files, [`scale`] measures few
+//!   rows against many, [`report`] writes it down.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is reading the clock")]
 
@@ -16,11 +17,14 @@ pub mod cluster;
 pub mod custodia;
 pub mod disk;
 pub mod http;
+pub mod import;
 pub mod load;
 pub mod measure;
 pub mod process;
 pub mod report;
+pub mod scale;
 pub mod statement_loop;
+pub mod statements;
 pub mod work;
 pub mod world;
 pub mod yardstick;

@@ -12,13 +12,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use custodia_bench::check;
-use custodia_bench::custodia::{Custodia, ROOT};
+use custodia_bench::custodia::{Content, Custodia, ROOT};
 use custodia_bench::http::Connection;
 use custodia_bench::measure::{Plan, Sides, yardstick_alone};
-use custodia_bench::report::{Calibration, Engine, Section, calibration, comparisons, write};
-use custodia_bench::statement_loop;
+use custodia_bench::report::{Calibration, Engine, Memory, Section, calibration, comparisons, write};
 use custodia_bench::work::Work;
 use custodia_bench::yardstick::Yardstick;
+use custodia_bench::{scale, statement_loop};
 use custodia_testbed::{POSTGRES_VARIABLE, fresh_database_name, with_database};
 
 /// Measures Custodia beside the yardstick.
@@ -36,6 +36,9 @@ struct Options {
     /// Seconds of a turn.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Accounts of the large world of W9.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: u32,
     /// Folder for the databases, on the disk that is to be measured; it is made and removed.
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
@@ -59,8 +62,19 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     let mut tables = conditions(&options)?;
     let mut calibrated = false;
+    let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };
+    let (scaled, taking_turns): (Vec<Work>, Vec<Work>) = chosen.into_iter().partition(|work| *work == Work::Scale);
     for engine in &options.engine {
-        let (section, found) = measure(&options, *engine, !calibrated).await?;
+        if !scaled.is_empty() {
+            let text = measure_scale(&options, *engine).await?;
+            println!("{text}");
+            tables.push_str(&text);
+            tables.push('\n');
+        }
+        if taking_turns.is_empty() {
+            continue;
+        }
+        let (section, found) = measure(&options, *engine, &taking_turns, !calibrated).await?;
         if let Some(found) = found {
             calibrated = true;
             let text = calibration(&found);
@@ -76,28 +90,61 @@ async fn main() -> Result<()> {
     options.write.as_deref().map_or(Ok(()), |document| write(document, &tables))
 }
 
-async fn measure(options: &Options, engine: Engine, calibrate: bool) -> Result<(Section, Option<Calibration>)> {
+/// W9, over worlds of their own.
+async fn measure_scale(options: &Options, engine: Engine) -> Result<String> {
     let folder = Fresh::make(&options.folder)?;
-    let program = |name: &str| -> Result<PathBuf> { Ok(std::env::current_exe()?.with_file_name(name)) };
-    let server = options.custodia.clone().map_or_else(|| program("custodia"), Ok)?;
-    let url = match engine {
+    let server = server_program(options)?;
+    let mut scaled = Vec::new();
+    for rows in [scale::FEW, options.rows] {
+        eprintln!("{}: W9 with {rows} accounts", engine.name());
+        let url = fresh_database(engine)?;
+        scaled.push(scale::measure(&server, folder.path(), url.as_deref(), rows).await.context("W9")?);
+    }
+    let [few, many] = scaled.as_slice() else { return Ok(String::new()) };
+    Ok(scale::table(engine.name(), few, many))
+}
+
+/// A program that was built beside this one.
+fn program(name: &str) -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+fn server_program(options: &Options) -> Result<PathBuf> {
+    options.custodia.clone().map_or_else(|| program("custodia"), Ok)
+}
+
+/// A new control database of the cluster, where the engine is one.
+fn fresh_database(engine: Engine) -> Result<Option<String>> {
+    Ok(match engine {
         Engine::Sqlite => None,
         Engine::Postgres => {
             let cluster = std::env::var(POSTGRES_VARIABLE)
                 .with_context(|| format!("{POSTGRES_VARIABLE} names no cluster: run 'make bench', which starts one"))?;
             Some(with_database(&cluster, &fresh_database_name()))
         }
-    };
+    })
+}
+
+async fn measure(
+    options: &Options,
+    engine: Engine,
+    chosen: &[Work],
+    calibrate: bool,
+) -> Result<(Section, Option<Calibration>)> {
+    let folder = Fresh::make(&options.folder)?;
+    let server = server_program(options)?;
+    let url = fresh_database(engine)?;
     eprintln!("{}: filling both sides with the world", engine.name());
     let yardstick = Yardstick::start(&program("custodia-yardstick")?, folder.path())?;
     let duration = Duration::from_secs_f64(options.seconds);
     let found = if calibrate { Some(calibrate_yardstick(&yardstick, duration).await?) } else { None };
-    let custodia = Custodia::start(&server, folder.path(), url.as_deref()).await?;
+    let custodia = Custodia::start(&server, folder.path(), url.as_deref(), Content::World).await?;
 
     let mut ours = Connection::open(yardstick.server.address).await?;
     let mut theirs = Connection::open(custodia.server.address).await?;
     check::answers(&mut ours, &mut theirs, &custodia.token).await.context("the answers differ")?;
     check::creation(&mut ours, &mut theirs, &custodia.token).await.context("the created records differ")?;
+    check::writing(&mut ours, &mut theirs, &custodia.token).await.context("something was not written")?;
     drop((ours, theirs));
 
     if options.hold {
@@ -109,26 +156,32 @@ async fn measure(options: &Options, engine: Engine, calibrate: bool) -> Result<(
     }
     let sides = Sides { yardstick: &yardstick, custodia: &custodia, folder: folder.path() };
     let plan = Plan { repeats: options.repeats, turn: duration };
-    let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };
+    let loaded = sides.memory_under_load(plan).await?;
     let mut done = Vec::new();
     for work in chosen {
         for connections in work.connections() {
             eprintln!("{}: {} over {connections} connections", engine.name(), work.name());
-            done.push(sides.compare(work, *connections, plan).await.with_context(|| work.name())?);
+            let compared = match work {
+                Work::Import => sides.compare_imports(plan).await,
+                _ => sides.compare(*work, *connections, plan).await,
+            };
+            done.push(compared.with_context(|| work.name())?);
         }
     }
     let settings = match &custodia.cluster {
         Some(cluster) => Some(cluster.describe().await?),
         None => None,
     };
-    let memory_mebibytes = (custodia.server.memory_mebibytes()?, yardstick.server.memory_mebibytes()?);
-    Ok((Section { engine, settings, comparisons: done, memory_mebibytes }, found))
+    let memory = Memory { idle: custodia.idle_mebibytes, loaded, end: custodia.server.memory_mebibytes()? };
+    let yardstick_mebibytes = yardstick.server.memory_mebibytes()?;
+    let program_mebibytes = std::fs::metadata(&server)?.len() >> 20;
+    Ok((Section { engine, settings, comparisons: done, memory, yardstick_mebibytes, program_mebibytes }, found))
 }
 
 async fn calibrate_yardstick(yardstick: &Yardstick, duration: Duration) -> Result<Calibration> {
     let mut calibration =
         Calibration { nothing_us: yardstick_alone(yardstick, None, duration).await?, reads: Vec::new() };
-    for work in [Work::ReadOne, Work::List, Work::Expand] {
+    for work in [Work::ReadOne, Work::List, Work::Expand, Work::Apply] {
         let in_loop = statement_loop::microseconds(&yardstick.file, work, duration)?;
         let answered = yardstick_alone(yardstick, Some(work), duration).await?;
         calibration.reads.push((work, in_loop, answered));

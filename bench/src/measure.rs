@@ -76,10 +76,9 @@ impl Sides<'_> {
     /// A request that is not answered as it should be.
     pub async fn compare(&self, work: Work, connections: usize, plan: Plan) -> Result<Comparison> {
         let asked = questions(work);
-        let annotated = work == Work::ListFormatted;
-        let one = scattered(asked.iter().map(of_yardstick).collect());
-        let render = |ask| of_custodia(ask, annotated, ROOT, &self.custodia.token);
-        let other = scattered(asked.iter().map(render).collect());
+        let one = scattered(work, asked.iter().map(of_yardstick).collect());
+        let render = |ask| of_custodia(ask, work, ROOT, &self.custodia.token);
+        let other = scattered(work, asked.iter().map(render).collect());
         run(self.yardstick.server.address, connections, WARM_UP, work.status(), 0, &one).await?;
         run(self.custodia.server.address, connections, WARM_UP, work.status(), 0, &other).await?;
 
@@ -92,7 +91,7 @@ impl Sides<'_> {
             if repeat % 2 == 0 {
                 yardstick = Some(self.yardstick_turn(work, connections, plan, first, &one).await?);
             }
-            if work == Work::Create {
+            if work.writes() {
                 flushes_us.push(disk::flush(self.folder, PROBE)?.as_secs_f64() * 1e6);
             }
             let custodia = self.custodia_turn(work, connections, plan, first, &other).await?;
@@ -103,9 +102,29 @@ impl Sides<'_> {
             turns.push((yardstick, custodia));
         }
         let after = self.custodia.written().await?;
-        let writes_per_flush = (work == Work::Create)
+        let writes_per_flush = work
+            .writes()
             .then(|| as_f64(after.requests - before.requests) / as_f64((after.batches - before.batches).max(1)));
         Ok(Comparison { work, connections, turns, flushes_us, writes_per_flush })
+    }
+
+    /// Memory of Custodia while 64 connections ask for lists, in MiB.
+    ///
+    /// # Errors
+    /// A request that is not answered.
+    pub async fn memory_under_load(&self, plan: Plan) -> Result<u64> {
+        /// Clients of the load.
+        const CONNECTIONS: usize = 64;
+        let render = |ask| of_custodia(ask, Work::List, ROOT, &self.custodia.token);
+        let requests = scattered(Work::List, questions(Work::List).iter().map(render).collect());
+        let server = &self.custodia.server;
+        let load = run(server.address, CONNECTIONS, plan.turn, Work::List.status(), 0, &requests);
+        let look = async {
+            tokio::time::sleep(plan.turn.mul_f64(0.9)).await;
+            server.memory_mebibytes()
+        };
+        let (outcome, memory) = tokio::join!(load, look);
+        outcome.and(memory)
     }
 
     async fn yardstick_turn(
@@ -121,7 +140,7 @@ impl Sides<'_> {
         let outcome =
             run(server.address, connections, plan.turn, work.status(), first, ask).await.context("the yardstick")?;
         let used = processor_time(server.id())?.saturating_sub(before);
-        Ok(turn(&outcome, used))
+        Ok(turn(work, &outcome, used))
     }
 
     async fn custodia_turn(
@@ -136,7 +155,7 @@ impl Sides<'_> {
         let address: SocketAddr = self.custodia.server.address;
         let outcome = run(address, connections, plan.turn, work.status(), first, ask).await.context("Custodia")?;
         let used = self.custodia.processor_time().await?.saturating_sub(before);
-        Ok(turn(&outcome, used))
+        Ok(turn(work, &outcome, used))
     }
 }
 
@@ -149,17 +168,20 @@ pub async fn yardstick_alone(yardstick: &Yardstick, work: Option<Work>, duration
     let server = &yardstick.server;
     let nothing = b"GET /nothing HTTP/1.1\r\nhost: yardstick\r\n\r\n".to_vec();
     let rendered = work.map_or_else(|| vec![nothing], |work| questions(work).iter().map(of_yardstick).collect());
-    let requests = scattered(rendered);
+    let requests = scattered(work.unwrap_or(Work::ReadOne), rendered);
     run(server.address, 16, WARM_UP, 200, 0, &requests).await?;
     let before = processor_time(server.id())?;
     let outcome = run(server.address, 16, duration, 200, 0, &requests).await?;
-    Ok(turn(&outcome, processor_time(server.id())?.saturating_sub(before)).processor_us)
+    let used = processor_time(server.id())?.saturating_sub(before);
+    Ok(turn(Work::ReadOne, &outcome, used).processor_us)
 }
 
-fn turn(outcome: &crate::load::Outcome, used: Duration) -> Turn {
+/// Rates and processor time are those of records where a request makes many.
+fn turn(work: Work, outcome: &crate::load::Outcome, used: Duration) -> Turn {
+    let rows = f64::from(work.rows());
     Turn {
-        rate: outcome.rate(),
-        processor_us: used.as_secs_f64() * 1e6 / as_f64(outcome.requests.max(1)),
+        rate: outcome.rate() * rows,
+        processor_us: used.as_secs_f64() * 1e6 / as_f64(outcome.requests.max(1)) / rows,
         p50_ms: outcome.percentile_ms(0.50),
         p95_ms: outcome.percentile_ms(0.95),
         p99_ms: outcome.percentile_ms(0.99),
@@ -196,7 +218,9 @@ mod tests {
             latencies_us: vec![1000, 2000, 3000, 4000],
             body_bytes: 40,
         };
-        let turn = turn(&outcome, Duration::from_micros(100));
+        let many = super::turn(Work::CreateMany, &outcome, Duration::from_micros(100));
+        assert!((many.rate - 200.0).abs() < 1e-9 && (many.processor_us - 0.25).abs() < 1e-9, "{many:?}");
+        let turn = turn(Work::ReadOne, &outcome, Duration::from_micros(100));
         assert!((turn.rate - 2.0).abs() < 1e-9 && (turn.processor_us - 25.0).abs() < 1e-9, "{turn:?}");
         assert!((turn.p50_ms - 2.0).abs() < 1e-9 && (turn.body_bytes - 10.0).abs() < 1e-9, "{turn:?}");
     }

@@ -14,6 +14,8 @@ pub const CONTACTS: u32 = 50_000;
 pub const OPPORTUNITIES: u32 = 20_000;
 /// Cities that accounts are in: about 250 accounts each, of which the caller owns more than a page.
 pub const CITIES: u32 = 40;
+/// Sales stages of opportunities, numbered from 0 as their options are.
+pub const STAGES: u32 = 4;
 /// Rows of a page.
 pub const PAGE: u32 = 50;
 /// Users who own rows; the first is the caller of every measured request.
@@ -159,6 +161,8 @@ pub struct Opportunity {
     pub name: String,
     /// In whole units of the base currency.
     pub value: u64,
+    /// The value of its sales stage, one of [`STAGES`].
+    pub stage: u32,
 }
 
 /// What a record is, as far as its id is concerned.
@@ -237,7 +241,7 @@ pub fn account(number: u32) -> Account {
     }
 }
 
-/// The contact of that number. Numbers from [`CONTACTS`] on are those that W4 creates.
+/// The contact of that number. Numbers from [`CONTACTS`] on are those that W4 and W7 create.
 #[must_use]
 pub fn contact(number: u32) -> Contact {
     let pick = picker(31, number);
@@ -280,6 +284,7 @@ pub fn opportunity(number: u32) -> Opportunity {
         account: number % ACCOUNTS,
         name: format!("{} for {}", picker(41, number)(0, TRADES), picker(41, number)(1, LAST_NAMES)),
         value: u64::from(500 + below(200_000, 42, number)),
+        stage: below(STAGES, 43, number),
     }
 }
 
@@ -287,6 +292,13 @@ pub fn opportunity(number: u32) -> Opportunity {
 #[must_use]
 pub fn accounts_of_caller() -> Vec<u32> {
     (0..ACCOUNTS).filter(|number| owner_of_account(*number) == 0).collect()
+}
+
+/// Numbers of the opportunities that are shared with the caller's teams, one with each: they belong to others.
+#[must_use]
+pub fn shared_opportunities() -> Vec<u32> {
+    let foreign = (0..OPPORTUNITIES).filter(|number| owner_of_account(opportunity(*number).account) != 0);
+    foreign.take(TEAMS as usize).collect()
 }
 
 /// Full names from which a page of contacts is asked on: each has more than a page of the caller's contacts behind it.

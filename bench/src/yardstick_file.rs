@@ -4,13 +4,17 @@
 //! and unit, and those by owner and by unit. So both sides find rows alike, and both pay for the same indexes when they
 //! insert.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use custodia_schema::{ColumnId, Table, standard};
 use custodia_sqlite::rusqlite::{Connection, Transaction, params};
 use custodia_sqlite::{Access, Checkpoints, Encryption, Options, open};
+use serde::Deserialize;
+use uuid::Uuid;
 
+use crate::statements::INSERT_CONTACT;
 use crate::world;
 
 /// Custodia's own variable for the page cache of a connection in KiB: where it is set, it holds for both sides.
@@ -20,7 +24,7 @@ const CACHE_KIBIBYTES: u32 = 8 * 1024;
 /// When the rows of the world were made, as the yardstick keeps moments.
 const MADE: &str = "2024-05-01T09:00:00Z";
 /// The one unit of the yardstick's world.
-pub const UNIT: [u8; 16] = [7; 16];
+const UNIT: [u8; 16] = [7; 16];
 
 const TABLES: &str = "
     CREATE TABLE account (
@@ -35,21 +39,58 @@ const TABLES: &str = "
         address1_postalcode TEXT, birthdate TEXT, parentcustomerid BLOB, statecode INTEGER, statuscode INTEGER,
         createdon TEXT, createdby BLOB, modifiedon TEXT, modifiedby BLOB, versionnumber INTEGER,
         ownerid BLOB NOT NULL, owningbusinessunit BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE opportunity (
+        opportunityid BLOB NOT NULL PRIMARY KEY, name TEXT, customerid BLOB, estimatedvalue INTEGER, salesstage INTEGER,
+        statecode INTEGER, statuscode INTEGER, estimatedclosedate TEXT, createdon TEXT, createdby BLOB, modifiedon TEXT,
+        modifiedby BLOB, versionnumber INTEGER, ownerid BLOB NOT NULL, owningbusinessunit BLOB NOT NULL
     ) STRICT;";
-
-/// The statement that inserts a contact: the one that W4 measures, and that fills the file.
-pub const INSERT_CONTACT: &str = "
-    INSERT INTO contact (contactid, fullname, firstname, lastname, jobtitle, emailaddress1, telephone1, mobilephone,
-        address1_line1, address1_city, address1_postalcode, birthdate, parentcustomerid, statecode, statuscode,
-        createdon, createdby, modifiedon, modifiedby, versionnumber, ownerid, owningbusinessunit)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?14,
-        strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?14, 1, ?14, ?15)";
+const TABLE_NAMES: [&str; 3] = ["account", "contact", "opportunity"];
 
 const INSERT_ACCOUNT: &str = "
     INSERT INTO account (accountid, name, accountnumber, address1_city, address1_line1, address1_postalcode, telephone1,
         emailaddress1, websiteurl, numberofemployees, revenue, opendeals, statecode, statuscode, createdon, createdby,
         modifiedon, modifiedby, versionnumber, ownerid, owningbusinessunit)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL, 0, 1, ?12, ?13, ?12, ?13, 1, ?13, ?14)";
+
+const INSERT_OPPORTUNITY: &str = "
+    INSERT INTO opportunity (opportunityid, name, customerid, estimatedvalue, salesstage, statecode, statuscode, createdon,
+        createdby, modifiedon, modifiedby, versionnumber, ownerid, owningbusinessunit)
+    VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?6, ?7, 1, ?7, ?8)";
+
+/// A contact as it is posted.
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "named as the columns are")]
+pub struct NewContact<'body> {
+    pub firstname: &'body str,
+    pub lastname: &'body str,
+    pub jobtitle: &'body str,
+    pub emailaddress1: &'body str,
+    pub telephone1: &'body str,
+    pub mobilephone: &'body str,
+    pub address1_line1: &'body str,
+    pub address1_city: &'body str,
+    pub address1_postalcode: &'body str,
+    pub birthdate: &'body str,
+    pub parentcustomerid: Uuid,
+}
+
+/// Inserts a contact by one statement, which is a transaction where none is open.
+///
+/// # Errors
+/// What SQLite says.
+pub fn insert_contact(connection: &Connection, id: &Uuid, owner: &Uuid, new: &NewContact<'_>) -> Result<()> {
+    let full_name = format!("{} {}", new.firstname, new.lastname);
+    let account = new.parentcustomerid.as_bytes();
+    #[rustfmt::skip]
+    let values = params![
+        id.as_bytes(), full_name, new.firstname, new.lastname, new.jobtitle, new.emailaddress1, new.telephone1,
+        new.mobilephone, new.address1_line1, new.address1_city, new.address1_postalcode, new.birthdate, account,
+        owner.as_bytes(), UNIT,
+    ];
+    connection.prepare_cached(INSERT_CONTACT)?.execute(values)?;
+    Ok(())
+}
 
 /// Opens the file of a yardstick with the settings that Custodia's own files have, but in the clear, and with SQLite's own
 /// checkpoints.
@@ -69,8 +110,8 @@ pub fn connect(file: &Path, access: Access) -> Result<Connection> {
 pub fn make(file: &Path) -> Result<()> {
     let mut connection = connect(file, Access::Create)?;
     connection.execute_batch(TABLES)?;
-    for name in ["account", "contact"] {
-        let table = standard().table_named(name).context("the schema has accounts and contacts")?.clone();
+    for name in TABLE_NAMES {
+        let table = standard().table_named(name).context("the schema has the tables of the world")?.clone();
         for index in indexes(&table)? {
             connection.execute_batch(&index)?;
         }
@@ -106,24 +147,42 @@ fn fill(transaction: &Transaction<'_>) -> Result<()> {
             UNIT,
         ])?;
     }
-    let mut insert = transaction.prepare(INSERT_CONTACT)?;
     for number in 0..world::CONTACTS {
         let contact = world::contact(number);
+        let new = NewContact {
+            firstname: &contact.first_name,
+            lastname: &contact.last_name,
+            jobtitle: &contact.job_title,
+            emailaddress1: &contact.email,
+            telephone1: &contact.telephone,
+            mobilephone: &contact.mobile,
+            address1_line1: &contact.street,
+            address1_city: &contact.city,
+            address1_postalcode: &contact.postal_code,
+            birthdate: &contact.birthday,
+            parentcustomerid: world::id(world::Kind::Account, contact.account),
+        };
+        let owner = world::id(world::Kind::User, world::owner_of_account(contact.account));
+        insert_contact(transaction, &contact.id, &owner, &new)?;
+    }
+    // What is shared with the caller is the caller's here: the sums are over the same rows then.
+    let shared: BTreeSet<u32> = world::shared_opportunities().into_iter().collect();
+    let mut insert = transaction.prepare(INSERT_OPPORTUNITY)?;
+    for number in 0..world::OPPORTUNITIES {
+        let opportunity = world::opportunity(number);
+        let owner = if shared.contains(&number) {
+            world::id(world::Kind::User, 0).into_bytes()
+        } else {
+            owner(opportunity.account)
+        };
         insert.execute(params![
-            contact.id.as_bytes(),
-            contact.full_name(),
-            contact.first_name,
-            contact.last_name,
-            contact.job_title,
-            contact.email,
-            contact.telephone,
-            contact.mobile,
-            contact.street,
-            contact.city,
-            contact.postal_code,
-            contact.birthday,
-            world::id(world::Kind::Account, contact.account).as_bytes(),
-            owner(contact.account),
+            opportunity.id.as_bytes(),
+            opportunity.name,
+            world::id(world::Kind::Account, opportunity.account).as_bytes(),
+            i64::try_from(opportunity.value)?,
+            opportunity.stage,
+            MADE,
+            owner,
             UNIT,
         ])?;
     }
@@ -160,7 +219,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::bare::{ACCOUNTS, CONTACTS};
+    use crate::statements::{ACCOUNTS, CONTACTS};
 
     #[test]
     fn the_indexes_are_those_of_the_schema() {
@@ -176,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connection = connect(&folder.path().join("empty.db"), Access::Create).unwrap();
         connection.execute_batch(TABLES).unwrap();
-        for name in ["account", "contact"] {
+        for name in TABLE_NAMES {
             for index in indexes(standard().table_named(name).unwrap()).unwrap() {
                 connection.execute_batch(&index).unwrap();
             }
@@ -200,6 +259,7 @@ mod tests {
             connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, u32>(0)).unwrap()
         };
         assert_eq!((count("account"), count("contact")), (world::ACCOUNTS, world::CONTACTS));
+        assert_eq!(count("opportunity"), world::OPPORTUNITIES);
         assert!(make(&file).is_err(), "a file that exists is left alone");
     }
 }

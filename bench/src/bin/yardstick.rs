@@ -16,15 +16,15 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use axum::serve::ListenerExt;
-use custodia_bench::bare::{ACCOUNT, ACCOUNTS, CONTACTS, Prepared};
+use custodia_bench::bare::Prepared;
+use custodia_bench::statements::{ACCOUNT, ACCOUNTS, CONTACTS, STAGES, UPDATE_TITLE};
 use custodia_bench::world::{Kind, id};
-use custodia_bench::yardstick_file::{INSERT_CONTACT, UNIT, connect};
+use custodia_bench::yardstick_file::{NewContact, connect, insert_contact};
 use custodia_sqlite::Access;
 use custodia_sqlite::rusqlite::{Connection, params, types::ToSql};
-use parking_lot::Mutex;
-use serde::Deserialize;
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 #[global_allocator]
@@ -34,7 +34,7 @@ static FILE: OnceLock<PathBuf> = OnceLock::new();
 static WRITER: OnceLock<Mutex<Connection>> = OnceLock::new();
 
 thread_local! {
-    static READER: RefCell<Option<[Prepared<'static>; 3]>> = const { RefCell::new(None) };
+    static READER: RefCell<Option<[Prepared<'static>; 4]>> = const { RefCell::new(None) };
 }
 
 #[tokio::main]
@@ -50,7 +50,10 @@ async fn main() -> Result<()> {
         .route("/accounts/{id}", get(async |Path(id): Path<Uuid>| read(0, id.as_bytes(), false)))
         .route("/accounts/city/{city}", get(async |Path(city): Path<String>| read(1, &city, true)))
         .route("/contacts/from/{start}", get(async |Path(start): Path<String>| read(2, &start, true)))
-        .route("/contacts", post(create_contact));
+        .route("/opportunities/stages", get(async || read(3, &"", true)))
+        .route("/contacts", post(create_contact))
+        .route("/contacts/many", post(create_contacts))
+        .route("/contacts/{id}", patch(change_title));
     let listener = tokio::net::TcpListener::bind(arguments.next().context(usage)?).await?;
     println!("ready http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap_or_default());
@@ -86,49 +89,47 @@ fn read(statement: usize, key: &dyn ToSql, is_list: bool) -> Response {
     }
 }
 
-fn prepare() -> Result<[Prepared<'static>; 3]> {
+fn prepare() -> Result<[Prepared<'static>; 4]> {
     let connection = Box::leak(Box::new(connect(FILE.get().context("the file is named")?, Access::Write)?));
-    Ok([
-        Prepared::new(connection, ACCOUNT)?,
-        Prepared::new(connection, ACCOUNTS)?,
-        Prepared::new(connection, CONTACTS)?,
-    ])
+    let new = |sql| Prepared::new(connection, sql);
+    Ok([new(ACCOUNT)?, new(ACCOUNTS)?, new(CONTACTS)?, new(STAGES)?])
 }
 
-/// A contact as it is posted.
-#[derive(Deserialize)]
-struct NewContact<'body> {
-    firstname: &'body str,
-    lastname: &'body str,
-    jobtitle: &'body str,
-    emailaddress1: &'body str,
-    telephone1: &'body str,
-    mobilephone: &'body str,
-    address1_line1: &'body str,
-    address1_city: &'body str,
-    address1_postalcode: &'body str,
-    birthdate: &'body str,
-    parentcustomerid: Uuid,
-}
-
-async fn create_contact(body: Bytes) -> Response {
-    match insert(&body) {
-        Ok(created) => (StatusCode::NO_CONTENT, [(LOCATION, format!("/contacts/{created}"))]).into_response(),
-        Err(error) => failed(&error),
-    }
+fn writer() -> Result<MutexGuard<'static, Connection>> {
+    Ok(WRITER.get().context("the writer is open")?.lock())
 }
 
 /// W4: one statement is one transaction; it returns when the flush is through.
-fn insert(body: &[u8]) -> Result<Uuid> {
-    let new: NewContact<'_> = serde_json::from_slice(body)?;
+async fn create_contact(body: Bytes) -> Response {
+    let created = serde_json::from_slice(&body).map_err(Into::into).and_then(|new| insert(&*writer()?, &new));
+    let located = |id| (StatusCode::NO_CONTENT, [(LOCATION, format!("/contacts/{id}"))]).into_response();
+    created.map_or_else(|error| failed(&error), located)
+}
+
+/// W7: many statements, one transaction.
+async fn create_contacts(body: Bytes) -> Response {
+    let created = || {
+        let mut writer = writer()?;
+        let transaction = writer.transaction()?;
+        for new in serde_json::from_slice::<Vec<NewContact<'_>>>(&body)? {
+            insert(&transaction, &new)?;
+        }
+        anyhow::Ok(transaction.commit()?)
+    };
+    created().map_or_else(|error| failed(&error), |()| answer(b"{}".to_vec()))
+}
+
+/// W5: the body is the new title.
+async fn change_title(Path(id): Path<Uuid>, title: String) -> Response {
+    let owner = crate::id(Kind::User, 0);
+    let values = params![id.as_bytes(), title, owner.as_bytes()];
+    let changed = writer().and_then(|writer| Ok(writer.prepare_cached(UPDATE_TITLE)?.execute(values)?));
+    let status = |changed| if changed == 1 { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND };
+    changed.map_or_else(|error| failed(&error), |changed| status(changed).into_response())
+}
+
+fn insert(connection: &Connection, new: &NewContact<'_>) -> Result<Uuid> {
     let created = Uuid::now_v7();
-    let full_name = format!("{} {}", new.firstname, new.lastname);
-    let (id, account, owner) = (created.as_bytes(), new.parentcustomerid.as_bytes(), id(Kind::User, 0));
-    #[rustfmt::skip]
-    let values = params![
-        id, full_name, new.firstname, new.lastname, new.jobtitle, new.emailaddress1, new.telephone1, new.mobilephone,
-        new.address1_line1, new.address1_city, new.address1_postalcode, new.birthdate, account, owner.as_bytes(), UNIT,
-    ];
-    WRITER.get().context("the writer is open")?.lock().prepare_cached(INSERT_CONTACT)?.execute(values)?;
+    insert_contact(connection, &created, &id(Kind::User, 0), new)?;
     Ok(created)
 }

@@ -83,6 +83,12 @@ pub fn render(service: &Service) -> String {
             "Organisations of the installation.",
             service.store.organizations().len() as u64,
         ),
+        (
+            "custodia_statements_total",
+            "counter",
+            "Statements sent to the databases, ends of transactions too.",
+            service.store.statements(),
+        ),
         ("custodia_write_batches_total", "counter", "Write batches committed, one flush each.", writes.batches),
         ("custodia_write_requests_total", "counter", "Requests whose writes were committed.", writes.requests),
         ("custodia_write_retries_total", "counter", "Write batches run a second time.", writes.retries),

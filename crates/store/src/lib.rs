@@ -33,6 +33,7 @@ mod row;
 mod snapshot;
 mod sql;
 mod sqlite;
+mod statement_count;
 mod store;
 mod tables;
 mod threads;

@@ -19,6 +19,7 @@ use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
 use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
+use crate::statement_count::StatementCount;
 use crate::{Error, Result};
 
 /// Statements kept prepared on one connection.
@@ -36,6 +37,7 @@ pub(crate) struct PostgresConnection {
     closed: Arc<AtomicBool>,
     prepared: Mutex<HashMap<Arc<str>, tokio_postgres::Statement>>,
     limit_ms: u64,
+    statements: StatementCount,
 }
 
 /// Where a database is.
@@ -45,6 +47,7 @@ pub(crate) struct PostgresSettings {
     pub statement_limit_ms: u64,
     /// How long a transaction may stand still; 0 for ever.
     pub stalled_limit_ms: u64,
+    pub statements: StatementCount,
 }
 
 impl PostgresSettings {
@@ -53,21 +56,22 @@ impl PostgresSettings {
         let config = url
             .parse::<tokio_postgres::Config>()
             .map_err(|error| Error::unavailable("reading the database address", error))?;
-        Ok(Self { config: Arc::new(config), statement_limit_ms, stalled_limit_ms })
+        let statements = StatementCount::default();
+        Ok(Self { config: Arc::new(config), statement_limit_ms, stalled_limit_ms, statements })
     }
 
     /// The same server, another database.
     pub(crate) fn database(&self, name: &str) -> Self {
         let mut config = tokio_postgres::Config::clone(&self.config);
         config.dbname(name);
-        Self { config: Arc::new(config), ..*self }
+        Self { config: Arc::new(config), ..self.clone() }
     }
 }
 
 impl PostgresSettings {
     /// The same database, without limits for statements and transactions.
     pub(crate) fn unlimited(&self) -> Self {
-        Self { config: Arc::clone(&self.config), statement_limit_ms: 0, stalled_limit_ms: 0 }
+        Self { statement_limit_ms: 0, stalled_limit_ms: 0, ..self.clone() }
     }
 }
 
@@ -104,7 +108,13 @@ impl PostgresConnection {
             }
             flag.store(true, Ordering::Release);
         });
-        let this = Self { client, closed, prepared: Mutex::new(HashMap::new()), limit_ms: settings.statement_limit_ms };
+        let this = Self {
+            client,
+            closed,
+            prepared: Mutex::new(HashMap::new()),
+            limit_ms: settings.statement_limit_ms,
+            statements: settings.statements.clone(),
+        };
         this.run(&internal::postgres_session(settings.statement_limit_ms, settings.stalled_limit_ms)).await?;
         Ok(this)
     }
@@ -117,6 +127,7 @@ impl PostgresConnection {
         if let Some(statement) = self.prepared.lock().get(sql) {
             return Ok(statement.clone());
         }
+        self.statements.count();
         let statement = self.client.prepare(sql).await.map_err(|error| self.error("preparing a statement", error))?;
         let mut prepared = self.prepared.lock();
         if prepared.len() >= PREPARED_STATEMENTS_MAX {
@@ -131,6 +142,7 @@ impl PostgresConnection {
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let prepared = self.prepare(&statement.sql).await?;
         let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
+        self.statements.count();
         let stream = self
             .client
             .query_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
@@ -147,6 +159,7 @@ impl PostgresConnection {
     pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
         let prepared = self.prepare(&statement.sql).await?;
         let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
+        self.statements.count();
         self.client
             .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
             .await
@@ -160,6 +173,7 @@ impl PostgresConnection {
 
     /// Runs statements without parameters: transactions and table definitions.
     pub(crate) async fn run(&self, sql: &str) -> Result<()> {
+        self.statements.count();
         self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error))
     }
 
@@ -173,6 +187,7 @@ impl PostgresConnection {
     ) -> Result<u64> {
         let wrong = |error| self.error("filling a table", error);
         let types: Vec<_> = types.iter().map(|storage| type_of(*storage)).collect();
+        self.statements.count();
         let sink = self.client.copy_in(sql).await.map_err(wrong)?;
         let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
         while let Some(chunk) = rows.recv().await {
@@ -187,6 +202,7 @@ impl PostgresConnection {
 
     /// The one text value a statement without parameters answers, if any.
     pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>> {
+        self.statements.count();
         let messages = self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error))?;
         Ok(messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -202,6 +218,7 @@ impl PostgresConnection {
     /// Begins a transaction and locks the head: from here to the commit no other writer of this organisation runs.
     pub(crate) async fn begin(&self) -> Result<Head> {
         // Both go out together; the head's reply proves the begin.
+        self.statements.count();
         let (begun, head) = futures::join!(self.client.batch_execute("BEGIN"), self.head_by(internal::HEAD_LOCKED));
         begun.map_err(|error| self.error("beginning a transaction", error))?;
         head
@@ -209,6 +226,7 @@ impl PostgresConnection {
 
     async fn head_by(&self, sql: &str) -> Result<Head> {
         let prepared = self.prepare(sql).await?;
+        self.statements.count();
         let row = self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))?;
         let read = |at: usize| row.try_get::<_, i64>(at).map_err(|error| self.error("reading the head", error));
         Ok(Head {

@@ -19,6 +19,7 @@ use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
 use crate::sql::content::SINGLE_FILE;
 use crate::sql::{Parameter, Statement, internal};
+use crate::statement_count::StatementCount;
 use crate::{Error, Result};
 
 /// Statements kept prepared on one connection.
@@ -37,6 +38,7 @@ pub(crate) struct SqliteSettings {
     pub readers_max: usize,
     /// Name of a file layer to go through; tests inject faults with it.
     pub file_layer: Option<&'static str>,
+    pub statements: StatementCount,
 }
 
 /// One file: its readers, and the one connection that writes.
@@ -58,6 +60,7 @@ pub(crate) struct Connection {
     deadline_ms: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     limit_ms: u64,
+    statements: StatementCount,
     commits: Arc<AtomicU64>,
     snapshot: Cell<Option<Snapshot>>,
 }
@@ -187,6 +190,7 @@ fn connect(
         deadline_ms,
         clock: Arc::clone(&settings.clock),
         limit_ms: settings.statement_limit_ms,
+        statements: settings.statements.clone(),
         commits: Arc::clone(commits),
         snapshot: Cell::new(None),
     })
@@ -205,6 +209,7 @@ impl Connection {
     /// Moves committed pages into the file, as far as nobody reads older ones; the pages the log has.
     fn checkpoint(&self) -> Result<i64> {
         self.end_snapshot()?;
+        self.statements.count();
         self.inner
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
@@ -257,6 +262,7 @@ impl Connection {
         }
         self.end_snapshot()?;
         self.step("BEGIN")?;
+        self.statements.count();
         let mut statement =
             self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
         let head = match statement.query_row([], head_of) {
@@ -282,6 +288,7 @@ impl Connection {
 
     /// Runs a statement that is run again and again and commits nothing.
     fn step(&self, sql: &str) -> Result<()> {
+        self.statements.count();
         let stepped = self.inner.prepare_cached(sql).and_then(|mut statement| statement.raw_execute());
         stepped.map(drop).map_err(|error| self.error("reading one snapshot", error))
     }
@@ -291,6 +298,7 @@ impl Connection {
         let mut prepared =
             self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
         self.bind(&mut prepared, &statement.parameters)?;
+        self.statements.count();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.error("running a statement", error))? {
             sink.row(&Row::sqlite(row, &statement.outputs));
@@ -303,6 +311,7 @@ impl Connection {
         let mut prepared =
             self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
         self.bind(&mut prepared, &statement.parameters)?;
+        self.statements.count();
         let changed = prepared.raw_execute().map_err(|error| self.error("running a statement", error))?;
         self.count_commit();
         Ok(changed as u64)
@@ -310,6 +319,7 @@ impl Connection {
 
     /// Runs statements without parameters, once each, unprepared: transactions and table definitions.
     pub(crate) fn run(&self, sql: &str) -> Result<()> {
+        self.statements.count();
         let result = self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error));
         // Also after an error: of several statements the first ones may have been committed.
         self.count_commit();
@@ -334,6 +344,7 @@ impl Connection {
 
     /// The head as this connection sees it.
     pub(crate) fn head(&self) -> Result<Head> {
+        self.statements.count();
         let mut prepared =
             self.inner.prepare_cached(internal::HEAD).map_err(|error| self.error("reading the head", error))?;
         prepared.query_row([], head_of).map_err(|error| self.error("reading the head", error))
@@ -349,6 +360,7 @@ impl Connection {
     /// Ends the log beside the file, so that the file alone is the database until it is opened again.
     pub(crate) fn end_log(&self) -> Result<()> {
         self.unlimited();
+        self.statements.count();
         let mode: String = self
             .inner
             .query_row(SINGLE_FILE, [], |row| row.get(0))
@@ -435,3 +447,6 @@ fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
         _ => Error::unavailable(context, error),
     }
 }
+
+#[cfg(test)]
+mod tests;

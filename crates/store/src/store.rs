@@ -19,6 +19,7 @@ use crate::migration::{Definitions, initialise};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::sql::{self, internal};
 use crate::sqlite::{SqliteFile, SqliteSettings};
+use crate::statement_count::StatementCount;
 use crate::threads::WriterThreads;
 use crate::{Error, Limits, Result};
 
@@ -132,6 +133,7 @@ impl Store {
                     cache_kibibytes: limits.cache_kibibytes,
                     readers_max: limits.readers_max,
                     file_layer: settings.file_layer,
+                    statements: StatementCount::default(),
                 };
                 let path = settings.folder.join("control.db");
                 let mut key = settings.master.derive("control database");
@@ -389,6 +391,16 @@ impl Store {
         totals
     }
 
+    /// Statements sent to the engine since the installation was opened, for the control database and all organisations;
+    /// transactions begun and ended are statements too.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite { settings, .. } => settings.statements.total(),
+            Engine::Postgres { settings } => settings.statements.total(),
+        }
+    }
+
     /// How many databases are open.
     #[must_use]
     pub fn open_databases(&self) -> usize {
@@ -434,6 +446,7 @@ impl Store {
             cache_kibibytes: self.services.limits.cache_kibibytes,
             readers_max: 0,
             file_layer: None,
+            statements: StatementCount::default(),
         }
     }
 

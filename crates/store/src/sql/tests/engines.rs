@@ -11,6 +11,7 @@ use crate::link::Link;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::Row;
 use crate::sqlite::{SqliteFile, SqliteSettings};
+use crate::statement_count::StatementCount;
 
 /// One database; dropping it leaves nothing behind but, on PostgreSQL, an unused database in the test cluster.
 pub(super) struct TestDatabase {
@@ -55,6 +56,7 @@ impl TestDatabase {
             cache_kibibytes: 4_096,
             readers_max: 1,
             file_layer: None,
+            statements: StatementCount::default(),
         };
         let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
