@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(fault, "resident memory: 34.8 MiB more over the second half, 32.0 are allowed");
         let settling = over_an_hour(|seconds| 400.0 - 300.0 * (-seconds / 300.0).exp());
         assert_eq!(settling.faults(), [""; 0]);
-        let swaying = over_an_hour(|seconds| 200.0 + if seconds as u64 % 20 == 0 { 60.0 } else { 0.0 });
+        let swaying = over_an_hour(|seconds| 200.0 + if (seconds as u64).is_multiple_of(20) { 60.0 } else { 0.0 });
         assert_eq!(swaying.faults(), [""; 0]);
     }
 }

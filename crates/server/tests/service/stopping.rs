@@ -62,6 +62,30 @@ fn a_request_that_does_not_end_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn who_is_told_to_stop_says_so_first_and_the_second_time_ends() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_DRAIN_SECONDS", "600").with_north();
+    let mut server = site.serve(&[]);
+    let (client, machines) = (server.client(), server.machines());
+    let api = server.api(&site, "north", "ada@north.example");
+    let connection_is_kept = || {
+        let mut stream = client.connect().unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        read_answer(&mut stream).unwrap().expect(200).header("connection") != Some("close")
+    };
+    assert!(connection_is_kept());
+    server.tell_to_stop();
+    until("the word that it is not ready", || {
+        let answer = machines.get("/health/ready");
+        (answer.status == 503).then(|| assert_eq!(answer.text(), "draining\n"))
+    });
+    machines.get("/health/live").expect(200);
+    assert!(!connection_is_kept(), "clients are to come by another way");
+    api.account("Contoso");
+    server.tell_to_stop();
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+}
+
+#[test]
 fn a_stop_right_after_the_start_is_in_order_too() {
     let site = Site::new(Engine::Sqlite).with_north();
     for _ in 0..5 {
