@@ -210,7 +210,8 @@ pub(crate) fn begin_snapshot(dialect: Dialect) -> &'static str {
 pub(crate) const SINGLE_FILE: &str = "PRAGMA journal_mode = DELETE";
 
 /// No time limit for the statements of the present transaction.
-pub(crate) const POSTGRES_UNLIMITED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+pub(crate) const POSTGRES_UNLIMITED: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// A PostgreSQL setting's value.
 pub(crate) fn show(setting: &str) -> String {
