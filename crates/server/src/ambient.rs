@@ -98,3 +98,13 @@ pub fn environment_names() -> Vec<String> {
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+/// The bit of SIGHUP among the signals in `/proc/self/status`.
+const HANGUP_BIT: u64 = 1;
+
+/// Whether the process was started so that it ignores a terminal that hangs up.
+pub fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & HANGUP_BIT != 0)
+}

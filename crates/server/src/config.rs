@@ -70,12 +70,26 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a request's target (path and query).
     pub target_bytes: usize,
+    /// Bytes of the bodies of all requests at work; more are answered 503.
+    pub bodies_bytes: usize,
+    /// Seconds a client may take to send a request's body.
+    pub body_seconds: u64,
+    /// Seconds a client may take to take an answer.
+    pub answer_seconds: u64,
+    /// Seconds a TLS handshake may take.
+    pub handshake_seconds: u64,
     /// Seconds a request may take.
     pub request_seconds: u64,
     /// Seconds a client may take to send a request's head.
     pub head_seconds: u64,
     /// Requests worked on at one time; more are answered 503.
     pub concurrent_requests: usize,
+    /// Requests at one time of those who have shown no token: sign-ins are answered 503 beyond.
+    pub strangers: usize,
+    /// The same, of one address.
+    pub address_strangers: usize,
+    /// Requests of one HTTP/2 connection at one time; the client is told.
+    pub streams: u32,
     /// Requests of one user within five minutes; more are answered 429.
     pub user_requests: u64,
     /// Seconds that the requests of one user may take together within five minutes; then they are answered 429.
@@ -84,11 +98,15 @@ pub struct Limits {
     pub user_concurrent_requests: u64,
     /// Connections at one time; more wait to be accepted.
     pub connections: usize,
+    /// Connections of one address at one time; more are closed. Not counted behind a proxy (`trust_forwarded`, `public_url`).
+    pub address_connections: usize,
     /// Milliseconds a statement may run.
     pub statement_ms: u64,
     /// Milliseconds a transaction on PostgreSQL may stand still before the server ends it, so that a node which hangs does
     /// not hold up the others.
     pub stalled_ms: u64,
+    /// Milliseconds that PostgreSQL may be silent while it is connected to, and beyond `statement_ms` for a statement.
+    pub silence_ms: u64,
     /// Writes that may wait for one organisation.
     pub write_queue: usize,
     /// Threads that write for all embedded databases.
@@ -137,16 +155,26 @@ impl Default for Limits {
         Self {
             body_bytes: 16 << 20,
             target_bytes: 32 << 10,
+            bodies_bytes: 512 << 20,
+            body_seconds: 60,
+            answer_seconds: 120,
+            handshake_seconds: 10,
             request_seconds: 120,
             head_seconds: 30,
             concurrent_requests: 1_000,
+            // Two passwords are checked at one time: these wait for seconds.
+            strangers: 100,
+            address_strangers: 50,
+            streams: 100,
             // A program that runs for itself on this machine does not reach these; a shared one sets what it can give.
             user_requests: 100_000_000,
             user_seconds: 100_000,
             user_concurrent_requests: 1_000,
             connections: 10_000,
+            address_connections: 1_000,
             statement_ms: store.statement_ms,
             stalled_ms: store.stalled_ms,
+            silence_ms: store.silence_ms,
             write_queue: store.write_queue_max,
             writer_threads: store.writer_threads,
             cache_kibibytes: store.cache_kibibytes,
@@ -224,6 +252,7 @@ impl Config {
         custodia_store::Limits {
             statement_ms: self.limits.statement_ms,
             stalled_ms: self.limits.stalled_ms,
+            silence_ms: self.limits.silence_ms,
             write_queue_max: self.limits.write_queue,
             writer_threads: self.limits.writer_threads,
             cache_kibibytes: self.limits.cache_kibibytes,
@@ -231,6 +260,11 @@ impl Config {
             idle_close_ms: self.limits.idle_close_seconds.saturating_mul(1000),
             ..custodia_store::Limits::default()
         }
+    }
+
+    /// Whether clients come through a proxy, so that all connections are of few addresses.
+    pub fn is_behind_proxy(&self) -> bool {
+        self.trust_forwarded || !self.public_url.is_empty()
     }
 
     /// The file of the master key.
@@ -249,16 +283,25 @@ impl Limits {
         let numbers = [
             ("limits.body_bytes", self.body_bytes as u64),
             ("limits.target_bytes", self.target_bytes as u64),
+            ("limits.bodies_bytes", self.bodies_bytes as u64),
+            ("limits.body_seconds", self.body_seconds),
+            ("limits.answer_seconds", self.answer_seconds),
+            ("limits.handshake_seconds", self.handshake_seconds),
             ("limits.request_seconds", self.request_seconds),
             ("limits.head_seconds", self.head_seconds),
             ("limits.concurrent_requests", self.concurrent_requests as u64),
+            ("limits.strangers", self.strangers as u64),
+            ("limits.address_strangers", self.address_strangers as u64),
+            ("limits.streams", u64::from(self.streams)),
             ("limits.user_requests", self.user_requests),
             ("limits.user_seconds", self.user_seconds),
             ("limits.user_concurrent_requests", self.user_concurrent_requests),
             ("limits.connections", self.connections as u64),
+            ("limits.address_connections", self.address_connections as u64),
             ("limits.statement_ms", self.statement_ms),
             ("limits.stalled_ms", self.stalled_ms),
             ("limits.housekeeping_seconds", self.housekeeping_seconds),
+            ("limits.silence_ms", self.silence_ms),
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
             ("limits.open_databases", self.open_databases as u64),
@@ -267,6 +310,11 @@ impl Limits {
             if value == 0 {
                 faults.push((key, "0 would let nothing through".to_owned()));
             }
+        }
+        if self.bodies_bytes < self.body_bytes {
+            let why =
+                format!("less than limits.body_bytes, {}: not one body of that length would be taken", self.body_bytes);
+            faults.push(("limits.bodies_bytes", why));
         }
         if self.target_bytes > TARGET_BYTES_MAX {
             faults.push(("limits.target_bytes", format!("at most {TARGET_BYTES_MAX} are possible")));

@@ -16,6 +16,8 @@ pub struct Metrics {
     duration_ms_total: AtomicU64,
     /// Requests refused because too many were running.
     pub overloaded: AtomicU64,
+    /// Connections closed because their address has as many as it may.
+    pub connections_refused: AtomicU64,
     /// Requests running now.
     pub running: AtomicU64,
     /// Tokens given out.
@@ -73,6 +75,12 @@ pub fn render(service: &Service) -> String {
             "counter",
             "Requests refused because too many ran.",
             load(&metrics.overloaded),
+        ),
+        (
+            "custodia_connections_refused_total",
+            "counter",
+            "Connections closed because their address has as many as it may.",
+            load(&metrics.connections_refused),
         ),
         ("custodia_tokens_issued_total", "counter", "Tokens given out.", load(&metrics.tokens_issued)),
         ("custodia_sign_ins_refused_total", "counter", "Sign-ins refused.", load(&metrics.sign_ins_refused)),

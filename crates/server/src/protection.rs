@@ -163,6 +163,11 @@ impl Protection {
 }
 
 impl Work<'_> {
+    /// Counts the time from now on.
+    pub fn begin_anew(&mut self, now_ms: u64) {
+        self.started_ms = now_ms;
+    }
+
     /// Counts the time the request took; what the user has left.
     pub fn end(self, now_ms: u64) -> Remaining {
         let bounds = self.protection.bounds;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -21,8 +22,8 @@ use crate::timers::Timers;
 pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()> {
     let mut ending = Ending::listen()?;
     let tls = crate::tls::server_config(&config.tls, folder.path())?;
-    let listener = Listener::bind(&config.listen, tls).await?;
-    let operations_listener = Listener::bind(&config.ops_listen, None).await?;
+    let listener = Listener::bind(&config.listen, tls)?;
+    let operations_listener = Listener::bind(&config.ops_listen, None)?;
     let service = tokio::select! {
         opened = Service::open(folder, config) => Arc::new(opened?),
         () = ending.told() => return Ok(()),
@@ -67,8 +68,16 @@ async fn answer(
     let socket = crate::socket::listen(Arc::clone(service))?;
     let limits = &service.config.limits;
     let holding = Holding {
-        connections_max: limits.connections,
+        connections_max: connections_max(limits.connections),
+        address_connections_max: if service.config.is_behind_proxy() {
+            limits.connections
+        } else {
+            limits.address_connections
+        },
+        streams_max: limits.streams,
+        handshake_seconds: limits.handshake_seconds,
         head_seconds: limits.head_seconds,
+        answer_seconds: limits.answer_seconds,
         shutdown_seconds: limits.shutdown_seconds,
     };
     crate::say(&format!("operations http://{}", operations_listener.address));
@@ -78,15 +87,18 @@ async fn answer(
     let (clients_left, no_client_left) = watch::channel(false);
     let clients = async {
         let service = Arc::clone(service);
+        let counting = Arc::clone(&service);
+        let refused = move || {
+            counting.metrics.connections_refused.fetch_add(1, Ordering::Relaxed);
+        };
         let answer = move |request, peer| public(Arc::clone(&service), request, peer);
-        crate::http::serve(listener, holding, stopped, answer).await;
+        crate::http::serve(listener, holding, refused, stopped, answer).await;
         let _ = clients_left.send(true);
     };
     let machines = {
         let service = Arc::clone(service);
-        crate::http::serve(operations_listener, holding, no_client_left, move |request, _| {
-            operations(Arc::clone(&service), request)
-        })
+        let answer = move |request, _| operations(Arc::clone(&service), request);
+        crate::http::serve(operations_listener, holding, || (), no_client_left, answer)
     };
     let told = async move {
         ending.told().await;
@@ -114,10 +126,33 @@ async fn drain(service: &Service, ending: &mut Ending) {
     }
 }
 
+/// Connections at one time: as configured, but no more than half of the files that the process may have open, so that the
+/// other half is there for databases. The system's own bound is raised as far as it lets itself be.
+fn connections_max(configured: usize) -> usize {
+    let allowed = getrlimit(Resource::Nofile);
+    if allowed.current < allowed.maximum || allowed.maximum.is_none() {
+        // Where it is refused, the bound stays what it was.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, maximum: allowed.maximum });
+    }
+    let files =
+        getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let most = (files / 2).max(1);
+    if most < configured {
+        tracing::warn!(
+            connections = most,
+            files,
+            "the system allows few open files: fewer connections are taken than configured"
+        );
+    }
+    configured.min(most)
+}
+
 /// The signals to end. They are caught from the first moment on, so that none of them ends the process in the middle.
 struct Ending {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal hung up; nothing, where whoever started the process had it ignore that, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl Ending {
@@ -125,6 +160,11 @@ impl Ending {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?,
             interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?,
+            hangup: if crate::ambient::is_hangup_ignored() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?)
+            },
         })
     }
 
@@ -133,6 +173,14 @@ impl Ending {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hung_up(self.hangup.as_mut()) => {}
         }
+    }
+}
+
+async fn hung_up(signal: Option<&mut Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
     }
 }

@@ -19,6 +19,7 @@ use parking_lot::RwLock;
 use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
+use crate::http::{Bodies, Strangers};
 use crate::metrics::Metrics;
 use crate::protection::Protection;
 
@@ -48,6 +49,10 @@ pub struct Service {
     pub metrics: Metrics,
     /// What each user asked for lately.
     pub protection: Protection,
+    /// The memory for bodies of requests.
+    pub bodies: Bodies,
+    /// The room for those who have shown no token.
+    pub strangers: Strangers,
     /// Tokens that were verified.
     pub tokens: VerifiedTokens,
     /// Slows down guessing.
@@ -130,6 +135,8 @@ impl Service {
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             store,
             protection: Protection::new(&config.limits),
+            bodies: Bodies::new(&config.limits),
+            strangers: Strangers::new(&config.limits),
             config,
             metrics: Metrics::default(),
             tokens: VerifiedTokens::new(TOKENS_MAX),

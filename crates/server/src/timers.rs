@@ -55,6 +55,8 @@ async fn checkpoints(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
 /// Closes unused databases, looks after the keys, and at what other nodes changed.
 async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(service.config.limits.housekeeping_seconds));
+    // A process that was stopped for long does not make up for what it missed.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {

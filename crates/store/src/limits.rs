@@ -10,6 +10,9 @@ pub struct Limits {
     /// Milliseconds a transaction on PostgreSQL may stand still between two statements. A node that hangs in the middle of a
     /// write holds the organisation's head; then the server ends its transaction, so that the other nodes go on.
     pub stalled_ms: u64,
+    /// Milliseconds that PostgreSQL may be silent while it is connected to, and beyond `statement_ms` for a statement; then
+    /// the connection is given up.
+    pub silence_ms: u64,
     /// Rows counted at most for `$count`: Dataverse's 5,000.
     pub count_max: u32,
     /// Values held at most to tell distinct rows apart: rows times their columns. The engine holds all of them at once, those
@@ -36,6 +39,7 @@ impl Default for Limits {
         Self {
             statement_ms: 30_000,
             stalled_ms: 10_000,
+            silence_ms: 10_000,
             count_max: 5_000,
             distinct_values_max: 1_000_000,
             write_queue_max: 10_000,

@@ -30,6 +30,7 @@ impl Link {
     pub(crate) async fn begin(&self) -> Result<Head> {
         match self {
             Self::Sqlite(file) => {
+                file.require_in_place()?;
                 file.shorten_log()?;
                 file.writer.lock().begin()
             }

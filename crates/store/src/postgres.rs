@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use custodia_schema::Value;
@@ -20,7 +21,7 @@ use crate::row::{Row, RowSink};
 use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 
 /// Statements kept prepared on one connection.
 const PREPARED_STATEMENTS_MAX: usize = 512;
@@ -38,6 +39,8 @@ pub(crate) struct PostgresConnection {
     prepared: Mutex<HashMap<Arc<str>, tokio_postgres::Statement>>,
     limit_ms: u64,
     statements: StatementCount,
+    /// How long it is waited for an answer; nothing, where statements have no limit.
+    patience: Option<Duration>,
 }
 
 /// Where a database is.
@@ -48,16 +51,23 @@ pub(crate) struct PostgresSettings {
     /// How long a transaction may stand still; 0 for ever.
     pub stalled_limit_ms: u64,
     pub statements: StatementCount,
+    /// Milliseconds that the server may be silent beyond the limit of a statement.
+    pub silence_ms: u64,
 }
 
 impl PostgresSettings {
     /// From `postgres://…`; the limits are set on each connection.
-    pub(crate) fn parse(url: &str, statement_limit_ms: u64, stalled_limit_ms: u64) -> Result<Self> {
+    pub(crate) fn parse(url: &str, limits: &Limits) -> Result<Self> {
         let config = url
             .parse::<tokio_postgres::Config>()
             .map_err(|error| Error::unavailable("reading the database address", error))?;
-        let statements = StatementCount::default();
-        Ok(Self { config: Arc::new(config), statement_limit_ms, stalled_limit_ms, statements })
+        Ok(Self {
+            config: Arc::new(config),
+            statement_limit_ms: limits.statement_ms,
+            stalled_limit_ms: limits.stalled_ms,
+            silence_ms: limits.silence_ms,
+            statements: StatementCount::default(),
+        })
     }
 
     /// The same server, another database.
@@ -98,8 +108,12 @@ impl PostgresConnection {
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
         let mut config = tokio_postgres::Config::clone(&settings.config);
         config.application_name("custodia");
-        let (client, connection) =
-            config.connect(NoTls).await.map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
+        // A server that is stopped in the middle takes connections and says nothing on them.
+        let patience = Duration::from_millis(settings.silence_ms);
+        let (client, connection) = tokio::time::timeout(patience, config.connect(NoTls))
+            .await
+            .map_err(|_| silent("connecting to PostgreSQL"))?
+            .map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
         let closed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&closed);
         tokio::spawn(async move {
@@ -108,19 +122,36 @@ impl PostgresConnection {
             }
             flag.store(true, Ordering::Release);
         });
+        let limit_ms = settings.statement_limit_ms;
         let this = Self {
             client,
             closed,
             prepared: Mutex::new(HashMap::new()),
-            limit_ms: settings.statement_limit_ms,
+            limit_ms,
+            patience: Some(patience),
             statements: settings.statements.clone(),
         };
-        this.run(&internal::postgres_session(settings.statement_limit_ms, settings.stalled_limit_ms)).await?;
-        Ok(this)
+        this.run(&internal::postgres_session(limit_ms, settings.stalled_limit_ms)).await?;
+        let patience = (limit_ms > 0).then(|| Duration::from_millis(limit_ms.saturating_add(settings.silence_ms)));
+        Ok(Self { patience, ..this })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire) || self.client.is_closed()
+    }
+
+    /// Waits for the server for as long as a statement may take and a little longer. One that says nothing for that long
+    /// has lost the request or will never come to it: the connection is given up, and the next use makes another. Whether
+    /// the server does what it was sent last is not known.
+    async fn in_time<T>(&self, context: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(patience) = self.patience else { return work.await };
+        if self.is_closed() {
+            return Err(silent(context));
+        }
+        tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
+            self.closed.store(true, Ordering::Release);
+            Err(silent(context))
+        })
     }
 
     async fn prepare(&self, sql: &str) -> Result<tokio_postgres::Statement> {
@@ -140,6 +171,10 @@ impl PostgresConnection {
 
     /// Runs a statement and hands its rows to the sink.
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        self.in_time("running a statement", self.query_in_any_time(statement, sink)).await
+    }
+
+    async fn query_in_any_time(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let prepared = self.prepare(&statement.sql).await?;
         let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
         self.statements.count();
@@ -157,24 +192,29 @@ impl PostgresConnection {
 
     /// Runs a statement that gives no rows; how many rows it changed. Calls polled together are pipelined.
     pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
-        let prepared = self.prepare(&statement.sql).await?;
-        let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
-        self.statements.count();
-        self.client
-            .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
-            .await
-            .map_err(|error| self.error("running a statement", error))
+        let work = async {
+            let prepared = self.prepare(&statement.sql).await?;
+            let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
+            self.statements.count();
+            self.client
+                .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
+                .await
+                .map_err(|error| self.error("running a statement", error))
+        };
+        self.in_time("running a statement", work).await
     }
 
     /// Makes sure that a statement is prepared, so that executing it pipelines without a round trip.
     pub(crate) async fn prepare_statement(&self, statement: &Statement) -> Result<()> {
-        self.prepare(&statement.sql).await.map(drop)
+        self.in_time("preparing a statement", self.prepare(&statement.sql)).await.map(drop)
     }
 
     /// Runs statements without parameters: transactions and table definitions.
     pub(crate) async fn run(&self, sql: &str) -> Result<()> {
         self.statements.count();
-        self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error))
+        let work =
+            async { self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error)) };
+        self.in_time("running a statement", work).await
     }
 
     /// Fills a table with the rows that come, in PostgreSQL's binary form; how many came. `types` are its columns' as
@@ -203,7 +243,9 @@ impl PostgresConnection {
     /// The one text value a statement without parameters answers, if any.
     pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>> {
         self.statements.count();
-        let messages = self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error))?;
+        let work =
+            async { self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error)) };
+        let messages = self.in_time("running a statement", work).await?;
         Ok(messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
@@ -218,16 +260,18 @@ impl PostgresConnection {
     /// Begins a transaction and locks the head: from here to the commit no other writer of this organisation runs.
     pub(crate) async fn begin(&self) -> Result<Head> {
         // Both go out together; the head's reply proves the begin.
-        self.statements.count();
-        let (begun, head) = futures::join!(self.client.batch_execute("BEGIN"), self.head_by(internal::HEAD_LOCKED));
-        begun.map_err(|error| self.error("beginning a transaction", error))?;
+        let (begun, head) = futures::join!(self.run(internal::BEGIN), self.head_by(internal::HEAD_LOCKED));
+        begun?;
         head
     }
 
     async fn head_by(&self, sql: &str) -> Result<Head> {
-        let prepared = self.prepare(sql).await?;
-        self.statements.count();
-        let row = self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))?;
+        let work = async {
+            let prepared = self.prepare(sql).await?;
+            self.statements.count();
+            self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))
+        };
+        let row = self.in_time("reading the head", work).await?;
         let read = |at: usize| row.try_get::<_, i64>(at).map_err(|error| self.error("reading the head", error));
         Ok(Head {
             number: read(0)?,
@@ -277,6 +321,11 @@ impl PostgresConnection {
         let said = Said { state: state.code().to_owned(), message: database.message().to_owned() };
         Error::unavailable(context, said)
     }
+}
+
+/// The server says nothing any more.
+fn silent(context: &str) -> Error {
+    Error::Unavailable { context: format!("{context}: PostgreSQL does not answer"), source: None }
 }
 
 /// What the server said, without its detail: that repeats values of records, and errors are logged.

@@ -5,9 +5,10 @@
 //! finding a row. All writing goes through one connection on a writer thread.
 
 use std::cell::Cell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use custodia_schema::Value;
 use custodia_sqlite::{Access, Checkpoints, Encryption, Key, Options};
@@ -50,6 +51,8 @@ pub(crate) struct SqliteFile {
     pub(crate) writer: Mutex<Connection>,
     /// Whether the log is to be moved whole before the next batch.
     log_is_long: AtomicBool,
+    /// The files that were opened, the database and its log, as the system tells them apart; filled as they are met.
+    opened: [OnceLock<FileId>; 2],
     /// Counts what was committed through this file's connections: one process owns it, so that nobody else commits.
     commits: Arc<AtomicU64>,
 }
@@ -63,6 +66,19 @@ pub(crate) struct Connection {
     statements: StatementCount,
     commits: Arc<AtomicU64>,
     snapshot: Cell<Option<Snapshot>>,
+}
+
+/// What the system tells a file by, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    number: u64,
+}
+
+impl FileId {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self { device: metadata.dev(), number: metadata.ino() }
+    }
 }
 
 /// The open read transaction of a connection.
@@ -92,6 +108,7 @@ impl SqliteFile {
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(writer),
             log_is_long: AtomicBool::new(false),
+            opened: Default::default(),
             commits,
         })
     }
@@ -157,10 +174,40 @@ impl SqliteFile {
         ended.try_for_each(Connection::end_snapshot)
     }
 
+    /// Refuses when the file or its log is not where it was: what is written to an open file that has no name any more
+    /// is gone when it is closed, and must not be acknowledged.
+    pub(crate) fn require_in_place(&self) -> Result<()> {
+        for (path, opened) in self.paths().iter().zip(&self.opened) {
+            match (path.metadata(), opened.get()) {
+                (Ok(present), None) => {
+                    let _ = opened.set(FileId::of(&present));
+                }
+                (Ok(present), Some(opened)) if FileId::of(&present) == *opened => {}
+                // The log is made by the first batch.
+                (Err(_), None) => {}
+                (_, Some(_)) => {
+                    let context = format!(
+                        "{} was moved, removed or replaced while it was open: put it back, or stop the service before it is \
+                         replaced",
+                        path.display()
+                    );
+                    return Err(Error::Unavailable { context, source: None });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The file and its log.
+    fn paths(&self) -> [PathBuf; 2] {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        [self.path.clone(), log.into()]
+    }
+
     /// Bytes of the file and its log.
     pub(crate) fn size_bytes(&self) -> u64 {
-        let log = PathBuf::from(format!("{}-wal", self.path.display()));
-        [self.path.as_path(), log.as_path()].iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
+        self.paths().iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
     }
 }
 

@@ -120,7 +120,7 @@ impl Store {
         remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
         let (engine, door) = match &settings.postgres {
             Some(url) => {
-                let postgres = PostgresSettings::parse(url, limits.statement_ms, limits.stalled_ms)?;
+                let postgres = PostgresSettings::parse(url, &limits)?;
                 let connection = Mutex::new(Some(Arc::new(PostgresConnection::connect_or_create(&postgres).await?)));
                 let door = Door::Server { settings: postgres.clone(), connection };
                 (Engine::Postgres { settings: postgres }, door)

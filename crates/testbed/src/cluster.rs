@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::error::{Doing, Error};
 use crate::installation::{Installation, User};
-use crate::processes::kill_all_in;
+use crate::processes::{kill_all_in, serving_clients_in, signal_all_in};
 use crate::supervisor::{Ending, Supervisor, end_of_log, program};
 use crate::write_ahead_log;
 
@@ -107,6 +108,35 @@ impl PrivateCluster {
             std::fs::remove_file(&lock).doing(|| format!("removing {}", lock.display()))?;
         }
         Ok(())
+    }
+
+    /// Stops every process of the server where it is (`SIGSTOP`): it takes connections and answers nothing.
+    ///
+    /// # Errors
+    /// When the processes cannot be listed or signalled.
+    pub fn pause(&self) -> Result<(), Error> {
+        signal_all_in(&self.data(), Signal::STOP)
+    }
+
+    /// Lets a paused server go on.
+    ///
+    /// # Errors
+    /// As [`PrivateCluster::pause`].
+    pub fn go_on(&self) -> Result<(), Error> {
+        signal_all_in(&self.data(), Signal::CONT)
+    }
+
+    /// Ends every connection of a client, as `pg_terminate_backend` does; how many there were.
+    ///
+    /// # Errors
+    /// As [`PrivateCluster::pause`].
+    pub fn end_connections(&self) -> Result<usize, Error> {
+        let connections = serving_clients_in(&self.data())?;
+        for pid in &connections {
+            // One that is gone already has ended too.
+            let _ = kill_process(*pid, Signal::TERM);
+        }
+        Ok(connections.len())
     }
 
     /// Stops the server in an orderly way: open transactions are rolled back, everything is written to its place.
@@ -249,6 +279,8 @@ impl Server {
 
 impl Drop for PrivateCluster {
     fn drop(&mut self) {
+        // What is paused does not stop.
+        let _ = self.go_on();
         if let Server::Crashed = self.server {
             // A killed server leaves shared memory behind, and only a server on the same files knows which.
             let _ = self.restart();

@@ -29,6 +29,27 @@ pub(crate) fn kill_all_in(data: &Path) -> Result<(), Error> {
     }
 }
 
+/// Sends a signal to every process that works in the folder.
+pub(crate) fn signal_all_in(data: &Path, signal: Signal) -> Result<(), Error> {
+    for pid in working_in(data)? {
+        match kill_process(pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            outcome => outcome.doing(|| format!("sending a signal to the PostgreSQL process {pid:?}"))?,
+        }
+    }
+    Ok(())
+}
+
+/// The processes of the folder that serve clients.
+pub(crate) fn serving_clients_in(data: &Path) -> Result<Vec<Pid>, Error> {
+    // The server names them for whoever lists processes: user, database and where the client is.
+    let serves = |pid: &Pid| {
+        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        line.starts_with("postgres: ") && line.contains("127.0.0.1(")
+    };
+    Ok(working_in(data)?.into_iter().filter(serves).collect())
+}
+
 /// Sends the signal and gives a handle that becomes readable when the process is gone; nothing if it is gone already.
 fn kill(pid: Pid) -> Option<Result<std::os::fd::OwnedFd, Error>> {
     let killed = pidfd_open(pid, PidfdFlags::empty()).and_then(|handle| {

@@ -72,6 +72,9 @@ pub(crate) mod code {
     pub(crate) const TOO_MANY: u32 = 0x8007_2326;
 }
 
+/// Bytes of a message: it repeats parts of the request, and those may be as long as a body.
+const MESSAGE_BYTES_MAX: usize = 1_000;
+
 /// A failed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -88,7 +91,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with neither methods nor a time to wait.
     pub(crate) fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), allow: None, retry_after: None }
+        let mut message = message.into();
+        if message.len() > MESSAGE_BYTES_MAX {
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            message.push('…');
+        }
+        Self { status, code, message, allow: None, retry_after: None }
     }
 
     /// The request is malformed or asks for what there is not.
@@ -214,6 +222,12 @@ const BROKEN: &str = "The service failed to answer. An operator finds the cause 
 /// What a client is told when the database is away.
 const AWAY: &str = "The organisation's database is not available at present; try again shortly.";
 
+/// What a client is told when there is no room for what it sends.
+const FULL: &str =
+    "The disk of the service is full: nothing can be written until an operator makes room; reading goes on.";
+
+/// Seconds after which a request may be tried again for which there was no room: it takes a person.
+const STORAGE_RETRY_SECONDS: u32 = 60;
 /// Seconds after which a request that met a passing obstacle may be tried again.
 const RETRY_SECONDS: u32 = 1;
 
@@ -250,8 +264,12 @@ impl From<StoreError> for Failure {
             StoreError::OrganizationName { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT, error.to_string())
             }
-            StoreError::Unavailable { .. } | StoreError::DiskFull => {
+            StoreError::Unavailable { .. } => {
                 later(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error))
+            }
+            StoreError::DiskFull => {
+                let failure = Self::internal(StatusCode::INSUFFICIENT_STORAGE, code::UNAVAILABLE, FULL, &error);
+                Self { retry_after: Some(STORAGE_RETRY_SECONDS), ..failure }
             }
             StoreError::TooNew { .. }
             | StoreError::Key(_)

@@ -2,27 +2,31 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 
-use super::stream::{Opening, Stream};
+use super::addresses::Shares;
+use super::stream::{Stream, Timed};
+use super::traffic::{Seen, Traffic};
 
-/// Seconds a TLS handshake may take.
-const HANDSHAKE_SECONDS: u64 = 10;
+/// Connections that the system keeps waiting to be accepted, if it keeps so many: one beyond has to knock again, a second
+/// later and then ever more seldom.
+const WAITING_MAX: u32 = 4_096;
 /// Bytes of a request's head that are buffered at most.
 const HEAD_BYTES_MAX: usize = 128 << 10;
 
@@ -39,8 +43,16 @@ pub struct Listener {
 pub struct Holding {
     /// Connections at one time.
     pub connections_max: usize,
+    /// Connections of one address at one time.
+    pub address_connections_max: usize,
+    /// Requests of one connection of HTTP/2 at one time.
+    pub streams_max: u32,
+    /// Seconds for a TLS handshake.
+    pub handshake_seconds: u64,
     /// Seconds for a request's head.
     pub head_seconds: u64,
+    /// Seconds to take an answer.
+    pub answer_seconds: u64,
     /// Seconds for running requests at the end.
     pub shutdown_seconds: u64,
 }
@@ -59,8 +71,14 @@ impl Listener {
     ///
     /// # Errors
     /// When it is taken or not ours.
-    pub async fn bind(address: &str, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
-        let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    pub fn bind(address: &str, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
+        let cannot = || format!("cannot listen on {address}");
+        let wanted: SocketAddr = address.parse().with_context(cannot)?;
+        let socket = if wanted.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }.with_context(cannot)?;
+        // So that a server that is started again gets its address while old connections run out.
+        socket.set_reuseaddr(true).with_context(cannot)?;
+        socket.bind(wanted).with_context(cannot)?;
+        let tcp = socket.listen(WAITING_MAX).with_context(cannot)?;
         let address = tcp.local_addr().context("the listener's address")?;
         Ok(Self { tcp, tls, address })
     }
@@ -71,22 +89,22 @@ impl Listener {
     }
 }
 
-/// Serves connections until `stop` turns true, then lets running requests end.
-pub async fn serve<H, F>(listener: Listener, holding: Holding, mut stop: watch::Receiver<bool>, handler: H)
-where
+/// Serves connections until `stop` turns true, then lets running requests end. `refused` is told of each connection that
+/// was closed at once, because its address has as many as it may.
+pub async fn serve<H, F>(
+    listener: Listener,
+    holding: Holding,
+    refused: impl Fn(),
+    mut stop: watch::Receiver<bool>,
+    handler: H,
+) where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let acceptor = listener.tls.map(TlsAcceptor::from);
     let room = Arc::new(Semaphore::new(holding.connections_max));
-    let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(holding.head_seconds))
-        .max_buf_size(HEAD_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
+    let shares = Shares::default();
+    let builder = protocol(holding);
     loop {
         let permit = tokio::select! {
             permit = Arc::clone(&room).acquire_owned() => permit,
@@ -105,33 +123,102 @@ where
             },
             _ = stop.changed() => break,
         };
+        let Some(share) = shares.take(address.ip(), holding.address_connections_max) else {
+            refused();
+            continue;
+        };
         let _ = stream.set_nodelay(true);
-        let (builder, handler, acceptor) = (builder.clone(), handler.clone(), acceptor.clone());
-        let watcher = graceful.watcher();
+        let (builder, handler, acceptor, stop) = (builder.clone(), handler.clone(), acceptor.clone(), stop.clone());
         tokio::spawn(async move {
-            let _permit = permit;
-            let Some(stream) = secure(stream, acceptor).await else { return };
+            let _held = (permit, share);
+            let handshake = Duration::from_secs(holding.handshake_seconds);
+            let Some(stream) = secure(stream, acceptor, handshake).await else { return };
             let peer = Peer { address, over_tls: stream.is_tls() };
-            let stream = Opening::new(stream, Duration::from_secs(holding.head_seconds));
-            let service = service_fn(move |request| {
-                let answer = handler(request, peer);
-                async move { Ok::<_, Infallible>(answer.await.map(Full::new)) }
-            });
-            let connection = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
+            converse(&builder, stream, holding, stop, move |request| handler(request, peer)).await;
         });
     }
     drop(listener.tcp);
-    if tokio::time::timeout(Duration::from_secs(holding.shutdown_seconds), graceful.shutdown()).await.is_err() {
+    let all = u32::try_from(holding.connections_max).unwrap_or(u32::MAX);
+    let ended = tokio::time::timeout(Duration::from_secs(holding.shutdown_seconds), room.acquire_many(all));
+    if ended.await.is_err() {
         tracing::warn!("some requests were still running when the time to stop was over");
     }
 }
 
-async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> Option<Stream> {
+/// What is spoken, and its bounds.
+fn protocol(holding: Holding) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(holding.head_seconds))
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(holding.head_seconds)))
+        .max_concurrent_streams(holding.streams_max)
+        .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Serves one connection to its end.
+async fn converse<H, F>(
+    builder: &Builder<TokioExecutor>,
+    stream: Stream,
+    holding: Holding,
+    mut stop: watch::Receiver<bool>,
+    handler: H,
+) where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Bytes>> + Send + 'static,
+{
+    let (opening, taking) = (Duration::from_secs(holding.head_seconds), Duration::from_secs(holding.answer_seconds));
+    let stream = Timed::new(stream, opening, taking);
+    let traffic = Traffic::default();
+    let service = service_fn(|request: Request<Incoming>| {
+        let exchange = traffic.begin();
+        let owing = request.version() == Version::HTTP_2;
+        let answer = handler(request);
+        async move {
+            let response = answer.await;
+            // Over HTTP/1 an answer is taken when the stream has taken it, which has a time limit of its own.
+            let response = if owing { response.map(|body| exchange.owe(body)) } else { response };
+            Ok::<_, Infallible>(response.map(Full::new))
+        }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut looks = tokio::time::interval(taking);
+    looks.reset();
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            _ = stop.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = looks.tick() => match traffic.look() {
+                Seen::InUse => {}
+                Seen::Idle => connection.as_mut().graceful_shutdown(),
+                Seen::Overdue => {
+                    tracing::debug!("a connection was closed whose client did not take its answer");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>, time: Duration) -> Option<Stream> {
     let Some(acceptor) = acceptor else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS), acceptor.accept(stream)).await {
+    match tokio::time::timeout(time, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a TLS handshake failed");

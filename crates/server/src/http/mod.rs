@@ -1,13 +1,19 @@
 //! The service over HTTP: listeners, routes, limits.
 
+mod addresses;
+mod bodies;
 mod listener;
 mod operations;
 mod respond;
 mod routes;
 mod sign_in;
+mod strangers;
 mod stream;
+mod traffic;
 mod web_api;
 
+pub use bodies::Bodies;
 pub use listener::{Holding, Listener, serve};
 pub use operations::operations;
 pub use routes::public;
+pub use strangers::Strangers;

@@ -8,17 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use custodia_schema::Guid;
 use custodia_store::Clock;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 
+use super::bodies::UnreadBody;
 use super::listener::Peer;
 use super::{respond, sign_in, web_api};
 use crate::service::Service;
-
-/// Bytes of a body that are taken from whoever has not shown a token.
-const STRANGERS_BYTES_MAX: usize = 64 << 10;
 
 /// One request as the routes see it: its body is not read, its organisation is not opened yet.
 pub struct PublicRequest<'r> {
@@ -54,7 +51,7 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
             "0x8005F103",
             "Too many requests are running. Try again shortly.",
         );
-        response.headers_mut().insert("retry-after", http::HeaderValue::from_static("1"));
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
         response
     } else {
         let work = answer(&service, request, peer, id);
@@ -114,11 +111,13 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         let message = format!("The address is {target} bytes long; at most {} are accepted.", limits.target_bytes);
         return respond::error(StatusCode::URI_TOO_LONG, "0x80060888", &message);
     }
-    // Said before it is sent, where the client announces its length.
-    if body.size_hint().lower() > limits.body_bytes as u64 {
-        return body_too_large(limits.body_bytes);
+    if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|value| !is_identity(value)) {
+        return encoded(encoding);
     }
-    let body = UnreadBody { incoming: body, limit: limits.body_bytes };
+    let body = match service.bodies.unread(body) {
+        Ok(body) => body,
+        Err(response) => return *response,
+    };
     let base = match base_of(service, &parts.headers, &parts.uri, peer) {
         Some(base) => base,
         None => {
@@ -131,46 +130,18 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     route(service, incoming).await
 }
 
-/// The body of a request. It is read once it is known who sends it: until then nobody can fill the memory.
-pub struct UnreadBody {
-    incoming: Incoming,
-    limit: usize,
+/// Whether a body with this encoding is as it is.
+fn is_identity(encoding: &HeaderValue) -> bool {
+    encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") || encoding.is_empty()
 }
 
-impl UnreadBody {
-    /// Reads the whole body of a caller who showed a token.
-    ///
-    /// # Errors
-    /// The answer to a body that is too large or breaks off.
-    pub async fn read(self) -> Result<Bytes, Box<Response<Bytes>>> {
-        let limit = self.limit;
-        self.read_up_to(limit).await
-    }
-
-    /// Reads the whole body of somebody who has not shown a token.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub async fn read_of_stranger(self) -> Result<Bytes, Box<Response<Bytes>>> {
-        let limit = self.limit.min(STRANGERS_BYTES_MAX);
-        self.read_up_to(limit).await
-    }
-
-    async fn read_up_to(self, limit: usize) -> Result<Bytes, Box<Response<Bytes>>> {
-        match Limited::new(self.incoming, limit).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Box::new(body_too_large(limit))),
-            Err(_) => {
-                let message = "The body could not be read to its end.";
-                Err(Box::new(respond::error(StatusCode::BAD_REQUEST, "0x80060888", message)))
-            }
-        }
-    }
-}
-
-fn body_too_large(limit: usize) -> Response<Bytes> {
-    let message = format!("The body is larger than {limit} bytes.");
-    respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
+/// Bodies are taken as they are: a few bytes that unfold to many would be a way to fill the memory.
+fn encoded(encoding: &HeaderValue) -> Response<Bytes> {
+    let named = encoding.to_str().ok().filter(|text| text.len() <= 100).unwrap_or("this encoding");
+    let message = format!("Bodies with Content-Encoding are not taken; send it without '{named}'.");
+    let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "0x80048D19", &message);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    response
 }
 
 async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<Bytes> {

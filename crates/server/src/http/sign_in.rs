@@ -63,6 +63,12 @@ async fn token(
     let Ok(addresses) = service.addresses(organization, &request.base) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
+    let Some(_stranger) = service.strangers.admit(request.source) else {
+        let message = "Too many sign-ins are at work. Try again shortly.";
+        let mut response = respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
+    };
     let body = match request.body.read_of_stranger().await {
         Ok(body) => body,
         Err(response) => return *response,
@@ -81,7 +87,7 @@ async fn token(
     let token_request = TokenRequest {
         version,
         authorization: request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
-        body: &body,
+        body: &body.bytes,
         source: request.source,
     };
     match endpoint.answer(&token_request, service.now()).await {

@@ -32,19 +32,23 @@ pub async fn answer(
         Ok(principal) => principal,
         Err(response) => {
             // A client that is still sending would not see the answer.
-            let _ = request.body.read_of_stranger().await;
+            if let Some(_stranger) = service.strangers.admit(request.source) {
+                let _ = request.body.read_of_stranger().await;
+            }
             return *response;
         }
+    };
+    let user = User { organization: organization.id(), user: principal.user };
+    let mut work = match service.protection.begin(user, service.clock.monotonic_ms()) {
+        Ok(work) => work,
+        Err(refused) => return refuse_user(refused),
     };
     let body = match request.body.read().await {
         Ok(body) => body,
         Err(response) => return *response,
     };
-    let user = User { organization: organization.id(), user: principal.user };
-    let work = match service.protection.begin(user, service.clock.monotonic_ms()) {
-        Ok(work) => work,
-        Err(refused) => return refuse_user(refused),
-    };
+    // How long the client took to send it is no work.
+    work.begin_anew(service.clock.monotonic_ms());
     let mut caller = Caller::user(principal.user, request.id);
     match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
@@ -56,7 +60,7 @@ pub async fn answer(
         path: below,
         query: request.uri.query().unwrap_or(""),
         headers: request.headers,
-        body,
+        body: body.bytes.clone(),
         service_root: &service_root,
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,

@@ -98,6 +98,7 @@ fn a_slow_client_is_cut_off() {
     assert!(received.starts_with("HTTP/1.1 200"), "{received}");
     server.stop();
 
+    let site = site.with("CUSTODIA_LIMITS_HANDSHAKE_SECONDS", "1");
     let server = site.serve(&["--tls", "local"]);
     assert_eq!(until_closed(say(&server, b"")), "", "before TLS is agreed on");
     server.stop();

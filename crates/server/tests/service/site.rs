@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -113,7 +114,11 @@ impl Site {
 
     /// The command line for this installation.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = program();
+        self.given_to(program(), arguments)
+    }
+
+    /// The same, after what is there of the command line.
+    fn given_to(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).arg("--data").arg(self.data()).envs(self.variables.iter().cloned());
         if let Some(database) = &self.database {
             command.arg("--database").arg(database);
@@ -171,7 +176,32 @@ impl Site {
     }
 
     fn start_with(&self, arguments: &[&str], errors: Stdio) -> Server {
-        let mut command = self.command(&["serve"]);
+        self.start_command(program(), arguments, errors)
+    }
+
+    /// Starts a server by a program that turns into it, such as `sh -c 'ulimit -n 64; exec "$@"' sh`.
+    #[track_caller]
+    #[allow(dead_code, reason = "the tests of robustness use it")]
+    pub fn serve_by(&self, program_and_arguments: &[&str]) -> Server {
+        let (first, rest) = program_and_arguments.split_first().unwrap();
+        let mut command = Command::new(first);
+        command.args(rest).arg(env!("CARGO_BIN_EXE_custodia"));
+        let mut server = self.start_command(command, &[], File::create(self.log()).unwrap().into());
+        server.wait_until_ready(PATIENCE);
+        server
+    }
+
+    /// Starts a server whose log goes there.
+    #[track_caller]
+    pub fn serve_logging_to(&self, errors: Stdio) -> Server {
+        std::fs::write(self.log(), "").unwrap();
+        let mut server = self.start_with(&[], errors);
+        server.wait_until_ready(PATIENCE);
+        server
+    }
+
+    fn start_command(&self, command: Command, arguments: &[&str], errors: Stdio) -> Server {
+        let mut command = self.given_to(command, &["serve"]);
         // Something else in the arguments stands above this.
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -187,17 +217,14 @@ impl Site {
                 }
             }
         });
-        Server { child, lines, log: self.log(), output: Vec::new(), url: String::new() }
+        Server { child, lines: Mutex::new(lines), log: self.log(), output: Vec::new(), url: String::new() }
     }
 
     /// Starts a server whose log nobody reads.
     pub fn serve_unread(&self) -> Server {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        std::fs::write(self.log(), "").unwrap();
-        let mut server = self.start_with(&[], writer.into());
-        server.wait_until_ready(PATIENCE);
-        server
+        self.serve_logging_to(writer.into())
     }
 
     /// Whether any file of the data folder, or a folder in it, has a name that contains the text.
@@ -264,7 +291,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// A running server. It is killed when it is dropped.
 pub struct Server {
     child: Child,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     log: PathBuf,
     /// The lines it has printed so far.
     pub output: Vec<String>,
@@ -276,7 +303,7 @@ impl Server {
     #[track_caller]
     pub fn wait_until_ready(&mut self, patience: Duration) {
         loop {
-            let Ok(line) = self.lines.recv_timeout(patience) else {
+            let Ok(line) = self.lines.get_mut().unwrap().recv_timeout(patience) else {
                 panic!("the server is not ready: {:?}, {}", self.output, self.log());
             };
             self.output.push(line.clone());

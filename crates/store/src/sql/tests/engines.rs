@@ -6,6 +6,7 @@ use custodia_schema::Value;
 
 use super::super::{Dialect, Output, Statement, create_table, internal};
 use super::{compile_insert, schema, table};
+use crate::Limits;
 use crate::ambient::Clock;
 use crate::link::Link;
 use crate::postgres::{PostgresConnection, PostgresSettings};
@@ -68,7 +69,8 @@ impl TestDatabase {
         let name = custodia_testbed::fresh_database_name();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let link = runtime.block_on(async {
-            let settings = PostgresSettings::parse(&url, 60_000, 60_000).unwrap();
+            let limits = Limits { statement_ms: 60_000, stalled_ms: 60_000, ..Limits::default() };
+            let settings = PostgresSettings::parse(&url, &limits).unwrap();
             let cluster = PostgresConnection::connect(&settings).await.unwrap();
             cluster.run(&internal::create_database(&name)).await.unwrap();
             Link::Postgres(Arc::new(PostgresConnection::connect(&settings.database(&name)).await.unwrap()))

@@ -1,0 +1,202 @@
+//! Clients that take their time: with heads, bodies, answers, handshakes, or with nothing at all.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::read_answer;
+use crate::process::{Before, metric};
+use crate::site::{Engine, Server, Site, until};
+
+/// How long a slow client waits before it sends the next byte.
+const PACE: Duration = Duration::from_millis(100);
+/// Bytes that a slow client sends at most: twenty times what its time allows.
+const DRIPS: usize = 400;
+/// Answers asked for on one connection that nobody reads.
+const ASKED: usize = 10;
+
+/// Sends the bytes one by one until the server has had enough; what it said then. `None`: it never had.
+fn drip(mut stream: TcpStream, bytes: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
+    stream.set_read_timeout(Some(PACE)).unwrap();
+    let mut received = Vec::new();
+    for byte in bytes.take(DRIPS) {
+        let written = stream.write_all(&[byte]);
+        let mut buffer = [0; 1024];
+        match stream.read(&mut buffer) {
+            Ok(0) => return Some(received),
+            Ok(read) => received.extend_from_slice(&buffer[..read]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return Some(received),
+        }
+        if written.is_err() {
+            return Some(received);
+        }
+    }
+    None
+}
+
+/// A connection whose client takes few bytes at a time.
+pub fn narrow(address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(address).await.unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    })
+}
+
+fn send(server: &Server, bytes: &[u8]) -> TcpStream {
+    let mut stream = server.client().connect().unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_is_cut_off() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_HEAD_SECONDS", "1");
+    let server = site.serve(&[]);
+    let before = Before::of(&server);
+    std::thread::scope(|scope| {
+        let dripping: Vec<_> = (0..40)
+            .map(|_| {
+                let stream = send(&server, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+                scope.spawn(move || drip(stream, std::iter::repeat(b'x')))
+            })
+            .collect();
+        server.client().get("/").expect(200);
+        for one in dripping {
+            let received = one.join().unwrap().expect("it is cut off");
+            assert!(received.is_empty() || received.starts_with(b"HTTP/1.1 408"), "{received:?}");
+        }
+    });
+    before.holds(&server);
+}
+
+#[test]
+fn a_body_that_trickles_is_cut_off() {
+    let site = Site::new(Engine::Sqlite)
+        .with("CUSTODIA_LIMITS_BODY_SECONDS", "1")
+        .with("CUSTODIA_LIMITS_CONCURRENT_REQUESTS", "60")
+        .with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let before = Before::of(&server);
+    let of_user =
+        format!("POST /north/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n", api.token);
+    let of_stranger = "POST /north/oauth2/v2.0/token HTTP/1.1\r\nHost: x\r\n";
+    let refused = "POST /north/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\n";
+    std::thread::scope(|scope| {
+        let dripping: Vec<_> = [(of_user.as_str(), "408"), (of_stranger, "408"), (refused, "401")]
+            .into_iter()
+            .flat_map(|(head, status)| {
+                let announced = format!("{head}Content-Length: 50000\r\n\r\n");
+                let in_pieces = format!("{head}Transfer-Encoding: chunked\r\n\r\nffff\r\n");
+                [(announced, status), (in_pieces, status)]
+            })
+            .flat_map(|head| std::iter::repeat_n(head, 5))
+            .map(|(head, status)| {
+                let stream = send(&server, head.as_bytes());
+                (scope.spawn(move || drip(stream, std::iter::repeat(b' '))), status)
+            })
+            .collect();
+        api.account("Contoso");
+        for (one, status) in dripping {
+            let received = one.join().unwrap().expect("it is cut off");
+            let received = String::from_utf8(received).unwrap();
+            assert!(received.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {received}");
+            if status == "408" {
+                assert!(received.contains("\"0x80060888\"") && received.contains("within 1 seconds"), "{received}");
+            }
+        }
+    });
+    assert_eq!(api.account_names(), ["Contoso"]);
+    before.holds(&server);
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_given_up() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_ANSWER_SECONDS", "1").with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let metadata = api.get("$metadata").expect(200).body.len();
+    assert!(ASKED * metadata > 8 << 20, "{metadata} bytes fit into the buffers of a connection");
+    let before = Before::of(&server);
+    let head = format!(
+        "GET /north/api/data/v9.2/$metadata HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        api.token
+    );
+    let mut held: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = narrow(server.address());
+            // Many answers on one connection, none of which is read.
+            stream.write_all(head.repeat(ASKED).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    api.account("Contoso");
+    // A few bytes now and then are no taking either.
+    let mut received = 0;
+    for stream in &mut held {
+        stream.set_read_timeout(Some(PACE)).unwrap();
+        let mut buffer = [0; 512];
+        let closed = (0..DRIPS).any(|_| match stream.read(&mut buffer) {
+            Ok(0) => true,
+            Ok(read) => {
+                received += read;
+                false
+            }
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        });
+        let _ = closed;
+    }
+    assert!(received < 10 * metadata, "nobody read a whole answer");
+    // While the clients still hold their ends.
+    before.holds(&server);
+    drop(held);
+}
+
+#[test]
+fn a_handshake_that_is_not_finished_is_cut_off() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_HANDSHAKE_SECONDS", "1");
+    let server = site.serve(&["--tls", "local"]);
+    // A record of a handshake that announces 512 bytes.
+    let begun: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = server.client().connect().unwrap();
+            stream.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).unwrap();
+            stream
+        })
+        .collect();
+    for stream in begun {
+        assert!(drip(stream, std::iter::repeat(0)).is_some(), "it is cut off");
+    }
+    server.machines().get("/health/live").expect(200);
+    server.stop();
+}
+
+#[test]
+fn users_who_send_slowly_do_not_take_the_requests_of_the_others() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_USER_CONCURRENT_REQUESTS", "3").with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let head = format!(
+        "POST /north/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\r\n{{",
+        api.token
+    );
+    let held: Vec<_> = (0..3).map(|_| send(&server, head.as_bytes())).collect();
+    until("three are at work", || (metric(&server, "custodia_http_requests_running") == 3).then_some(()));
+    // The fourth of the same user is refused before its body is read.
+    let mut fourth = send(&server, head.as_bytes());
+    let refused = read_answer(&mut fourth).unwrap().expect(429);
+    assert_eq!(refused.error().0, "0x80072326");
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    drop(held);
+    until("there is room again", || {
+        api.try_request("GET", "WhoAmI", None).is_ok_and(|a| a.status == 200).then_some(())
+    });
+    api.post("accounts", &json!({ "name": "Contoso" })).expect(204);
+}
