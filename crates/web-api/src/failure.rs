@@ -93,7 +93,8 @@ impl Failure {
     pub(crate) fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > MESSAGE_BYTES_MAX {
-            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            let end = (0..=MESSAGE_BYTES_MAX).rev().find(|at| message.is_char_boundary(*at));
+            message.truncate(end.unwrap_or(0));
             message.push('…');
         }
         Self { status, code, message, allow: None, retry_after: None }

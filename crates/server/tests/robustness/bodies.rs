@@ -110,7 +110,6 @@ fn what_is_too_deep_or_too_long_is_refused_and_changes_nothing() {
         ("a long text", format!("{{\"name\":\"{}\"}}", "x".repeat(10_000_000))),
         ("a long name", format!("{{\"{}\":1}}", "x".repeat(10_000_000))),
         ("a long number", format!("{{\"revenue\":{}}}", "9".repeat(1_000_000))),
-        ("a long fraction", format!("{{\"revenue\":0.{}}}", "9".repeat(1_000_000))),
         ("a large exponent", "{\"revenue\":1e999999999999}".to_owned()),
         ("a long exponent", format!("{{\"revenue\":1e-{}}}", "9".repeat(1_000_000))),
         ("escapes", format!("{{\"name\":\"{}\"}}", "\\u0041".repeat(2_000_000))),

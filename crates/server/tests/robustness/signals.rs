@@ -78,7 +78,7 @@ fn a_log_that_nobody_reads_on_does_not_stop_the_service() {
 fn too_few_files_for_all_connections_leave_enough_for_the_databases() {
     let site = Site::new(Engine::Sqlite).with_north();
     let server = site.serve_by(&["sh", "-c", "ulimit -n 100; exec \"$@\"", "sh"]);
-    assert!(server.log().contains("fewer connections are taken than configured"), "{}", server.log());
+    server.wait_for_log("fewer connections are taken than configured");
     let token = site.token("north", "ada@north.example");
     let held: Vec<_> = (0..120).filter_map(|_| server.client().connect().ok()).collect();
     until("as many are taken as may be", || (open_files(&server) >= 60).then_some(()));
