@@ -62,6 +62,7 @@ async fn every_acknowledged_write_survives_the_death_of_the_process() {
         Site::create(&mut place).await.close();
         let mut journals = Writers::fresh_journals();
         for round in part {
+            println!("{round} of {kills}");
             let until = 20 + dice.below(150);
             // Each process begins with journals of its own: it writes other accounts than those before it.
             let mut written = run_and_kill(&place, round, until);

@@ -30,6 +30,7 @@ async fn every_acknowledged_write_survives_the_death_of_the_server() {
         assert_eq!(site.store.settings_that_lose_writes().await.unwrap(), []);
         let mut journals = Writers::fresh_journals();
         for round in part {
+            println!("{round} of {kills}");
             let mut writers = Writers::start(&site, journals, round, Arc::new(Deaf));
             writers.acknowledged(20 + dice.below(150)).await;
             tokio::task::block_in_place(|| cluster.crash()).unwrap();

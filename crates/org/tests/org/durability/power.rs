@@ -29,6 +29,7 @@ async fn every_acknowledged_write_survives_power_cuts() {
         let mut site = Site::create(&mut place).await;
         let mut journals = Writers::fresh_journals();
         for round in part {
+            println!("{round} of {cuts}");
             let writers = Writers::start(&site, journals, round, Arc::new(Deaf));
             let operation = [Operation::Write, Operation::Flush][dice.below(2)];
             // Checkpoints write to the file itself; there are fewer of those than of commits.
