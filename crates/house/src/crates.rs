@@ -36,6 +36,11 @@ const PLACES: &[Place] = &[
     Place { name: "oracle", stands_on: &["schema", "query"], tests: &["access", "store", "org"] },
     Place { name: "house", stands_on: &[], tests: &[] },
     Place {
+        name: "fuzz-targets",
+        stands_on: &["schema", "query", "store", "org", "process", "identity", "web-api", "oracle"],
+        tests: &["house"],
+    },
+    Place {
         name: "bench",
         stands_on: &[
             "schema", "query", "access", "sqlite", "store", "org", "process", "identity", "web-api", "testbed",
@@ -65,7 +70,7 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         libraries: &["http"],
-        by: &["web-api", "server", "bench"],
+        by: &["web-api", "server", "bench", "fuzz-targets"],
         because: "only `web-api` and `server` know HTTP",
     },
     Kept {
@@ -80,7 +85,7 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         libraries: &["tokio", "futures", "async-trait"],
-        by: &["store", "org", "process", "web-api", "server", "bench"],
+        by: &["store", "org", "process", "web-api", "server", "bench", "fuzz-targets"],
         because: "this crate does no I/O: it is pure functions over what it is handed",
     },
 ];

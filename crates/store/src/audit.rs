@@ -72,7 +72,8 @@ pub struct AuditRecord {
 }
 
 /// The changes as bytes: `version u8`, then column `u16`, old, new, each value as in the change log.
-pub(crate) fn encode(changes: &[AuditedChange]) -> Vec<u8> {
+#[must_use]
+pub fn encode(changes: &[AuditedChange]) -> Vec<u8> {
     let mut old = Vec::with_capacity(64);
     old.push(1);
     for change in changes {
@@ -85,7 +86,10 @@ pub(crate) fn encode(changes: &[AuditedChange]) -> Vec<u8> {
 }
 
 /// Bytes of [`encode`] as changes.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<AuditedChange>, PayloadError> {
+///
+/// # Errors
+/// When the bytes are no values of the change log, or an old value stands without its new one.
+pub fn decode(bytes: &[u8]) -> Result<Vec<AuditedChange>, PayloadError> {
     let values = crate::change_log::decode(bytes)?;
     values
         .chunks(2)

@@ -52,7 +52,9 @@ extern crate self as custodia_store;
 mod site;
 
 pub use ambient::{Clock, Random, new_id};
-pub use audit::{AuditEntry, AuditOperation, AuditRecord, AuditedChange};
+pub use audit::{
+    AuditEntry, AuditOperation, AuditRecord, AuditedChange, decode as decode_audit, encode as encode_audit,
+};
 pub use backup::BackupReport;
 pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
 pub use content::{Content, ContentHash, TableContent};
