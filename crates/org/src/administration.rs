@@ -8,6 +8,7 @@ use custodia_schema::{BuiltinRole, ColumnId, Guid, ManyToMany, PrivilegeKind, Ta
 use custodia_store::{RowKey, StoredRow};
 
 use crate::error::{Error, Result};
+use crate::jobs::{ASYNC_OPERATION, BULK_DELETE_OPERATION};
 use crate::model::column;
 use crate::writing::{Draft, Writing};
 
@@ -113,6 +114,7 @@ impl Writing<'_> {
             }
             "activitypointer" if self.authority.platform_name().is_none() => return Err(kept_by_platform(table)),
             "fieldpermission" => self.authority.check_opens_columns()?,
+            ASYNC_OPERATION => self.before_job_update(table, stored, changes).await?,
             "role" => {
                 let root = was("parentrootroleid").guid();
                 if root != Some(stored.id) && self.authority.platform_name().is_none() {
@@ -194,6 +196,7 @@ impl Writing<'_> {
             "activitypointer" if self.authority.platform_name().is_none() => Err(kept_by_platform(table)),
             "fieldsecurityprofile" if self.is_administrators(table, stored) => Err(kept_by_platform(table)),
             "fieldsecurityprofile" | "fieldpermission" => Ok(self.authority.check_opens_columns()?),
+            ASYNC_OPERATION | BULK_DELETE_OPERATION => self.before_job_delete(table, stored).await,
             "team" if was("isdefault") == Value::Boolean(true) => {
                 Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))
             }

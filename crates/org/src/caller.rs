@@ -9,6 +9,8 @@ pub enum Origin {
     WebApi,
     /// An import: it may set states and creation times directly.
     Import,
+    /// A job that a user asked for: it has that user's rights as they are when it works.
+    Job(&'static str),
     /// A named job or command of the platform itself.
     Platform(&'static str),
 }
@@ -20,7 +22,7 @@ impl Origin {
         match self {
             Self::WebApi => "web-api",
             Self::Import => "import",
-            Self::Platform(name) => name,
+            Self::Platform(name) | Self::Job(name) => name,
         }
     }
 }

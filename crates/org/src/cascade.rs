@@ -10,9 +10,6 @@ use crate::assign::owner_of;
 use crate::error::{Error, Result};
 use crate::writing::Writing;
 
-/// Children one request may touch through cascades; more is work for a job.
-const CHILDREN_MAX: u32 = 20_000;
-
 impl Writing<'_> {
     /// The children of a row over one relationship that a cascade setting selects. `former` is the owner the parent had.
     pub(crate) async fn children(
@@ -45,12 +42,10 @@ impl Writing<'_> {
         relationship: &OneToMany,
         parent: Guid,
     ) -> Result<Vec<StoredRow>> {
-        let ids = self.child_ids(table, relationship, parent, CHILDREN_MAX + 1).await?;
-        if ids.len() > CHILDREN_MAX as usize {
-            return Err(Error::Invalid(format!(
-                "more than {CHILDREN_MAX} records of table '{}' depend on this one; change them in smaller steps first",
-                table.name
-            )));
+        let limit = self.shared.limits.cascade_rows;
+        let ids = self.child_ids(table, relationship, parent, limit.saturating_add(1)).await?;
+        if ids.len() > limit as usize {
+            return Err(Error::TooManyDependents { table: table.name.clone(), limit: limit as usize });
         }
         let mut children = Vec::with_capacity(ids.len());
         for id in ids {

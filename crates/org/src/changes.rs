@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, RecordInput, Reference};
+use crate::jobs::BulkDelete;
 use crate::link::LinkRequest;
 use crate::merge::MergeRequest;
 use crate::organization::Organization;
@@ -66,6 +67,8 @@ pub enum Change {
     Role(Guid, RoleChange),
     /// Merges two records; see [`MergeRequest`].
     Merge(MergeRequest),
+    /// Makes a job that deletes records in steps, of this id; see [`BulkDelete`].
+    BulkDelete(Guid, BulkDelete),
     /// Several, in this order.
     All(Vec<Change>),
 }
@@ -83,12 +86,24 @@ pub enum Changed {
     All(Vec<Changed>),
 }
 
+impl Change {
+    /// Whether a job comes of it.
+    pub(crate) fn makes_a_job(&self) -> bool {
+        match self {
+            Self::BulkDelete(..) => true,
+            Self::All(changes) => changes.iter().any(Self::makes_a_job),
+            _ => false,
+        }
+    }
+}
+
 impl Organization {
     /// Makes one change.
     ///
     /// # Errors
     /// See [`Error`]; nothing is stored then. [`Error::Part`] where one of several failed.
     pub async fn change(&self, caller: &Caller, change: Change) -> Result<Changed> {
+        self.announce(&change).await?;
         let change = self.with_ids(change);
         self.in_transaction(caller, move |writing| {
             let change = change.clone();
@@ -104,6 +119,9 @@ impl Organization {
     pub async fn change_all(&self, changes: Vec<(Caller, Change)>) -> Result<Vec<Changed>> {
         let Some((first, _)) = changes.first() else { return Ok(Vec::new()) };
         let first = first.clone();
+        for (_, change) in &changes {
+            self.announce(change).await?;
+        }
         let changes: Vec<_> = changes.into_iter().map(|(caller, change)| (caller, self.with_ids(change))).collect();
         self.in_transaction(&first, move |writing| {
             let changes = changes.clone();
@@ -148,6 +166,7 @@ impl Writing<'_> {
             Change::Revoke(target, principal) => self.share(&target, principal, Sharing::Revoke).await.map(done),
             Change::Role(role, change) => self.change_role(role, &change).await.map(done),
             Change::Merge(request) => self.merge(request).await.map(done),
+            Change::BulkDelete(job, request) => self.bulk_delete(job, &request).await.map(Changed::Written),
             Change::All(changes) => {
                 let caller = self.caller.clone();
                 let changes = changes.into_iter().map(|change| (caller.clone(), change)).collect();

@@ -103,7 +103,7 @@ impl Writing<'_> {
         Ok(row)
     }
 
-    fn fill_defaults(&self, table: &Table, row: &mut Draft) -> Result<()> {
+    pub(crate) fn fill_defaults(&self, table: &Table, row: &mut Draft) -> Result<()> {
         for column in table.columns() {
             if row.contains(column.id) {
                 continue;
@@ -134,7 +134,7 @@ impl Writing<'_> {
     }
 
     /// The owner of a new record: as given, else the caller. Sets owner, unit and their companions.
-    async fn settle_owner(&mut self, table: &Arc<Table>, row: &mut Draft) -> Result<Option<OwnerFacts>> {
+    pub(crate) async fn settle_owner(&mut self, table: &Arc<Table>, row: &mut Draft) -> Result<Option<OwnerFacts>> {
         let RowSecurity::Owned { owner, unit } = table.security else { return Ok(None) };
         let column = table.column_by_id(owner);
         let given = row.get(owner).cloned().filter(|value| !value.is_null());
@@ -187,7 +187,7 @@ impl Writing<'_> {
         row.stamp(table, "owningteam", if is_user { Value::Null } else { Value::Lookup(target, id) });
     }
 
-    fn stamp_new(&mut self, table: &Table, row: &mut Draft) {
+    pub(crate) fn stamp_new(&mut self, table: &Table, row: &mut Draft) {
         let now = Value::DateTime(self.transaction.now());
         let users = self.schema.table_named("systemuser").map_or(TableId(0), |table| table.id);
         let by = Value::Lookup(users, self.acting());

@@ -15,9 +15,6 @@ use crate::share::parents;
 use crate::update::check_version;
 use crate::writing::{Draft, Writing};
 
-/// Rows that one delete removes or unlinks at most; more is work for a job.
-const ROWS_MAX: usize = 20_000;
-
 /// What a delete will do, gathered before anything is changed: Restrict is tested first.
 #[derive(Default)]
 struct Plan {
@@ -47,8 +44,21 @@ impl Writing<'_> {
         let permit = self.permit_on(&table, PrivilegeKind::Delete, stored.reaches(0))?;
         self.before_delete(&table, &stored).await?;
         self.before_cutting(&table, &stored).await?;
+        self.remove(&table, stored, permit).await
+    }
+
+    /// Removes a row that may be removed, and what goes with it.
+    pub(crate) async fn remove(&mut self, table: &Arc<Table>, row: StoredRow, permit: Permit) -> Result<()> {
+        let removed = self.remove_with_dependents(table, row, permit).await;
+        removed.map_err(|error| match error {
+            Error::TooManyDependents { limit, .. } => Error::CascadeTooLarge { table: table.name.clone(), limit },
+            other => other,
+        })
+    }
+
+    async fn remove_with_dependents(&mut self, table: &Arc<Table>, row: StoredRow, permit: Permit) -> Result<()> {
         let mut plan = Plan::default();
-        self.plan_delete(&table, stored, permit, &mut plan).await?;
+        self.plan_delete(table, row, permit, &mut plan).await?;
         let Plan { removed, unlinked, met } = plan;
         for (table, row, column, permit) in unlinked {
             if !met.contains(&(table.id, row.id)) {
@@ -94,6 +104,7 @@ impl Writing<'_> {
         plan.met.insert((table.id, row.id));
         plan.removed.push(Removal { table: Arc::clone(table), row, permit, is_part: false });
         let schema = Arc::clone(&self.schema);
+        let limit = self.shared.limits.cascade_rows;
         let mut next = 0;
         while let Some((table, id)) = plan.removed.get(next).map(|next| (Arc::clone(&next.table), next.row.id)) {
             for (table, row) in self.parts(&table, id).await? {
@@ -109,7 +120,7 @@ impl Writing<'_> {
                 }
                 let child_table = self.table(relationship.referencing)?;
                 if cascade == DeleteCascade::Restrict {
-                    let ids = self.child_ids(&child_table, relationship, id, ROWS_MAX as u32).await?;
+                    let ids = self.child_ids(&child_table, relationship, id, limit).await?;
                     if ids.iter().any(|child| !plan.is_removed(child_table.id, *child)) {
                         return Err(Error::Restricted { table: table.name.clone(), by: child_table.name.clone() });
                     }
@@ -128,16 +139,14 @@ impl Writing<'_> {
                 }
             }
             next += 1;
-            if plan.removed.len() + plan.unlinked.len() > ROWS_MAX {
-                return Err(Error::Invalid(format!(
-                    "deleting this record would change more than {ROWS_MAX} others; delete those first"
-                )));
+            if plan.removed.len() + plan.unlinked.len() > limit as usize {
+                return Err(Error::TooManyDependents { table: table.name.clone(), limit: limit as usize });
             }
         }
         Ok(())
     }
 
-    async fn clear_link(
+    pub(crate) async fn clear_link(
         &mut self,
         table: &Arc<Table>,
         row: &StoredRow,
@@ -188,7 +197,8 @@ impl Writing<'_> {
         ids: &[(ColumnId, Guid)],
     ) -> Result<Vec<StoredRow>> {
         let tests = ids.iter().map(|(column, id)| Filter::equal(*column, Value::Guid(*id)));
-        let query = Query { filter: Filter::And(tests.collect()), ..Query::of(intersect, ROWS_MAX as u32) };
+        let query =
+            Query { filter: Filter::And(tests.collect()), ..Query::of(intersect, self.shared.limits.cascade_rows) };
         let mut found = Vec::new();
         for id in self.platform_ids("links of a record", &query).await? {
             found.extend(self.transaction.fetch(intersect, &RowKey::Id(id), &[]).await?);

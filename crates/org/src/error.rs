@@ -50,6 +50,31 @@ pub enum Error {
         /// Logical name of the dependent table.
         by: String,
     },
+    /// More records depend on one than a request changes.
+    #[error("more than {limit} records of table '{table}' depend on this one; change them in smaller steps first")]
+    TooManyDependents {
+        /// Logical name of the dependent table.
+        table: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// A delete would change more records than a request does.
+    #[error(
+        "deleting this {table} record would change more than {limit} others; delete it with the action BulkDelete, \
+         which does it in steps"
+    )]
+    CascadeTooLarge {
+        /// Logical name of the table.
+        table: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The organisation has as many open jobs as it may have.
+    #[error("{limit} jobs of this organisation wait or run already; wait until one of them has ended, or cancel one")]
+    TooManyJobs {
+        /// The limit.
+        limit: usize,
+    },
     /// A value that cannot be stored.
     #[error("{table}.{column}: {why}")]
     Value {

@@ -10,6 +10,8 @@ use parking_lot::RwLock;
 
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Result};
+use crate::jobs::JobBell;
+use crate::limits::OrganizationLimits;
 use crate::settings::SettingsCache;
 
 /// Users whose rights are kept; beyond, all are forgotten and read again.
@@ -29,12 +31,27 @@ pub(crate) struct Shared {
     pub random: Arc<dyn Random>,
     rights: RwLock<HashMap<Guid, Arc<Rights>>>,
     pub settings: SettingsCache,
+    pub limits: OrganizationLimits,
+    pub bell: Option<Arc<dyn JobBell>>,
 }
 
 impl Organization {
     /// The gate over one organisation's database.
     #[must_use]
     pub fn new(name: &str, database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self::with_limits(name, database, clock, random, OrganizationLimits::default(), None)
+    }
+
+    /// The same within limits; `bell` is rung before a job is made.
+    #[must_use]
+    pub fn with_limits(
+        name: &str,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        limits: OrganizationLimits,
+        bell: Option<Arc<dyn JobBell>>,
+    ) -> Self {
         let shared = Shared {
             database,
             name: name.to_owned(),
@@ -42,6 +59,8 @@ impl Organization {
             random,
             rights: RwLock::new(HashMap::new()),
             settings: SettingsCache::default(),
+            limits,
+            bell,
         };
         Self { shared: Arc::new(shared), rehearses: false }
     }

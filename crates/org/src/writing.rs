@@ -267,10 +267,7 @@ impl<'t> Writing<'t> {
         let rows = self.transaction.select(query, &Policy(&authority)).await?;
         if rows.len() > query.page_size as usize {
             let table = self.table(query.table)?;
-            return Err(Error::Invalid(format!(
-                "more than {} records of table '{}' depend on this one; change them in smaller steps first",
-                query.page_size, table.name
-            )));
+            return Err(Error::TooManyDependents { table: table.name.clone(), limit: query.page_size as usize });
         }
         Ok(rows)
     }

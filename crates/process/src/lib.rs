@@ -2,7 +2,9 @@
 //! [`custodia_org::Organization`], with a caller and that caller's rights. Knows no SQL and no HTTP, and reads no clock.
 //!
 //! - [`import`]: rows of CSV files become records, as a mapping file says;
-//! - [`demo`]: two organisations to show and to try, filled by such imports.
+//! - [`demo`]: two organisations to show and to try, filled by such imports;
+//! - [`jobs`]: deletes that are too long for one request, done in steps.
 
 pub mod demo;
 pub mod import;
+pub mod jobs;

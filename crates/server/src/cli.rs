@@ -195,6 +195,9 @@ pub enum Command {
         #[arg(long)]
         record: Option<uuid::Uuid>,
     },
+    /// List and cancel jobs of an organisation.
+    #[command(subcommand)]
+    Job(JobCommand),
     /// Look after the master key and the keys that tokens are signed with.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -245,6 +248,29 @@ pub enum OrgCommand {
         /// Say the name once more.
         #[arg(long, value_name = "NAME")]
         confirm: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Jobs.
+#[derive(Subcommand)]
+pub enum JobCommand {
+    /// List the jobs that have not ended: id, state, when asked for, user, name.
+    List {
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Cancel a job: it ends with the step at hand, and what it did stays done.
+    Cancel {
+        /// Its id.
+        job: uuid::Uuid,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
         #[command(flatten)]
         place: Place,
     },

@@ -66,6 +66,22 @@ pub struct Log {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Records that one request removes, unlinks or gives away through cascades; more is refused, and work for a job.
+    pub cascade_rows: u32,
+    /// Jobs of one organisation that wait or run; more are refused.
+    pub open_jobs: u32,
+    /// Jobs that one node works on at the same time.
+    pub running_jobs: usize,
+    /// Jobs of one organisation that are worked on at the same time, on all nodes together.
+    pub organization_running_jobs: usize,
+    /// Records that a job deletes in one step.
+    pub job_step_rows: usize,
+    /// Milliseconds after which a step of a job ends with the record at hand.
+    pub job_step_ms: u64,
+    /// Seconds after which the jobs of a node that is gone are taken up by another one.
+    pub job_lease_seconds: u32,
+    /// Times that a job is taken up, or a step of it tried, without getting on; then it has failed.
+    pub job_tries: u32,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Bytes of a request's target (path and query).
@@ -152,7 +168,16 @@ impl Default for Log {
 impl Default for Limits {
     fn default() -> Self {
         let store = custodia_store::Limits::default();
+        let organization = custodia_org::OrganizationLimits::default();
         Self {
+            cascade_rows: organization.cascade_rows,
+            open_jobs: organization.open_jobs,
+            running_jobs: 4,
+            organization_running_jobs: 1,
+            job_step_rows: 50,
+            job_step_ms: 50,
+            job_lease_seconds: 60,
+            job_tries: 10,
             body_bytes: 16 << 20,
             target_bytes: 32 << 10,
             bodies_bytes: 512 << 20,
@@ -267,6 +292,11 @@ impl Config {
         self.trust_forwarded || !self.public_url.is_empty()
     }
 
+    /// The bounds of one organisation.
+    pub fn organization_limits(&self) -> custodia_org::OrganizationLimits {
+        custodia_org::OrganizationLimits { cascade_rows: self.limits.cascade_rows, open_jobs: self.limits.open_jobs }
+    }
+
     /// The file of the master key.
     pub fn master_key_path(&self, folder: &Path) -> PathBuf {
         if self.master_key_file.is_empty() {
@@ -281,6 +311,13 @@ impl Limits {
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let numbers = [
+            ("limits.cascade_rows", u64::from(self.cascade_rows)),
+            ("limits.open_jobs", u64::from(self.open_jobs)),
+            ("limits.running_jobs", self.running_jobs as u64),
+            ("limits.organization_running_jobs", self.organization_running_jobs as u64),
+            ("limits.job_step_rows", self.job_step_rows as u64),
+            ("limits.job_lease_seconds", u64::from(self.job_lease_seconds)),
+            ("limits.job_tries", u64::from(self.job_tries)),
             ("limits.body_bytes", self.body_bytes as u64),
             ("limits.target_bytes", self.target_bytes as u64),
             ("limits.bodies_bytes", self.bodies_bytes as u64),
@@ -315,6 +352,9 @@ impl Limits {
             let why =
                 format!("less than limits.body_bytes, {}: not one body of that length would be taken", self.body_bytes);
             faults.push(("limits.bodies_bytes", why));
+        }
+        if self.open_jobs > custodia_org::JOBS_READ_MAX {
+            faults.push(("limits.open_jobs", format!("at most {} are possible", custodia_org::JOBS_READ_MAX)));
         }
         if self.target_bytes > TARGET_BYTES_MAX {
             faults.push(("limits.target_bytes", format!("at most {TARGET_BYTES_MAX} are possible")));

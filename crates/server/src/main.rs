@@ -10,6 +10,7 @@ mod directory;
 mod folder;
 mod http;
 mod import;
+mod jobs;
 mod log;
 mod metrics;
 mod operation;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::cli::{Cli, Command, ConfigCommand, KeyCommand, OrgCommand, Place, TlsMode};
+use crate::cli::{Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
 use crate::service::Service;
@@ -143,6 +144,12 @@ async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Audit { place, org, limit, table, record } => {
             carry_out(&place, Operation::Audit { organization: org, limit, table, record }).await
+        }
+        Command::Job(JobCommand::List { org, place }) => {
+            carry_out(&place, Operation::ListJobs { organization: org }).await
+        }
+        Command::Job(JobCommand::Cancel { job, org, place }) => {
+            carry_out(&place, Operation::CancelJob { organization: org, job }).await
         }
         Command::Key(KeyCommand::Export { place, to }) => {
             let config = Config::load(place.config.as_deref(), flags_of(&place))?;

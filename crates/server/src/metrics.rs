@@ -100,6 +100,16 @@ pub fn render(service: &Service) -> String {
         ("custodia_write_batches_total", "counter", "Write batches committed, one flush each.", writes.batches),
         ("custodia_write_requests_total", "counter", "Requests whose writes were committed.", writes.requests),
         ("custodia_write_retries_total", "counter", "Write batches run a second time.", writes.retries),
+        ("custodia_jobs_waiting", "gauge", "Jobs that wait, as this node saw last.", service.jobs.waiting()),
+        ("custodia_jobs_running", "gauge", "Jobs that this node works on.", load(&service.jobs.running)),
+        ("custodia_jobs_succeeded_total", "counter", "Jobs that this node brought through.", load(&service.jobs.succeeded)),
+        ("custodia_jobs_failed_total", "counter", "Jobs that failed on this node.", load(&service.jobs.failed)),
+        (
+            "custodia_job_steps_total",
+            "counter",
+            "Steps of jobs that this node did.",
+            load(&service.jobs.steps),
+        ),
         ("custodia_writes_waiting", "gauge", "Write requests waiting.", writes.waiting),
     ] {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

@@ -81,6 +81,18 @@ pub enum Operation {
         /// Only of this record.
         record: Option<uuid::Uuid>,
     },
+    /// List the jobs of an organisation that have not ended.
+    ListJobs {
+        /// The organisation.
+        organization: String,
+    },
+    /// Cancel a job.
+    CancelJob {
+        /// The organisation.
+        organization: String,
+        /// The job.
+        job: uuid::Uuid,
+    },
     /// Copy an organisation into a file.
     Backup {
         /// The organisation.
@@ -225,6 +237,20 @@ impl Operation {
             Self::Audit { organization, limit, table, record } => {
                 let organization = service.organization(&organization).await?;
                 list_audit(&organization, limit, table.as_deref(), record, output).await?;
+            }
+            Self::ListJobs { organization } => {
+                let organization = service.organization(&organization).await?;
+                for job in organization.open_jobs().await? {
+                    output.line(&crate::jobs::line(&job, service.now()));
+                }
+            }
+            Self::CancelJob { organization, job } => {
+                let organization = service.organization(&organization).await?;
+                let caller = custodia_org::Caller::platform("custodia job", service.new_id());
+                if !organization.cancel_job(&caller, job).await? {
+                    bail!("organisation '{}' has no open job {job}; 'custodia job list' shows them", organization.name());
+                }
+                output.line(&format!("job {job} is cancelled; it ends with the step at hand"));
             }
             Self::Backup { organization, to } => {
                 let report = service.store.backup(&organization, &to, &mut |text: &str| output.progress(text)).await?;

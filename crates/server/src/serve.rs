@@ -32,6 +32,7 @@ pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()>
         crate::tell(reminder);
     }
     let timers = Timers::start(&service);
+    let jobs = crate::jobs::Jobs::start(&service);
     let url = format!("{}://{}", listener.scheme(), listener.address);
     let filled = async {
         match demo {
@@ -49,6 +50,7 @@ pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()>
         Some(Err(error)) => Err(error),
         None => Ok(()),
     };
+    jobs.end().await;
     timers.end().await;
     let closing = Arc::clone(&service);
     tokio::task::spawn_blocking(move || closing.store.close()).await.context("closing the databases")?;

@@ -20,6 +20,7 @@ use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
 use crate::http::{Bodies, Strangers};
+use crate::jobs::JobDesk;
 use crate::metrics::Metrics;
 use crate::protection::Protection;
 
@@ -42,11 +43,13 @@ const FIRST_PASSWORD_SECONDS: i64 = 7 * 86_400;
 /// One running installation.
 pub struct Service {
     /// Its databases.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Its configuration.
     pub config: Config,
     /// What it counts.
     pub metrics: Metrics,
+    /// What its jobs are about.
+    pub jobs: Arc<JobDesk>,
     /// What each user asked for lately.
     pub protection: Protection,
     /// The memory for bodies of requests.
@@ -91,7 +94,7 @@ impl Service {
         let FoundKey { key: master, path: key_path, made } = found;
         let clock = Arc::new(SystemClock::start());
         let random = Arc::new(SystemRandom);
-        let store = Store::open(Settings {
+        let store = Arc::new(Store::open(Settings {
             folder: folder.path().to_owned(),
             postgres: (!config.database.is_empty()).then(|| config.database.clone()),
             master,
@@ -101,7 +104,7 @@ impl Service {
             random: Arc::clone(&random) as Arc<dyn Random>,
             file_layer: None,
         })
-        .await?;
+        .await?);
         let now = clock.now_ms().div_euclid(1000);
         let stored = match store.secret(SIGNING_KEYS).await {
             Err(custodia_store::Error::Key(_)) if made => {
@@ -133,6 +136,7 @@ impl Service {
             odata_limits: custodia_query::odata::Limits { withheld: config.withheld()?, ..Default::default() },
             page_token_key,
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
+            jobs: Arc::new(JobDesk::new(Arc::clone(&store))),
             store,
             protection: Protection::new(&config.limits),
             bodies: Bodies::new(&config.limits),
@@ -253,7 +257,9 @@ impl Service {
         let database = self.store.database(name).await?;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let random = Arc::clone(&self.random) as Arc<dyn Random>;
-        let organization = Organization::new(name, database, clock, random);
+        let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;
+        let limits = self.config.organization_limits();
+        let organization = Organization::with_limits(name, database, clock, random, limits, Some(bell));
         let now = self.now();
         let since = now.saturating_sub(custodia_identity::LIFETIME_SECONDS_MAX);
         let changed = organization.passwords_set_since(since).await.map_err(|error| match error {
@@ -265,6 +271,7 @@ impl Service {
             self.tokens.revoke_user(organization.id(), user, at, now);
         }
         self.organizations.write().insert(name.to_owned(), organization.clone());
+        self.jobs.opened(organization.id());
         Ok(organization)
     }
 

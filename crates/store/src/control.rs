@@ -217,6 +217,27 @@ impl Control {
         self.change(statements::upsert_secret(name, sealed)).await
     }
 
+    /// Organisations that may have jobs, and when that was noted last.
+    pub(crate) async fn job_marks(&self) -> Result<Vec<(Guid, i64)>> {
+        let _turn = self.one_at_a_time.lock().await;
+        let link = self.door.link().await?;
+        rows(&link, &statements::select_job_marks(), |row| Some((row.guid(0)?, row.integer(1)?))).await
+    }
+
+    pub(crate) async fn mark_jobs(&self, id: Guid, marked: i64) -> Result<()> {
+        self.note(statements::upsert_job_mark(id, marked)).await
+    }
+
+    pub(crate) async fn unmark_jobs(&self, id: Guid, marked: i64) -> Result<()> {
+        self.note(statements::delete_job_mark(id, marked)).await
+    }
+
+    /// Changes what does not tell which organisations there are.
+    async fn note(&self, statement: crate::sql::Statement) -> Result<()> {
+        let _turn = self.one_at_a_time.lock().await;
+        self.door.link().await?.execute(&statement).await.map(drop)
+    }
+
     async fn change(&self, statement: crate::sql::Statement) -> Result<()> {
         let _turn = self.one_at_a_time.lock().await;
         self.door.link().await?.execute(&statement).await?;

@@ -354,6 +354,31 @@ impl Store {
         self.control.put_secret(name, sealed).await
     }
 
+    /// Notes that an organisation may have a job, before it is made: whoever looks for jobs later finds it, also after this
+    /// process is gone.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn mark_jobs(&self, organization: Guid) -> Result<()> {
+        self.control.mark_jobs(organization, self.services.clock.now_ms()).await
+    }
+
+    /// Organisations that may have jobs, and when that was noted last, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn job_marks(&self) -> Result<Vec<(Guid, i64)>> {
+        self.control.job_marks().await
+    }
+
+    /// Takes a mark away, unless it was renewed: the organisation has no jobs.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn unmark_jobs(&self, organization: Guid, marked: i64) -> Result<()> {
+        self.control.unmark_jobs(organization, marked).await
+    }
+
     /// A key of the installation for one purpose, derived from the master key.
     #[must_use]
     pub fn derived_key(&self, purpose: &str) -> [u8; crate::keys::KEY_BYTES] {

@@ -419,6 +419,12 @@ impl Transaction {
         run(&self.link, &self.schema, &operations).await
     }
 
+    /// Whether writes were gathered that have not been run yet.
+    #[must_use]
+    pub fn has_unflushed(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Says that this request must run with no other beside it.
     ///
     /// # Errors

@@ -156,6 +156,16 @@ impl<'b> Json<'b> {
         objects.map(Some)
     }
 
+    /// A list of whatever; `None` when it is something else.
+    pub(crate) fn list(self) -> Result<Option<Vec<Self>>, Failure> {
+        if self.kind() != JsonKind::List {
+            return Ok(None);
+        }
+        let list: Result<Vec<&'b RawValue>, _> = serde_json::from_str(self.0);
+        let list = list.map_err(|error| Failure::body(format!("the body cannot be read: {error}")))?;
+        Ok(Some(list.into_iter().map(|value| Json(value.get())).collect()))
+    }
+
     /// A list of texts; `None` when it is something else.
     pub(crate) fn texts(self) -> Result<Option<Vec<String>>, Failure> {
         if self.kind() != JsonKind::List {

@@ -194,7 +194,11 @@ impl From<Error> for Failure {
             Error::DuplicateKey { .. } => (StatusCode::PRECONDITION_FAILED, code::DUPLICATE_KEY),
             Error::Restricted { .. } => (StatusCode::METHOD_NOT_ALLOWED, code::RESTRICTED),
             Error::Value { fault, .. } => (StatusCode::BAD_REQUEST, code_of(*fault)),
-            Error::Invalid(_) | Error::Part { .. } => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
+            Error::TooManyJobs { .. } => (StatusCode::TOO_MANY_REQUESTS, code::TOO_MANY),
+            Error::Invalid(_)
+            | Error::Part { .. }
+            | Error::TooManyDependents { .. }
+            | Error::CascadeTooLarge { .. } => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
             Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Store(_) => {
                 if let Error::Store(error) = error {

@@ -14,7 +14,7 @@ use http::{Response, StatusCode};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::begin;
+use crate::functions::{begin, job_made};
 use crate::json;
 use crate::reads::RecordReading;
 
@@ -43,6 +43,8 @@ pub(crate) enum Answering {
     },
     /// The ids of the records that were made, in the order of the request.
     Ids(Vec<Guid>),
+    /// The job that was made.
+    Job(Guid),
     /// What became of each target.
     Upserts(Arc<Table>),
     /// 204; a failure names the target.
@@ -74,6 +76,7 @@ impl Answering {
                 showing.answer(call, &table, written.id, status).await
             }
             Self::Ids(ids) => Ok(ids_made(call, &ids)),
+            Self::Job(job) => Ok(job_made(call, job)),
             Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
         }
     }

@@ -42,7 +42,8 @@ const CHANGES_TO: i64 = 4_102_444_800;
 static CLOCKS: LazyLock<RwLock<HashMap<i32, Arc<Zone>>>> = LazyLock::new(RwLock::default);
 
 /// The time zone with that number as questions take it; UTC for an unknown one.
-pub(crate) fn clock(number: i32) -> Arc<Zone> {
+#[must_use]
+pub fn clock(number: i32) -> Arc<Zone> {
     if !ZONES.contains_key(&number) {
         return Arc::new(Zone::utc());
     }

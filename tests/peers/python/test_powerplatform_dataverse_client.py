@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import time
 import unittest
 import uuid
 import warnings
@@ -125,11 +126,25 @@ class Records(ClientTest):
         self.assertEqual(refused.exception.status_code, 404)
         self.assertEqual([row["numberofemployees"] for row in self.builder().execute()], [1, 2])
 
-    def test_deleting_in_the_background_is_not_there_yet(self):
-        with self.assertRaisesRegex(HttpError, "BulkDelete is not supported yet") as refused:
-            self.client.records.delete("account", self.make(1))
-        self.assertEqual(refused.exception.status_code, 501)
-        self.assertEqual(self.names(), ["Row 1"])
+    def test_lists_are_deleted_in_the_background(self):
+        records = self.client.records
+        ids = self.make(5)
+        job_id = records.delete("account", ids[:4])
+        job = self.ended(job_id)
+        self.assertEqual((job["statecode"], job["statuscode"], job["operationtype"]), (3, 30, 13))
+        self.assertTrue(job["name"].startswith("Bulk delete account records @ "))
+        operation, = records.list("bulkdeleteoperation", filter=col("_asyncoperationid_value") == uuid.UUID(job_id))
+        self.assertEqual((operation["successcount"], operation["failurecount"]), (4, 0))
+        self.assertEqual(self.names(), ["Row 5"])
+
+    def ended(self, job_id):
+        """The record of a job, once it has ended."""
+        for _ in range(600):
+            job = self.client.records.retrieve("asyncoperation", job_id)
+            if job["statecode"] == 3:
+                return job
+            time.sleep(0.1)
+        self.fail(f"the job {job_id} does not end: {job}")
 
     def test_alternate_keys(self):
         codes = [self.currency(), self.currency()]

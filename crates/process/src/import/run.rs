@@ -63,7 +63,7 @@ impl Import {
         // The platform's own rights hang on its origin; a person's do not, and may set in an import what else they may not.
         let origin = match caller.origin {
             Origin::Platform(name) => Origin::Platform(name),
-            Origin::Import | Origin::WebApi => Origin::Import,
+            Origin::Import | Origin::WebApi | Origin::Job(_) => Origin::Import,
         };
         let caller = Caller { origin, ..caller.clone() };
         let mut files = Vec::with_capacity(sources.len());

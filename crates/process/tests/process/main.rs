@@ -5,6 +5,7 @@
 mod demo;
 mod document;
 mod import;
+mod jobs;
 mod kill;
 mod rights;
 mod world;

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use custodia_org::{Caller, NewOrganization, Organization, Rows, Seeded};
+use custodia_org::{
+    Caller, Input, LinkRequest, NewOrganization, Organization, OrganizationLimits, RecordInput, Reference, Rows, Seeded,
+};
 use custodia_query::{Comparison, Field, Filter, Order, Path as ColumnPath, Query};
-use custodia_schema::{Guid, Value, standard};
+use custodia_schema::{Guid, TableId, Value, standard};
 use custodia_store::{Clock, Limits, MasterKey, Random, Settings, Store};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +20,27 @@ pub enum Engine {
 /// 2026-01-02T03:04:05Z.
 pub const NOW: i64 = 1_767_323_045;
 
-/// A clock that stands still.
-struct StoppedClock;
+/// A clock that stands still until it is moved.
+pub struct HeldClock(AtomicI64);
 
-impl Clock for StoppedClock {
+impl HeldClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(NOW * 1000)))
+    }
+
+    /// Moves it on.
+    pub fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HeldClock {
     fn now_ms(&self) -> i64 {
-        NOW * 1000
+        self.0.load(Ordering::Relaxed)
     }
 
     fn monotonic_ms(&self) -> u64 {
-        0
+        u64::try_from(self.now_ms()).unwrap()
     }
 }
 
@@ -57,6 +70,7 @@ pub struct World {
     pub administrator: Guid,
     /// Where it is, on PostgreSQL.
     pub postgres: Option<String>,
+    pub clock: Arc<HeldClock>,
     store: Store,
 }
 
@@ -73,9 +87,10 @@ impl World {
         let random = noise();
         let master = MasterKey::generate(random.as_ref());
         master.write_new(&folder.join("master.key")).unwrap();
-        let store = open(folder, postgres.clone(), master, Arc::clone(&random)).await;
+        let clock = HeldClock::new();
+        let store = open(folder, postgres.clone(), master, &clock, Arc::clone(&random)).await;
         let (entry, database) = store.create_organization("demo", "Demo").await.unwrap();
-        let organization = Organization::new("demo", database, Arc::new(StoppedClock), random);
+        let organization = Organization::new("demo", database, clock.clone(), random);
         let new = NewOrganization {
             display_name: "Demo".into(),
             administrator: "admin@demo.example".into(),
@@ -85,22 +100,73 @@ impl World {
         };
         let Seeded { administrator, .. } = organization.seed(Guid::from_u128(1), new).await.unwrap();
         store.activate(&entry).await.unwrap();
-        Self { organization, administrator, postgres, store }
+        Self { organization, administrator, postgres, clock, store }
     }
 
     /// The organisation that another process made.
     pub async fn reopen(folder: &Path, postgres: Option<String>, administrator: Guid) -> Self {
         let master = MasterKey::read(&folder.join("master.key")).unwrap();
         let random = noise();
-        let store = open(folder, postgres.clone(), master, Arc::clone(&random)).await;
+        let clock = HeldClock::new();
+        let store = open(folder, postgres.clone(), master, &clock, Arc::clone(&random)).await;
         let database = store.database("demo").await.unwrap();
-        let organization = Organization::new("demo", database, Arc::new(StoppedClock), random);
-        Self { organization, administrator, postgres, store }
+        let organization = Organization::new("demo", database, clock.clone(), random);
+        Self { organization, administrator, postgres, clock, store }
     }
 
     /// Lets go of its files.
     pub fn close(self) {
         self.store.close();
+    }
+
+    /// The same organisation within limits, as another part of this process has it.
+    pub fn within(&self, limits: OrganizationLimits) -> Organization {
+        let database = self.organization.database().clone();
+        Organization::with_limits("demo", database, self.clock.clone(), noise(), limits, None)
+    }
+
+    pub fn table(&self, name: &str) -> TableId {
+        self.organization.schema().table_named(name).unwrap().id
+    }
+
+    /// What a record shall hold.
+    pub fn input(&self, table: &str, columns: &[(&str, Value)]) -> RecordInput {
+        let schema = self.organization.schema();
+        let found = schema.table_named(table).unwrap();
+        let columns = columns.iter().map(|(name, value)| (found.column(name).unwrap().id, Input::Value(value.clone())));
+        RecordInput { table: found.id, id: None, columns: columns.collect() }
+    }
+
+    pub async fn create(&self, caller: &Caller, table: &str, columns: &[(&str, Value)]) -> Guid {
+        self.organization.create(caller, self.input(table, columns)).await.unwrap().id
+    }
+
+    /// A user with these built-in roles.
+    pub async fn user(&self, name: &str, roles: &[&str]) -> Caller {
+        let unit = self.rows("businessunit", &["businessunitid"]).await[0][0].guid().unwrap();
+        let text = |text: String| Value::Text(text);
+        let columns = [
+            ("domainname", text(format!("{name}@demo.example"))),
+            ("firstname", text(name.to_owned())),
+            ("lastname", text("Tester".to_owned())),
+            ("businessunitid", Value::Lookup(self.table("businessunit"), unit)),
+        ];
+        let id = self.create(&self.admin(), "systemuser", &columns).await;
+        let user = Caller::user(id, Guid::from_u128(7));
+        for role in roles {
+            self.organization.associate(&self.admin(), self.role_of(&user, role).await).await.unwrap();
+        }
+        user
+    }
+
+    /// The link between a user and a built-in role.
+    pub async fn role_of(&self, user: &Caller, role: &str) -> LinkRequest {
+        let role = self.rows_where("role", &["roleid"], &[("name", Value::Text(role.to_owned()))]).await[0][0].clone();
+        LinkRequest {
+            record: Reference::id(self.table("systemuser"), user.user),
+            relationship: "systemuserroles_association".into(),
+            other: Reference::id(self.table("role"), role.guid().unwrap()),
+        }
     }
 
     pub fn admin(&self) -> Caller {
@@ -151,14 +217,20 @@ impl World {
     }
 }
 
-async fn open(folder: &Path, postgres: Option<String>, master: MasterKey, random: Arc<CountedNoise>) -> Store {
+async fn open(
+    folder: &Path,
+    postgres: Option<String>,
+    master: MasterKey,
+    clock: &Arc<HeldClock>,
+    random: Arc<CountedNoise>,
+) -> Store {
     let settings = Settings {
         folder: folder.to_owned(),
         postgres,
         master,
         limits: Limits::default(),
         schema: standard(),
-        clock: Arc::new(StoppedClock),
+        clock: clock.clone(),
         random,
         file_layer: None,
     };

@@ -10,6 +10,7 @@ mod demo;
 mod encryption;
 mod http;
 mod imports;
+mod jobs;
 mod keys;
 mod limits;
 mod machines;

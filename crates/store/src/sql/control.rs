@@ -34,6 +34,7 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
              destroyed bigint NOT NULL)"
         ),
         format!("CREATE TABLE IF NOT EXISTS custodia_secret (name text NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)"),
+        format!("CREATE TABLE IF NOT EXISTS custodia_job_mark (id {guid} NOT NULL PRIMARY KEY, marked bigint NOT NULL)"),
     ]
 }
 
@@ -124,6 +125,34 @@ pub(crate) fn delete_organization(id: Guid) -> Statement {
     Statement {
         sql: "DELETE FROM custodia_organization WHERE id = $1".to_owned(),
         parameters: vec![Parameter::Value(Value::Guid(id))],
+        ..Statement::default()
+    }
+}
+
+/// Organisations that may have jobs: id, when that was noted last.
+pub(crate) fn select_job_marks() -> Statement {
+    Statement {
+        sql: "SELECT id, marked FROM custodia_job_mark ORDER BY id".to_owned(),
+        outputs: vec![Output::Guid, Output::Integer],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn upsert_job_mark(id: Guid, marked: i64) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_job_mark (id, marked) VALUES ($1, $2) \
+              ON CONFLICT (id) DO UPDATE SET marked = excluded.marked"
+            .to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), Parameter::Value(Value::BigInt(marked))],
+        ..Statement::default()
+    }
+}
+
+/// Only a mark that nobody renewed.
+pub(crate) fn delete_job_mark(id: Guid, marked: i64) -> Statement {
+    Statement {
+        sql: "DELETE FROM custodia_job_mark WHERE id = $1 AND marked = $2".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), Parameter::Value(Value::BigInt(marked))],
         ..Statement::default()
     }
 }

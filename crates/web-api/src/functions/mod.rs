@@ -1,6 +1,7 @@
 //! Functions and actions: one file for each that is there.
 
 mod assign;
+mod bulk_delete;
 mod initialize_from;
 mod members;
 mod merge;
@@ -14,6 +15,7 @@ mod sharing;
 mod user_privileges;
 mod who_am_i;
 
+pub(crate) use bulk_delete::made as job_made;
 use bytes::Bytes;
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::TableId;
@@ -63,7 +65,6 @@ const LATER_ACTIONS: &[&str] = &[
     "AddUserToRecordTeam",
     "AssociateEntities",
     "BookingRequests",
-    "BulkDelete",
     "BulkDetectDuplicates",
     "CalculateActualValueOpportunity",
     "CalculatePrice",
@@ -165,6 +166,7 @@ pub(crate) async fn prepare(
             roles::prepare(&operation, &body).await
         }
         "Assign" => assign::prepare(call, &body),
+        "BulkDelete" => bulk_delete::prepare(&operation, &body).await,
         "CreateMultiple" | "UpdateMultiple" | "UpsertMultiple" | "DeleteMultiple" => {
             multiple::prepare(&operation, &body, numbers_quoted)
         }
@@ -199,6 +201,7 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("AddMembersTeam", Bound::Record),
     ("AddPrivilegesRole", Bound::Record),
     ("Assign", Bound::Nothing),
+    ("BulkDelete", Bound::Nothing),
     ("CreateMultiple", Bound::Collection),
     ("DeleteMultiple", Bound::Collection),
     ("GrantAccess", Bound::Nothing),

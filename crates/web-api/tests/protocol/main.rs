@@ -9,6 +9,7 @@ mod catalogue;
 mod delta;
 mod expanding;
 mod fetchxml;
+mod jobs;
 mod lambdas;
 mod linking;
 mod merging;

@@ -1,0 +1,361 @@
+//! The jobs of all organisations: who looks for them, when a step is done, and how many run at one time.
+//!
+//! Organisations with jobs are marked in the control database before a job is made, so that none is opened only to look for
+//! one. Each node looks at the marks; a job is taken up by the node whose lease is in its record first. A job works in small
+//! steps and rests as long as it worked, so that at least half of the time belongs to requests.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use custodia_org::{JobBell, JobTerms, JobWait, Organization};
+use custodia_process::jobs::{Ended, JobRun, Options, Progress, is_passing};
+use custodia_schema::Guid;
+use custodia_store::{Clock, OrganizationState, Store};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::service::Service;
+
+/// How often marks are looked at, besides when this node makes a job.
+const LOOK: Duration = Duration::from_secs(1);
+/// Milliseconds after which an organisation whose jobs are not due is looked at again: another node may have been asked.
+const LOOK_AGAIN_MS: u64 = 2_000;
+/// Milliseconds that a mark is kept at least: as long as a request that was marked may still be under way.
+const MARK_KEPT_MS: i64 = 600_000;
+/// Stands for the time of a mark where there is none.
+const UNMARKED: i64 = i64::MAX;
+/// The first rest after a step that met something passing; each further one is twice as long.
+const FIRST_REST: Duration = Duration::from_millis(250);
+/// The longest of those rests.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// What the program's parts have to do with jobs: they ring when one is made, and count what becomes of them.
+pub struct JobDesk {
+    store: Arc<Store>,
+    woken: Notify,
+    /// Organisations to be looked at now, marked or not.
+    opened: Mutex<Vec<Guid>>,
+    /// Jobs that wait in each organisation, as this node saw last.
+    seen_waiting: Mutex<HashMap<Guid, u64>>,
+    /// Jobs at work.
+    pub running: AtomicU64,
+    /// Jobs brought through.
+    pub succeeded: AtomicU64,
+    /// Jobs that failed.
+    pub failed: AtomicU64,
+    /// Steps done.
+    pub steps: AtomicU64,
+}
+
+impl JobDesk {
+    /// A desk of a node that has done nothing yet.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self {
+            store,
+            woken: Notify::new(),
+            opened: Mutex::new(Vec::new()),
+            seen_waiting: Mutex::new(HashMap::new()),
+            running: AtomicU64::new(0),
+            succeeded: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+        }
+    }
+
+    /// An organisation was opened: it may have jobs that no mark tells of, when it was restored.
+    pub fn opened(&self, organization: Guid) {
+        self.opened.lock().push(organization);
+    }
+
+    /// Jobs that wait, as this node saw last.
+    pub fn waiting(&self) -> u64 {
+        self.seen_waiting.lock().values().sum()
+    }
+}
+
+impl JobBell for JobDesk {
+    fn ring(&self, organization: Guid) -> BoxFuture<'_, custodia_store::Result<()>> {
+        Box::pin(async move {
+            self.store.mark_jobs(organization).await?;
+            self.opened(organization);
+            self.woken.notify_one();
+            Ok(())
+        })
+    }
+}
+
+/// The jobs of one process.
+pub struct Jobs {
+    stop: watch::Sender<bool>,
+    looking: JoinHandle<()>,
+}
+
+impl Jobs {
+    /// Begins to look for jobs.
+    pub fn start(service: &Arc<Service>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, looking: tokio::spawn(look(Arc::clone(service), stopped)) }
+    }
+
+    /// Ends after the steps at hand; the jobs are let go, for the next start or another node.
+    pub async fn end(self) {
+        let _ = self.stop.send(true);
+        let _ = self.looking.await;
+    }
+}
+
+/// A job as `custodia job list` shows it.
+pub fn line(job: &JobWait, now: i64) -> String {
+    let state = match (job.is_held, job.due > now) {
+        (true, _) => "running",
+        (false, true) => "later",
+        (false, false) => "waiting",
+    };
+    let moment =
+        |seconds| jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string());
+    format!("{} {state:<8} {} {} {}", job.id, moment(job.created), job.user, job.name)
+}
+
+/// What a node knows of an organisation with jobs.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// On the monotonic clock: when to look again.
+    look_at_ms: u64,
+    /// And when a job of it was taken up last.
+    begun_at_ms: u64,
+}
+
+/// Looks for jobs and has them done, until told to stop.
+async fn look(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let options = options(&service);
+    let mut desk = Looking {
+        service: Arc::clone(&service),
+        options,
+        stop: stop.clone(),
+        known: HashMap::new(),
+        running: JoinSet::new(),
+        at_work: Vec::new(),
+    };
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = service.jobs.woken.notified() => {}
+            Some(ended) = desk.running.join_next() => desk.ended(ended.ok()),
+            _ = stop.changed() => break,
+        }
+        if let Err(error) = desk.look_once().await {
+            tracing::warn!(%error, "the marks of jobs could not be read");
+        }
+        service.jobs.running.store(desk.running.len() as u64, Ordering::Relaxed);
+    }
+    while desk.running.join_next().await.is_some() {}
+    service.jobs.running.store(0, Ordering::Relaxed);
+}
+
+/// Whoever looks for jobs.
+struct Looking {
+    service: Arc<Service>,
+    options: Options,
+    stop: watch::Receiver<bool>,
+    /// Organisations that are marked.
+    known: HashMap<Guid, Known>,
+    running: JoinSet<Guid>,
+    /// The jobs that `running` does.
+    at_work: Vec<Guid>,
+}
+
+impl Looking {
+    /// A job is no longer at work here; one that panicked is not told, and is taken up again when its lease ends.
+    fn ended(&mut self, job: Option<Guid>) {
+        self.at_work.retain(|known| Some(*known) != job);
+        if self.running.is_empty() {
+            self.at_work.clear();
+        }
+        // What waited for it may begin.
+        self.known.values_mut().for_each(|known| known.look_at_ms = 0);
+    }
+
+    fn is_full(&self) -> bool {
+        self.at_work.len() >= self.service.config.limits.running_jobs
+    }
+
+    /// Looks at the organisations that may have jobs, those first whose turn was the longest ago.
+    async fn look_once(&mut self) -> custodia_store::Result<()> {
+        let mut marks = self.service.store.job_marks().await?;
+        let mut opened = std::mem::take(&mut *self.service.jobs.opened.lock());
+        opened.sort_unstable();
+        opened.dedup();
+        let marked: Vec<_> = marks.iter().map(|(id, _)| *id).collect();
+        self.known.retain(|id, _| marked.contains(id));
+        marks.extend(opened.iter().filter(|id| !marked.contains(id)).map(|id| (*id, UNMARKED)));
+        marks.sort_by_key(|(id, _)| self.known.get(id).map(|known| known.begun_at_ms));
+        let names: HashMap<Guid, String> =
+            self.service.store.organizations().into_iter().map(|known| (known.id, known.name.clone())).collect();
+        for (id, marked) in marks {
+            let now = self.service.clock.monotonic_ms();
+            let is_opened = opened.contains(&id);
+            let is_due = is_opened || self.known.get(&id).is_none_or(|known| known.look_at_ms <= now);
+            let Some(name) = names.get(&id).filter(|_| is_due) else { continue };
+            if self.is_full() {
+                // Looked at when a job ends; that it was opened is not forgotten.
+                self.service.jobs.opened.lock().extend(Some(id).filter(|_| is_opened));
+                continue;
+            }
+            self.known.entry(id).or_default().look_at_ms = now.saturating_add(LOOK_AGAIN_MS);
+            // One that is suspended is passed over, as is one whose database is away.
+            let Ok(organization) = self.service.organization(name).await else { continue };
+            match organization.open_jobs().await {
+                Ok(open) => {
+                    self.begin(&organization, &open).await;
+                    settle_mark(&self.service, id, marked, &open).await;
+                }
+                Err(error) => tracing::warn!(organization.id = %id, %error, "jobs could not be looked for"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up the jobs of an organisation that are due, as many as there is room for.
+    async fn begin(&mut self, organization: &Organization, open: &[JobWait]) {
+        let now = self.service.now();
+        for job in open.iter().filter(|job| job.due <= now) {
+            if self.is_full() {
+                return;
+            }
+            if self.at_work.contains(&job.id) {
+                continue;
+            }
+            match JobRun::claim(organization, job.id, self.options).await {
+                Ok(Some(run)) => {
+                    tracing::info!(organization.id = %organization.id(), job.id = %job.id, "a job begins");
+                    self.at_work.push(job.id);
+                    self.known.entry(organization.id()).or_default().begun_at_ms = self.service.clock.monotonic_ms();
+                    let service = Arc::clone(&self.service);
+                    let work = Work { service, organization: organization.clone(), job: job.id };
+                    self.running.spawn(work.through(run, self.stop.clone()));
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(job.id = %job.id, %error, "a job could not be taken up"),
+            }
+        }
+    }
+}
+
+fn options(service: &Service) -> Options {
+    let limits = &service.config.limits;
+    Options {
+        terms: JobTerms {
+            holder: service.new_id(),
+            lease_seconds: i64::from(limits.job_lease_seconds),
+            running_max: limits.organization_running_jobs,
+            tries_max: limits.job_tries,
+        },
+        step_rows: limits.job_step_rows,
+        step_ms: limits.job_step_ms,
+        zone: custodia_web_api::clock,
+    }
+}
+
+/// Keeps count of the jobs that wait, and takes away the mark of an organisation that has had none for long.
+async fn settle_mark(service: &Service, id: Guid, marked: i64, open: &[JobWait]) {
+    let waiting = open.iter().filter(|job| !job.is_held).count() as u64;
+    if waiting > 0 {
+        service.jobs.seen_waiting.lock().insert(id, waiting);
+    } else {
+        service.jobs.seen_waiting.lock().remove(&id);
+    }
+    let settled = if marked == UNMARKED {
+        // Opened without a mark: one is needed only where there are jobs.
+        if open.is_empty() { Ok(()) } else { service.store.mark_jobs(id).await }
+    } else if open.is_empty() && service.clock.now_ms().saturating_sub(marked) > MARK_KEPT_MS {
+        service.store.unmark_jobs(id, marked).await
+    } else {
+        Ok(())
+    };
+    if let Err(error) = settled {
+        tracing::warn!(organization.id = %id, %error, "the mark of jobs could not be kept");
+    }
+}
+
+/// One job at work on this node.
+struct Work {
+    service: Arc<Service>,
+    organization: Organization,
+    job: Guid,
+}
+
+impl Work {
+    /// Does the job step by step; its id.
+    async fn through(self, mut run: JobRun, mut stop: watch::Receiver<bool>) -> Guid {
+        let (mut failures, mut rest) = (0, FIRST_REST);
+        loop {
+            if *stop.borrow() || !self.is_open() {
+                if let Err(error) = run.release().await {
+                    tracing::warn!(job.id = %self.job, %error, "a job could not be let go; it goes on when its lease ends");
+                }
+                return self.job;
+            }
+            let begun = self.service.clock.monotonic_ms();
+            let pause = match run.step().await {
+                Ok(Progress::More) => {
+                    self.service.jobs.steps.fetch_add(1, Ordering::Relaxed);
+                    (failures, rest) = (0, FIRST_REST);
+                    Duration::from_millis(self.service.clock.monotonic_ms().saturating_sub(begun))
+                }
+                Ok(Progress::Ended(ended)) => {
+                    self.tell(&ended);
+                    return self.job;
+                }
+                Err(error) if is_passing(&error) && failures < self.service.config.limits.job_tries => {
+                    failures += 1;
+                    tracing::warn!(job.id = %self.job, %error, "a step of a job is tried again");
+                    let now = rest;
+                    rest = (rest * 2).min(LONGEST_REST);
+                    now
+                }
+                Err(error) => {
+                    match run.give_up(error.to_string()).await {
+                        Ok(Progress::Ended(ended)) => self.tell(&ended),
+                        // Its lease ends, and it is taken up again, so often as a job is.
+                        Ok(Progress::More) | Err(_) => tracing::error!(job.id = %self.job, %error, "a job is given up"),
+                    }
+                    return self.job;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Whether the organisation is in use, and with the database that the job works on.
+    fn is_open(&self) -> bool {
+        let known = self.service.store.organization(self.organization.name());
+        let is_active = |known: &custodia_store::Organization| {
+            known.state == OrganizationState::Active && known.id == self.organization.id()
+        };
+        known.is_ok_and(|known| is_active(&known)) && !self.organization.database().is_retired()
+    }
+
+    fn tell(&self, ended: &Ended) {
+        let (organization, job) = (self.organization.id(), self.job);
+        match ended {
+            Ended::Succeeded => {
+                self.service.jobs.succeeded.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(organization.id = %organization, job.id = %job, "a job is through");
+            }
+            Ended::Failed(reason) => {
+                self.service.jobs.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(organization.id = %organization, job.id = %job, %reason, "a job failed");
+            }
+            Ended::Lost => {
+                tracing::info!(organization.id = %organization, job.id = %job, "a job was cancelled or taken over");
+            }
+        }
+    }
+}
