@@ -101,18 +101,23 @@ fn writer() -> Result<MutexGuard<'static, Connection>> {
 
 /// W4: one statement is one transaction; it returns when the flush is through.
 async fn create_contact(body: Bytes) -> Response {
-    let created = serde_json::from_slice(&body).map_err(Into::into).and_then(|new| insert(&*writer()?, &new));
+    let created = || {
+        let new = serde_json::from_slice(&body)?;
+        let writer = writer()?;
+        insert(&writer, &new)
+    };
     let located = |id| (StatusCode::NO_CONTENT, [(LOCATION, format!("/contacts/{id}"))]).into_response();
-    created.map_or_else(|error| failed(&error), located)
+    created().map_or_else(|error| failed(&error), located)
 }
 
 /// W7: many statements, one transaction.
 async fn create_contacts(body: Bytes) -> Response {
     let created = || {
+        let contacts: Vec<NewContact<'_>> = serde_json::from_slice(&body)?;
         let mut writer = writer()?;
         let transaction = writer.transaction()?;
-        for new in serde_json::from_slice::<Vec<NewContact<'_>>>(&body)? {
-            insert(&transaction, &new)?;
+        for new in &contacts {
+            insert(&transaction, new)?;
         }
         anyhow::Ok(transaction.commit()?)
     };

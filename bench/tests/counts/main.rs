@@ -4,6 +4,8 @@
 //! A figure that rises fails the test, and so does one that falls well below its line: the file is written anew then
 //! (`scripts/counts`), so that the gain is kept.
 
+// A request is one future from the protocol down to the engine.
+#![recursion_limit = "256"]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![expect(clippy::disallowed_methods, reason = "a test that is told what to do by its environment")]
 
