@@ -137,11 +137,11 @@ mod bodies {
         let expected = "<fetch><entity name=\"account\"><no-attrs/><filter type=\"or\">\
             <condition attribute=\"name\" operator=\"begins-with\" value=\"A&lt;\"/>\
             <condition attribute=\"modifiedon\" operator=\"olderthan-x-months\" value=\"6\"/>\
-            <filter><condition attribute=\"donotemail\" operator=\"eq\" value=\"1\"/>\
+            <filter type=\"and\"><condition attribute=\"donotemail\" operator=\"eq\" value=\"1\"/>\
             <condition attribute=\"address1_city\" operator=\"eq\" valueof=\"address2_city\"/>\
             <condition attribute=\"ownerid\" operator=\"eq-userid\"/></filter></filter>\
-            <link-entity name=\"contact\" from=\"contactid\" to=\"primarycontactid\" alias=\"c\"><no-attrs/>\
-            <filter><condition attribute=\"lastname\" operator=\"null\"/></filter></link-entity></entity></fetch>";
+            <link-entity name=\"contact\" from=\"contactid\" to=\"primarycontactid\" alias=\"c\" link-type=\"inner\"><no-attrs/>\
+            <filter type=\"and\"><condition attribute=\"lastname\" operator=\"null\"/></filter></link-entity></entity></fetch>";
         assert_eq!(nested, expected);
 
         // A test that is not understood is no reason to delete without it.
