@@ -20,7 +20,8 @@ pub struct Limits {
     pub distinct_values_max: u32,
     /// Writes that may wait for one organisation: at a flush of 5 ms a second's worth of batches.
     pub write_queue_max: usize,
-    /// Writes in one batch: 64 clients fill 33, more was measured no better.
+    /// Writes in one batch: 64 clients fill 33. Imports fill it: the more rows a commit has, the fewer pages are encrypted and
+    /// written for each.
     pub write_batch_max: usize,
     /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
     pub writer_threads: usize,
@@ -43,7 +44,7 @@ impl Default for Limits {
             count_max: 5_000,
             distinct_values_max: 1_000_000,
             write_queue_max: 10_000,
-            write_batch_max: 60,
+            write_batch_max: 512,
             writer_threads: 2,
             readers_max: 8,
             cache_kibibytes: 8 * 1024,

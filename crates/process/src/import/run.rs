@@ -30,7 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch_rows: 256, in_flight: 64 }
+        Self { batch_rows: 1024, in_flight: 512 }
     }
 }
 
