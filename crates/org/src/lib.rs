@@ -22,6 +22,7 @@ mod customization;
 mod delete;
 mod describing;
 mod error;
+mod exporting;
 mod granting;
 mod identity;
 mod input;

@@ -10,8 +10,8 @@
 //! when it grows too much.
 
 mod batch;
-mod columns;
-mod convert;
+pub(crate) mod columns;
+pub(crate) mod convert;
 mod csv_file;
 mod date_pattern;
 mod document;

@@ -125,6 +125,38 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE.csv")]
         files: Vec<PathBuf>,
     },
+    /// Export records of a table as CSV (docs/export.md).
+    Export {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The table: account.
+        #[arg(long)]
+        table: String,
+        /// The user with whose rights records are read; the platform if not given.
+        #[arg(long)]
+        user: Option<String>,
+        /// The columns; all that may be read if not given. The record's id always comes first.
+        #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+        columns: Vec<String>,
+        /// A FetchXML query; records for which its conditions hold are exported.
+        #[arg(long, value_name = "FILE.xml")]
+        filter: Option<PathBuf>,
+        /// Write options by their labels instead of their numbers.
+        #[arg(long)]
+        labels: bool,
+        /// Write texts as they are, also those that a spreadsheet would take for formulas.
+        #[arg(long)]
+        raw: bool,
+        /// Also make a mapping file by which 'custodia import' brings the file back.
+        #[arg(long, value_name = "FILE.toml")]
+        mapping: Option<PathBuf>,
+        /// The file to make, which must not exist; - for standard output.
+        #[arg(long, value_name = "FILE.csv")]
+        to: PathBuf,
+    },
     /// Copy one organisation into a file, verified, while it is in use.
     Backup {
         #[command(flatten)]

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use custodia_org::{Caller, Organization};
+use custodia_org::Organization;
 use custodia_process::import::{Advance, Import, Options, Source};
 use custodia_store::Clock;
 
-use crate::operation::Output;
+use crate::operation::{Output, caller};
 use crate::service::Service;
 
 /// How often progress is told, in milliseconds.
@@ -27,16 +27,7 @@ pub async fn run(
 ) -> Result<()> {
     let text = std::fs::read_to_string(map).with_context(|| format!("the mapping file {}", map.display()))?;
     let import = Import::load(&organization.schema(), &text, &map.display().to_string())?;
-    let caller = match user {
-        None => Caller::platform("import", service.new_id()),
-        Some(name) => {
-            let found = organization
-                .find_user(name)
-                .await?
-                .with_context(|| format!("there is no user '{name}' (or several)"))?;
-            Caller::user(found.id, service.new_id())
-        }
-    };
+    let caller = caller(service, organization, user, "import").await?;
     let sources = files.iter().map(|file| Source::file(file)).collect();
     let mut told = 0;
     let mut progress = |advance: &Advance<'_>| {

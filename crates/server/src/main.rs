@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod directory;
+mod export;
 mod folder;
 mod http;
 mod import;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use futures::future::BoxFuture;
 
 use crate::cli::{Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
 use crate::config::{Config, Flag};
@@ -125,6 +127,21 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Import { place, org, map, user, files } => {
             let files = files.iter().map(|file| absolute(file)).collect::<Result<_>>()?;
             carry_out(&place, Operation::Import { organization: org, user, map: absolute(&map)?, files }).await
+        }
+        Command::Export { place, org, table, user, columns, filter, labels, raw, mapping, to } => {
+            let absolute_of = |path: Option<std::path::PathBuf>| path.map(|path| absolute(&path)).transpose();
+            let to = Some(to).filter(|to| to.as_os_str() != "-");
+            let request = crate::export::Request {
+                table,
+                user,
+                columns,
+                filter: absolute_of(filter)?,
+                labels,
+                raw,
+                mapping: absolute_of(mapping)?,
+                to: absolute_of(to)?,
+            };
+            carry_out(&place, Operation::Export { organization: org, request }).await
         }
         Command::Backup { place, org, to } => {
             carry_out(&place, Operation::Backup { organization: org, to: absolute(&to)? }).await
@@ -240,6 +257,12 @@ struct Terminal {
 impl Output for Terminal {
     fn line(&mut self, text: &str) {
         say(text);
+    }
+
+    fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>> {
+        let mut output = std::io::stdout().lock();
+        let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+        Box::pin(std::future::ready(written))
     }
 
     fn progress(&mut self, text: &str) {

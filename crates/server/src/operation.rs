@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use custodia_store::OrganizationState;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::service::Service;
@@ -140,13 +141,22 @@ pub enum Operation {
         /// The files.
         files: Vec<std::path::PathBuf>,
     },
+    /// Export records of a table as CSV.
+    Export {
+        /// The organisation.
+        organization: String,
+        /// What, and where to.
+        request: crate::export::Request,
+    },
 }
 
 /// Where an operation writes what it has to say.
 pub trait Output: Send {
     /// A line of the answer.
     fn line(&mut self, text: &str);
-    /// How far long work has got; may be dropped.
+    /// A part of an answer that is data, not words. Done when there is room for the next.
+    fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>>;
+    /// How far long work has got, on standard error.
     fn progress(&mut self, text: &str);
     /// The work is done, but some rows were refused: the exit code says so.
     fn refused_rows(&mut self);
@@ -288,9 +298,26 @@ impl Operation {
                 let organization = service.organization(&organization).await?;
                 crate::import::run(service, &organization, user.as_deref(), &map, &files, output).await?;
             }
+            Self::Export { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::export::run(service, &organization, &request, output).await?;
+            }
         }
         Ok(())
     }
+}
+
+/// The user of that name, or else the platform under the name of a command.
+pub async fn caller(
+    service: &Service,
+    organization: &custodia_org::Organization,
+    user: Option<&str>,
+    command: &'static str,
+) -> Result<custodia_org::Caller> {
+    let Some(name) = user else { return Ok(custodia_org::Caller::platform(command, service.new_id())) };
+    let found = organization.find_user(name).await?;
+    let found = found.with_context(|| format!("there is no user '{name}' (or several)"))?;
+    Ok(custodia_org::Caller::user(found.id, service.new_id()))
 }
 
 async fn list_audit(

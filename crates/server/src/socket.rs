@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::folder::{DataFolder, Owned, socket_path};
 use crate::operation::{Operation, Output};
@@ -24,6 +25,8 @@ const REQUEST_BYTES_MAX: u64 = 1 << 20;
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often it looks.
 const WAIT_STEP: Duration = Duration::from_millis(50);
+/// Parts of data that wait to be written to one command.
+const DATA_QUEUED_MAX: usize = 2;
 /// The longest path of a socket that every system takes, in bytes.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
@@ -39,6 +42,7 @@ pub enum Owner {
 #[derive(Serialize, Deserialize)]
 enum Reply {
     Line(String),
+    Data(String),
     Progress(String),
     Refused,
     Done,
@@ -82,12 +86,13 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
         return Ok(());
     }
     let operation: Operation = serde_json::from_str(&line).context("not an operation of this version")?;
-    let (sender, mut receiver) = mpsc::unbounded_channel::<Reply>();
+    let (sender, mut receiver) = mpsc::unbounded_channel::<Queued>();
     let writing = async move {
-        while let Some(reply) = receiver.recv().await {
+        while let Some((reply, room)) = receiver.recv().await {
             let mut text = serde_json::to_vec(&reply)?;
             text.push(b'\n');
             write.write_all(&text).await?;
+            drop(room);
         }
         write.shutdown().await?;
         Ok::<_, anyhow::Error>(())
@@ -95,34 +100,48 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
     // Commands are rare and may be long: a thread of its own, away from the requests of clients.
     let runtime = tokio::runtime::Handle::current();
     let working = tokio::task::spawn_blocking(move || {
-        let mut output = Remote { sender: sender.clone() };
+        let mut output = Remote { sender: sender.clone(), room: Arc::new(Semaphore::new(DATA_QUEUED_MAX)) };
         let reply = match runtime.block_on(operation.run(&service, &mut output)) {
             Ok(()) => Reply::Done,
             Err(error) => Reply::Failed(crate::told(&error)),
         };
-        let _ = sender.send(reply);
+        let _ = sender.send((reply, None));
     });
     let (written, worked) = tokio::join!(writing, working);
     worked.context("the command broke off")?;
     written
 }
 
+/// A reply on its way, and the room that it takes until it is written.
+type Queued = (Reply, Option<OwnedSemaphorePermit>);
+
 struct Remote {
-    sender: mpsc::UnboundedSender<Reply>,
+    sender: mpsc::UnboundedSender<Queued>,
+    /// For data: words are few.
+    room: Arc<Semaphore>,
 }
 
 impl Output for Remote {
     fn line(&mut self, text: &str) {
         // A reader that went away loses lines; the work goes on.
-        let _ = self.sender.send(Reply::Line(text.to_owned()));
+        let _ = self.sender.send((Reply::Line(text.to_owned()), None));
+    }
+
+    fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>> {
+        let room = Arc::clone(&self.room);
+        Box::pin(async move {
+            let gone = || std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody reads the output any more");
+            let room = room.acquire_owned().await.map_err(|_| gone())?;
+            self.sender.send((Reply::Data(text), Some(room))).map_err(|_| gone())
+        })
     }
 
     fn progress(&mut self, text: &str) {
-        let _ = self.sender.send(Reply::Progress(text.to_owned()));
+        let _ = self.sender.send((Reply::Progress(text.to_owned()), None));
     }
 
     fn refused_rows(&mut self) {
-        let _ = self.sender.send(Reply::Refused);
+        let _ = self.sender.send((Reply::Refused, None));
     }
 }
 
@@ -185,6 +204,7 @@ pub async fn ask(stream: UnixStream, operation: &Operation, output: &mut dyn Out
     while let Some(line) = lines.next_line().await? {
         match serde_json::from_str(&line)? {
             Reply::Line(text) => output.line(&text),
+            Reply::Data(text) => output.data(text).await.context("the output")?,
             Reply::Progress(text) => output.progress(&text),
             Reply::Refused => output.refused_rows(),
             Reply::Done => return Ok(()),

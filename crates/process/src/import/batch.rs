@@ -5,7 +5,7 @@ use std::io;
 
 use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows, StoreError};
 use custodia_query::Query;
-use custodia_schema::{ColumnId, Guid, Ownership, Value, fold};
+use custodia_schema::{Column, ColumnId, ColumnKind, Guid, Ownership, Value, fold};
 use futures::StreamExt;
 
 use super::columns::IMPORT_ALONE;
@@ -207,7 +207,10 @@ impl Writer<'_> {
                         Key::Alternate(_) => None,
                     };
                     intended.creating.push(number);
-                    let columns = row.columns.iter().filter(|(_, value)| !value.is_null());
+                    // A cell that clears its column clears what a new record would have of itself, too.
+                    let columns = row.columns.iter().filter(|(column, value)| {
+                        !value.is_null() || self.import.column(*column).is_some_and(has_default)
+                    });
                     requests.push(Request::Create { at: *at, id, columns: inputs(columns) });
                 }
                 Some(existing) => {
@@ -288,7 +291,7 @@ impl Writer<'_> {
         let table = &self.import.table;
         let primary = [table.primary_id];
         let key_columns: &[ColumnId] = match &self.import.identity {
-            Identity::External { .. } => &primary,
+            Identity::External { .. } | Identity::Record { .. } => &primary,
             Identity::Alternate { columns } => columns,
         };
         let keys: Vec<Vec<Value>> = wave
@@ -310,7 +313,7 @@ impl Writer<'_> {
             let Some(id) = values.next().as_ref().and_then(Value::guid) else { continue };
             let key: Vec<_> = values.by_ref().take(key_columns.len()).collect();
             let key = match &self.import.identity {
-                Identity::External { .. } => Key::Id(id),
+                Identity::External { .. } | Identity::Record { .. } => Key::Id(id),
                 Identity::Alternate { .. } => Key::Alternate(key),
             };
             existing.insert(key_text(&key), Existing { id, values: values.collect() });
@@ -322,6 +325,11 @@ impl Writer<'_> {
 /// Whether a record of that id has been made meanwhile.
 fn is_there(error: &custodia_org::Error) -> bool {
     matches!(error, custodia_org::Error::Duplicate { .. } | custodia_org::Error::Store(StoreError::DuplicateId { .. }))
+}
+
+/// Whether a new record has a value in a column that it was not given.
+fn has_default(column: &Column) -> bool {
+    matches!(column.kind, ColumnKind::Choice { default: Some(_), .. } | ColumnKind::Boolean { .. })
 }
 
 fn put(outcomes: &mut [Outcome], at: usize, outcome: Outcome) {

@@ -95,7 +95,7 @@ pub(super) fn read<'d>(context: &mut Context<'d>, value: &'d Spanned<DeValue<'d>
     Ok(columns)
 }
 
-fn check_settable(table: &Table, column: &Column) -> std::result::Result<(), String> {
+pub(crate) fn check_settable(table: &Table, column: &Column) -> std::result::Result<(), String> {
     if column.id == table.primary_id {
         return Err(format!("the id of a record follows from `key`: take `{}` out", column.name));
     }
@@ -461,16 +461,20 @@ fn by_properties<'d>(
     let by = properties.texts("by")?;
     let key = properties.text("key")?;
     let mapping = properties.text("mapping")?;
-    let ways = [by.is_some(), key.is_some(), mapping.is_some()];
+    let by_id = properties.flag("id")?.unwrap_or(false);
+    let ways = [by.is_some(), key.is_some(), mapping.is_some(), by_id];
     if ways.iter().filter(|way| **way).count() != 1 {
-        let problem = "a lookup has one of `by` (columns of its table, tried in order), `key` (an alternate key) and `mapping` \
-                       (the name of the mapping that made the records)";
+        let problem = "a lookup has one of `by` (columns of its table, tried in order), `key` (an alternate key), `mapping` \
+                       (the name of the mapping that made the records) and `id = true` (the text is the record's id)";
         return Err(properties.fault(problem));
     }
     let id = target.target(context, targets, value)?;
     let Some(table) = context.schema.table(id) else { return Err(properties.fault("there is no such table")) };
     properties.finish()?;
 
+    if by_id {
+        return Ok(Lookup { table: id, find: Find::Id, description: format!("{} by id", table.name) });
+    }
     if let Some(mapping) = mapping {
         let description = format!("{} of the mapping `{}`", table.name, mapping.get_ref());
         return Ok(Lookup { table: id, find: Find::Mapping(mapping::namespace(mapping.get_ref())), description });

@@ -70,7 +70,7 @@ impl Number {
 
 /// The options of a choice, by label and by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Options {
+pub(crate) struct Options {
     by_label: HashMap<String, i32>,
     labels: Vec<(i32, String)>,
 }
@@ -97,8 +97,13 @@ impl Options {
         Some(Self { by_label, labels })
     }
 
+    /// The options with their labels, in display order.
+    pub fn labels(&self) -> &[(i32, String)] {
+        &self.labels
+    }
+
     /// An option by its label, else by its number.
-    fn read(&self, text: &str) -> Result<i32, String> {
+    pub fn read(&self, text: &str) -> Result<i32, String> {
         if let Some(value) = self.by_label.get(&fold(text)) {
             return Ok(*value);
         }
@@ -130,7 +135,7 @@ const WORDS: [(&str, bool); 10] = [
 ];
 
 /// The names of both values of a yes-or-no column: its labels, which win, and the usual words.
-pub(super) fn boolean_words(kind: &ColumnKind) -> HashMap<String, bool> {
+pub(crate) fn boolean_words(kind: &ColumnKind) -> HashMap<String, bool> {
     let mut words: HashMap<String, bool> = WORDS.iter().map(|(word, flag)| ((*word).to_owned(), *flag)).collect();
     if let ColumnKind::Boolean { true_label, false_label, .. } = kind {
         let labels = (fold(true_label.text()), fold(false_label.text()));

@@ -12,7 +12,7 @@ use super::date_pattern;
 use super::document::{Document, Properties, Result, Text};
 use super::error::MappingError;
 use super::lookup::Lookup;
-use super::text::{Condition, Test};
+use super::text::{CellForm, Condition, Test};
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +28,7 @@ pub struct Import {
     pub(super) table: Arc<Table>,
     pub(super) identity: Identity,
     pub(super) delimiter: u8,
+    pub(super) cells: CellForm,
     pub(super) only: Vec<Condition>,
     pub(super) columns: Vec<ColumnRules>,
     pub(super) lookups: Vec<Lookup>,
@@ -39,6 +40,8 @@ pub struct Import {
 pub(super) enum Identity {
     /// An id made of these columns of the file.
     External { namespace: Guid, columns: Vec<usize> },
+    /// The id in this column of the file.
+    Record { column: usize },
     /// These columns of the table: an alternate key.
     Alternate { columns: Vec<ColumnId> },
 }
@@ -94,6 +97,7 @@ impl Import {
         };
         let clears = clears(document, root.text("empty")?)?.unwrap_or(false);
         let delimiter = delimiter(document, root.text("delimiter")?)?;
+        let cells = cell_form(document, root.text("cells")?)?;
 
         let mut context = Context {
             document,
@@ -107,24 +111,27 @@ impl Import {
         let only = context.conditions(&mut root, "only")?;
         let key = root.texts("key")?;
         let alternate = root.text("match")?;
+        let id = root.text("id")?;
         let columns = match root.get("columns") {
             Some(columns) => columns::read(&mut context, columns)?,
             None => return Err(root.fault("`columns` is missing: say what the columns of the table take")),
         };
-        let identity = match (key, alternate) {
-            (Some(key), None) => Identity::External {
+        let identity = match (key, alternate, id) {
+            (Some(key), None, None) => Identity::External {
                 namespace: namespace(name.get_ref()),
                 columns: key.iter().map(|column| context.source(column)).collect(),
             },
-            (None, Some(key)) => context.alternate(&key, &columns)?,
-            (Some(key), Some(_)) => {
-                let place = key.first().map_or(0..0, Text::span);
-                return Err(document.fault(place, "`key` and `match` exclude each other: keep one"));
-            }
-            (None, None) => {
+            (None, Some(key), None) => context.alternate(&key, &columns)?,
+            (None, None, Some(column)) => Identity::Record { column: context.source(&column) },
+            (None, None, None) => {
                 let problem = "`key` is missing: name the columns of the file that tell one row from another, or give `match`, \
                                an alternate key of the table, so that running the import again brings nothing in twice";
                 return Err(root.fault(problem));
+            }
+            (key, alternate, id) => {
+                let places = key.iter().flatten().chain(&alternate).chain(&id);
+                let place = places.map(Text::span).next().unwrap_or(0..0);
+                return Err(document.fault(place, "`key`, `match` and `id` exclude each other: keep one"));
             }
         };
         root.finish()?;
@@ -135,6 +142,7 @@ impl Import {
             table: context.table,
             identity,
             delimiter,
+            cells,
             only,
             columns,
             lookups: context.lookups,
@@ -190,6 +198,22 @@ fn delimiter(document: Document<'_>, delimiter: Option<Text>) -> Result<u8> {
     match delimiter.get_ref().as_bytes() {
         &[byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
         _ => Err(document.fault(delimiter.span(), "`delimiter` is one character such as `,` `;` or a tab")),
+    }
+}
+
+fn cell_form(document: Document<'_>, form: Option<Text>) -> Result<CellForm> {
+    let Some(form) = form else { return Ok(CellForm::default()) };
+    match form.get_ref().as_str() {
+        "trimmed" => Ok(CellForm::Trimmed),
+        "exact" => Ok(CellForm::Exact),
+        "guarded" => Ok(CellForm::Guarded),
+        other => {
+            let problem = format!(
+                "`cells` is `trimmed` (without the blanks around them), `exact` or `guarded` (as `custodia export` writes \
+                 them), not `{other}`"
+            );
+            Err(document.fault(form.span(), problem))
+        }
     }
 }
 

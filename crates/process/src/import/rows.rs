@@ -55,7 +55,7 @@ impl Import {
     /// Reads a row. `positions` says where in the file each column is that the mapping names; `width` how many fields its
     /// header has.
     pub(super) fn plan(&self, row: &Row, positions: &[usize], width: usize, pass: Pass) -> Outline {
-        let cells = Cells { record: &row.record, positions };
+        let cells = Cells { record: &row.record, positions, form: self.cells };
         if row.record.len() != width {
             return Outline::Faulty(format!("the row has {} fields, the header {width}", row.record.len()));
         }
@@ -87,6 +87,10 @@ impl Import {
                     return Err(format!("the key is empty ({})", names.collect::<Vec<_>>().join(", ")));
                 }
                 Ok(Key::Id(external_id(*namespace, parts.into_iter())))
+            }
+            Identity::Record { column } => {
+                let text = cells.get(*column);
+                Guid::try_parse(text).map(Key::Id).map_err(|_| format!("the id `{text}` is not a GUID"))
             }
             Identity::Alternate { columns } => {
                 let rules = columns.iter().filter_map(|id| self.columns.iter().find(|rules| rules.column.id == *id));

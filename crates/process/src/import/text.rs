@@ -5,18 +5,38 @@ use std::collections::HashMap;
 
 use csv::StringRecord;
 
+use crate::export::unguarded;
+
+/// How the text of a cell is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CellForm {
+    /// Without the blanks around it.
+    #[default]
+    Trimmed,
+    /// As it is.
+    Exact,
+    /// As it is, without the mark by which an export keeps spreadsheets from taking it for a formula.
+    Guarded,
+}
+
 /// The fields of one row, by the numbers that the mapping gives to the columns of the file it names.
 #[derive(Clone, Copy)]
 pub(super) struct Cells<'r> {
     pub record: &'r StringRecord,
     /// Where in the file each column that the mapping names is.
     pub positions: &'r [usize],
+    pub form: CellForm,
 }
 
 impl<'r> Cells<'r> {
-    /// A cell without blanks around it. A cell that the row lacks is empty.
+    /// The text of a cell. A cell that the row lacks is empty.
     pub fn get(&self, column: usize) -> &'r str {
-        self.positions.get(column).and_then(|&at| self.record.get(at)).unwrap_or_default().trim()
+        let cell = self.positions.get(column).and_then(|&at| self.record.get(at)).unwrap_or_default();
+        match self.form {
+            CellForm::Trimmed => cell.trim(),
+            CellForm::Exact => cell,
+            CellForm::Guarded => unguarded(cell),
+        }
     }
 }
 
@@ -220,7 +240,9 @@ mod tests {
             prefix: "<".to_owned(),
             suffix: ">".to_owned(),
         };
-        let texts = |rule: TextRule, fields: &[&str]| rule.texts(Cells { record: &cells(fields), positions: &[2, 0] });
+        let texts = |rule: TextRule, fields: &[&str]| {
+            rule.texts(Cells { record: &cells(fields), positions: &[2, 0], form: CellForm::Trimmed })
+        };
         assert_eq!(texts(rule(Some(" for ")), &["Cancity", "x", " GTX "]), Some(vec!["<GTX for Cancity>".to_owned()]));
         assert_eq!(texts(rule(Some(" for ")), &["", "x", "GTX"]), Some(vec!["<GTX>".to_owned()]));
         assert_eq!(texts(rule(None), &["Cancity", "x", "GTX"]), Some(vec!["<GTX>".to_owned(), "<Cancity>".to_owned()]));
@@ -231,7 +253,7 @@ mod tests {
     #[test]
     fn conditions_look_at_one_cell() {
         let record = cells(&[" Won ", ""]);
-        let cells = Cells { record: &record, positions: &[0, 1] };
+        let cells = Cells { record: &record, positions: &[0, 1], form: CellForm::Trimmed };
         let holds = |column, test| Condition { column, test }.holds(cells);
         assert!(holds(0, Test::Is(vec!["Lost".to_owned(), "Won".to_owned()])));
         assert!(!holds(0, Test::Is(vec!["won".to_owned()])));

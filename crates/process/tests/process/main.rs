@@ -4,6 +4,7 @@
 
 mod demo;
 mod document;
+mod export;
 mod import;
 mod jobs;
 mod kill;

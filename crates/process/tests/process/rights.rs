@@ -18,11 +18,11 @@ async fn import(world: &World, caller: &Caller, mapping: &str, content: &str) ->
     import.run(&world.organization, caller, sources, &Options::default(), &mut |_: &Advance<'_>| {}).await
 }
 
-/// Two salespersons of one unit, by their ids.
-async fn sellers(world: &World) -> (Caller, Caller) {
+/// Two users of one unit with one role.
+pub async fn sellers(world: &World, role: &str) -> (Caller, Caller) {
     let people = "first,last,mail\nSue,Seller,sue@demo.example\nTim,Trader,tim@demo.example\n";
     import(world, &world.admin(), PEOPLE, people).await.unwrap();
-    let role = world.rows_where("role", &["roleid"], &[("name", text("Salesperson"))]).await[0][0].guid().unwrap();
+    let role = world.rows_where("role", &["roleid"], &[("name", text(role))]).await[0][0].guid().unwrap();
     let table = |name: &str| standard().table_named(name).unwrap().id;
     let mut callers = Vec::new();
     for mail in ["sue@demo.example", "tim@demo.example"] {
@@ -45,7 +45,7 @@ async fn an_import_has_the_rights_of_its_caller() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(engine, folder.path()).await;
-        let (sue, tim) = sellers(&world).await;
+        let (sue, tim) = sellers(&world, "Salesperson").await;
         let rows = "name,sic,owner\nAcme,1,sue@demo.example\nBeta,1,Sue Seller\n";
         let expected = Counts { read: 2, created: 2, ..Counts::default() };
         assert_eq!(import(&world, &sue, ACCOUNTS, rows).await.unwrap().counts(), expected);
@@ -72,7 +72,7 @@ async fn an_import_has_the_rights_of_its_caller() {
 async fn the_platform_itself_imports_with_every_right() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(Engine::Sqlite, folder.path()).await;
-    let (sue, _) = sellers(&world).await;
+    let (sue, _) = sellers(&world, "Salesperson").await;
     let platform = Caller::platform("import", Guid::from_u128(8));
     let rows = "name,sic,owner\nAcme,1,sue@demo.example\n";
     let expected = Counts { read: 1, created: 1, ..Counts::default() };

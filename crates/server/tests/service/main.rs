@@ -8,6 +8,7 @@ mod columns;
 mod configuration;
 mod demo;
 mod encryption;
+mod exports;
 mod http;
 mod imports;
 mod jobs;

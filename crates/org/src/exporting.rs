@@ -1,0 +1,44 @@
+//! Telling the audit that records of a table left the organisation.
+
+use custodia_schema::{Guid, TableId};
+use custodia_store::{AuditEntry, AuditOperation};
+
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::organization::Organization;
+
+/// Where it came from, as the audit says it.
+const ORIGIN: &str = "export";
+/// Dataverse has no number for it.
+const ACTION: i32 = 0;
+
+impl Organization {
+    /// Writes an audit entry about an export of a table's records, whether or not the table's changes are audited: who
+    /// asked stands in the caller, what of the table in `detail`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`] for a disabled user; store errors.
+    pub async fn audit_export(&self, caller: &Caller, table: TableId, detail: &str) -> Result<()> {
+        let detail = detail.to_owned();
+        self.in_transaction(caller, move |writing| {
+            let entry = AuditEntry {
+                transaction: writing.caller.request,
+                user: writing.acting(),
+                calling_user: writing.caller.acting_for.map(|_| writing.caller.user),
+                // A user who exports does not come over the Web API.
+                origin: ORIGIN.to_owned(),
+                table,
+                row: Guid::nil(),
+                operation: AuditOperation::Access,
+                action: ACTION,
+                changes: Vec::new(),
+                detail: Some(detail.clone()),
+            };
+            Box::pin(async move {
+                writing.transaction.audit(&entry);
+                Ok(())
+            })
+        })
+        .await
+    }
+}
