@@ -81,9 +81,9 @@ impl Custodia {
         let idle_mebibytes = server.memory_mebibytes()?;
         let place = Place { program: program.to_owned(), data, database: postgres.map(str::to_owned) };
         place.run(&["org", "create", ORGANIZATION, "--admin", ADMINISTRATOR])?;
-        let administrator = place.token(ADMINISTRATOR)?;
+        let administrator = place.token(ORGANIZATION, ADMINISTRATOR)?;
         fill(&server, &administrator, content).await.context("filling Custodia with the world")?;
-        let token = place.token(&caller_mail())?;
+        let token = place.token(ORGANIZATION, &caller_mail())?;
         let cluster = match postgres {
             Some(url) => Some(Cluster::connect(url).await?),
             None => None,
@@ -126,31 +126,44 @@ fn metric(text: &str, name: &str) -> Option<u64> {
 
 /// Where the installation is, for the command line.
 pub struct Place {
-    program: PathBuf,
-    data: PathBuf,
-    database: Option<String>,
+    /// The program.
+    pub program: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
+    /// PostgreSQL, if it keeps records there.
+    pub database: Option<String>,
 }
 
 impl Place {
-    /// Runs a command of the program; what it printed.
-    ///
-    /// # Errors
-    /// A command that fails, with what it said.
-    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+    /// A command for this installation.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--data").arg(&self.data);
         if let Some(database) = &self.database {
             command.args(["--database", database]);
         }
-        let output = command.output().with_context(|| format!("running {}", self.program.display()))?;
+        command
+    }
+
+    /// Runs a command; what it prints.
+    ///
+    /// # Errors
+    /// What the command says when it is not done.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output().with_context(|| format!("running {}", self.program.display()))?;
         if !output.status.success() {
             bail!("custodia {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim_end());
         }
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    fn token(&self, user: &str) -> Result<String> {
-        Ok(self.run(&["token", "--org", ORGANIZATION, "--user", user, "--ttl", "1d"])?.trim().to_owned())
+    /// A token of a user for a day.
+    ///
+    /// # Errors
+    /// What the command says when it is not done.
+    pub fn token(&self, organization: &str, user: &str) -> Result<String> {
+        Ok(self.run(&["token", "--org", organization, "--user", user, "--ttl", "1d"])?.trim().to_owned())
     }
 }
 

@@ -65,10 +65,7 @@ impl Server {
     /// # Errors
     /// When the process is gone.
     pub fn memory_mebibytes(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the memory of a process")?;
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kibibytes / 1024)
+        memory_mebibytes(self.id())
     }
 }
 
@@ -78,6 +75,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Memory that a process has now, in MiB.
+///
+/// # Errors
+/// When there is no such process.
+pub fn memory_mebibytes(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the memory of a process")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes / 1024)
 }
 
 /// Processor time that a process has used in all its threads.
