@@ -87,15 +87,8 @@ impl Writing<'_> {
             let value = match given {
                 Input::Value(value) => value,
                 Input::Link(reference) => {
-                    let target = self.table(reference.table)?;
-                    let id = match &reference.key {
-                        RowKey::Id(id) => *id,
-                        key @ RowKey::Alternate(_) => {
-                            let found = self.find(&target, key).await?;
-                            found.ok_or_else(|| Self::missing(&target, key))?.id
-                        }
-                    };
-                    Value::Lookup(target.id, id)
+                    let id = self.id_of(&reference).await?;
+                    Value::Lookup(reference.table, id)
                 }
             };
             row.set(column.id, validate::value(table, column, value)?);
@@ -280,9 +273,8 @@ impl Writing<'_> {
             let Some(Value::Lookup(parent_table, parent)) = row.get(*lookup).cloned() else { continue };
             let parent_table = self.table(parent_table)?;
             let Some(access) = access.parent(*lookup, parent_table.id) else { return Ok(false) };
-            let found =
-                self.transaction.fetch(&parent_table, &RowKey::Id(parent), std::slice::from_ref(&access)).await?;
-            return Ok(found.is_some_and(|row| row.reaches(0)));
+            let found = self.transaction.reach(&parent_table, &RowKey::Id(parent), &access).await?;
+            return Ok(found.is_some_and(|row| row.is_reached));
         }
         Ok(false)
     }
@@ -312,8 +304,8 @@ impl Writing<'_> {
             }
             let target = self.table(target)?;
             let kind = custodia_access::append_to_kind(&target);
-            let found = self.fetch_for(&target, &RowKey::Id(id), kind).await?;
-            let _checked = self.permit_on(&target, kind, found.reaches(0))?;
+            let found = self.link_end(&target, &RowKey::Id(id), kind).await?;
+            let _checked = self.permit_on(&target, kind, found.is_reached)?;
             set.push(column.id);
         }
         set.sort_unstable();

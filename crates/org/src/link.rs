@@ -196,17 +196,18 @@ impl Writing<'_> {
     async fn reached(&mut self, reference: &Reference) -> Result<Guid> {
         let table = self.table(reference.table)?;
         let kind = append_kind(&table);
-        let row = self.fetch_for(&table, &reference.key, kind).await?;
-        let _checked = self.permit_on(&table, kind, row.reaches(0))?;
+        let row = self.link_end(&table, &reference.key, kind).await?;
+        let _checked = self.permit_on(&table, kind, row.is_reached)?;
         Ok(row.id)
     }
 
-    async fn id_of(&mut self, reference: &Reference) -> Result<Guid> {
+    /// The id of a record that a request names.
+    pub(crate) async fn id_of(&mut self, reference: &Reference) -> Result<Guid> {
         let table = self.table(reference.table)?;
         match &reference.key {
             RowKey::Id(id) => Ok(*id),
             key @ RowKey::Alternate(_) => {
-                Ok(self.find(&table, key).await?.ok_or_else(|| Self::missing(&table, key))?.id)
+                Ok(self.id_of_key(&table, key).await?.ok_or_else(|| Self::missing(&table, key))?)
             }
         }
     }

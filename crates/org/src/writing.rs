@@ -9,7 +9,7 @@ use std::sync::Arc;
 use custodia_access::{Authority, Permit, RightsMask, RowAccess};
 use custodia_query::Query;
 use custodia_schema::{Column, ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
-use custodia_store::{AuditEntry, AuditOperation, AuditedChange, RowKey, StoredRow, Transaction};
+use custodia_store::{AuditEntry, AuditOperation, AuditedChange, Reached, RowKey, StoredRow, Transaction};
 
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Fault, Result};
@@ -238,6 +238,18 @@ impl<'t> Writing<'t> {
         let access = self.authority.rows(table, kind)?;
         let found = self.transaction.fetch(table, key, std::slice::from_ref(&access)).await?;
         found.ok_or_else(|| Self::missing(table, key))
+    }
+
+    /// The record that a link names, with whether the caller reaches it with the right that linking needs there.
+    pub(crate) async fn link_end(&mut self, table: &Arc<Table>, key: &RowKey, kind: PrivilegeKind) -> Result<Reached> {
+        let access = self.authority.rows(table, kind)?;
+        let found = self.transaction.reach(table, key, &access).await?;
+        found.ok_or_else(|| Self::missing(table, key))
+    }
+
+    /// The id of the record that a key names, if there is one.
+    pub(crate) async fn id_of_key(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<Guid>> {
+        Ok(self.transaction.reach(table, key, &RowAccess::All).await?.map(|found| found.id))
     }
 
     /// The row that a key names, if there is one, with what the caller holds on it of these rights. A right that the gate

@@ -71,7 +71,7 @@ pub use restore::RestoreReport;
 pub use row::{Row, RowSink, owned};
 pub use sql::{CompileError, Plan, ReadPolicy, RowKey};
 pub use store::{Settings, Store, WriteTotals};
-pub use transaction::{StoredRow, Transaction, typed};
+pub use transaction::{Reached, StoredRow, Transaction, typed};
 pub use writer::WriteCounters;
 
 pub(crate) use store::Services;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use custodia_access::{Permit, RowAccess};
 use custodia_query::Query;
-use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value, ValueRef};
 use parking_lot::Mutex;
 
 use crate::audit::AuditEntry;
@@ -144,7 +144,7 @@ pub(crate) struct Operation {
 pub struct StoredRow {
     /// The row's id.
     pub id: Guid,
-    /// One value per stored column, null where there is none.
+    /// One value per stored column in order of the columns' numbers, null where there is none.
     values: Vec<(ColumnId, Value)>,
     /// One answer per check asked, in order.
     pub reached: Vec<bool>,
@@ -153,7 +153,8 @@ pub struct StoredRow {
 impl StoredRow {
     /// A row put together from values, as if it had been read; for rows about to be made.
     #[must_use]
-    pub fn of(id: Guid, values: Vec<(ColumnId, Value)>) -> Self {
+    pub fn of(id: Guid, mut values: Vec<(ColumnId, Value)>) -> Self {
+        values.sort_by_key(|(column, _)| *column);
         Self { id, values, reached: Vec::new() }
     }
 
@@ -166,7 +167,8 @@ impl StoredRow {
     /// The value of a column; null when the column is not stored.
     #[must_use]
     pub fn get(&self, column: ColumnId) -> &Value {
-        self.values.iter().find(|(id, _)| *id == column).map_or(&Value::Null, |(_, value)| value)
+        let at = self.values.binary_search_by_key(&column, |(id, _)| *id).ok();
+        at.and_then(|at| self.values.get(at)).map_or(&Value::Null, |(_, value)| value)
     }
 
     /// All values in order of the columns' numbers.
@@ -174,6 +176,15 @@ impl StoredRow {
     pub fn values(&self) -> &[(ColumnId, Value)] {
         &self.values
     }
+}
+
+/// What a link to a row needs to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The row's id.
+    pub id: Guid,
+    /// Whether the caller reaches it by the check asked.
+    pub is_reached: bool,
 }
 
 /// A request's view of the organisation's database inside a write batch.
@@ -273,6 +284,44 @@ impl Transaction {
     /// # Errors
     /// Store errors; a missing row is `None`.
     pub async fn fetch(&mut self, table: &Arc<Table>, key: &RowKey, checks: &[RowAccess]) -> Result<Option<StoredRow>> {
+        let statement = self.one_row(table, key, checks, |context| sql::fetch(context, table, key, checks))?;
+        let mut found = None;
+        self.link.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
+        let found = found.transpose()?;
+        if let Some(row) = &found {
+            self.reads.row(table.id, row.id);
+        }
+        Ok(found)
+    }
+
+    /// Reads of one row its id and whether the caller reaches it.
+    ///
+    /// # Errors
+    /// Store errors; a missing row is `None`.
+    pub async fn reach(&mut self, table: &Arc<Table>, key: &RowKey, check: &RowAccess) -> Result<Option<Reached>> {
+        let checks = std::slice::from_ref(check);
+        let statement = self.one_row(table, key, checks, |context| sql::reach(context, table, key, check))?;
+        let mut found = None;
+        self.link
+            .query(&statement, &mut |row: &Row<'_>| {
+                let is_reached = matches!(row.get(1), ValueRef::Boolean(true));
+                found = Some(row.guid(0).map(|id| Reached { id, is_reached }));
+            })
+            .await?;
+        let Some(found) = found else { return Ok(None) };
+        let found = found.ok_or_else(|| Error::Corrupt(format!("a row of {} has no id", table.name)))?;
+        self.reads.row(table.id, found.id);
+        Ok(Some(found))
+    }
+
+    /// The statement that reads one row, after what it will read was noted.
+    fn one_row(
+        &mut self,
+        table: &Table,
+        key: &RowKey,
+        checks: &[RowAccess],
+        statement: impl FnOnce(&Context<'_>) -> std::result::Result<Statement, sql::CompileError>,
+    ) -> Result<Statement> {
         let mut needed = vec![table.id];
         for check in checks {
             sql::tables_of_access(&self.schema, check, &mut needed);
@@ -289,15 +338,7 @@ impl Transaction {
             self.reads.tables.extend(self.schema.table_named("principalobjectaccess").map(|table| table.id));
         }
         let tables = self.batch.tables.lock().clone();
-        let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &tables };
-        let statement = sql::fetch(&context, table, key, checks)?;
-        let mut found = None;
-        self.link.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
-        let found = found.transpose()?;
-        if let Some(row) = &found {
-            self.reads.row(table.id, row.id);
-        }
-        Ok(found)
+        Ok(statement(&Context { dialect: self.link.dialect(), schema: &self.schema, tables: &tables })?)
     }
 
     /// Reads rows by a query under a policy; integers come as [`Value::BigInt`].
@@ -613,8 +654,7 @@ fn stamp_version(table: &Table, number: i64, row: &mut Vec<(ColumnId, Value)>) {
 /// A fetched row: the stored columns in order with the types of their columns, then the checks.
 fn stored_row(table: &Table, row: &Row<'_>, checks: usize) -> Result<StoredRow> {
     let (values, used) = sql::stored_values(table, row);
-    let reached =
-        (used..used + checks).map(|at| matches!(row.get(at), custodia_schema::ValueRef::Boolean(true))).collect();
+    let reached = (used..used + checks).map(|at| matches!(row.get(at), ValueRef::Boolean(true))).collect();
     let id = values
         .iter()
         .find(|(column, _)| *column == table.primary_id)
@@ -625,7 +665,7 @@ fn stored_row(table: &Table, row: &Row<'_>, checks: usize) -> Result<StoredRow> 
 
 /// A stored value with the type of its column: wide integers narrowed, lookups with their table.
 #[must_use]
-pub fn typed(column: &custodia_schema::Column, value: custodia_schema::ValueRef<'_>, target: Option<TableId>) -> Value {
+pub fn typed(column: &custodia_schema::Column, value: ValueRef<'_>, target: Option<TableId>) -> Value {
     use custodia_schema::ColumnKind;
     match (&column.kind, owned(value)) {
         (_, Value::Null) => Value::Null,

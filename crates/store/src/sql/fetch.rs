@@ -23,11 +23,30 @@ pub fn fetch(
     key: &RowKey,
     checks: &[RowAccess],
 ) -> Result<Statement, CompileError> {
+    one_row(context, table, stored_columns(table), key, checks)
+}
+
+/// Reads of one row the id, and whether it is reached: what a link to it needs.
+///
+/// # Errors
+/// As [`fetch()`].
+pub fn reach(context: &Context<'_>, table: &Table, key: &RowKey, check: &RowAccess) -> Result<Statement, CompileError> {
+    let id = (primary(table)?, Storage::Guid);
+    one_row(context, table, std::iter::once(id), key, std::slice::from_ref(check))
+}
+
+fn one_row<'t>(
+    context: &Context<'_>,
+    table: &'t Table,
+    columns: impl Iterator<Item = (&'t Column, Storage)>,
+    key: &RowKey,
+    checks: &[RowAccess],
+) -> Result<Statement, CompileError> {
     let mut w = Writer::new(context.dialect);
     let access = AccessWriter { context, probing: Probing::EachRow };
     let row = w.new_alias();
     w.text("SELECT ");
-    for (column, storage) in stored_columns(table) {
+    for (column, storage) in columns {
         if w.output(storage.output()) > 0 {
             w.text(", ");
         }

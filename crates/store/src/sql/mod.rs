@@ -55,7 +55,7 @@ pub use count::count;
 pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;
 pub use estimate::estimate;
-pub use fetch::{fetch, stored_values};
+pub use fetch::{fetch, reach, stored_values};
 pub use needed::{tables_needed, tables_of_access, tables_of_aggregation};
 pub use select::select;
 pub use statement::{Output, Parameter, Statement};
