@@ -172,6 +172,9 @@ pub struct Table {
     pub keys: Vec<AlternateKey>,
     /// Indexes for lists.
     pub list_indexes: Vec<ListIndex>,
+    /// Columns that most rows have a value in and most questions name, those first that matter most. A store keeps them
+    /// where a row is read first; nothing else depends on it.
+    pub usual: Vec<ColumnId>,
     /// Columns in order of their numbers.
     pub(crate) columns: Vec<Column>,
     /// Position in `columns` by logical name.

@@ -10,8 +10,15 @@ use rusqlite::{Connection, ffi};
 use crate::{Error, Key, cipher};
 
 /// Options that SQLite must have been compiled with.
-const REQUIRED: [&str; 6] =
-    ["HAS_CODEC", "ENABLE_SESSION", "ENABLE_PREUPDATE_HOOK", "ENABLE_MATH_FUNCTIONS", "TEMP_STORE=2", "THREADSAFE=1"];
+const REQUIRED: [&str; 7] = [
+    "HAS_CODEC",
+    "ENABLE_SESSION",
+    "ENABLE_PREUPDATE_HOOK",
+    "ENABLE_MATH_FUNCTIONS",
+    "ENABLE_NULL_TRIM",
+    "TEMP_STORE=2",
+    "THREADSAFE=1",
+];
 
 /// The oldest SQLCipher whose provider interface ours follows.
 const SQLCIPHER_MAJOR: &str = "4.";

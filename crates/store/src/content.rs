@@ -205,7 +205,7 @@ impl<'l> Tally<'l> {
             let (number, part) = match column.part {
                 Part::Value(number) => (number, 0),
                 Part::Target(number) => (number, 1),
-                Part::Fold => continue,
+                Part::Fold(_) => continue,
             };
             let place = self.bytes.len();
             self.bytes.push(0);

@@ -119,22 +119,19 @@ fn compare(table: &Table, row: Guid, net: &Net, seen: &session::Change, found: &
             return;
         }
     };
-    let layout = Layout::of(table);
+    let layout = Layout::made(table);
     if layout.columns.len() != seen.new.len() {
         found.push(format!("{} has {} columns, not {}", table.name, seen.new.len(), layout.columns.len()));
         return;
     }
-    let mut value = &Value::Null;
-    let mut told = false;
     for (column, new) in layout.columns.iter().zip(&seen.new) {
+        let (Part::Value(number) | Part::Fold(number) | Part::Target(number)) = column.part;
+        let logged = values.get(&ColumnId(number));
+        let told = whole || logged.is_some();
+        let value = logged.unwrap_or(&Value::Null);
         let expected = match column.part {
-            Part::Value(number) => {
-                let logged = values.get(&ColumnId(number));
-                told = whole || logged.is_some();
-                value = logged.unwrap_or(&Value::Null);
-                raw_value(value)
-            }
-            Part::Fold => match value {
+            Part::Value(_) => raw_value(value),
+            Part::Fold(_) => match value {
                 Value::Text(text) => Raw::Text(fold(text)),
                 _ => Raw::Null,
             },

@@ -111,6 +111,15 @@ impl<'a> Draft<'a> {
 
         let security = super::security::row_security(self, defaults, &columns, find)?;
         let switches = defaults.switches();
+        let mut usual = match &file.usual {
+            Some(names) => self.column_list(names, names.get_ref(), find)?,
+            None => Vec::new(),
+        };
+        for column in switches.usual.iter().filter_map(|name| find(name)) {
+            if !usual.contains(&column.id) {
+                usual.push(column.id);
+            }
+        }
         Ok(Table {
             id: self.id,
             name: self.name().to_owned(),
@@ -132,6 +141,7 @@ impl<'a> Draft<'a> {
             privileges: Vec::new(),
             keys,
             list_indexes,
+            usual,
             columns,
             by_name,
         })

@@ -51,6 +51,8 @@ pub(super) struct TableFile {
     pub keys: Vec<Spanned<Key>>,
     #[serde(default)]
     pub list_indexes: Vec<Spanned<Vec<String>>>,
+    #[serde(default)]
+    pub usual: Option<Spanned<Vec<String>>>,
     pub columns: Vec<Spanned<Column>>,
     #[serde(default)]
     pub parents: Vec<Spanned<Parent>>,
@@ -315,6 +317,7 @@ pub(super) struct TableSwitches {
     pub audited: bool,
     pub optimistic_concurrency: bool,
     pub change_tracking: bool,
+    pub usual: Vec<String>,
 }
 
 #[derive(Deserialize)]

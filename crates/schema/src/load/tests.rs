@@ -451,6 +451,7 @@ fn a_key_or_an_index_on_nothing() {
     let photo = "{ id = 12, name = \"photo\", schema = \"Photo\", label = \"Photo\", kind = \"image\" },";
     let with_photo = format!("list_indexes = [[\"photo\"]]\ncolumns = [\n    {photo}\n");
     check("boat.toml", "columns = [\n", &with_photo, 11, "is not stored");
+    check("boat.toml", "columns = [\n", "usual = [\"weight\"]\ncolumns = [\n", 11, "no column `weight`");
 }
 
 #[test]

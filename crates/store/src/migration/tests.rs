@@ -210,7 +210,7 @@ mod bodies {
         let database = site.organization("demo").await;
         random_history(&database, 1, &Dice::new(1)).await;
         let link = link_of(&database).await;
-        let records = TABLES.iter().map(|name| Layout::of(&table(&database, name)));
+        let records = TABLES.iter().map(|name| Layout::made(&table(&database, name)));
         for layout in Layout::internal().into_iter().chain(records) {
             let named: Vec<_> = layout.columns.iter().map(|column| column.name.clone()).collect();
             assert_eq!(columns(&link, &layout.name).await, named, "{}", layout.name);

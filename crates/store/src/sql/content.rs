@@ -3,8 +3,8 @@
 
 use custodia_schema::{Schema, Table, TableId, Value};
 
-use super::fetch::stored_columns;
 use super::internal;
+use super::layout;
 use super::storage::{FOLD, Storage, TARGET, physical};
 use super::{Dialect, Output, Parameter, Statement, create_table};
 use crate::row::Row;
@@ -16,8 +16,8 @@ pub(crate) enum Part {
     Value(u16),
     /// The table that the polymorphic lookup of this number points at.
     Target(u16),
-    /// The fold of the text before it: derived, so no content of its own.
-    Fold,
+    /// The fold of the text of this number: derived, so no content of its own.
+    Fold(u16),
 }
 
 /// One physical column.
@@ -28,29 +28,35 @@ pub(crate) struct PhysicalColumn {
     pub part: Part,
 }
 
+impl PhysicalColumn {
+    fn of(part: &layout::Part<'_>) -> Self {
+        let number = part.column.id.0;
+        let meaning = match part.suffix {
+            FOLD => Part::Fold(number),
+            TARGET => Part::Target(number),
+            _ => Part::Value(number),
+        };
+        Self { name: physical(&part.column.name, part.suffix).into_owned(), storage: part.storage, part: meaning }
+    }
+}
+
 /// A physical table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub name: String,
-    /// In the order in which the table was made with them.
     pub columns: Vec<PhysicalColumn>,
 }
 
 impl Layout {
-    /// Of a record table.
+    /// Of a record table, in the order of the columns' numbers: hashes do not depend on how it was made.
     pub(crate) fn of(table: &Table) -> Self {
-        let mut columns = Vec::with_capacity(table.columns().len() * 2);
-        for (column, storage) in stored_columns(table) {
-            let mut push = |suffix, storage, part| {
-                columns.push(PhysicalColumn { name: physical(&column.name, suffix).into_owned(), storage, part });
-            };
-            push("", storage, Part::Value(column.id.0));
-            if column.kind.is_text() {
-                push(FOLD, Storage::Text, Part::Fold);
-            } else if column.kind.is_polymorphic() {
-                push(TARGET, Storage::BigInt, Part::Target(column.id.0));
-            }
-        }
+        Self { name: table.name.clone(), columns: layout::parts(table).map(|part| PhysicalColumn::of(&part)).collect() }
+    }
+
+    /// The same in the order in which the table is made.
+    #[cfg(any(test, feature = "witness"))]
+    pub(crate) fn made(table: &Table) -> Self {
+        let columns = layout::laid_out(table).iter().map(PhysicalColumn::of).collect();
         Self { name: table.name.clone(), columns }
     }
 
@@ -75,7 +81,7 @@ impl Layout {
     /// What a comparison needs: without what is derived, and without columns that are not `present` yet in a database
     /// of an older program.
     pub(crate) fn compared(mut self, present: &[String]) -> Self {
-        self.columns.retain(|column| column.part != Part::Fold && present.contains(&column.name));
+        self.columns.retain(|column| !matches!(column.part, Part::Fold(_)) && present.contains(&column.name));
         self
     }
 

@@ -6,9 +6,9 @@
 use custodia_schema::{Column, ColumnId, Schema, Table};
 
 use super::Dialect;
-use super::fetch::stored_columns;
 use super::index::{Index, indexes};
-use super::storage::{FOLD, Storage, TARGET, comparison_suffix, is_always_set, physical, shorten};
+use super::layout::laid_out;
+use super::storage::{Storage, comparison_suffix, is_always_set, physical, shorten};
 
 /// The statements that make a table and its indexes, in order.
 #[must_use]
@@ -33,20 +33,13 @@ fn define(dialect: Dialect, table: &Table) -> String {
     sql.push_str("CREATE TABLE ");
     Dialect::push_identifier(&mut sql, &table.name);
     sql.push_str(" (");
-    for (at, (column, storage)) in stored_columns(table).enumerate() {
+    for (at, part) in laid_out(table).into_iter().enumerate() {
         if at > 0 {
             sql.push_str(", ");
         }
-        push_column(&mut sql, dialect, column, "", storage);
-        if is_always_set(table, column) {
+        push_column(&mut sql, dialect, part.column, part.suffix, part.storage);
+        if part.suffix.is_empty() && is_always_set(table, part.column) {
             sql.push_str(" NOT NULL");
-        }
-        if column.kind.is_text() {
-            sql.push_str(", ");
-            push_column(&mut sql, dialect, column, FOLD, Storage::Text);
-        } else if column.kind.is_polymorphic() {
-            sql.push_str(", ");
-            push_column(&mut sql, dialect, column, TARGET, Storage::BigInt);
         }
     }
     if let Some(key) = table.column_by_id(table.primary_id) {

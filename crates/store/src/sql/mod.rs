@@ -28,6 +28,7 @@ mod hierarchy;
 mod index;
 pub(crate) mod internal;
 mod join;
+mod layout;
 mod like;
 mod links;
 mod names;
