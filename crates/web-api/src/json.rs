@@ -136,19 +136,8 @@ pub(crate) fn integer(out: &mut Vec<u8>, number: i64) {
 }
 
 /// Writes a number without a sign.
-pub(crate) fn natural(out: &mut Vec<u8>, mut number: u64) {
-    // 20 digits are the longest.
-    let mut digits = [0_u8; 20];
-    let mut start = digits.len();
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-        start -= 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+pub(crate) fn natural(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Writes a number from 0 to 99 with two digits.
@@ -182,34 +171,35 @@ fn scaled(out: &mut Vec<u8>, units: i128, places: u8) {
     if units < 0 {
         out.push(b'-');
     }
-    let size = units.unsigned_abs();
-    // Nearly all numbers fit the quick way: dividing 128 bits costs ten times as much.
-    if let (Ok(size), Some(unit)) = (u64::try_from(size), 10_u64.checked_pow(u32::from(places))) {
-        natural(out, size / unit);
-        fraction(out, size % unit, places);
-        return;
-    }
-    let digits = format!("{size:0>width$}", width = usize::from(places) + 1);
-    let (whole, after) = digits.split_at_checked(digits.len() - usize::from(places)).unwrap_or((&digits, ""));
-    out.extend_from_slice(whole.as_bytes());
+    let mut room = DIGITS_ROOM;
+    let (whole, after) = digits(units.unsigned_abs(), places, &mut room);
+    out.extend_from_slice(whole);
     if !after.is_empty() {
         out.push(b'.');
-        out.extend_from_slice(after.as_bytes());
+        out.extend_from_slice(after);
     }
 }
 
-/// Writes the point and exactly `places` digits; nothing when there are none.
-fn fraction(out: &mut Vec<u8>, mut number: u64, places: u8) {
-    if places == 0 {
-        return;
+/// Room for all digits of a number, with zeros before them.
+pub(crate) const DIGITS_ROOM: [u8; 64] = [b'0'; 64];
+
+/// The digits before and behind the point of a number counted in units of ten to the power of minus `places`: at least one
+/// before it. `room` is a copy of [`DIGITS_ROOM`].
+pub(crate) fn digits(size: u128, places: u8, room: &mut [u8; 64]) -> (&[u8], &[u8]) {
+    let mut buffer = itoa::Buffer::new();
+    // Nearly all numbers fit the quick way: dividing 128 bits costs ten times as much.
+    let text = match u64::try_from(size) {
+        Ok(size) => buffer.format(size),
+        Err(_) => buffer.format(size),
+    };
+    let behind = usize::from(places).min(room.len() - 1);
+    let start = room.len() - text.len().max(behind + 1);
+    let at = room.len() - text.len();
+    if let Some(slots) = room.get_mut(at..) {
+        slots.copy_from_slice(text.as_bytes());
     }
-    let mut digits = [b'0'; 20];
-    for slot in digits.iter_mut().rev().take(usize::from(places)) {
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-    }
-    out.push(b'.');
-    out.extend_from_slice(digits.get(20_usize.saturating_sub(usize::from(places))..).unwrap_or_default());
+    let digits = room.get(start..).unwrap_or_default();
+    digits.split_at_checked(digits.len() - behind).unwrap_or((digits, &[]))
 }
 
 /// Writes a floating-point number so that it reads back as the same one. It is never infinite.

@@ -97,17 +97,17 @@ impl Locale {
         if rounded < 0 {
             out.push(b'-');
         }
-        let digits = format!("{:0>width$}", rounded.unsigned_abs(), width = usize::from(places) + 1);
-        let (whole, fraction) = digits.split_at_checked(digits.len() - usize::from(places)).unwrap_or((&digits, ""));
-        for (position, digit) in whole.bytes().enumerate() {
+        let mut room = json::DIGITS_ROOM;
+        let (whole, fraction) = json::digits(rounded.unsigned_abs(), places, &mut room);
+        for (position, digit) in whole.iter().enumerate() {
             if position > 0 && (whole.len() - position) % 3 == 0 {
                 out.extend_from_slice(self.thousands.as_bytes());
             }
-            out.push(digit);
+            out.push(*digit);
         }
         if !fraction.is_empty() {
             out.extend_from_slice(self.point.as_bytes());
-            out.extend_from_slice(fraction.as_bytes());
+            out.extend_from_slice(fraction);
         }
     }
 
@@ -139,6 +139,13 @@ fn rounded(units: i128, scale: u32, places: u8) -> i128 {
         return units.saturating_mul(10_i128.saturating_pow(places - scale));
     }
     let unit = 10_i128.saturating_pow(scale - places);
+    // Nearly all numbers fit the quick way: dividing 128 bits costs ten times as much.
+    if let (Ok(units), Ok(unit)) = (i64::try_from(units), i64::try_from(unit)) {
+        let half = if units < 0 { -(unit / 2) } else { unit / 2 };
+        if let Some(sum) = units.checked_add(half) {
+            return i128::from(sum / unit);
+        }
+    }
     let half = if units < 0 { -(unit / 2) } else { unit / 2 };
     units.saturating_add(half) / unit
 }
