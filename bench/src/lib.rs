@@ -7,6 +7,7 @@
 //! - [`world`] is the data, [`work`] the questions, the same for both sides;
 //! - [`bare`], [`yardstick_file`] and the program `custodia-yardstick` are the one side, [`custodia`] the other;
 //! - [`million`] brings many records in and out and needs no other side (`scripts/million`);
+//! - [`organizations`] measures many of them on one machine, without a yardstick;
 //! - [`load`] asks and counts, [`measure`] lets the sides take turns, [`import`] does so with files, [`scale`] measures few
 //!   rows against many, [`report`] writes it down.
 
@@ -22,6 +23,7 @@ pub mod import;
 pub mod load;
 pub mod measure;
 pub mod million;
+pub mod organizations;
 pub mod process;
 pub mod report;
 pub mod scale;

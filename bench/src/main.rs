@@ -18,7 +18,7 @@ use custodia_bench::measure::{Plan, Sides, yardstick_alone};
 use custodia_bench::report::{Calibration, Engine, Memory, Section, calibration, comparisons, write};
 use custodia_bench::work::Work;
 use custodia_bench::yardstick::Yardstick;
-use custodia_bench::{scale, statement_loop};
+use custodia_bench::{organizations, scale, statement_loop};
 use custodia_testbed::{POSTGRES_VARIABLE, fresh_database_name, with_database};
 
 /// Measures Custodia beside the yardstick.
@@ -45,6 +45,9 @@ struct Options {
     /// The server; beside this program if not given.
     #[arg(long)]
     custodia: Option<PathBuf>,
+    /// Measure so many organisations on one machine instead (W8, W10): Custodia alone.
+    #[arg(long)]
+    organizations: Option<u32>,
     /// Fill both sides, say where they are and wait for Ctrl-C before measuring: for a profiler.
     #[arg(long)]
     hold: bool,
@@ -65,6 +68,10 @@ async fn main() -> Result<()> {
     let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };
     let (scaled, taking_turns): (Vec<Work>, Vec<Work>) = chosen.into_iter().partition(|work| *work == Work::Scale);
     for engine in &options.engine {
+        if let Some(organizations) = options.organizations {
+            println!("{}", many_organizations(&options, *engine, organizations).await?);
+            continue;
+        }
         if !scaled.is_empty() {
             let text = measure_scale(&options, *engine).await?;
             println!("{text}");
@@ -123,6 +130,20 @@ fn fresh_database(engine: Engine) -> Result<Option<String>> {
             Some(with_database(&cluster, &fresh_database_name()))
         }
     })
+}
+
+async fn many_organizations(options: &Options, engine: Engine, organizations: u32) -> Result<String> {
+    let folder = Fresh::make(&options.folder)?;
+    let (server, url) = (server_program(options)?, fresh_database(engine)?);
+    let plan = organizations::Plan {
+        program: &server,
+        folder: folder.path(),
+        database: url.as_deref(),
+        organizations,
+        repeats: options.repeats,
+        turn: Duration::from_secs_f64(options.seconds),
+    };
+    organizations::measure(plan).await.with_context(|| engine.name())
 }
 
 async fn measure(

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::http::Connection;
+
 /// Clock ticks a second in which Linux counts a process's time: `USER_HZ`, 100 on every machine.
 const TICKS_PER_SECOND: u32 = 100;
 
@@ -65,7 +67,26 @@ impl Server {
     /// # Errors
     /// When the process is gone.
     pub fn memory_mebibytes(&self) -> Result<u64> {
-        memory_mebibytes(self.id())
+        Ok(self.memory_kibibytes()? / 1024)
+    }
+
+    /// Memory that it has now, in KiB.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn memory_kibibytes(&self) -> Result<u64> {
+        memory_kibibytes(self.id())
+    }
+
+    /// A counter or gauge without labels among its metrics.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn metric(&self, name: &str) -> Result<u64> {
+        let operations = self.operations.context("the server says where its metrics are")?;
+        let mut connection = Connection::open(operations).await?;
+        let answer = connection.ask(b"GET /metrics HTTP/1.1\r\nhost: custodia\r\n\r\n").await?;
+        metric(&String::from_utf8_lossy(answer.body), name).with_context(|| format!("the metric {name}"))
     }
 }
 
@@ -82,10 +103,18 @@ impl Drop for Server {
 /// # Errors
 /// When there is no such process.
 pub fn memory_mebibytes(process: u32) -> Result<u64> {
+    Ok(memory_kibibytes(process)? / 1024)
+}
+
+fn memory_kibibytes(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the memory of a process")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes / 1024)
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// A counter without labels in Prometheus' text.
+fn metric(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
 /// Processor time that a process has used in all its threads.
@@ -150,5 +179,12 @@ mod tests {
         script.args(["-c", "echo no such folder >&2; exit 3"]);
         let error = Server::start(&mut script, &folder.path().join("log")).unwrap_err().to_string();
         assert!(error.contains("no such folder") && error.contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let text = "# TYPE custodia_write_requests_total counter\ncustodia_write_requests_total_x 1\ncustodia_write_requests_total 42\n";
+        assert_eq!(metric(text, "custodia_write_requests_total"), Some(42));
+        assert_eq!(metric(text, "custodia_write"), None);
     }
 }

@@ -22,6 +22,7 @@ const OVERRIDE_CREATED: &str = "prvOverrideCreatedOnCreatedBy";
 impl Writing<'_> {
     /// Makes a record: validates, authorises, fills the platform's columns, stores, passes on inherited shares, audits.
     pub(crate) async fn create(&mut self, input: RecordInput) -> Result<Written> {
+        self.require_storage()?;
         let table = self.table(input.table)?;
         if table.is_intersect {
             return Err(Error::Invalid(format!(

@@ -57,7 +57,9 @@ pub use error::{Error, Fault, Result};
 pub use identity::{User, WhoAmI};
 pub use input::{Input, Precondition, RecordInput, Reference};
 pub use job_step::{RowsToDelete, Stepped};
-pub use jobs::{BULK_DELETE, BulkDelete, JOBS_READ_MAX, Job, JobBell, JobEnd, JobProgress, JobTerms, JobWait, query_limits};
+pub use jobs::{
+    BULK_DELETE, BulkDelete, JOBS_READ_MAX, Job, JobBell, JobEnd, JobProgress, JobTerms, JobWait, query_limits,
+};
 pub use limits::OrganizationLimits;
 pub use link::LinkRequest;
 pub use merge::MergeRequest;

@@ -102,6 +102,7 @@ impl Writing<'_> {
     }
 
     pub(crate) async fn associate(&mut self, request: &LinkRequest) -> Result<()> {
+        self.require_storage()?;
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;

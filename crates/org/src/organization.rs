@@ -96,6 +96,12 @@ impl Organization {
         &self.shared.database
     }
 
+    /// Whether nobody but the holder of this handle has one, nor any request of its at work: the database may be closed.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// A fresh time-ordered id.
     #[must_use]
     pub fn new_id(&self) -> Guid {

@@ -20,6 +20,7 @@ impl Writing<'_> {
         input: RecordInput,
         when: Precondition,
     ) -> Result<Written> {
+        self.require_storage()?;
         let table = self.table(target.table)?;
         let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;

@@ -217,6 +217,15 @@ impl<'t> Writing<'t> {
         matches!(self.caller.origin, Origin::Platform(_) | Origin::Import)
     }
 
+    /// Refuses to store more where the organisation's storage is used up; deletes are not asked. What the platform itself
+    /// keeps, such as who signed in, is kept all the same.
+    pub(crate) fn require_storage(&self) -> Result<()> {
+        match self.caller.origin {
+            Origin::Platform(_) => Ok(()),
+            _ => Ok(self.transaction.require_storage()?),
+        }
+    }
+
     /// The row that a key names, if there is one.
     pub(crate) async fn find(&mut self, table: &Arc<Table>, key: &RowKey) -> Result<Option<StoredRow>> {
         Ok(self.transaction.fetch(table, key, &[]).await?)

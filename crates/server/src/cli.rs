@@ -273,6 +273,22 @@ pub enum OrgCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Show what an organisation may use, or change it; from the next request on.
+    Limits {
+        /// Its name.
+        name: String,
+        /// Requests within five minutes; "default": as configured for every organisation.
+        #[arg(long, value_name = "NUMBER")]
+        requests: Option<OwnLimit>,
+        /// Requests at one time.
+        #[arg(long, value_name = "NUMBER")]
+        concurrent_requests: Option<OwnLimit>,
+        /// Bytes of its database.
+        #[arg(long, value_name = "NUMBER")]
+        storage_bytes: Option<OwnLimit>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Destroy an organisation and its key. There is no way back.
     Delete {
         /// Its name.
@@ -306,6 +322,37 @@ pub enum JobCommand {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// A limit that an organisation is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnLimit {
+    /// None of its own.
+    Default,
+    /// A value of its own.
+    Value(u64),
+}
+
+impl OwnLimit {
+    /// The value, if it is one of its own.
+    pub fn value(self) -> Option<u64> {
+        match self {
+            Self::Default => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
+impl std::str::FromStr for OwnLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = || text.parse().ok().filter(|number| (1..=i64::MAX as u64).contains(number));
+        match text {
+            "default" => Ok(Self::Default),
+            _ => number().map(Self::Value).ok_or_else(|| "use a number from 1 on, or the word default".to_owned()),
+        }
+    }
 }
 
 /// The master key and the keys that tokens are signed with.
@@ -365,9 +412,11 @@ mod tests {
     }
 
     #[test]
-    fn times_have_units() {
+    fn times_have_units_and_limits_are_numbers() {
         assert_eq!(seconds("90"), Ok(90));
         assert_eq!(seconds("2h"), Ok(7_200));
+        assert_eq!(("default".parse(), "7".parse()), (Ok(OwnLimit::Default), Ok(OwnLimit::Value(7))));
+        assert!(["0", "-1", "many", "9223372036854775808"].iter().all(|text| text.parse::<OwnLimit>().is_err()));
         assert!(seconds("h").is_err() && seconds("-1s").is_err() && seconds("").is_err());
     }
 }

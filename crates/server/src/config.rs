@@ -2,15 +2,24 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use custodia_store::Clock;
 use serde::{Deserialize, Serialize};
 
 mod load;
 
 pub use load::Flag;
 
+use crate::turns::Turns;
+
 /// The longest target that the HTTP library reads at all.
 const TARGET_BYTES_MAX: usize = 65_000;
+
+/// Reads of embedded databases worked on at one time, for each processor.
+const READS_PER_PROCESSOR: usize = 4;
+/// Reads that are on their way to PostgreSQL at one time.
+const READS_ON_THEIR_WAY: usize = 64;
 
 /// The whole configuration with its defaults.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -112,6 +121,15 @@ pub struct Limits {
     pub user_seconds: u64,
     /// Requests of one user worked on at one time; more are answered 429.
     pub user_concurrent_requests: u64,
+    /// Requests of one organisation within five minutes, unless it has a limit of its own; more are answered 429.
+    pub organization_requests: u64,
+    /// Requests of one organisation at one time, unless it has a limit of its own; more are answered 429.
+    pub organization_concurrent_requests: u64,
+    /// Bytes of one organisation's database, unless it has a limit of its own; then only deletes and reads are done.
+    pub organization_storage_bytes: u64,
+    /// Reads worked on at one time; of more, organisations have their turns, and one holds at most three quarters. 0: so
+    /// many as are good for the engine.
+    pub reads_at_once: usize,
     /// Connections at one time; more wait to be accepted.
     pub connections: usize,
     /// Connections of one address at one time; more are closed. Not counted behind a proxy (`trust_forwarded`, `public_url`).
@@ -129,8 +147,14 @@ pub struct Limits {
     pub writer_threads: usize,
     /// Page cache of one connection to an embedded database, in KiB.
     pub cache_kibibytes: u32,
-    /// Databases kept open.
+    /// Databases open at one time; for one more the least recently used is closed.
     pub open_databases: usize,
+    /// Seconds after which an open database that nobody asks gives back its page caches.
+    pub rest_seconds: u64,
+    /// Milliseconds a request waits for its organisation to be opened while as many as may be open are in use.
+    pub open_wait_ms: u64,
+    /// Connections to PostgreSQL that open databases hold together, three each at most.
+    pub postgres_connections: usize,
     /// Seconds after which an unused database is closed.
     pub idle_close_seconds: u64,
     /// Seconds between two looks at what other nodes changed: organisations, signing keys, passwords that ended tokens.
@@ -195,6 +219,10 @@ impl Default for Limits {
             user_requests: 100_000_000,
             user_seconds: 100_000,
             user_concurrent_requests: 1_000,
+            organization_requests: 1_000_000_000,
+            organization_concurrent_requests: 500,
+            organization_storage_bytes: store.organization_storage_bytes_max,
+            reads_at_once: 0,
             connections: 10_000,
             address_connections: 1_000,
             statement_ms: store.statement_ms,
@@ -204,6 +232,9 @@ impl Default for Limits {
             writer_threads: store.writer_threads,
             cache_kibibytes: store.cache_kibibytes,
             open_databases: store.open_databases_max,
+            rest_seconds: store.rest_ms / 1000,
+            open_wait_ms: store.open_wait_ms,
+            postgres_connections: store.postgres_connections_max,
             idle_close_seconds: store.idle_close_ms / 1000,
             housekeeping_seconds: 60,
             drain_seconds: 0,
@@ -282,6 +313,10 @@ impl Config {
             writer_threads: self.limits.writer_threads,
             cache_kibibytes: self.limits.cache_kibibytes,
             open_databases_max: self.limits.open_databases,
+            rest_ms: self.limits.rest_seconds.saturating_mul(1000),
+            open_wait_ms: self.limits.open_wait_ms,
+            postgres_connections_max: self.limits.postgres_connections,
+            organization_storage_bytes_max: self.limits.organization_storage_bytes,
             idle_close_ms: self.limits.idle_close_seconds.saturating_mul(1000),
             ..custodia_store::Limits::default()
         }
@@ -295,6 +330,18 @@ impl Config {
     /// The bounds of one organisation.
     pub fn organization_limits(&self) -> custodia_org::OrganizationLimits {
         custodia_org::OrganizationLimits { cascade_rows: self.limits.cascade_rows, open_jobs: self.limits.open_jobs }
+    }
+
+    /// The places at which reads are worked on. An embedded database is read by the processors here; PostgreSQL reads by
+    /// itself, and what is asked of it is best on its way early.
+    pub fn turns<K: Eq + std::hash::Hash + Copy>(&self, clock: Arc<dyn Clock>) -> Turns<K> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let places = match (self.limits.reads_at_once, self.database.is_empty()) {
+            (0, true) => processors.saturating_mul(READS_PER_PROCESSOR),
+            (0, false) => READS_ON_THEIR_WAY,
+            (given, _) => given,
+        };
+        Turns::new(places, places.saturating_mul(3).div_ceil(4), clock)
     }
 
     /// The file of the master key.
@@ -333,6 +380,9 @@ impl Limits {
             ("limits.user_requests", self.user_requests),
             ("limits.user_seconds", self.user_seconds),
             ("limits.user_concurrent_requests", self.user_concurrent_requests),
+            ("limits.organization_requests", self.organization_requests),
+            ("limits.organization_concurrent_requests", self.organization_concurrent_requests),
+            ("limits.organization_storage_bytes", self.organization_storage_bytes),
             ("limits.connections", self.connections as u64),
             ("limits.address_connections", self.address_connections as u64),
             ("limits.statement_ms", self.statement_ms),
@@ -342,6 +392,7 @@ impl Limits {
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
             ("limits.open_databases", self.open_databases as u64),
+            ("limits.postgres_connections", self.postgres_connections as u64),
         ];
         for (key, value) in numbers {
             if value == 0 {

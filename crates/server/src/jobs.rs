@@ -4,7 +4,7 @@
 //! one. Each node looks at the marks; a job is taken up by the node whose lease is in its record first. A job works in small
 //! steps and rests as long as it worked, so that at least half of the time belongs to requests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct JobDesk {
     woken: Notify,
     /// Organisations to be looked at now, marked or not.
     opened: Mutex<Vec<Guid>>,
+    /// Organisations that were opened before.
+    met: Mutex<HashSet<Guid>>,
     /// Jobs that wait in each organisation, as this node saw last.
     seen_waiting: Mutex<HashMap<Guid, u64>>,
     /// Jobs at work.
@@ -58,6 +60,7 @@ impl JobDesk {
             store,
             woken: Notify::new(),
             opened: Mutex::new(Vec::new()),
+            met: Mutex::new(HashSet::new()),
             seen_waiting: Mutex::new(HashMap::new()),
             running: AtomicU64::new(0),
             succeeded: AtomicU64::new(0),
@@ -66,9 +69,17 @@ impl JobDesk {
         }
     }
 
-    /// An organisation was opened: it may have jobs that no mark tells of, when it was restored.
+    /// An organisation was opened: it may have jobs that no mark tells of, when it was restored. Looking once is enough,
+    /// however often it is closed and opened.
     pub fn opened(&self, organization: Guid) {
-        self.opened.lock().push(organization);
+        if self.met.lock().insert(organization) {
+            self.opened.lock().push(organization);
+        }
+    }
+
+    /// An organisation was restored: whatever is opened next is looked at once more.
+    pub fn restored(&self) {
+        self.met.lock().clear();
     }
 
     /// Jobs that wait, as this node saw last.
@@ -81,7 +92,7 @@ impl JobBell for JobDesk {
     fn ring(&self, organization: Guid) -> BoxFuture<'_, custodia_store::Result<()>> {
         Box::pin(async move {
             self.store.mark_jobs(organization).await?;
-            self.opened(organization);
+            self.opened.lock().push(organization);
             self.woken.notify_one();
             Ok(())
         })

@@ -9,18 +9,21 @@ mod demo;
 mod directory;
 mod export;
 mod folder;
+mod handles;
 mod http;
 mod import;
 mod jobs;
 mod log;
 mod metrics;
 mod operation;
+mod present;
 mod protection;
 mod serve;
 mod service;
 mod socket;
 mod timers;
 mod tls;
+mod turns;
 
 use std::io::Write;
 use std::path::Path;
@@ -30,6 +33,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
 use crate::cli::{Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
@@ -103,6 +107,18 @@ async fn run(command: Command) -> Result<ExitCode> {
                 OrgCommand::List { place } => (place, Operation::ListOrganizations),
                 OrgCommand::Suspend { name, place } => (place, Operation::SuspendOrganization { name }),
                 OrgCommand::Resume { name, place } => (place, Operation::ResumeOrganization { name }),
+                OrgCommand::Limits { name, requests, concurrent_requests, storage_bytes, place } => {
+                    let given = [
+                        (OrganizationLimit::Requests, requests),
+                        (OrganizationLimit::ConcurrentRequests, concurrent_requests),
+                        (OrganizationLimit::StorageBytes, storage_bytes),
+                    ];
+                    let changes = given
+                        .into_iter()
+                        .filter_map(|(limit, value)| Some((limit.word().to_owned(), value?.value())))
+                        .collect();
+                    (place, Operation::LimitOrganization { name, changes })
+                }
                 OrgCommand::Delete { name, confirm, place } => {
                     if name != confirm {
                         bail!(

@@ -18,6 +18,8 @@ pub struct Metrics {
     pub overloaded: AtomicU64,
     /// Connections closed because their address has as many as it may.
     pub connections_refused: AtomicU64,
+    /// Requests refused because their organisation had reached a limit of its own.
+    pub organizations_limited: AtomicU64,
     /// Requests running now.
     pub running: AtomicU64,
     /// Tokens given out.
@@ -82,9 +84,22 @@ pub fn render(service: &Service) -> String {
             "Connections closed because their address has as many as it may.",
             load(&metrics.connections_refused),
         ),
+        (
+            "custodia_http_requests_limited_total",
+            "counter",
+            "Requests refused because their organisation had reached a limit.",
+            load(&metrics.organizations_limited),
+        ),
+        (
+            "custodia_reads_waiting",
+            "gauge",
+            "Reads waiting for the turn of their organisation.",
+            service.turns.waiting() as u64,
+        ),
         ("custodia_tokens_issued_total", "counter", "Tokens given out.", load(&metrics.tokens_issued)),
         ("custodia_sign_ins_refused_total", "counter", "Sign-ins refused.", load(&metrics.sign_ins_refused)),
         ("custodia_open_databases", "gauge", "Databases open now.", service.store.open_databases() as u64),
+        ("custodia_databases_opened_total", "counter", "Databases opened.", service.store.databases_opened()),
         (
             "custodia_organizations",
             "gauge",
@@ -102,14 +117,14 @@ pub fn render(service: &Service) -> String {
         ("custodia_write_retries_total", "counter", "Write batches run a second time.", writes.retries),
         ("custodia_jobs_waiting", "gauge", "Jobs that wait, as this node saw last.", service.jobs.waiting()),
         ("custodia_jobs_running", "gauge", "Jobs that this node works on.", load(&service.jobs.running)),
-        ("custodia_jobs_succeeded_total", "counter", "Jobs that this node brought through.", load(&service.jobs.succeeded)),
-        ("custodia_jobs_failed_total", "counter", "Jobs that failed on this node.", load(&service.jobs.failed)),
         (
-            "custodia_job_steps_total",
+            "custodia_jobs_succeeded_total",
             "counter",
-            "Steps of jobs that this node did.",
-            load(&service.jobs.steps),
+            "Jobs that this node brought through.",
+            load(&service.jobs.succeeded),
         ),
+        ("custodia_jobs_failed_total", "counter", "Jobs that failed on this node.", load(&service.jobs.failed)),
+        ("custodia_job_steps_total", "counter", "Steps of jobs that this node did.", load(&service.jobs.steps)),
         ("custodia_writes_waiting", "gauge", "Write requests waiting.", writes.waiting),
     ] {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

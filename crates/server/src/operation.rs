@@ -1,7 +1,7 @@
 //! What the command line asks of an installation: carried out here, or by the server that owns the data folder.
 
 use anyhow::{Context, Result, bail};
-use custodia_store::OrganizationState;
+use custodia_store::{OrganizationLimit, OrganizationState};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,13 @@ pub enum Operation {
     ResumeOrganization {
         /// Its name.
         name: String,
+    },
+    /// Show what an organisation may use, after these changes.
+    LimitOrganization {
+        /// Its name.
+        name: String,
+        /// Words of limits, each with its own value or, without, as configured.
+        changes: Vec<(String, Option<u64>)>,
     },
     /// Destroy an organisation.
     DeleteOrganization {
@@ -198,7 +205,6 @@ impl Operation {
                     bail!("organisation '{name}' is {}, not active", organization.state.word());
                 }
                 service.store.suspend(&organization).await?;
-                service.release(&name);
                 output.line(&format!("organisation {name} is suspended; 'custodia org resume {name}' opens it again"));
             }
             Self::ResumeOrganization { name } => {
@@ -209,9 +215,9 @@ impl Operation {
                 service.store.activate(&organization).await?;
                 output.line(&format!("organisation {name} is active"));
             }
+            Self::LimitOrganization { name, changes } => limit_organization(service, &name, changes, output).await?,
             Self::DeleteOrganization { name } => {
                 let organization = service.store.organization(&name)?;
-                service.release(&name);
                 service.store.delete_organization(&organization).await?;
                 output.line(&format!("organisation {name} was destroyed with its key"));
                 output.line("No backup of it is restored here any more; remove them where they are kept (docs/operations/backup.md).");
@@ -258,7 +264,10 @@ impl Operation {
                 let organization = service.organization(&organization).await?;
                 let caller = custodia_org::Caller::platform("custodia job", service.new_id());
                 if !organization.cancel_job(&caller, job).await? {
-                    bail!("organisation '{}' has no open job {job}; 'custodia job list' shows them", organization.name());
+                    bail!(
+                        "organisation '{}' has no open job {job}; 'custodia job list' shows them",
+                        organization.name()
+                    );
                 }
                 output.line(&format!("job {job} is cancelled; it ends with the step at hand"));
             }
@@ -271,7 +280,7 @@ impl Operation {
                     .store
                     .restore(&from, organization.as_deref(), replace, &mut |text: &str| output.progress(text))
                     .await?;
-                service.release(&report.organization);
+                service.jobs.restored();
                 output.line(&report.to_string());
             }
             Self::SecureColumn { organization, table, column, secured } => {
@@ -318,6 +327,29 @@ pub async fn caller(
     let found = organization.find_user(name).await?;
     let found = found.with_context(|| format!("there is no user '{name}' (or several)"))?;
     Ok(custodia_org::Caller::user(found.id, service.new_id()))
+}
+
+async fn limit_organization(
+    service: &Service,
+    name: &str,
+    changes: Vec<(String, Option<u64>)>,
+    output: &mut dyn Output,
+) -> Result<()> {
+    let organization = service.store.organization(name)?;
+    let find = |word: &str| OrganizationLimit::ALL.into_iter().find(|limit| limit.word() == word);
+    let changes: Vec<_> = changes
+        .into_iter()
+        .map(|(word, value)| Ok((find(&word).with_context(|| format!("there is no limit '{word}'"))?, value)))
+        .collect::<Result<_>>()?;
+    for (limit, value) in changes {
+        service.store.limit_organization(&organization, limit, value).await?;
+    }
+    let organization = service.store.organization(name)?;
+    for limit in OrganizationLimit::ALL {
+        let origin = if organization.limits.get(limit).is_some() { "its own" } else { "as configured" };
+        output.line(&format!("{:<20} {:>20} {origin}", limit.word(), service.limit_of(&organization, limit)));
+    }
+    Ok(())
 }
 
 async fn list_audit(

@@ -1,8 +1,8 @@
-//! Service protection limits: what one user may ask of an organisation within five minutes, so that nobody takes the service
-//! from the others. Each node counts for itself.
+//! Service protection limits: what one user may ask of an organisation within five minutes, and what all users of one
+//! organisation together, so that nobody takes the service from the others. Each node counts for itself.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use custodia_schema::Guid;
 use parking_lot::Mutex;
@@ -12,14 +12,22 @@ use crate::config::Limits;
 /// The window, in slices that are forgotten one by one.
 const SLICES: usize = 10;
 const SLICE_MS: u64 = 30_000;
-/// Users are counted in so many places, so that few wait for one another.
+/// Whoever is counted is counted in one of so many places, so that few wait for one another.
 const PLACES: usize = 16;
+/// Stands for no bound.
+const UNBOUNDED: u64 = u64::MAX;
 
-/// Counts the requests of users.
+/// Counts the requests of users and of organisations.
 pub struct Protection {
-    places: [Mutex<HashMap<User, Usage>>; PLACES],
+    users: Counts<User>,
+    organizations: Counts<Guid>,
+    user_bounds: Bounds,
+}
+
+/// Counts requests by whom they are of.
+struct Counts<K> {
+    places: [Mutex<HashMap<K, Usage>>; PLACES],
     hasher: RandomState,
-    bounds: Bounds,
 }
 
 /// A user of an organisation.
@@ -62,9 +70,20 @@ pub enum Reached {
     Concurrency,
 }
 
+/// Whose limit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// One user's.
+    User,
+    /// That of all users of an organisation together.
+    Organization,
+}
+
 /// A refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
+    /// Whose limit.
+    pub whose: Whose,
     /// Why.
     pub reached: Reached,
     /// Seconds after which it is worth while to try again.
@@ -80,14 +99,31 @@ impl Reached {
             Self::Concurrency => "0x80072326",
         }
     }
+}
+
+impl Refused {
+    /// An organisation has as many requests at one time as it may have.
+    pub fn too_many_of_organization() -> Self {
+        Self { whose: Whose::Organization, reached: Reached::Concurrency, retry_after: 1 }
+    }
 
     /// What the caller is told.
     pub fn message(self) -> &'static str {
-        match self {
-            Self::Requests => "Number of requests exceeded the limit for one user within 5 minutes. Send fewer.",
-            Self::Time => "Combined execution time of requests exceeded the limit for one user within 5 minutes.",
-            Self::Concurrency => {
+        match (self.whose, self.reached) {
+            (Whose::User, Reached::Requests) => {
+                "Number of requests exceeded the limit for one user within 5 minutes. Send fewer."
+            }
+            (Whose::User, Reached::Time) => {
+                "Combined execution time of requests exceeded the limit for one user within 5 minutes."
+            }
+            (Whose::User, Reached::Concurrency) => {
                 "Number of concurrent requests exceeded the limit for one user. Send fewer at one time."
+            }
+            (Whose::Organization, Reached::Requests) => {
+                "Number of requests exceeded the limit for this organisation within 5 minutes. Send fewer."
+            }
+            (Whose::Organization, Reached::Time | Reached::Concurrency) => {
+                "Number of concurrent requests exceeded the limit for this organisation. Send fewer at one time."
             }
         }
     }
@@ -105,17 +141,24 @@ pub struct Remaining {
 /// A request at work. It counts as running until it is dropped.
 pub struct Work<'p> {
     protection: &'p Protection,
-    user: User,
+    user: Counted<'p, User>,
+    _organization: Counted<'p, Guid>,
     started_ms: u64,
+}
+
+/// A request that counts as running until it is dropped.
+struct Counted<'c, K: Eq + Hash + Copy> {
+    counts: &'c Counts<K>,
+    whose: K,
 }
 
 impl Protection {
     /// Nothing counted yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            places: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
-            bounds: Bounds {
+            users: Counts::new(),
+            organizations: Counts::new(),
+            user_bounds: Bounds {
                 requests: limits.user_requests,
                 busy_ms: limits.user_seconds.saturating_mul(1_000),
                 running: limits.user_concurrent_requests,
@@ -123,41 +166,70 @@ impl Protection {
         }
     }
 
-    /// Begins a request of a user. `now_ms` never goes back.
+    /// Begins a request of a user, whose organisation may ask so many times in the window. `now_ms` never goes back.
     ///
     /// # Errors
-    /// When the user has reached a limit.
-    pub fn begin(&self, user: User, now_ms: u64) -> Result<Work<'_>, Refused> {
-        let mut users = self.place(user).lock();
-        let usage = users.entry(user).or_default();
+    /// When the user or the organisation has reached a limit.
+    pub fn begin(&self, user: User, organization_requests: u64, now_ms: u64) -> Result<Work<'_>, Refused> {
+        let refused = |whose| move |(reached, retry_after)| Refused { whose, reached, retry_after };
+        let one = self.users.begin(user, self.user_bounds, now_ms).map_err(refused(Whose::User))?;
+        let all = Bounds { requests: organization_requests, busy_ms: UNBOUNDED, running: UNBOUNDED };
+        let all = self.organizations.begin(user.organization, all, now_ms).map_err(|why| {
+            // It was not done: it is not one that the user asked for.
+            one.take_back(now_ms);
+            refused(Whose::Organization)(why)
+        })?;
+        Ok(Work { protection: self, user: one, _organization: all, started_ms: now_ms })
+    }
+
+    /// Forgets users and organisations who asked for nothing within the window.
+    pub fn forget_idle(&self, now_ms: u64) {
+        self.users.forget_idle(now_ms);
+        self.organizations.forget_idle(now_ms);
+    }
+
+    /// Requests of an organisation within the window.
+    #[cfg(test)]
+    fn requests_of(&self, organization: Guid, now_ms: u64) -> u64 {
+        self.organizations.place(organization).lock().get(&organization).map_or(0, |usage| usage.in_window(now_ms).0)
+    }
+}
+
+impl<K: Eq + Hash + Copy> Counts<K> {
+    fn new() -> Self {
+        Self { places: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+    }
+
+    /// Begins a request; else the limit that was reached, and the seconds after which it is worth while to try again.
+    fn begin(&self, whose: K, bounds: Bounds, now_ms: u64) -> Result<Counted<'_, K>, (Reached, u64)> {
+        let mut place = self.place(whose).lock();
+        let usage = place.entry(whose).or_default();
         let (requests, busy_ms) = usage.in_window(now_ms);
         // The oldest slice ends first: then something is left again.
         let retry_after = (SLICE_MS - now_ms % SLICE_MS).div_ceil(1_000);
-        let refuse = |reached, retry_after| Err(Refused { reached, retry_after });
-        if usage.running >= self.bounds.running {
-            return refuse(Reached::Concurrency, 1);
+        if usage.running >= bounds.running {
+            return Err((Reached::Concurrency, 1));
         }
-        if requests >= self.bounds.requests {
-            return refuse(Reached::Requests, retry_after);
+        if requests >= bounds.requests {
+            return Err((Reached::Requests, retry_after));
         }
-        if busy_ms >= self.bounds.busy_ms {
-            return refuse(Reached::Time, retry_after);
+        if busy_ms >= bounds.busy_ms {
+            return Err((Reached::Time, retry_after));
         }
         usage.running += 1;
         usage.slice(now_ms).requests += 1;
-        Ok(Work { protection: self, user, started_ms: now_ms })
+        Ok(Counted { counts: self, whose })
     }
 
-    /// Forgets users who asked for nothing within the window.
-    pub fn forget_idle(&self, now_ms: u64) {
+    fn forget_idle(&self, now_ms: u64) {
         for place in &self.places {
             place.lock().retain(|_, usage| usage.running > 0 || usage.in_window(now_ms).0 > 0);
         }
     }
 
-    fn place(&self, user: User) -> &Mutex<HashMap<User, Usage>> {
+    fn place(&self, whose: K) -> &Mutex<HashMap<K, Usage>> {
         let [first, ..] = &self.places;
-        let at = usize::try_from(self.hasher.hash_one(user) % PLACES as u64).unwrap_or(0);
+        let at = usize::try_from(self.hasher.hash_one(whose) % PLACES as u64).unwrap_or(0);
         self.places.get(at).unwrap_or(first)
     }
 }
@@ -170,9 +242,9 @@ impl Work<'_> {
 
     /// Counts the time the request took; what the user has left.
     pub fn end(self, now_ms: u64) -> Remaining {
-        let bounds = self.protection.bounds;
-        let mut users = self.protection.place(self.user).lock();
-        let usage = users.entry(self.user).or_default();
+        let bounds = self.protection.user_bounds;
+        let mut users = self.protection.users.place(self.user.whose).lock();
+        let usage = users.entry(self.user.whose).or_default();
         usage.slice(now_ms).busy_ms += now_ms.saturating_sub(self.started_ms);
         let (requests, busy_ms) = usage.in_window(now_ms);
         Remaining {
@@ -182,9 +254,19 @@ impl Work<'_> {
     }
 }
 
-impl Drop for Work<'_> {
+impl<K: Eq + Hash + Copy> Counted<'_, K> {
+    /// Counts it no longer as asked for.
+    fn take_back(&self, now_ms: u64) {
+        if let Some(usage) = self.counts.place(self.whose).lock().get_mut(&self.whose) {
+            let slice = usage.slice(now_ms);
+            slice.requests = slice.requests.saturating_sub(1);
+        }
+    }
+}
+
+impl<K: Eq + Hash + Copy> Drop for Counted<'_, K> {
     fn drop(&mut self) {
-        if let Some(usage) = self.protection.place(self.user).lock().get_mut(&self.user) {
+        if let Some(usage) = self.counts.place(self.whose).lock().get_mut(&self.whose) {
             usage.running = usage.running.saturating_sub(1);
         }
     }
@@ -235,6 +317,8 @@ mod tests {
 
     const ANNE: User = User { organization: Guid::from_u128(1), user: Guid::from_u128(2) };
     const BEN: User = User { user: Guid::from_u128(3), ..ANNE };
+    /// An organisation without a limit.
+    const ANY: u64 = u64::MAX;
 
     fn protection(requests: u64, seconds: u64, running: u64) -> Protection {
         let limits = Limits {
@@ -254,49 +338,52 @@ mod tests {
     fn requests_count_for_five_minutes_and_for_one_user() {
         let protection = protection(3, 1_000, 10);
         for second in [0, 1, 40] {
-            protection.begin(ANNE, second * 1_000).unwrap().end(second * 1_000);
+            protection.begin(ANNE, ANY, second * 1_000).unwrap().end(second * 1_000);
         }
-        let refused = refusal(protection.begin(ANNE, 299_999));
-        assert_eq!(refused, Refused { reached: Reached::Requests, retry_after: 1 });
-        assert_eq!(refusal(protection.begin(ANNE, 41_000)).retry_after, 19);
+        let refused = refusal(protection.begin(ANNE, ANY, 299_999));
+        assert_eq!(refused, Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 1 });
+        assert_eq!(refusal(protection.begin(ANNE, ANY, 41_000)).retry_after, 19);
         // The other user, and the other organisation, have their own.
-        protection.begin(BEN, 299_999).unwrap();
-        protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, 299_999).unwrap();
+        protection.begin(BEN, ANY, 299_999).unwrap();
+        protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, ANY, 299_999).unwrap();
         // The first slice is forgotten: two are left.
-        let left = protection.begin(ANNE, 300_000).unwrap().end(300_000);
+        let left = protection.begin(ANNE, ANY, 300_000).unwrap().end(300_000);
         assert_eq!(left.requests, 1);
-        protection.begin(ANNE, 300_001).unwrap().end(300_001);
-        refusal(protection.begin(ANNE, 300_002));
+        protection.begin(ANNE, ANY, 300_001).unwrap().end(300_001);
+        refusal(protection.begin(ANNE, ANY, 300_002));
         // A slice is used again after a long time, with nothing in it.
-        assert_eq!(protection.begin(ANNE, 90_000_000).unwrap().end(90_000_000).requests, 2);
+        assert_eq!(protection.begin(ANNE, ANY, 90_000_000).unwrap().end(90_000_000).requests, 2);
     }
 
     #[test]
     fn time_at_work_counts() {
         let protection = protection(1_000, 2, 10);
-        let left = protection.begin(ANNE, 0).unwrap().end(1_500);
+        let left = protection.begin(ANNE, ANY, 0).unwrap().end(1_500);
         assert_eq!(left, Remaining { requests: 999, busy_ms: 500 });
-        protection.begin(ANNE, 1_500).unwrap().end(2_000);
-        assert_eq!(refusal(protection.begin(ANNE, 2_000)).reached, Reached::Time);
-        protection.begin(BEN, 2_000).unwrap();
+        protection.begin(ANNE, ANY, 1_500).unwrap().end(2_000);
+        assert_eq!(refusal(protection.begin(ANNE, ANY, 2_000)).reached, Reached::Time);
+        protection.begin(BEN, ANY, 2_000).unwrap();
     }
 
     #[test]
     fn requests_at_one_time_are_counted_until_they_are_over() {
         let protection = protection(1_000, 1_000, 2);
-        let (first, _second) = (protection.begin(ANNE, 0).unwrap(), protection.begin(ANNE, 0).unwrap());
-        assert_eq!(refusal(protection.begin(ANNE, 0)), Refused { reached: Reached::Concurrency, retry_after: 1 });
-        protection.begin(BEN, 0).unwrap();
+        let (first, _second) = (protection.begin(ANNE, ANY, 0).unwrap(), protection.begin(ANNE, ANY, 0).unwrap());
+        assert_eq!(
+            refusal(protection.begin(ANNE, ANY, 0)),
+            Refused { whose: Whose::User, reached: Reached::Concurrency, retry_after: 1 }
+        );
+        protection.begin(BEN, ANY, 0).unwrap();
         drop(first);
-        protection.begin(ANNE, 0).unwrap();
+        protection.begin(ANNE, ANY, 0).unwrap();
     }
 
     #[test]
     fn who_is_idle_is_forgotten() {
         let protection = protection(10, 10, 10);
-        protection.begin(ANNE, 0).unwrap().end(0);
-        let running = protection.begin(BEN, 0).unwrap();
-        let known = || protection.places.iter().map(|place| place.lock().len()).sum::<usize>();
+        protection.begin(ANNE, ANY, 0).unwrap().end(0);
+        let running = protection.begin(BEN, ANY, 0).unwrap();
+        let known = || protection.users.places.iter().map(|place| place.lock().len()).sum::<usize>();
         protection.forget_idle(299_999);
         assert_eq!(known(), 2);
         protection.forget_idle(300_000);
@@ -304,5 +391,24 @@ mod tests {
         drop(running);
         protection.forget_idle(300_000);
         assert_eq!(known(), 0);
+    }
+
+    #[test]
+    fn an_organisation_has_its_requests_whoever_asks() {
+        let protection = protection(2, 1_000, 10);
+        protection.begin(ANNE, 3, 0).unwrap().end(0);
+        protection.begin(BEN, 3, 0).unwrap().end(0);
+        // What a user is refused does not count for the organisation, nor the other way round.
+        protection.begin(BEN, 3, 0).unwrap().end(0);
+        let expected = Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 30 };
+        assert_eq!(refusal(protection.begin(BEN, 4, 0)), expected);
+        assert_eq!(protection.requests_of(ANNE.organization, 0), 3);
+        let expected = Refused { whose: Whose::Organization, reached: Reached::Requests, retry_after: 30 };
+        assert_eq!(refusal(protection.begin(ANNE, 3, 0)), expected);
+        // Another organisation has its own, and one whose limit is raised goes on.
+        protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, 3, 0).unwrap();
+        assert_eq!(protection.begin(ANNE, 4, 0).unwrap().end(0).requests, 0);
+        assert_eq!(protection.requests_of(ANNE.organization, 299_999), 4);
+        assert_eq!(protection.requests_of(ANNE.organization, 300_000), 0);
     }
 }

@@ -12,17 +12,22 @@ use custodia_identity::{
 };
 use custodia_org::{Caller, CredentialKind, NewOrganization, Organization};
 use custodia_schema::Guid;
-use custodia_store::{Clock, Random, Settings, Store};
+use custodia_store::{
+    Clock, Keeper, Organization as Entry, OrganizationLimit, OrganizationState, Random, Settings, Store,
+};
 use custodia_web_api::KeptQuestions;
 use parking_lot::RwLock;
 
 use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
+use crate::handles::{Handle, Handles};
 use crate::http::{Bodies, Strangers};
 use crate::jobs::JobDesk;
 use crate::metrics::Metrics;
+use crate::present::Present;
 use crate::protection::Protection;
+use crate::turns::Turns;
 
 /// Where the signing keys are kept in the control database.
 const SIGNING_KEYS: &str = "token signing keys";
@@ -37,6 +42,8 @@ const KEYS_LOOKED_FOR_MS: u64 = 1_000;
 const QUESTIONS_KEPT_MAX: usize = 1_024;
 /// Verified tokens remembered.
 const TOKENS_MAX: usize = 100_000;
+/// How long it counts which tokens of an organisation have ended: another node may end some.
+const REVOCATIONS_KNOWN_MS: u64 = 60_000;
 /// Seconds a first password is good for.
 const FIRST_PASSWORD_SECONDS: i64 = 7 * 86_400;
 
@@ -56,6 +63,10 @@ pub struct Service {
     pub bodies: Bodies,
     /// The room for those who have shown no token.
     pub strangers: Strangers,
+    /// Requests of each organisation that are in the house.
+    pub present: Present,
+    /// Whose reads are worked on next.
+    pub turns: Turns<Guid>,
     /// Tokens that were verified.
     pub tokens: VerifiedTokens,
     /// Slows down guessing.
@@ -77,7 +88,7 @@ pub struct Service {
     keys: ArcSwap<KeySet>,
     /// When the keys may next be read again for a token, on the monotonic clock in milliseconds.
     keys_looked_for: AtomicU64,
-    organizations: RwLock<HashMap<String, Organization>>,
+    handles: Arc<Handles>,
     addresses: RwLock<HashMap<(Guid, String), Arc<Addresses>>>,
     canonical: Address,
     folder: DataFolder,
@@ -94,17 +105,19 @@ impl Service {
         let FoundKey { key: master, path: key_path, made } = found;
         let clock = Arc::new(SystemClock::start());
         let random = Arc::new(SystemRandom);
-        let store = Arc::new(Store::open(Settings {
-            folder: folder.path().to_owned(),
-            postgres: (!config.database.is_empty()).then(|| config.database.clone()),
-            master,
-            limits: config.store_limits(),
-            schema: custodia_schema::standard(),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::clone(&random) as Arc<dyn Random>,
-            file_layer: None,
-        })
-        .await?);
+        let store = Arc::new(
+            Store::open(Settings {
+                folder: folder.path().to_owned(),
+                postgres: (!config.database.is_empty()).then(|| config.database.clone()),
+                master,
+                limits: config.store_limits(),
+                schema: custodia_schema::standard(),
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                random: Arc::clone(&random) as Arc<dyn Random>,
+                file_layer: None,
+            })
+            .await?,
+        );
         let now = clock.now_ms().div_euclid(1000);
         let stored = match store.secret(SIGNING_KEYS).await {
             Err(custodia_store::Error::Key(_)) if made => {
@@ -141,6 +154,8 @@ impl Service {
             protection: Protection::new(&config.limits),
             bodies: Bodies::new(&config.limits),
             strangers: Strangers::new(&config.limits),
+            present: Present::default(),
+            turns: config.turns(Arc::clone(&clock) as Arc<dyn Clock>),
             config,
             metrics: Metrics::default(),
             tokens: VerifiedTokens::new(TOKENS_MAX),
@@ -151,11 +166,12 @@ impl Service {
             reminder: reminder.filter(|_| !made),
             keys: ArcSwap::from_pointee(keys),
             keys_looked_for: AtomicU64::new(0),
-            organizations: RwLock::new(HashMap::new()),
+            handles: Arc::new(Handles::default()),
             addresses: RwLock::new(HashMap::new()),
             canonical,
             folder,
         };
+        service.store.keep_with(Arc::clone(&service.handles) as Arc<dyn Keeper>);
         service.rotate_keys_if_due().await?;
         Ok(service)
     }
@@ -248,29 +264,33 @@ impl Service {
     /// What the store says: there is none, it is suspended, it cannot be opened.
     pub async fn organization(&self, name: &str) -> custodia_store::Result<Organization> {
         let entry = self.store.organization(name)?;
-        if let Some(known) = self.organizations.read().get(name) {
-            let current = known.id() == entry.id && !known.database().is_retired();
-            if current && entry.state == custodia_store::OrganizationState::Active {
-                return Ok(known.clone());
+        let now_ms = self.clock.monotonic_ms();
+        let active = entry.state == OrganizationState::Active;
+        let organization = match self.handles.get(entry.id).filter(|_| active) {
+            Some(known) if now_ms.saturating_sub(known.revocations_read_ms) < REVOCATIONS_KNOWN_MS => {
+                return Ok(known.organization);
             }
-        }
-        let database = self.store.database(name).await?;
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let random = Arc::clone(&self.random) as Arc<dyn Random>;
-        let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;
-        let limits = self.config.organization_limits();
-        let organization = Organization::with_limits(name, database, clock, random, limits, Some(bell));
+            Some(known) => known.organization,
+            None => {
+                let database = self.store.database(name).await?;
+                let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+                let random = Arc::clone(&self.random) as Arc<dyn Random>;
+                let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;
+                let limits = self.config.organization_limits();
+                Organization::with_limits(name, database, clock, random, limits, Some(bell))
+            }
+        };
         let now = self.now();
         let since = now.saturating_sub(custodia_identity::LIFETIME_SECONDS_MAX);
         let changed = organization.passwords_set_since(since).await.map_err(|error| match error {
             custodia_org::Error::Store(error) => error,
             other => custodia_store::Error::Corrupt(other.to_string()),
         })?;
-        // What this process revoked is in its memory; what was revoked before it started is read here.
+        // What this process revoked is in its memory; what was revoked before it started, or by another node, is read here.
         for (user, at) in changed {
             self.tokens.revoke_user(organization.id(), user, at, now);
         }
-        self.organizations.write().insert(name.to_owned(), organization.clone());
+        let organization = self.handles.keep(Handle { organization, revocations_read_ms: now_ms });
         self.jobs.opened(organization.id());
         Ok(organization)
     }
@@ -284,15 +304,19 @@ impl Service {
         by_id.map_or_else(|| given.to_owned(), |organization| organization.name.clone())
     }
 
-    /// Lets go of organisations whose databases may be closed.
-    pub fn release_idle(&self) {
-        self.organizations.write().clear();
-        self.store.close_idle();
+    /// What an organisation may use of something: its own limit, or the one that every organisation has.
+    pub fn limit_of(&self, organization: &Entry, limit: OrganizationLimit) -> u64 {
+        let limits = &self.config.limits;
+        organization.limits.get(limit).unwrap_or(match limit {
+            OrganizationLimit::Requests => limits.organization_requests,
+            OrganizationLimit::ConcurrentRequests => limits.organization_concurrent_requests,
+            OrganizationLimit::StorageBytes => limits.organization_storage_bytes,
+        })
     }
 
-    /// Lets go of one organisation: it was suspended, restored or deleted.
-    pub fn release(&self, name: &str) {
-        self.organizations.write().remove(name);
+    /// Closes organisations that nobody has asked for long.
+    pub fn release_idle(&self) {
+        self.store.close_idle();
     }
 
     /// All addresses of an organisation: the canonical ones and those below the base the request came to.

@@ -13,6 +13,7 @@ use crate::database::connected;
 use crate::keys::{KEY_BYTES, MasterKey};
 use crate::link::{Link, rows};
 use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::quota::{OrganizationLimit, OrganizationLimits};
 use crate::sql::control as statements;
 use crate::sqlite::SqliteFile;
 use crate::{Error, Result};
@@ -71,6 +72,8 @@ pub struct Organization {
     pub epoch: i64,
     /// The file, or the PostgreSQL database, that holds its records.
     pub database: String,
+    /// What it may use, where that is not what every organisation may.
+    pub limits: OrganizationLimits,
     wrapped_key: Vec<u8>,
 }
 
@@ -129,9 +132,23 @@ impl Control {
     }
 
     async fn reload_in_turn(&self) -> Result<()> {
-        let found = rows(&self.door.link().await?, &statements::select_organizations(), |row| {
+        let link = self.door.link().await?;
+        let mut limits: HashMap<Guid, OrganizationLimits> = HashMap::new();
+        let own = rows(&link, &statements::select_limits(), |row| {
+            Some((row.guid(0)?, OrganizationLimit::of_word(row.text(1)?), u64::try_from(row.integer(2)?).ok()?))
+        })
+        .await?;
+        for (id, limit, value) in own {
+            // A limit that only a newer program knows is that program's to keep.
+            if let Some(limit) = limit {
+                limits.entry(id).or_default().set(limit, value);
+            }
+        }
+        let found = rows(&link, &statements::select_organizations(), |row| {
+            let id = row.guid(0)?;
             Some(Organization {
-                id: row.guid(0)?,
+                id,
+                limits: limits.get(&id).copied().unwrap_or_default(),
                 name: row.text(1)?.to_owned(),
                 display_name: row.text(2)?.to_owned(),
                 state: OrganizationState::of_word(row.text(3)?)?,
@@ -202,7 +219,18 @@ impl Control {
         Ok(rows(&link, &statements::select_destroyed(id), |row| Some(row.text(0)?.to_owned())).await?.pop())
     }
 
+    /// Gives an organisation a limit of its own, or takes it away.
+    pub(crate) async fn set_limit(&self, id: Guid, limit: OrganizationLimit, value: Option<u64>) -> Result<()> {
+        let value = value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        self.change(match value {
+            Some(value) => statements::upsert_limit(id, limit.word(), value),
+            None => statements::delete_limit(id, limit.word()),
+        })
+        .await
+    }
+
     pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
+        self.change(statements::delete_limits(id)).await?;
         self.change(statements::delete_organization(id)).await
     }
 
@@ -269,6 +297,7 @@ impl Organization {
             created,
             epoch: 1,
             database,
+            limits: OrganizationLimits::default(),
             wrapped_key,
         })
     }

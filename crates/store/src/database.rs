@@ -11,7 +11,7 @@ use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::head::{Head, Versions};
 use crate::layer::{AUDITED_TABLES, Layer, SECURED_COLUMNS, audited_of, secured_of};
@@ -32,6 +32,8 @@ const TRIES_MAX: usize = 4;
 /// Connections that carry the short reads of one PostgreSQL database: a server process answers what comes over its
 /// connection one after the other, so that one alone would use one core.
 const READING_CONNECTIONS: usize = 2;
+/// Connections to PostgreSQL that one open database holds at most: those, and the one that writes.
+pub(crate) const CONNECTIONS_PER_DATABASE: usize = READING_CONNECTIONS + 1;
 /// Rows from which a page is expected to take long enough for a thread of its own.
 const LONG_PAGE_ROWS: u32 = 500;
 
@@ -49,11 +51,15 @@ pub(crate) struct Inner {
     last_used_ms: AtomicU64,
     /// Batches that had been committed when pages were last moved into the file.
     checkpointed: AtomicU64,
+    /// The use after which memory was given back.
+    rested_after_ms: AtomicU64,
     estimates: crate::estimate::Estimates,
     /// The oldest program that may write, when that is newer than this one.
     writer_needed: Option<u32>,
     /// The organisation has another database now, or none: this one is not to be used any more.
     retired: AtomicBool,
+    /// Leave to be open. The last field, so that it is given back when the connections are closed.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// A connection, if there is one.
@@ -104,17 +110,19 @@ impl Database {
         file: Arc<SqliteFile>,
         threads: Arc<WriterThreads>,
         services: Arc<Services>,
+        room: Option<OwnedSemaphorePermit>,
     ) -> Result<Self> {
         let link = Link::Sqlite(Arc::clone(&file));
         let programs = bring_forward(&link, &services).await?;
         let found = metadata(&link, &services.schema).await?;
-        Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services))
+        Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services, room))
     }
 
     pub(crate) async fn open_postgres(
         organization: Guid,
         settings: PostgresSettings,
         services: Arc<Services>,
+        room: Option<OwnedSemaphorePermit>,
     ) -> Result<Self> {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
         let link = Link::Postgres(Arc::clone(&connection));
@@ -122,10 +130,17 @@ impl Database {
         let found = metadata(&link, &services.schema).await?;
         let reading = std::array::from_fn(|at| Mutex::new((at == 0).then(|| Arc::clone(&connection))));
         let engine = Engine::Postgres { settings, reading, writing: Mutex::new(None) };
-        Ok(Self::new(organization, engine, programs, found, services))
+        Ok(Self::new(organization, engine, programs, found, services, room))
     }
 
-    fn new(organization: Guid, engine: Engine, programs: Programs, found: Metadata, services: Arc<Services>) -> Self {
+    fn new(
+        organization: Guid,
+        engine: Engine,
+        programs: Programs,
+        found: Metadata,
+        services: Arc<Services>,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         let (standard, clock) = (Arc::clone(&services.schema), Arc::clone(&services.clock));
         let writer = Writer::new(standard, found, services.limits.writer(), clock);
         let inner = Inner {
@@ -134,10 +149,12 @@ impl Database {
             writer,
             last_used_ms: AtomicU64::new(services.clock.monotonic_ms()),
             checkpointed: AtomicU64::new(0),
+            rested_after_ms: AtomicU64::new(u64::MAX),
             estimates: crate::estimate::Estimates::default(),
             writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
             retired: AtomicBool::new(false),
             services,
+            _room: room,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -172,6 +189,11 @@ impl Database {
                 Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
             }
         }
+    }
+
+    /// Bytes it may take from now on.
+    pub(crate) fn limit_storage(&self, bytes_max: u64) {
+        self.inner.writer.storage.limit(bytes_max);
     }
 
     /// The commit head as of now.
@@ -457,6 +479,23 @@ impl Database {
         file.checkpoint()?;
         self.inner.checkpointed.store(batches, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Gives back memory and connections of an embedded database that nobody asked for so long; once for each pause.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) fn rest_after(&self, idle_ms: u64) -> Result<()> {
+        let Engine::Sqlite { file, .. } = &self.inner.engine else { return Ok(()) };
+        let last_used = self.last_used_ms();
+        let idle = self.inner.services.clock.monotonic_ms().saturating_sub(last_used) >= idle_ms;
+        // A batch at work uses the connection that writes.
+        let busy = self.writes_waiting() > 0 || self.inner.rested_after_ms.load(Ordering::Relaxed) == last_used;
+        if !idle || busy {
+            return Ok(());
+        }
+        self.inner.rested_after_ms.store(last_used, Ordering::Relaxed);
+        file.rest()
     }
 
     /// Requests that wait to be written.

@@ -51,6 +51,13 @@ pub enum Error {
     /// No room left on the disk.
     #[error("the disk is full; free space, the request can then be repeated")]
     DiskFull,
+    /// The organisation's database has reached the size it may have.
+    #[error("the organisation's storage of {limit} bytes is used up; delete records, or have the limit raised")]
+    StorageFull {
+        /// The limit that was hit, in bytes.
+        limit: u64,
+    },
+
     /// What was read does not make sense. Needs a person.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),

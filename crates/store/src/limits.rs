@@ -1,5 +1,7 @@
 //! Every bound of the store, with its name and default.
 
+use crate::database::CONNECTIONS_PER_DATABASE;
+use crate::quota::STORAGE_UNLIMITED;
 use crate::writer::WriterLimits;
 
 /// Bounds of the store.
@@ -29,8 +31,18 @@ pub struct Limits {
     pub readers_max: usize,
     /// Page cache of one connection to an embedded database.
     pub cache_kibibytes: u32,
-    /// Databases kept open; the least recently used beyond are closed.
+    /// Databases open at one time: for one more the least recently used is closed.
     pub open_databases_max: usize,
+    /// Connections to PostgreSQL that open databases hold together, three each at most. The cluster must allow more: one is
+    /// for the control database, and commands such as a backup take a few while they run.
+    pub postgres_connections_max: usize,
+    /// Milliseconds after which an open embedded database that nobody asks gives back its page caches, and all reading
+    /// connections but one.
+    pub rest_ms: u64,
+    /// Milliseconds that a request waits for a database to be opened while all that may be open are in use.
+    pub open_wait_ms: u64,
+    /// Bytes that the database of an organisation may take unless it has a limit of its own; more are refused, but not deletes.
+    pub organization_storage_bytes_max: u64,
     /// Milliseconds after which an unused database is closed.
     pub idle_close_ms: u64,
 }
@@ -49,12 +61,23 @@ impl Default for Limits {
             readers_max: 8,
             cache_kibibytes: 8 * 1024,
             open_databases_max: 256,
+            // A cluster allows 100 unless it is told otherwise.
+            postgres_connections_max: 72,
+            rest_ms: 10_000,
+            open_wait_ms: 10_000,
+            organization_storage_bytes_max: STORAGE_UNLIMITED,
             idle_close_ms: 300_000,
         }
     }
 }
 
 impl Limits {
+    /// Databases that may be open at one time.
+    pub(crate) fn databases_max(&self, postgres: bool) -> usize {
+        let connected = self.postgres_connections_max / CONNECTIONS_PER_DATABASE;
+        if postgres { self.open_databases_max.min(connected) } else { self.open_databases_max }.max(1)
+    }
+
     pub(crate) fn writer(&self) -> WriterLimits {
         WriterLimits { queue_max: self.write_queue_max, batch_max: self.write_batch_max }
     }

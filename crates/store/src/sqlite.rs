@@ -167,6 +167,18 @@ impl SqliteFile {
         Ok(())
     }
 
+    /// Gives back what is only kept for speed: all reading connections but one, and the pages that are cached.
+    pub(crate) fn rest(&self) -> Result<()> {
+        let closed = {
+            let mut readers = self.readers.lock();
+            let kept = readers.len().min(1);
+            readers.split_off(kept)
+        };
+        drop(closed);
+        self.readers.lock().iter().try_for_each(Connection::forget_pages)?;
+        self.writer.lock().forget_pages()
+    }
+
     /// Ends snapshots of connections that nobody uses: the log keeps what they may still read.
     fn end_snapshots(&self, which: impl Fn(Snapshot) -> bool) -> Result<()> {
         let readers = self.readers.lock();
@@ -260,6 +272,12 @@ impl Connection {
         self.inner
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
+    }
+
+    /// Empties the page cache.
+    fn forget_pages(&self) -> Result<()> {
+        self.end_snapshot()?;
+        self.step("PRAGMA shrink_memory")
     }
 
     /// Starts the statement limit anew.

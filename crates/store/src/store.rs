@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use custodia_schema::{Guid, Schema};
 use custodia_sqlite::Key;
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
 use crate::control::{Control, Door, Organization, OrganizationState};
-use crate::database::Database;
+use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::keys::MasterKey;
 use crate::link::Link;
 use crate::migration::{Definitions, initialise};
 use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::quota::OrganizationLimit;
 use crate::sql::{self, internal};
 use crate::sqlite::{SqliteFile, SqliteSettings};
 use crate::statement_count::StatementCount;
@@ -31,6 +35,19 @@ const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_co
 const UNLIMITED_MS: u64 = u64::MAX;
 /// The database that a PostgreSQL cluster has from the start: one is connected to it to make others.
 const DEFAULT_DATABASE: &str = "postgres";
+
+/// Databases that are opened at one time: opening waits for the disk, or for PostgreSQL.
+const OPENED_AT_ONCE: u64 = 16;
+/// How long the end of somebody's use of a database is waited for before it is looked again whether one may be closed.
+const ROOM_LOOK_MS: u64 = 2;
+
+/// What the owner of a store keeps of open organisations, such as rights: it goes before their databases are closed.
+pub trait Keeper: Send + Sync {
+    /// Lets go of what is kept of an organisation, unless somebody uses it at this moment.
+    fn let_go(&self, organization: Guid);
+    /// Lets go of it in any case: its database is not to be used any more.
+    fn forget(&self, organization: Guid);
+}
 
 /// How an installation's databases are opened.
 pub struct Settings {
@@ -69,7 +86,12 @@ pub struct Store {
     services: Arc<Services>,
     control: Control,
     open: Mutex<HashMap<Guid, Database>>,
-    opening: tokio::sync::Mutex<()>,
+    /// One permit for each database that may be open; an open one holds it until its connections are closed.
+    room: Arc<Semaphore>,
+    /// Whoever opens a database holds the place of its organisation, so that it is opened once.
+    opening: Vec<tokio::sync::Mutex<()>>,
+    keeper: OnceLock<Arc<dyn Keeper>>,
+    opened: AtomicU64,
     pub(crate) restoring: tokio::sync::Mutex<()>,
     closed_totals: Mutex<WriteTotals>,
     engine: Engine,
@@ -118,6 +140,7 @@ impl Store {
             definitions: Definitions::default(),
         });
         remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
+        let room = limits.databases_max(settings.postgres.is_some());
         let (engine, door) = match &settings.postgres {
             Some(url) => {
                 let postgres = PostgresSettings::parse(url, &limits)?;
@@ -155,7 +178,10 @@ impl Store {
             services,
             control: Control::open(door).await?,
             open: Mutex::new(HashMap::new()),
-            opening: tokio::sync::Mutex::new(()),
+            room: Arc::new(Semaphore::new(room)),
+            opening: (0..OPENED_AT_ONCE).map(|_| tokio::sync::Mutex::new(())).collect(),
+            keeper: OnceLock::new(),
+            opened: AtomicU64::new(0),
             restoring: tokio::sync::Mutex::new(()),
             closed_totals: Mutex::new(WriteTotals::default()),
             engine,
@@ -195,7 +221,43 @@ impl Store {
     /// # Errors
     /// Store errors.
     pub async fn reload_organizations(&self) -> Result<()> {
-        self.control.reload().await
+        self.control.reload().await?;
+        self.limit_open_databases();
+        Ok(())
+    }
+
+    /// Gives an organisation a limit of its own, or with `None` the one that every organisation has. It counts from the next
+    /// request on.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn limit_organization(
+        &self,
+        organization: &Organization,
+        limit: OrganizationLimit,
+        value: Option<u64>,
+    ) -> Result<()> {
+        self.control.set_limit(organization.id, limit, value).await?;
+        self.limit_open_databases();
+        Ok(())
+    }
+
+    /// Tells the open databases what they may take.
+    fn limit_open_databases(&self) {
+        let organizations = self.control.list();
+        let open = self.open.lock();
+        for organization in organizations {
+            if let Some(database) = open.get(&organization.id) {
+                database.limit_storage(self.storage_bytes_max(&organization));
+            }
+        }
+    }
+
+    /// Bytes that an organisation's database may take.
+    #[must_use]
+    pub fn storage_bytes_max(&self, organization: &Organization) -> u64 {
+        let own = organization.limits.get(OrganizationLimit::StorageBytes);
+        own.unwrap_or(self.services.limits.organization_storage_bytes_max)
     }
 
     /// The organisation of that name.
@@ -216,28 +278,94 @@ impl Store {
         self.open_database(&organization).await
     }
 
+    /// Says who is to let go of an organisation before its database is closed. Only the first one counts.
+    pub fn keep_with(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.keeper.set(keeper);
+    }
+
     /// The database of an organisation in whatever state: for making, backing up and deleting it.
     pub(crate) async fn open_database(&self, organization: &Organization) -> Result<Database> {
-        if let Some(database) = self.open.lock().get(&organization.id) {
-            return Ok(database.clone());
+        let known = || self.open.lock().get(&organization.id).cloned();
+        if let Some(database) = known() {
+            return Ok(database);
         }
-        let _turn = self.opening.lock().await;
-        if let Some(database) = self.open.lock().get(&organization.id) {
-            return Ok(database.clone());
+        let place = usize::try_from(organization.id.as_u128() % u128::from(OPENED_AT_ONCE)).unwrap_or(0);
+        let _turn = match self.opening.get(place) {
+            Some(place) => Some(place.lock().await),
+            None => None,
+        };
+        if let Some(database) = known() {
+            return Ok(database);
         }
+        let room = self.room_for_one().await?;
         let services = Arc::clone(&self.services);
         let database = match &self.engine {
             Engine::Sqlite { settings, threads } => {
                 let key = organization.data_key(&self.master)?;
                 let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
-                Database::open_sqlite(organization.id, Arc::new(file), Arc::clone(threads), services).await?
+                Database::open_sqlite(organization.id, Arc::new(file), Arc::clone(threads), services, Some(room))
+                    .await?
             }
             Engine::Postgres { settings } => {
-                Database::open_postgres(organization.id, settings.database(&organization.database), services).await?
+                let settings = settings.database(&organization.database);
+                Database::open_postgres(organization.id, settings, services, Some(room)).await?
             }
         };
+        self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.lock().insert(organization.id, database.clone());
+        // As it stands now: the limit may have been changed while the database was opened.
+        let present = self.control.find(&organization.name);
+        database.limit_storage(self.storage_bytes_max(present.as_deref().unwrap_or(organization)));
         Ok(database)
+    }
+
+    /// Leave to open one more database; where as many are open as may be, the least recently used one that nobody uses now
+    /// is closed.
+    async fn room_for_one(&self) -> Result<OwnedSemaphorePermit> {
+        let look = Duration::from_millis(ROOM_LOOK_MS);
+        for _ in 0..=self.services.limits.open_wait_ms / ROOM_LOOK_MS {
+            if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
+                return Ok(room);
+            }
+            if self.close_least_used() {
+                continue;
+            }
+            // All are in use: one of them may be closed as soon as its request is answered.
+            if let Ok(Ok(room)) = tokio::time::timeout(look, Arc::clone(&self.room).acquire_owned()).await {
+                return Ok(room);
+            }
+        }
+        let many = self.services.limits.databases_max(self.postgres_settings().is_some());
+        let context = format!("all {many} databases that may be open at one time are in use");
+        Err(Error::Unavailable { context, source: None })
+    }
+
+    /// Closes the least recently used of the databases that nobody uses now; whether there was one.
+    fn close_least_used(&self) -> bool {
+        let mut open: Vec<_> = self.open.lock().iter().map(|(id, database)| (database.last_used_ms(), *id)).collect();
+        open.sort_unstable();
+        open.into_iter().any(|(_, id)| self.close_unused(id))
+    }
+
+    /// Closes a database unless somebody uses it now; whether it was closed.
+    fn close_unused(&self, organization: Guid) -> bool {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.let_go(organization);
+        }
+        let closed = {
+            let mut open = self.open.lock();
+            // Nobody gets a handle while the registry is locked.
+            if !open.get(&organization).is_some_and(Database::is_idle) {
+                return false;
+            }
+            open.remove(&organization)
+        };
+        if let Some(closed) = closed {
+            self.closed_totals.lock().add(&closed);
+            // What is left in its log is moved into the file.
+            off_the_worker(|| drop(closed));
+        }
+        true
     }
 
     /// Makes an organisation with an empty database, in state `Creating`: the caller fills it, then
@@ -385,24 +513,13 @@ impl Store {
         self.master.derive(purpose)
     }
 
-    /// Closes databases that nobody uses: those beyond the budget, least recently used first, and those idle for long.
+    /// Closes databases that nobody has used for long; called on a timer.
     pub fn close_idle(&self) {
         let now = self.services.clock.monotonic_ms();
-        let mut open = self.open.lock();
-        let mut idle: Vec<_> = open
-            .iter()
-            .filter(|(_, database)| database.is_idle())
-            .map(|(id, database)| (database.last_used_ms(), *id))
-            .collect();
-        idle.sort_unstable();
-        let mut beyond = open.len().saturating_sub(self.services.limits.open_databases_max);
-        for (last_used, id) in idle {
-            if beyond > 0 || now.saturating_sub(last_used) > self.services.limits.idle_close_ms {
-                if let Some(closed) = open.remove(&id) {
-                    self.closed_totals.lock().add(&closed);
-                }
-                beyond = beyond.saturating_sub(1);
-            }
+        let limit = self.services.limits.idle_close_ms;
+        let open: Vec<_> = self.open.lock().iter().map(|(id, database)| (*id, database.last_used_ms())).collect();
+        for (id, _) in open.into_iter().filter(|(_, last_used)| now.saturating_sub(*last_used) > limit) {
+            self.close_unused(id);
         }
     }
 
@@ -432,12 +549,22 @@ impl Store {
         self.open.lock().len()
     }
 
-    /// Moves committed pages of open embedded databases into their files; called on a timer.
+    /// How many databases were opened since the installation was, each time anew.
+    #[must_use]
+    pub fn databases_opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Moves committed pages of open embedded databases into their files, and has those rest that nobody asks; called on a
+    /// timer.
     pub fn checkpoint(&self) {
         let open: Vec<_> = self.open.lock().values().cloned().collect();
         for database in open {
             if let Err(error) = database.checkpoint() {
                 tracing::warn!(organization.id = %database.organization(), %error, "a checkpoint failed");
+            }
+            if let Err(error) = database.rest_after(self.services.limits.rest_ms) {
+                tracing::warn!(organization.id = %database.organization(), %error, "memory could not be given back");
             }
         }
     }
@@ -477,9 +604,14 @@ impl Store {
 
     /// Lets go of an organisation's database; whoever still has a handle is refused.
     pub(crate) fn forget_open(&self, organization: Guid) {
-        if let Some(database) = self.open.lock().remove(&organization) {
+        let forgotten = self.open.lock().remove(&organization);
+        if let Some(database) = forgotten {
             self.closed_totals.lock().add(&database);
+            // Before it is let go of, so that nobody keeps it afterwards.
             database.retire();
+        }
+        if let Some(keeper) = self.keeper.get() {
+            keeper.forget(organization);
         }
     }
 
@@ -533,13 +665,14 @@ impl Store {
                 let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
                 let file = Arc::new(file);
                 crate::restore::set_head(&Link::Sqlite(Arc::clone(&file)), head).await?;
-                Database::open_sqlite(organization.id, file, Arc::clone(threads), services).await
+                // Only while it is filled and compared: it needs no leave of its own.
+                Database::open_sqlite(organization.id, file, Arc::clone(threads), services, None).await
             }
             Engine::Postgres { settings } => {
                 let settings = settings.database(&organization.database);
                 let connection = PostgresConnection::connect(&settings).await?;
                 crate::restore::set_head(&Link::Postgres(Arc::new(connection)), head).await?;
-                Database::open_postgres(organization.id, settings, services).await
+                Database::open_postgres(organization.id, settings, services, None).await
             }
         }
     }

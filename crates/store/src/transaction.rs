@@ -37,10 +37,12 @@ pub(crate) struct Batch {
     pub tables: Mutex<KnownTables>,
     /// The same as it was when the head was locked: what is known to be stored.
     begun_with: KnownTables,
+    /// The limit of the organisation's storage, if that was reached when the batch began.
+    pub storage_reached: Option<u64>,
 }
 
 impl Batch {
-    pub(crate) fn new(begun: Head, now: i64, tables: KnownTables) -> Self {
+    pub(crate) fn new(begun: Head, now: i64, tables: KnownTables, storage_reached: Option<u64>) -> Self {
         Self {
             begun,
             commit_time: now.max(begun.commit_time),
@@ -51,6 +53,7 @@ impl Batch {
             changes_schema: AtomicBool::new(false),
             begun_with: tables.clone(),
             tables: Mutex::new(tables),
+            storage_reached,
         }
     }
 
@@ -237,6 +240,14 @@ impl Transaction {
     /// Tables that the request named and that do not exist yet.
     pub(crate) fn missing_tables(&self) -> &[TableId] {
         &self.missing_tables
+    }
+
+    /// Refuses what would take more storage, where what the organisation may take was used up when the batch began.
+    ///
+    /// # Errors
+    /// [`Error::StorageFull`].
+    pub fn require_storage(&self) -> Result<()> {
+        self.batch.storage_reached.map_or(Ok(()), |limit| Err(Error::StorageFull { limit }))
     }
 
     /// The organisation's tables and relationships.

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use crate::ambient::Clock;
 use crate::head::Head;
 use crate::link::Link;
+use crate::quota::StorageQuota;
 use crate::sql::internal;
 use crate::tables::KnownTables;
 use crate::transaction::{self, Batch, Touched, Transaction};
@@ -109,6 +110,7 @@ pub(crate) struct Writer {
     /// The metadata version that both are at least as new as. Changed, like both, by who holds `adopting`.
     metadata: AtomicI64,
     adopting: Mutex<()>,
+    pub storage: StorageQuota,
 }
 
 /// What a database says of itself.
@@ -141,6 +143,7 @@ impl Writer {
             tables: ArcSwap::from_pointee(found.tables),
             metadata: AtomicI64::new(found.version),
             adopting: Mutex::new(()),
+            storage: StorageQuota::new(),
         }
     }
 
@@ -248,12 +251,13 @@ impl Writer {
                 // Another node made tables or secured columns, or this one did and has not looked since.
                 self.adopt(crate::database::metadata(link, &self.standard).await?);
             }
-            Ok(head)
+            Ok((head, self.storage.reached(link, self.clock.monotonic_ms()).await?))
         };
         match begun.await {
-            Ok(head) => {
+            Ok((head, storage_reached)) => {
                 let now = self.clock.now_ms().div_euclid(1000);
-                Ok(Arc::new(Batch::new(head, now, KnownTables::clone(&self.tables.load()))))
+                let tables = KnownTables::clone(&self.tables.load());
+                Ok(Arc::new(Batch::new(head, now, tables, storage_reached)))
             }
             Err(error) => {
                 // The head may have been waited for in vain: the transaction that waited must not stay open.

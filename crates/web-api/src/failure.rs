@@ -68,6 +68,8 @@ pub(crate) mod code {
     pub(crate) const DATABASE_TIMEOUT: u32 = 0x8004_4151;
     /// The service cannot answer at present.
     pub(crate) const UNAVAILABLE: u32 = 0x8005_f103;
+    /// The organisation's storage is used up.
+    pub(crate) const STORAGE_FULL: u32 = 0x8005_f104;
     /// Too many requests at the same time.
     pub(crate) const TOO_MANY: u32 = 0x8007_2326;
 }
@@ -268,6 +270,9 @@ impl From<StoreError> for Failure {
             StoreError::NoOrganization(_) => Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, error.to_string()),
             StoreError::OrganizationName { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT, error.to_string())
+            }
+            StoreError::StorageFull { .. } => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, code::STORAGE_FULL, error.to_string())
             }
             StoreError::Unavailable { .. } => {
                 later(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error))

@@ -1,19 +1,20 @@
 //! The Web API: who calls, then the protocol.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use custodia_store::Clock;
+use custodia_store::{Clock, OrganizationLimit};
 use custodia_web_api::ApiRequest;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::respond;
 use super::routes::PublicRequest;
-use crate::protection::{Refused, User};
+use crate::protection::{Refused, User, Whose};
 use crate::service::Service;
 
 /// Answers a request below `/{organization}/api/data/{version}`.
@@ -24,6 +25,10 @@ pub async fn answer(
     below: &str,
     request: PublicRequest<'_>,
 ) -> Response<Bytes> {
+    let entry = match service.store.organization(name) {
+        Ok(entry) => entry,
+        Err(error) => return refuse_organization(&error),
+    };
     let organization = match service.organization(name).await {
         Ok(organization) => organization,
         Err(error) => return refuse_organization(&error),
@@ -38,10 +43,16 @@ pub async fn answer(
             return *response;
         }
     };
+    // Before the body is read: a client that is slow to send it takes a place, too.
+    let limit = service.limit_of(&entry, OrganizationLimit::ConcurrentRequests);
+    let Some(_guest) = service.present.enter(entry.id, limit) else {
+        return refuse_use(service, Refused::too_many_of_organization());
+    };
     let user = User { organization: organization.id(), user: principal.user };
-    let mut work = match service.protection.begin(user, service.clock.monotonic_ms()) {
+    let requests = service.limit_of(&entry, OrganizationLimit::Requests);
+    let mut work = match service.protection.begin(user, requests, service.clock.monotonic_ms()) {
         Ok(work) => work,
-        Err(refused) => return refuse_user(refused),
+        Err(refused) => return refuse_use(service, refused),
     };
     let body = match request.body.read().await {
         Ok(body) => body,
@@ -49,6 +60,11 @@ pub async fn answer(
     };
     // How long the client took to send it is no work.
     work.begin_anew(service.clock.monotonic_ms());
+    // What writes waits in the organisation's own queue, and shares its flushes there.
+    let turn = match *request.method {
+        Method::GET | Method::HEAD => Some(service.turns.take(entry.id).await),
+        _ => None,
+    };
     let mut caller = Caller::user(principal.user, request.id);
     match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
@@ -67,6 +83,7 @@ pub async fn answer(
         questions: &service.questions,
     };
     let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
+    drop(turn);
     let left = work.end(service.clock.monotonic_ms());
     let headers = response.headers_mut();
     headers.insert("x-ms-ratelimit-burst-remaining-xrm-requests", HeaderValue::from(left.requests));
@@ -80,10 +97,12 @@ fn seconds_value(ms: u64) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
 }
 
-/// A user has reached a limit.
-fn refuse_user(refused: Refused) -> Response<Bytes> {
-    let reached = refused.reached;
-    let mut response = respond::error(StatusCode::TOO_MANY_REQUESTS, reached.code(), reached.message());
+/// A user or an organisation has reached a limit.
+fn refuse_use(service: &Service, refused: Refused) -> Response<Bytes> {
+    if refused.whose == Whose::Organization {
+        service.metrics.organizations_limited.fetch_add(1, Ordering::Relaxed);
+    }
+    let mut response = respond::error(StatusCode::TOO_MANY_REQUESTS, refused.reached.code(), refused.message());
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refused.retry_after));
     response
 }

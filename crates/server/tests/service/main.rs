@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod machines;
 mod organizations;
+mod quotas;
 
 mod sign_in;
 mod site;

@@ -33,8 +33,14 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
             "CREATE TABLE IF NOT EXISTS custodia_destroyed (id {guid} NOT NULL PRIMARY KEY, name text NOT NULL, \
              destroyed bigint NOT NULL)"
         ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS custodia_organization_limit (organization {guid} NOT NULL, name text NOT NULL, \
+             value bigint NOT NULL, PRIMARY KEY (organization, name))"
+        ),
         format!("CREATE TABLE IF NOT EXISTS custodia_secret (name text NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)"),
-        format!("CREATE TABLE IF NOT EXISTS custodia_job_mark (id {guid} NOT NULL PRIMARY KEY, marked bigint NOT NULL)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS custodia_job_mark (id {guid} NOT NULL PRIMARY KEY, marked bigint NOT NULL)"
+        ),
     ]
 }
 
@@ -54,6 +60,41 @@ pub(crate) fn select_organizations() -> Statement {
             Output::Text,
             Output::Text,
         ],
+        ..Statement::default()
+    }
+}
+
+/// The limits that organisations have of their own: organisation, name, value.
+pub(crate) fn select_limits() -> Statement {
+    Statement {
+        sql: "SELECT organization, name, value FROM custodia_organization_limit".to_owned(),
+        outputs: vec![Output::Guid, Output::Text, Output::Integer],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn upsert_limit(id: Guid, name: &str, value: i64) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_organization_limit (organization, name, value) VALUES ($1, $2, $3) \
+              ON CONFLICT (organization, name) DO UPDATE SET value = excluded.value"
+            .to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), text(name), Parameter::Value(Value::BigInt(value))],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn delete_limit(id: Guid, name: &str) -> Statement {
+    Statement {
+        sql: "DELETE FROM custodia_organization_limit WHERE organization = $1 AND name = $2".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), text(name)],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn delete_limits(id: Guid) -> Statement {
+    Statement {
+        sql: "DELETE FROM custodia_organization_limit WHERE organization = $1".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id))],
         ..Statement::default()
     }
 }

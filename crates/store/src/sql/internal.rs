@@ -27,6 +27,19 @@ pub(crate) const HEAD_LOCKED: &str = "SELECT number, audit_number, security_vers
 /// Bytes of the present PostgreSQL database.
 pub(crate) const POSTGRES_SIZE: &str = "SELECT pg_database_size(current_database())";
 
+/// Bytes that a database takes: of a file, the pages in use as this transaction sees them; of a PostgreSQL database, its
+/// files.
+pub(crate) fn select_used_bytes(dialect: Dialect) -> Statement {
+    let sql = match dialect {
+        Dialect::Sqlite => {
+            "SELECT (page_count - freelist_count) * page_size \
+             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+        }
+        Dialect::Postgres => POSTGRES_SIZE,
+    };
+    Statement { sql: sql.to_owned(), outputs: vec![Output::Integer], ..Statement::default() }
+}
+
 /// The store's own tables in an empty database of an organisation.
 pub(crate) fn create(dialect: Dialect) -> Vec<String> {
     // SQLite keeps rows under a key that is spelled INTEGER, and only so, without a second index.

@@ -3,6 +3,7 @@
 
 mod backup;
 mod fixture;
+mod many;
 mod replay;
 mod restore;
 mod site;
