@@ -1,7 +1,7 @@
 //! What goes with a record that has more hanging on it than one request removes: looked up before anything is removed, so
 //! that a dependent that forbids the delete is found first.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_query::{Filter, Path, Query};
@@ -36,6 +36,8 @@ pub enum CascadeItem {
         table: TableId,
         /// The id of its row.
         id: Guid,
+        /// The record whose link it is.
+        of: (TableId, Guid),
     },
     /// A record that stays and loses a link.
     Unlink {
@@ -50,12 +52,24 @@ pub enum CascadeItem {
     },
 }
 
+/// By what a record hangs on another: its lookup, and what that pointed at when it was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub column: ColumnId,
+    pub parent: (TableId, Guid),
+}
+
+/// By what each record of a cascade hangs on the one before it, the root besides.
+pub(crate) type Holds = HashMap<(TableId, Guid), Hold>;
+
 /// A look at all that goes with a record, a group of records at a time.
 #[derive(Debug)]
 pub struct CascadeWalk {
     /// What was found, parents before what hangs on them; the first is the record itself.
     items: Vec<CascadeItem>,
-    met: HashSet<(TableId, Guid)>,
+    root: (TableId, Guid),
+    /// The other records among them, and by what each hangs there: they are removed later, and may hang elsewhere by then.
+    met: Arc<Holds>,
     /// Dependents that forbid the delete unless they go with the record.
     restricting: Vec<(TableId, Guid)>,
     /// Items whose own dependents were looked up.
@@ -78,25 +92,17 @@ impl Organization {
         Ok(walk.passed >= walk.items.len())
     }
 
-    /// What a walk that is through has found, in an order in which it can be removed: what hangs on another record before that
-    /// one. The record itself is not among it.
+    /// That what a walk has found, which is through, may go.
     ///
     /// # Errors
     /// [`Error::Restricted`] where a dependent forbids the delete.
-    pub fn found_by(&self, walk: CascadeWalk) -> Result<Vec<CascadeItem>> {
+    pub fn check_found(&self, walk: &CascadeWalk) -> Result<()> {
         let schema = self.schema();
         let name = |table| schema.table(table).map_or_else(String::new, |table| table.name.clone());
-        if let Some((by, _)) = walk.restricting.iter().find(|dependent| !walk.met.contains(dependent)) {
-            let table = match walk.items.first() {
-                Some(CascadeItem::Row { table, .. }) => name(*table),
-                _ => String::new(),
-            };
-            return Err(Error::Restricted { table, by: name(*by) });
+        if let Some((by, _)) = walk.restricting.iter().find(|dependent| !walk.has_met(dependent)) {
+            return Err(Error::Restricted { table: name(walk.root.0), by: name(*by) });
         }
-        let mut items = walk.items;
-        items.reverse();
-        items.pop();
-        Ok(items)
+        Ok(())
     }
 
     async fn walk_children(&self, schema: &Schema, table: &Table, ids: &[Guid], walk: &mut CascadeWalk) -> Result<()> {
@@ -116,7 +122,9 @@ impl Organization {
                         walk.items.push(CascadeItem::Unlink { table: children.id, id: child, column, from });
                     }
                     DeleteCascade::Cascade => {
-                        if walk.met.insert((children.id, child)) {
+                        let record = (children.id, child);
+                        if !walk.has_met(&record) {
+                            Arc::make_mut(&mut walk.met).insert(record, Hold { column, parent: (table.id, parent) });
                             walk.items.push(CascadeItem::Row { table: children.id, id: child });
                         }
                     }
@@ -133,8 +141,8 @@ impl Organization {
             let first = (link.first == table.id).then_some(link.first_column);
             let second = (link.second == table.id).then_some(link.second_column);
             for column in [first, second].into_iter().flatten() {
-                for (row, _) in self.pointing_at(intersect, column, table.id, ids).await? {
-                    walk.items.push(CascadeItem::Link { table: intersect.id, id: row });
+                for (row, linked) in self.pointing_at(intersect, column, table.id, ids).await? {
+                    walk.items.push(CascadeItem::Link { table: intersect.id, id: row, of: (table.id, linked) });
                 }
                 walk.check(intersect)?;
             }
@@ -177,10 +185,33 @@ impl CascadeWalk {
     pub fn from(table: TableId, id: Guid) -> Self {
         Self {
             items: vec![CascadeItem::Row { table, id }],
-            met: HashSet::from([(table, id)]),
+            root: (table, id),
+            met: Arc::default(),
             restricting: Vec::new(),
             passed: 0,
         }
+    }
+
+    /// Items that are left, besides the record itself.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.items.len().saturating_sub(1)
+    }
+
+    /// The items to be removed next, what hangs on another record before that one, and by what records hang there.
+    pub(crate) fn last(&self, many: usize) -> (Vec<CascadeItem>, Arc<Holds>) {
+        let items = self.items.iter().rev().take(many.min(self.left())).copied().collect();
+        (items, Arc::clone(&self.met))
+    }
+
+    /// Forgets the items that were to be removed next.
+    pub fn forget_last(&mut self, many: usize) {
+        let left = self.left().saturating_sub(many);
+        self.items.truncate(left + 1);
+    }
+
+    fn has_met(&self, record: &(TableId, Guid)) -> bool {
+        self.root == *record || self.met.contains_key(record)
     }
 
     /// The next records of one table, and how many items they and what lies between take.

@@ -103,7 +103,12 @@ impl Organization {
     /// # Errors
     /// See [`Error`]; nothing is stored then. [`Error::Part`] where one of several failed.
     pub async fn change(&self, caller: &Caller, change: Change) -> Result<Changed> {
-        self.announce(&change).await?;
+        if matches!(change, Change::BulkDelete(..)) {
+            self.check_may_delete_in_bulk(caller).await?;
+        }
+        if change.makes_a_job() {
+            self.announce().await?;
+        }
         let change = self.with_ids(change);
         self.in_transaction(caller, move |writing| {
             let change = change.clone();
@@ -117,10 +122,14 @@ impl Organization {
     /// # Errors
     /// [`Error::Part`] with the place of the one that failed; see [`Error`]. Nothing is stored then.
     pub async fn change_all(&self, changes: Vec<(Caller, Change)>) -> Result<Vec<Changed>> {
-        let Some((first, _)) = changes.first() else { return Ok(Vec::new()) };
+        let Some((first, change)) = changes.first() else { return Ok(Vec::new()) };
         let first = first.clone();
-        for (_, change) in &changes {
-            self.announce(change).await?;
+        // Changes before a job may be what gives its caller the right.
+        if matches!(change, Change::BulkDelete(..)) {
+            self.check_may_delete_in_bulk(&first).await.map_err(|error| part(0, error))?;
+        }
+        if changes.iter().any(|(_, change)| change.makes_a_job()) {
+            self.announce().await?;
         }
         let changes: Vec<_> = changes.into_iter().map(|(caller, change)| (caller, self.with_ids(change))).collect();
         self.in_transaction(&first, move |writing| {

@@ -3,10 +3,13 @@
 //! A record that may not or cannot be deleted is counted and passed over. Where that cannot be told from a fault of the
 //! whole step, nothing of the step is stored, and the answer names the record.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use custodia_schema::{Guid, PrivilegeKind, TableId, Value};
 use custodia_store::{IsStale, RowKey};
 
-use crate::cascade_walk::CascadeItem;
+use crate::cascade_walk::{CascadeItem, CascadeWalk, Holds};
 use crate::error::{Error, Result};
 use crate::input::{Precondition, Reference};
 use crate::jobs::{Held, Job, JobProgress, JobTerms, progress_of};
@@ -64,9 +67,12 @@ impl Organization {
         terms: &JobTerms,
         query: usize,
         row: Guid,
-        reason: String,
+        why: &Error,
     ) -> Result<Stepped> {
-        let (id, terms) = (job.id, *terms);
+        if why.is_of_the_store() {
+            tracing::warn!(job.id = %job.id, record.id = %row, error = %why, "a record of a job is passed over");
+        }
+        let (id, terms, reason) = (job.id, *terms, why.told_in_a_job());
         self.in_transaction(&job.caller, move |writing| {
             let reason = reason.clone();
             Box::pin(async move {
@@ -81,8 +87,9 @@ impl Organization {
         .await
     }
 
-    /// Removes a part of what goes with a record, which is itself still to be deleted. Whether the user of the job may
-    /// delete it is asked again.
+    /// Removes the next `many` items of what a walk has found to go with a record, which is itself still to be deleted.
+    /// Whether the user of the job may delete it is asked again. What no longer hangs on it by the way it was found is left:
+    /// if it hangs there otherwise, it goes with the record itself.
     ///
     /// # Errors
     /// [`Error::Denied`] where the user may not delete the record any more; [`Error::Restricted`]; see [`Error`]. Nothing of
@@ -92,14 +99,16 @@ impl Organization {
         job: &Job,
         terms: &JobTerms,
         root: Reference,
-        items: Vec<CascadeItem>,
+        walk: &CascadeWalk,
+        many: usize,
     ) -> Result<Stepped> {
         let (id, terms) = (job.id, *terms);
+        let (items, holds) = walk.last(many);
         self.in_transaction(&job.caller, move |writing| {
-            let (root, items) = (root.clone(), items.clone());
+            let (root, items, holds) = (root.clone(), items.clone(), Arc::clone(&holds));
             Box::pin(async move {
                 let Some(held) = writing.begin_step(id, &terms).await? else { return Ok(Stepped::Lost) };
-                writing.remove_items(&root, &items).await?;
+                writing.remove_items(&root, &items, &holds).await?;
                 let operations = writing.table_named(crate::jobs::BULK_DELETE_OPERATION)?;
                 let progress = progress_of(&operations, &held.operation, &held.state);
                 writing.store_progress(&held, &terms, &progress, None)?;
@@ -144,7 +153,7 @@ impl Writing<'_> {
                 Err(error) if error.is_stale() => return Err(error),
                 Err(error) if is_refusal(&error) && !self.transaction.has_unflushed() => {
                     progress.failed = progress.failed.saturating_add(1);
-                    reason = Some(error.to_string());
+                    reason = Some(error.told_in_a_job());
                 }
                 Err(error) => return Err(Error::Part { at, error: Box::new(error) }),
             }
@@ -161,12 +170,21 @@ impl Writing<'_> {
         Ok(self.transaction.flush().await?)
     }
 
-    async fn remove_items(&mut self, root: &Reference, items: &[CascadeItem]) -> Result<()> {
+    async fn remove_items(&mut self, root: &Reference, items: &[CascadeItem], holds: &Holds) -> Result<()> {
         let table = self.table(root.table)?;
         let stored = self.fetch_for(&table, &root.key, PrivilegeKind::Delete).await?;
         let _checked = self.permit_on(&table, PrivilegeKind::Delete, stored.reaches(0))?;
         self.before_delete(&table, &stored).await?;
+        let mut hanging = HashMap::from([((table.id, stored.id), true)]);
         for item in items {
+            let last = match item {
+                CascadeItem::Row { table, id } => (*table, *id),
+                CascadeItem::Link { of, .. } => *of,
+                CascadeItem::Unlink { from, .. } => *from,
+            };
+            if !self.still_hangs(last, holds, &mut hanging).await? {
+                continue;
+            }
             match item {
                 CascadeItem::Row { table, id } => {
                     let table = self.table(*table)?;
@@ -175,7 +193,7 @@ impl Writing<'_> {
                         self.remove(&table, row, permit).await?;
                     }
                 }
-                CascadeItem::Link { table, id } => {
+                CascadeItem::Link { table, id, .. } => {
                     let table = self.table(*table)?;
                     if let Some(row) = self.find(&table, &RowKey::Id(*id)).await? {
                         let permit = self.platform_permit(CASCADE, &table, PrivilegeKind::Delete)?;
@@ -197,6 +215,33 @@ impl Writing<'_> {
             self.transaction.flush().await?;
         }
         Ok(())
+    }
+
+    /// Whether a record still hangs on the root of its cascade, by each of the lookups it was found by. What is known of
+    /// records is kept in `hanging`, which begins with the root.
+    async fn still_hangs(
+        &mut self,
+        record: (TableId, Guid),
+        holds: &Holds,
+        hanging: &mut HashMap<(TableId, Guid), bool>,
+    ) -> Result<bool> {
+        let (mut passed, mut next) = (Vec::new(), record);
+        let hangs = loop {
+            if let Some(known) = hanging.get(&next) {
+                break *known;
+            }
+            passed.push(next);
+            let Some(hold) = holds.get(&next) else { break false };
+            let table = self.table(next.0)?;
+            let row = self.find(&table, &RowKey::Id(next.1)).await?;
+            let (parents, parent) = hold.parent;
+            if row.is_none_or(|row| *row.get(hold.column) != Value::Lookup(parents, parent)) {
+                break false;
+            }
+            next = hold.parent;
+        };
+        hanging.extend(passed.into_iter().map(|record| (record, hangs)));
+        Ok(hangs)
     }
 }
 

@@ -42,6 +42,8 @@ pub const JOBS_READ_MAX: u32 = 1_000;
 const QUERY_END: &str = "</fetch>";
 /// Characters of a reason that is kept with a job.
 const REASON_MAX: usize = 2_000;
+/// What a job's record tells where the store could not do something.
+const STORE_FAILED: &str = "The database could not do it; the operator of the service finds why in its log.";
 /// Values in the lists of a job's query: clients name the records of a job one by one.
 const LISTED_MAX: usize = 10_000;
 
@@ -165,6 +167,23 @@ pub enum JobEnd {
     Failed(String),
 }
 
+impl Error {
+    /// Whether the store could not do it, wherever in a list of changes. What it says is the operator's business.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        match self {
+            Self::Store(_) => true,
+            Self::Part { error, .. } => error.is_of_the_store(),
+            _ => false,
+        }
+    }
+
+    /// What a job's record, which users see, tells of an error.
+    #[must_use]
+    pub fn told_in_a_job(&self) -> String {
+        if self.is_of_the_store() { STORE_FAILED.to_owned() } else { self.to_string() }
+    }
+}
+
 /// What a job's record holds that no caller sees or sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -186,12 +205,23 @@ pub(crate) struct Held {
 }
 
 impl Organization {
-    /// Rings for jobs among changes that are about to be made.
-    pub(crate) async fn announce(&self, change: &crate::changes::Change) -> Result<()> {
-        match (&self.shared.bell, change.makes_a_job()) {
-            (Some(bell), true) => Ok(bell.ring(self.id()).await?),
-            _ => Ok(()),
+    /// Rings for a job that is about to be made.
+    pub(crate) async fn announce(&self) -> Result<()> {
+        match &self.shared.bell {
+            Some(bell) => Ok(bell.ring(self.id()).await?),
+            None => Ok(()),
         }
+    }
+
+    /// That a caller may ask for deletes in bulk now.
+    pub(crate) async fn check_may_delete_in_bulk(&self, caller: &Caller) -> Result<()> {
+        let known = self.authority(caller).await;
+        if known.is_ok_and(|known| known.check_privilege(PRIVILEGE).is_ok()) {
+            return Ok(());
+        }
+        // What is known may be old by now: only a transaction tells. It stores nothing.
+        let asked = self.rehearsal();
+        asked.in_transaction(caller, |writing| Box::pin(async move { writing.check_deletes_in_bulk() })).await
     }
 
     /// The jobs that have not ended, the oldest first.
@@ -425,8 +455,8 @@ impl Writing<'_> {
         let query = Query { top: Some(JOBS_READ_MAX), ..open_query(jobs, JOBS_READ_MAX)? };
         let query = query.showing(model::columns(jobs, &OPEN_COLUMNS)?);
         let rows = self.platform_rows(WHY, &query).await?;
-        let others = rows.iter().filter_map(|row| waiting(row)).filter(|other| other.id != id);
-        Ok(others.filter(|other| other.is_held && other.due > now).count())
+        let others = rows.iter().filter(|row| row.first().and_then(Value::guid) != Some(id));
+        Ok(others.filter_map(|row| leased(row)).filter(|state| state.holder.is_some() && state.until >= now).count())
     }
 
     /// The records of a job, if it is open and this node works on it.
@@ -547,6 +577,13 @@ impl Writing<'_> {
         if !is_job(table, stored) || self.authority.platform_name().is_some() {
             return Ok(());
         }
+        let is_at_work = number(Some(named(table, stored, "statecode"))) == Some(Status::InProgress.values().0);
+        let begins = changes.named(table, "postponeuntil");
+        if is_at_work && begins.is_some_and(|begins| begins != named(table, stored, "postponeuntil")) {
+            return Err(Error::Invalid(
+                "a job that is in progress has begun: 'postponeuntil' is no longer set".to_owned(),
+            ));
+        }
         let given = |name: &str| number(changes.named(table, name));
         let (Some(state), Some(reason)) = (given("statecode"), given("statuscode")) else { return Ok(()) };
         let was = (number(Some(named(table, stored, "statecode"))), number(Some(named(table, stored, "statuscode"))));
@@ -600,12 +637,18 @@ fn open_query(jobs: &Table, rows: u32) -> Result<Query> {
     Ok(Query { filter, ..Query::of(jobs, rows) })
 }
 
+/// Who works on a job, as [`OPEN_COLUMNS`] show it.
+fn leased(row: &[Value]) -> Option<State> {
+    match row.get(5)? {
+        Value::Text(state) => serde_json::from_str(state).ok(),
+        _ => None,
+    }
+}
+
 /// A job as [`OPEN_COLUMNS`] show it.
 fn waiting(row: &[Value]) -> Option<JobWait> {
-    let (name, state) = match (row.get(1)?, row.get(5)?) {
-        (Value::Text(name), Value::Text(state)) => (name.clone(), serde_json::from_str::<State>(state).ok()?),
-        _ => return None,
-    };
+    let Value::Text(name) = row.get(1)? else { return None };
+    let (name, state) = (name.clone(), leased(row)?);
     let moment = |at: usize| match row.get(at) {
         Some(Value::DateTime(moment) | Value::BigInt(moment)) => *moment,
         _ => 0,

@@ -231,6 +231,9 @@ impl Control {
 
     pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
         self.change(statements::delete_limits(id)).await?;
+        for (_, marked) in self.job_marks().await?.into_iter().filter(|(known, _)| *known == id) {
+            self.unmark_jobs(id, marked).await?;
+        }
         self.change(statements::delete_organization(id)).await
     }
 

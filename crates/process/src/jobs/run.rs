@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use custodia_org::{
-    CascadeItem, CascadeWalk, Error, Job, JobEnd, JobProgress, JobTerms, Organization, Reference, Rows, RowsToDelete,
-    Stepped, StoreError, query_limits,
+    CascadeWalk, Error, Job, JobEnd, JobProgress, JobTerms, Organization, Reference, Rows, RowsToDelete, Stepped,
+    StoreError, query_limits,
 };
 use custodia_query::fetchxml::{Fetch, Question};
 use custodia_query::operator::Asker;
@@ -38,7 +38,7 @@ pub enum Progress {
 pub enum Ended {
     /// It is through.
     Succeeded,
-    /// It could not go on.
+    /// It could not go on; why, in words for the operator.
     Failed(String),
     /// It was cancelled, is gone, or another node works on it.
     Lost,
@@ -76,8 +76,8 @@ struct Walk {
 /// A record with more hanging on it than one request removes.
 struct Cascade {
     row: Guid,
-    /// In the order in which it is removed.
-    items: std::vec::IntoIter<CascadeItem>,
+    /// What is left of what was found.
+    left: CascadeWalk,
 }
 
 impl JobRun {
@@ -116,7 +116,7 @@ impl JobRun {
                 self.rows_now = 1;
                 Err(error)
             }
-            Err(error) => self.end(JobEnd::Failed(error.to_string())).await,
+            Err(error) => self.fail(&error).await,
         }
     }
 
@@ -124,8 +124,8 @@ impl JobRun {
     ///
     /// # Errors
     /// Store errors.
-    pub async fn give_up(&mut self, reason: String) -> Result<Progress, Error> {
-        self.end(JobEnd::Failed(reason)).await
+    pub async fn give_up(&mut self, why: &Error) -> Result<Progress, Error> {
+        self.fail(why).await
     }
 
     /// Lets go of the job, so that another node may take it up at once.
@@ -144,7 +144,7 @@ impl JobRun {
             return self.cascade_step().await;
         }
         let Some(query) = self.current().await? else {
-            return self.end(JobEnd::Succeeded).await;
+            return self.end(JobEnd::Succeeded, Ended::Succeeded).await;
         };
         let (at, table) = (query.at, query.table);
         let rows = self.next_rows().await?;
@@ -156,11 +156,12 @@ impl JobRun {
         self.delete(at, table, rows).await
     }
 
-    async fn end(&self, end: JobEnd) -> Result<Progress, Error> {
-        let ended = match &end {
-            JobEnd::Succeeded => Ended::Succeeded,
-            JobEnd::Failed(reason) => Ended::Failed(reason.clone()),
-        };
+    /// Ends the job as failed: its record shows what is the users' business, the answer all of it.
+    async fn fail(&self, why: &Error) -> Result<Progress, Error> {
+        self.end(JobEnd::Failed(why.told_in_a_job()), Ended::Failed(why.to_string())).await
+    }
+
+    async fn end(&self, end: JobEnd, ended: Ended) -> Result<Progress, Error> {
         let was_held = self.organization.end_job(self.job.id, &self.options.terms, end).await?;
         Ok(Progress::Ended(if was_held { ended } else { Ended::Lost }))
     }
@@ -260,7 +261,7 @@ impl JobRun {
     async fn pass_over(&mut self, query: usize, row: Guid, why: &Error) -> Result<Progress, Error> {
         self.cascade = None;
         let (job, terms) = (&self.job, &self.options.terms);
-        let stepped = self.organization.pass_over_for_job(job, terms, query, row, why.to_string()).await?;
+        let stepped = self.organization.pass_over_for_job(job, terms, query, row, why).await?;
         Ok(self.stepped(stepped))
     }
 
@@ -276,8 +277,8 @@ impl JobRun {
         if !is_through {
             self.walk = Some(walk);
         } else {
-            match self.organization.found_by(walk.found) {
-                Ok(items) => self.cascade = Some(Cascade { row, items: items.into_iter() }),
+            match self.organization.check_found(&walk.found) {
+                Ok(()) => self.cascade = Some(Cascade { row, left: walk.found }),
                 Err(error) => return self.pass_over(query, row, &error).await,
             }
         }
@@ -290,18 +291,16 @@ impl JobRun {
     async fn cascade_step(&mut self) -> Result<Progress, Error> {
         let (Some(cascade), Some(current)) = (&mut self.cascade, &self.current) else { return Ok(Progress::More) };
         let (query, table, row) = (current.at, current.table, cascade.row);
-        let left = cascade.items.as_slice();
-        let items: Vec<_> = left.iter().take(self.rows_now).copied().collect();
-        if items.is_empty() {
+        let many = self.rows_now.min(cascade.left.left());
+        if many == 0 {
             self.cascade = None;
             return self.delete(query, table, vec![row]).await;
         }
-        let many = items.len();
         let root = Reference::id(table, row);
-        match self.organization.remove_for_job(&self.job, &self.options.terms, root, items).await {
+        match self.organization.remove_for_job(&self.job, &self.options.terms, root, &cascade.left, many).await {
             Ok(stepped) => {
-                // What was removed is passed over; a step that failed is done again.
-                cascade.items.by_ref().take(many).for_each(drop);
+                // A step that failed is done again.
+                cascade.left.forget_last(many);
                 self.rows_now = self.options.step_rows.max(1);
                 Ok(self.stepped(stepped))
             }

@@ -4,13 +4,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_org::{
-    BulkDelete, Caller, Change, Error, JobProgress, JobTerms, Organization, OrganizationLimits, Precondition, Reference,
+    BulkDelete, Caller, Change, Error, JobBell, JobProgress, JobTerms, Organization, OrganizationLimits, Precondition,
+    Reference,
 };
 use custodia_process::jobs::{Ended, JobRun, Options, Progress};
 use custodia_query::Zone;
 use custodia_schema::{Guid, Value};
+use custodia_store::Random;
+use futures::future::BoxFuture;
 
 use crate::import::text;
 use crate::world::{Engine, World};
@@ -109,6 +113,29 @@ async fn count(world: &World, table: &str) -> usize {
     world.rows(table, &["createdon"]).await.len()
 }
 
+/// Counts how often it is rung.
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl JobBell for Bell {
+    fn ring(&self, _: Guid) -> BoxFuture<'_, custodia_store::Result<()>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Noise that another handle of the organisation does not make too.
+struct Noise(Organization);
+
+impl Random for Noise {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            // The end of an id is noise.
+            chunk.copy_from_slice(&self.0.new_id().as_bytes()[16 - chunk.len()..]);
+        }
+    }
+}
+
 /// Runs test bodies on both engines.
 macro_rules! on_both_engines {
     ($($name:ident;)*) => {
@@ -142,6 +169,9 @@ on_both_engines! {
     one_node_works_on_a_job_and_another_takes_it_over;
     a_job_that_never_gets_on_fails;
     more_than_one_request_removes_goes_in_steps;
+    what_was_moved_away_meanwhile_stays;
+    a_job_at_work_is_not_put_off;
+    the_bell_rings_once_and_not_for_who_may_not;
     a_dependent_that_forbids_the_delete_is_found_before_anything_goes;
 }
 
@@ -422,6 +452,88 @@ mod bodies {
         assert_eq!(accounts.len(), contacts / 5 + 1);
         assert!(accounts.iter().all(|row| row[0].is_null()));
         assert_eq!(world.rows_where("account", &["name"], &[("accountid", Value::Guid(other))]).await.len(), 1);
+    }
+
+    pub async fn what_was_moved_away_meanwhile_stays(world: World, _: &Path) {
+        let (contacts, limits) = many();
+        let (_, other, ids) = large(&world, contacts).await;
+        let organization = world.within(limits);
+        let admin = world.admin();
+        let job = ask(&organization, &admin, &[accounts("large")], None).await.unwrap();
+        let mut run = JobRun::claim(&organization, job, options(1)).await.unwrap().unwrap();
+        // All is looked up before the first goes.
+        for _ in 0..contacts {
+            if count(&world, "task").await < contacts / 10 {
+                break;
+            }
+            assert_eq!(run.step().await.unwrap(), Progress::More);
+        }
+        let tasks = world.rows("task", &["regardingobjectid"]).await;
+        assert!(!tasks.is_empty() && tasks.len() < contacts / 10, "{} tasks", tasks.len());
+        let with_task = tasks[0][0].guid().unwrap();
+        let to = Value::Lookup(world.table("account"), other);
+        let moved = [with_task, *ids.last().unwrap()];
+        for contact in moved {
+            let target = Reference::id(world.table("contact"), contact);
+            let input = world.input("contact", &[("parentcustomerid", to.clone())]);
+            world.organization.update(&admin, target, input, Precondition::Exists).await.unwrap();
+        }
+        assert_eq!(finish(&mut run).await, Ended::Succeeded);
+        assert_eq!(shown(&world, job).await.1, numbers([3, 30, 1, 0]));
+        for contact in moved {
+            let row = world.rows_where("contact", &["parentcustomerid"], &[("contactid", Value::Guid(contact))]).await;
+            assert_eq!(row.first().and_then(|row| row[0].guid()), Some(other));
+        }
+        assert_eq!((count(&world, "contact").await, count(&world, "account").await), (3, contacts / 5 + 1));
+        // What hangs on one that was moved stays with it.
+        let tasks = world.rows("task", &["regardingobjectid"]).await;
+        assert_eq!(tasks.iter().map(|row| row[0].guid()).collect::<Vec<_>>(), [Some(with_task)]);
+    }
+
+    pub async fn the_bell_rings_once_and_not_for_who_may_not(world: World, _: &Path) {
+        let bell = Arc::new(Bell::default());
+        let rung = || bell.0.load(Ordering::Relaxed);
+        let (database, clock) = (world.organization.database().clone(), world.clock.clone());
+        let noise = Arc::new(Noise(world.organization.clone()));
+        let limits = OrganizationLimits::default();
+        let organization = Organization::with_limits("demo", database, clock, noise, limits, Some(bell.clone()));
+        let (admin, sam) = (world.admin(), world.user("sam", &["Salesperson"]).await);
+        let job = || {
+            let request = BulkDelete { name: "A job".into(), queries: vec![accounts("old")], start: None };
+            Change::BulkDelete(world.organization.new_id(), request)
+        };
+        let refused = organization.change(&sam, job()).await;
+        assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+        let refused = organization.change_all(vec![(sam.clone(), job()), (admin.clone(), job())]).await;
+        assert!(
+            matches!(&refused, Err(Error::Part { at: 0, error }) if matches!(**error, Error::Denied(_))),
+            "{refused:?}"
+        );
+        assert_eq!(rung(), 0);
+        organization.change(&admin, job()).await.unwrap();
+        assert_eq!(rung(), 1);
+        organization.change_all(vec![(admin.clone(), job()), (admin.clone(), job())]).await.unwrap();
+        assert_eq!((rung(), organization.open_jobs().await.unwrap().len()), (2, 3));
+    }
+
+    pub async fn a_job_at_work_is_not_put_off(world: World, _: &Path) {
+        let admin = world.admin();
+        make(&world, &admin, 10, "old").await;
+        let later = crate::world::NOW + 3_600;
+        let put_off = async |job| {
+            let input = world.input("asyncoperation", &[("postponeuntil", Value::DateTime(later))]);
+            let target = Reference::id(world.table("asyncoperation"), job);
+            world.organization.update(&admin, target, input, Precondition::Exists).await
+        };
+        let first = ask(&world.organization, &admin, &[accounts("old")], None).await.unwrap();
+        let next = ask(&world.organization, &admin, &[accounts("old")], None).await.unwrap();
+        let mut run = JobRun::claim(&world.organization, first, options(1)).await.unwrap().unwrap();
+        assert_eq!(run.step().await.unwrap(), Progress::More);
+        let refused = put_off(first).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        put_off(next).await.unwrap();
+        assert!(JobRun::claim(&world.organization, next, options(1)).await.unwrap().is_none());
+        assert_eq!(finish(&mut run).await, Ended::Succeeded);
     }
 
     pub async fn a_dependent_that_forbids_the_delete_is_found_before_anything_goes(world: World, _: &Path) {
