@@ -117,6 +117,9 @@ impl Writing<'_> {
     }
 
     pub(crate) async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
+        if !matches!(sharing, Sharing::Revoke) {
+            self.require_storage()?;
+        }
         let table = self.table(target.table)?;
         let found = self.fetch_held(&table, &target.key, &PrivilegeKind::ALL).await?;
         let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;

@@ -9,6 +9,7 @@ use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 use crate::create::{Purpose, complete_state, is_stamp};
 use crate::error::{Error, Result};
 use crate::input::{Input, Precondition, RecordInput, Reference};
+use crate::jobs::ASYNC_OPERATION;
 use crate::names;
 use crate::writing::{Draft, Upserted, Writing, Written};
 
@@ -20,12 +21,17 @@ impl Writing<'_> {
         input: RecordInput,
         when: Precondition,
     ) -> Result<Written> {
-        self.require_storage()?;
         let table = self.table(target.table)?;
+        self.require_storage_of(&table)?;
         let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;
         check_version(&table, &stored, when)?;
         self.update_stored(&table, stored, held, input).await
+    }
+
+    /// A job that deletes can be cancelled where storage is used up.
+    fn require_storage_of(&self, table: &Table) -> Result<()> {
+        if table.name == ASYNC_OPERATION { Ok(()) } else { self.require_storage() }
     }
 
     /// Changes a record, or makes it with `fresh` as its id when it is named by an alternate key and there is none.
@@ -37,6 +43,7 @@ impl Writing<'_> {
         fresh: custodia_schema::Guid,
     ) -> Result<Upserted> {
         let table = self.table(target.table)?;
+        self.require_storage_of(&table)?;
         let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         match (found, when) {
             (Some(_), Precondition::Absent) => Err(match &target.key {

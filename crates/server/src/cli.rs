@@ -63,7 +63,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE", requires = "tls_cert")]
         tls_key: Option<PathBuf>,
     },
-    /// Make, list, suspend, resume and delete organisations.
+    /// Make, list, suspend, resume, limit and delete organisations.
     #[command(subcommand)]
     Org(OrgCommand),
     /// Print a bearer token for a user and nothing else.
@@ -154,7 +154,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE.toml")]
         mapping: Option<PathBuf>,
         /// The file to make, which must not exist; - for standard output.
-        #[arg(long, value_name = "FILE.csv")]
+        #[arg(long, value_name = "FILE.csv|-")]
         to: PathBuf,
     },
     /// Copy one organisation into a file, verified, while it is in use.
@@ -273,17 +273,18 @@ pub enum OrgCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Show what an organisation may use, or change it; from the next request on.
+    /// Show what an organisation may use, or change it: from the next request on, at other nodes within
+    /// limits.housekeeping_seconds.
     Limits {
         /// Its name.
         name: String,
         /// Requests within five minutes; "default": as configured for every organisation.
         #[arg(long, value_name = "NUMBER")]
         requests: Option<OwnLimit>,
-        /// Requests at one time.
+        /// Requests at one time; "default": as configured for every organisation.
         #[arg(long, value_name = "NUMBER")]
         concurrent_requests: Option<OwnLimit>,
-        /// Bytes of its database.
+        /// Bytes of its database; "default": as configured for every organisation.
         #[arg(long, value_name = "NUMBER")]
         storage_bytes: Option<OwnLimit>,
         #[command(flatten)]

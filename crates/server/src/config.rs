@@ -75,7 +75,8 @@ pub struct Log {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Records that one request removes, unlinks or gives away through cascades; more is refused, and work for a job.
+    /// Records that one request removes, unlinks or gives away through cascades; more is refused, and a delete is work for a
+    /// job.
     pub cascade_rows: u32,
     /// Jobs of one organisation that wait or run; more are refused.
     pub open_jobs: u32,

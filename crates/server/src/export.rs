@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,9 @@ use crate::service::Service;
 const PROGRESS_MS: u64 = 2_000;
 /// What the file is called until it is whole, behind its name.
 const UNFINISHED: &str = ".unfinished";
+
+/// Who may read what is exported.
+const OWNER_ONLY: u32 = 0o600;
 
 /// What to export, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -66,6 +70,9 @@ pub async fn run(
         Some(filter) => format!("export of {} where {filter}", request.table),
         None => format!("export of {}", request.table),
     };
+    if let Some(path) = request.mapping.as_ref().filter(|path| path.exists()) {
+        bail!("{} exists: remove it, or name another file", path.display());
+    }
     // Told before anything is read: what was begun and broken off has shown records, too.
     organization.audit_export(&caller, export.table().id, &format!("{what}: begun")).await?;
     let exported = match &request.to {
@@ -118,7 +125,7 @@ async fn to_file(
 
 /// The file to write to; what an export that was killed left of it is overwritten.
 fn begin(path: &Path) -> Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = File::options().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path);
     let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -127,6 +134,8 @@ fn begin(path: &Path) -> Result<File> {
             return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
         }
     }
+    let owner_only = std::fs::Permissions::from_mode(OWNER_ONLY);
+    file.set_permissions(owner_only).with_context(|| format!("{} cannot be closed to others", path.display()))?;
     file.set_len(0).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(file)
 }

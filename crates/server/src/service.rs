@@ -42,8 +42,6 @@ const KEYS_LOOKED_FOR_MS: u64 = 1_000;
 const QUESTIONS_KEPT_MAX: usize = 1_024;
 /// Verified tokens remembered.
 const TOKENS_MAX: usize = 100_000;
-/// How long it counts which tokens of an organisation have ended: another node may end some.
-const REVOCATIONS_KNOWN_MS: u64 = 60_000;
 /// Seconds a first password is good for.
 const FIRST_PASSWORD_SECONDS: i64 = 7 * 86_400;
 
@@ -266,8 +264,10 @@ impl Service {
         let entry = self.store.organization(name)?;
         let now_ms = self.clock.monotonic_ms();
         let active = entry.state == OrganizationState::Active;
+        // Another node may have ended tokens.
+        let known_ms = self.config.limits.housekeeping_seconds.saturating_mul(1_000);
         let organization = match self.handles.get(entry.id).filter(|_| active) {
-            Some(known) if now_ms.saturating_sub(known.revocations_read_ms) < REVOCATIONS_KNOWN_MS => {
+            Some(known) if now_ms.saturating_sub(known.revocations_read_ms) < known_ms => {
                 return Ok(known.organization);
             }
             Some(known) => known.organization,

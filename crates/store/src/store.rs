@@ -78,6 +78,13 @@ pub(crate) struct Services {
     pub definitions: Definitions,
 }
 
+/// A database that is open.
+struct Opened {
+    database: Database,
+    /// The file, or the PostgreSQL database, as the control database named it.
+    name: String,
+}
+
 /// All organisations of one installation.
 pub struct Store {
     folder: PathBuf,
@@ -85,7 +92,7 @@ pub struct Store {
     random: Arc<dyn Random>,
     services: Arc<Services>,
     control: Control,
-    open: Mutex<HashMap<Guid, Database>>,
+    open: Mutex<HashMap<Guid, Opened>>,
     /// One permit for each database that may be open; an open one holds it until its connections are closed.
     room: Arc<Semaphore>,
     /// Whoever opens a database holds the place of its organisation, so that it is opened once.
@@ -222,8 +229,21 @@ impl Store {
     /// Store errors.
     pub async fn reload_organizations(&self) -> Result<()> {
         self.control.reload().await?;
+        self.forget_replaced();
         self.limit_open_databases();
         Ok(())
+    }
+
+    /// Lets go of open databases that are no organisation's any more: another node destroyed it, or restored it into another.
+    fn forget_replaced(&self) {
+        let present: HashMap<Guid, String> =
+            self.control.list().into_iter().map(|known| (known.id, known.database.clone())).collect();
+        let open: Vec<_> = self.open.lock().iter().map(|(id, open)| (*id, open.name.clone())).collect();
+        for (id, name) in open {
+            if present.get(&id) != Some(&name) {
+                self.forget_open(id);
+            }
+        }
     }
 
     /// Gives an organisation a limit of its own, or with `None` the one that every organisation has. It counts from the next
@@ -247,8 +267,8 @@ impl Store {
         let organizations = self.control.list();
         let open = self.open.lock();
         for organization in organizations {
-            if let Some(database) = open.get(&organization.id) {
-                database.limit_storage(self.storage_bytes_max(&organization));
+            if let Some(opened) = open.get(&organization.id) {
+                opened.database.limit_storage(self.storage_bytes_max(&organization));
             }
         }
     }
@@ -285,7 +305,7 @@ impl Store {
 
     /// The database of an organisation in whatever state: for making, backing up and deleting it.
     pub(crate) async fn open_database(&self, organization: &Organization) -> Result<Database> {
-        let known = || self.open.lock().get(&organization.id).cloned();
+        let known = || self.open.lock().get(&organization.id).map(|opened| opened.database.clone());
         if let Some(database) = known() {
             return Ok(database);
         }
@@ -312,9 +332,15 @@ impl Store {
             }
         };
         self.opened.fetch_add(1, Ordering::Relaxed);
-        self.open.lock().insert(organization.id, database.clone());
-        // As it stands now: the limit may have been changed while the database was opened.
+        let opened = Opened { database: database.clone(), name: organization.database.clone() };
+        self.open.lock().insert(organization.id, opened);
+        // As it stands now: it may have been restored into another database, or its limit changed, while this one was opened.
         let present = self.control.find(&organization.name);
+        if present.as_ref().is_some_and(|present| present.database != organization.database) {
+            self.forget_open(organization.id);
+            let context = format!("the organisation '{}' was replaced while it was opened", organization.name);
+            return Err(Error::Unavailable { context, source: None });
+        }
         database.limit_storage(self.storage_bytes_max(present.as_deref().unwrap_or(organization)));
         Ok(database)
     }
@@ -342,7 +368,8 @@ impl Store {
 
     /// Closes the least recently used of the databases that nobody uses now; whether there was one.
     fn close_least_used(&self) -> bool {
-        let mut open: Vec<_> = self.open.lock().iter().map(|(id, database)| (database.last_used_ms(), *id)).collect();
+        let mut open: Vec<_> =
+            self.open.lock().iter().map(|(id, opened)| (opened.database.last_used_ms(), *id)).collect();
         open.sort_unstable();
         open.into_iter().any(|(_, id)| self.close_unused(id))
     }
@@ -355,13 +382,13 @@ impl Store {
         let closed = {
             let mut open = self.open.lock();
             // Nobody gets a handle while the registry is locked.
-            if !open.get(&organization).is_some_and(Database::is_idle) {
+            if !open.get(&organization).is_some_and(|opened| opened.database.is_idle()) {
                 return false;
             }
             open.remove(&organization)
         };
         if let Some(closed) = closed {
-            self.closed_totals.lock().add(&closed);
+            self.closed_totals.lock().add(&closed.database);
             // What is left in its log is moved into the file.
             off_the_worker(|| drop(closed));
         }
@@ -517,7 +544,7 @@ impl Store {
     pub fn close_idle(&self) {
         let now = self.services.clock.monotonic_ms();
         let limit = self.services.limits.idle_close_ms;
-        let open: Vec<_> = self.open.lock().iter().map(|(id, database)| (*id, database.last_used_ms())).collect();
+        let open: Vec<_> = self.open.lock().iter().map(|(id, opened)| (*id, opened.database.last_used_ms())).collect();
         for (id, _) in open.into_iter().filter(|(_, last_used)| now.saturating_sub(*last_used) > limit) {
             self.close_unused(id);
         }
@@ -527,8 +554,8 @@ impl Store {
     #[must_use]
     pub fn write_totals(&self) -> WriteTotals {
         let mut totals = *self.closed_totals.lock();
-        for database in self.open.lock().values() {
-            totals.add(database);
+        for opened in self.open.lock().values() {
+            totals.add(&opened.database);
         }
         totals
     }
@@ -558,7 +585,7 @@ impl Store {
     /// Moves committed pages of open embedded databases into their files, and has those rest that nobody asks; called on a
     /// timer.
     pub fn checkpoint(&self) {
-        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
         for database in open {
             if let Err(error) = database.checkpoint() {
                 tracing::warn!(organization.id = %database.organization(), %error, "a checkpoint failed");
@@ -575,7 +602,11 @@ impl Store {
             threads.stop();
         }
         self.checkpoint();
-        self.open.lock().clear();
+        let open: Vec<_> = self.open.lock().drain().collect();
+        if let Some(keeper) = self.keeper.get() {
+            // A file is closed with the last handle on it.
+            open.iter().for_each(|(organization, _)| keeper.forget(*organization));
+        }
     }
 
     pub(crate) fn services(&self) -> &Arc<Services> {
@@ -605,7 +636,7 @@ impl Store {
     /// Lets go of an organisation's database; whoever still has a handle is refused.
     pub(crate) fn forget_open(&self, organization: Guid) {
         let forgotten = self.open.lock().remove(&organization);
-        if let Some(database) = forgotten {
+        if let Some(Opened { database, .. }) = forgotten {
             self.closed_totals.lock().add(&database);
             // Before it is let go of, so that nobody keeps it afterwards.
             database.retire();

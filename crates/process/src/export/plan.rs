@@ -85,7 +85,8 @@ impl Export {
         if fetch.table != self.table.name {
             return faulty(format!("it asks for '{}', the export is of '{}'", fetch.table, self.table.name));
         }
-        let pages = fetch.top.is_some() || fetch.page.is_some() || fetch.paging_cookie.is_some();
+        let pages =
+            fetch.top.is_some() || fetch.count.is_some() || fetch.page.is_some() || fetch.paging_cookie.is_some();
         if pages || fetch.aggregate || fetch.distinct || !fetch.contents.orders.is_empty() {
             return faulty(
                 "an export takes the conditions of a query only: leave out order, pages, top, distinct and groups"

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -76,9 +76,7 @@ impl Taken {
             return Ok(());
         }
         let message = "Requests hold as much memory as there is for them. Try again shortly.";
-        let mut response = respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        Err(Box::new(response))
+        Err(Box::new(respond::busy(message)))
     }
 }
 

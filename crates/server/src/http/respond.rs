@@ -1,7 +1,7 @@
 //! Small answers: errors as JSON, texts.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 /// Headers that every answer of the service carries.
@@ -19,6 +19,13 @@ pub fn secured(mut response: Response<Bytes>, over_tls: bool) -> Response<Bytes>
 pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     with_type(status, "application/json; charset=utf-8", body.to_string())
+}
+
+/// The service cannot do it now, and may be asked again in a second.
+pub fn busy(message: &str) -> Response<Bytes> {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// A body that was made elsewhere.

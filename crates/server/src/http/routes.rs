@@ -46,13 +46,7 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let limits = &service.config.limits;
     let mut response = if running.present > limits.concurrent_requests as u64 {
         service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
-        let mut response = respond::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "0x8005F103",
-            "Too many requests are running. Try again shortly.",
-        );
-        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
-        response
+        respond::busy("Too many requests are running. Try again shortly.")
     } else {
         let work = answer(&service, request, peer, id);
         match tokio::time::timeout(Duration::from_secs(limits.request_seconds), work).await {
@@ -139,7 +133,7 @@ fn is_identity(encoding: &HeaderValue) -> bool {
 fn encoded(encoding: &HeaderValue) -> Response<Bytes> {
     let named = encoding.to_str().ok().filter(|text| text.len() <= 100).unwrap_or("this encoding");
     let message = format!("Bodies with Content-Encoding are not taken; send it without '{named}'.");
-    let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "0x80048D19", &message);
+    let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "0x80048d19", &message);
     response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     response
 }

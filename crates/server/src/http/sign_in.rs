@@ -64,10 +64,7 @@ async fn token(
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
     let Some(_stranger) = service.strangers.admit(request.source) else {
-        let message = "Too many sign-ins are at work. Try again shortly.";
-        let mut response = respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        return response;
+        return respond::busy("Too many sign-ins are at work. Try again shortly.");
     };
     let body = match request.body.read_of_stranger().await {
         Ok(body) => body,

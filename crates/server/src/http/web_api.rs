@@ -165,11 +165,7 @@ pub fn refuse_organization(error: &custodia_store::Error) -> Response<Bytes> {
         ),
         error => {
             tracing::error!(%error, "an organisation could not be opened");
-            respond::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "0x8005F103",
-                "The service is not available now. Try again later.",
-            )
+            respond::busy("The service is not available now. Try again later.")
         }
     }
 }

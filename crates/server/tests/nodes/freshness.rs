@@ -124,3 +124,29 @@ fn what_operators_do_at_one_node_the_other_learns_within_the_documented_time() {
     let api = Api { client: pair.server(1).client(), organization: "south".to_owned(), token: at_south };
     until("a new organisation", || (api.get("WhoAmI").status == 200).then_some(()));
 }
+
+#[test]
+fn what_was_restored_at_one_node_takes_the_place_of_what_the_other_has_open() {
+    let pair = Pair::new();
+    let operator = &pair.sites[0];
+    let here = pair.api(0, ADA);
+    let there = pair.elsewhere(1, &here);
+    here.account("Contoso");
+    let file = operator.beside("north.backup").display().to_string();
+    operator.done(&["backup", "--org", "north", "--to", &file]);
+    here.account("Fabrikam");
+    assert_eq!(there.account_names(), ["Contoso", "Fabrikam"]);
+    operator.done(&["restore", "--from", &file, "--replace"]);
+    assert_eq!(here.account_names(), ["Contoso"]);
+    // It is asked all the while, so that nothing is closed because nobody uses it.
+    let begun = Instant::now();
+    let names = until("the restored organisation", || {
+        let answer = there.get("accounts?$select=name");
+        (answer.status == 200).then(|| answer.json()["value"].as_array().unwrap().len())
+    });
+    let within = Duration::from_secs(HOUSEKEEPING_SECONDS) + SLACK;
+    assert!(begun.elapsed() < within, "{:?}", begun.elapsed());
+    assert_eq!(names, 1);
+    there.account("Tailspin");
+    assert_eq!(here.account_names(), ["Contoso", "Tailspin"]);
+}

@@ -27,7 +27,7 @@ fn bodies_that_unfold_are_refused_before_they_do() {
         let headers = [("Content-Type", "application/json"), ("Content-Encoding", encoding)];
         let answer = post(&api, "accounts", &headers, &body).expect(415);
         let (code, message) = answer.error();
-        assert_eq!(code, "0x80048D19");
+        assert_eq!(code, "0x80048d19");
         assert!(message.contains(encoding), "{message}");
         assert_eq!(answer.header("Accept-Encoding"), Some("identity"));
         server

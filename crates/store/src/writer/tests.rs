@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, Step, account, permit, table, values, write};
+use crate::site::{Dice, Engine, Site, Step, account, master_key, permit, table, values, write};
 use crate::sql::content::Layout;
 use crate::sql::{Statement, Tables, internal};
 use crate::{Database, Error, Limits, Result, RowKey, Transaction};
@@ -362,7 +362,10 @@ mod bodies {
     }
 
     pub async fn a_batch_is_one_commit(engine: Engine) {
-        let (_site, database) = with_accounts(engine).await;
+        let limits = Limits { write_batch_max: 60, ..Limits::default() };
+        let site = Site::with(engine, &master_key(), None, limits).await;
+        let database = site.organization("demo").await;
+        insert(&database, 1000).await.unwrap();
         let (batches, requests) = (database.counters().batches(), database.counters().requests());
         let held = Held::up(&database).await;
         let mut waiting = Vec::new();
