@@ -208,24 +208,10 @@ fn write_files(plan: &Plan, accounts: u32) -> Result<()> {
     }
     file.flush()?;
     let mut file = create(CONTACTS)?;
-    writeln!(file, "no,first,last,title,mail,telephone,mobile,city,street,postal,born,account")?;
+    writeln!(file, "no,first,last,title,mail,telephone,mobile,street,city,postal,born,account")?;
     for number in 0..plan.rows {
         let contact = world::contact(number);
-        writeln!(
-            file,
-            "{number},{},{},{},{},{},{},{},{},{},{},{}",
-            contact.first_name,
-            contact.last_name,
-            contact.job_title,
-            contact.email,
-            contact.telephone,
-            contact.mobile,
-            contact.city,
-            contact.street,
-            contact.postal_code,
-            contact.birthday,
-            number % accounts
-        )?;
+        writeln!(file, "{number},{},{}", contact.cells(), number % accounts)?;
     }
     file.flush()?;
     let mut file = create(OPPORTUNITIES)?;

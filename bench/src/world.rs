@@ -150,6 +150,27 @@ pub struct Contact {
     pub birthday: String,
 }
 
+impl Contact {
+    /// Its cells in a file of rows: first and last name, title, mail, telephone, mobile, street, city, postal code, birthday. None
+    /// of them needs quotes.
+    #[must_use]
+    pub fn cells(&self) -> String {
+        let cells: [&str; 10] = [
+            &self.first_name,
+            &self.last_name,
+            &self.job_title,
+            &self.email,
+            &self.telephone,
+            &self.mobile,
+            &self.street,
+            &self.city,
+            &self.postal_code,
+            &self.birthday,
+        ];
+        cells.join(",")
+    }
+}
+
 /// An opportunity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opportunity {
