@@ -60,7 +60,7 @@ pub use job_step::{RowsToDelete, Stepped};
 pub use jobs::{
     BULK_DELETE, BulkDelete, JOBS_READ_MAX, Job, JobBell, JobEnd, JobProgress, JobTerms, JobWait, query_limits,
 };
-pub use limits::OrganizationLimits;
+pub use limits::WorkLimits;
 pub use link::LinkRequest;
 pub use merge::MergeRequest;
 pub use organization::Organization;

@@ -2,15 +2,15 @@
 
 /// Bounds of one organisation; each is answered with a clear error when it is hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrganizationLimits {
-    /// Records that one request removes, unlinks or gives away through cascades; more is work for a job. While a request
+pub struct WorkLimits {
+    /// Records that one request removes, unlinks or gives away through cascades; more is refused, and a delete is work for a job. While a request
     /// writes, no other of the organisation does.
     pub cascade_rows: u32,
     /// Jobs of the organisation that wait or run; more are refused.
     pub open_jobs: u32,
 }
 
-impl Default for OrganizationLimits {
+impl Default for WorkLimits {
     fn default() -> Self {
         Self { cascade_rows: 20_000, open_jobs: 100 }
     }

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Result};
 use crate::jobs::JobBell;
-use crate::limits::OrganizationLimits;
+use crate::limits::WorkLimits;
 use crate::settings::SettingsCache;
 
 /// Users whose rights are kept; beyond, all are forgotten and read again.
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub random: Arc<dyn Random>,
     rights: RwLock<HashMap<Guid, Arc<Rights>>>,
     pub settings: SettingsCache,
-    pub limits: OrganizationLimits,
+    pub limits: WorkLimits,
     pub bell: Option<Arc<dyn JobBell>>,
 }
 
@@ -39,7 +39,7 @@ impl Organization {
     /// The gate over one organisation's database.
     #[must_use]
     pub fn new(name: &str, database: Database, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self::with_limits(name, database, clock, random, OrganizationLimits::default(), None)
+        Self::with_limits(name, database, clock, random, WorkLimits::default(), None)
     }
 
     /// The same within limits; `bell` is rung before a job is made.
@@ -49,7 +49,7 @@ impl Organization {
         database: Database,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-        limits: OrganizationLimits,
+        limits: WorkLimits,
         bell: Option<Arc<dyn JobBell>>,
     ) -> Self {
         let shared = Shared {

@@ -193,7 +193,7 @@ impl Default for Log {
 impl Default for Limits {
     fn default() -> Self {
         let store = custodia_store::Limits::default();
-        let organization = custodia_org::OrganizationLimits::default();
+        let organization = custodia_org::WorkLimits::default();
         Self {
             cascade_rows: organization.cascade_rows,
             open_jobs: organization.open_jobs,
@@ -329,8 +329,8 @@ impl Config {
     }
 
     /// The bounds of one organisation.
-    pub fn organization_limits(&self) -> custodia_org::OrganizationLimits {
-        custodia_org::OrganizationLimits { cascade_rows: self.limits.cascade_rows, open_jobs: self.limits.open_jobs }
+    pub fn work_limits(&self) -> custodia_org::WorkLimits {
+        custodia_org::WorkLimits { cascade_rows: self.limits.cascade_rows, open_jobs: self.limits.open_jobs }
     }
 
     /// The places at which reads are worked on. An embedded database is read by the processors here; PostgreSQL reads by

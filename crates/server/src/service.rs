@@ -276,7 +276,7 @@ impl Service {
                 let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
                 let random = Arc::clone(&self.random) as Arc<dyn Random>;
                 let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;
-                let limits = self.config.organization_limits();
+                let limits = self.config.work_limits();
                 Organization::with_limits(name, database, clock, random, limits, Some(bell))
             }
         };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_org::{
-    BulkDelete, Caller, Change, Error, JobBell, JobProgress, JobTerms, Organization, OrganizationLimits, Precondition,
-    Reference,
+    BulkDelete, Caller, Change, Error, JobBell, JobProgress, JobTerms, Organization, Precondition, Reference,
+    WorkLimits,
 };
 use custodia_process::jobs::{Ended, JobRun, Options, Progress};
 use custodia_query::Zone;
@@ -311,7 +311,7 @@ mod bodies {
     }
 
     pub async fn an_organisation_has_so_many_open_jobs(world: World, _: &Path) {
-        let limited = world.within(OrganizationLimits { open_jobs: 2, ..OrganizationLimits::default() });
+        let limited = world.within(WorkLimits { open_jobs: 2, ..WorkLimits::default() });
         let admin = world.admin();
         let first = ask(&limited, &admin, &[accounts("old")], None).await.unwrap();
         ask(&limited, &admin, &[accounts("old")], Some(crate::world::NOW + 500)).await.unwrap();
@@ -342,8 +342,7 @@ mod bodies {
             Some(_) => Some(World::reopen(folder, world.postgres.clone(), world.administrator).await),
             None => None,
         };
-        let other =
-            second.as_ref().map_or_else(|| world.within(OrganizationLimits::default()), |w| w.organization.clone());
+        let other = second.as_ref().map_or_else(|| world.within(WorkLimits::default()), |w| w.organization.clone());
         let job = ask(&world.organization, &admin, &[accounts("old")], None).await.unwrap();
         // Both at once: one has it.
         let (one, two) =
@@ -415,10 +414,10 @@ mod bodies {
     }
 
     /// So many that one request does not remove them.
-    fn many() -> (usize, OrganizationLimits) {
+    fn many() -> (usize, WorkLimits) {
         match custodia_testbed::effort() {
-            1 => (300, OrganizationLimits { cascade_rows: 100, ..OrganizationLimits::default() }),
-            _ => (25_000, OrganizationLimits::default()),
+            1 => (300, WorkLimits { cascade_rows: 100, ..WorkLimits::default() }),
+            _ => (25_000, WorkLimits::default()),
         }
     }
 
@@ -495,7 +494,7 @@ mod bodies {
         let rung = || bell.0.load(Ordering::Relaxed);
         let (database, clock) = (world.organization.database().clone(), world.clock.clone());
         let noise = Arc::new(Noise(world.organization.clone()));
-        let limits = OrganizationLimits::default();
+        let limits = WorkLimits::default();
         let organization = Organization::with_limits("demo", database, clock, noise, limits, Some(bell.clone()));
         let (admin, sam) = (world.admin(), world.user("sam", &["Salesperson"]).await);
         let job = || {
@@ -538,7 +537,7 @@ mod bodies {
 
     pub async fn a_dependent_that_forbids_the_delete_is_found_before_anything_goes(world: World, _: &Path) {
         let (root, _, contacts) = large(&world, 150).await;
-        let organization = world.within(OrganizationLimits { cascade_rows: 100, ..OrganizationLimits::default() });
+        let organization = world.within(WorkLimits { cascade_rows: 100, ..WorkLimits::default() });
         let admin = world.admin();
         let of = Value::Lookup(world.table("contact"), contacts[40]);
         let invoice = world.create(&admin, "invoice", &[("name", text("I")), ("customerid", of)]).await;
@@ -584,7 +583,7 @@ async fn child() {
     // Straight to the descriptor: the test harness would keep what is printed.
     let say =
         |line: String| std::fs::OpenOptions::new().append(true).open("/dev/stderr").unwrap().write_all(line.as_bytes());
-    let limits = OrganizationLimits { cascade_rows: 100, ..OrganizationLimits::default() };
+    let limits = WorkLimits { cascade_rows: 100, ..WorkLimits::default() };
     let organization = world.within(limits);
     let holder = u128::try_from(round).unwrap();
     let job = Guid::try_parse(job).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use custodia_org::{
-    Caller, Input, LinkRequest, NewOrganization, Organization, OrganizationLimits, RecordInput, Reference, Rows, Seeded,
+    Caller, Input, LinkRequest, NewOrganization, Organization, RecordInput, Reference, Rows, Seeded, WorkLimits,
 };
 use custodia_query::{Comparison, Field, Filter, Order, Path as ColumnPath, Query};
 use custodia_schema::{Guid, TableId, Value, standard};
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// The same organisation within limits, as another part of this process has it.
-    pub fn within(&self, limits: OrganizationLimits) -> Organization {
+    pub fn within(&self, limits: WorkLimits) -> Organization {
         let database = self.organization.database().clone();
         Organization::with_limits("demo", database, self.clock.clone(), noise(), limits, None)
     }
