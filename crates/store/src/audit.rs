@@ -67,15 +67,34 @@ pub struct AuditRecord {
     pub number: i64,
     /// When, seconds since 1970.
     pub created: i64,
+    /// Its values were erased: the columns stand there with nulls, and there is no detail.
+    pub erased: bool,
     /// What it says.
     pub entry: AuditEntry,
 }
 
-/// The changes as bytes: `version u8`, then column `u16`, old, new, each value as in the change log.
+/// The first byte of a payload that holds the values themselves.
+pub(crate) const VALUES: u8 = 1;
+/// The first byte of a payload whose values were erased: of each only its commitment is left (see `seal`).
+pub(crate) const ERASED: u8 = 2;
+/// Bytes that an erased payload has of each column: its number and its commitment.
+pub(crate) const ERASED_COLUMN_BYTES: usize = 2 + crate::seal::HASH_BYTES;
+
+/// What entries about the audit itself say they did (`audit.action`). Dataverse has a number for the first only.
+pub mod action {
+    /// A part of the audit was removed: by retention, or the values of one record's entries were erased.
+    pub const LOG_DELETED: i32 = 111;
+    /// Entries that had been written before the audit was sealed were sealed where they stood.
+    pub const SEALED: i32 = 10_001;
+    /// The organisation was restored from a backup.
+    pub const RESTORED: i32 = 10_002;
+}
+
+/// The changes as bytes: `version u8`, then column `u16`, old, column `u16`, new, each value as in the change log.
 #[must_use]
 pub fn encode(changes: &[AuditedChange]) -> Vec<u8> {
     let mut old = Vec::with_capacity(64);
-    old.push(1);
+    old.push(VALUES);
     for change in changes {
         old.extend_from_slice(&change.column.0.to_le_bytes());
         encode_value(&mut old, &change.old);
@@ -85,11 +104,22 @@ pub fn encode(changes: &[AuditedChange]) -> Vec<u8> {
     old
 }
 
-/// Bytes of [`encode`] as changes.
+/// Whether the values of a payload were erased.
+#[must_use]
+pub fn is_erased(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&ERASED)
+}
+
+/// Bytes of [`encode`] as changes. Where values were erased, the columns are told with nulls.
 ///
 /// # Errors
 /// When the bytes are no values of the change log, or an old value stands without its new one.
 pub fn decode(bytes: &[u8]) -> Result<Vec<AuditedChange>, PayloadError> {
+    if is_erased(bytes) {
+        let erased = crate::seal::Erased::of(bytes).ok_or(PayloadError { at: 0, why: "cut short" })?;
+        let null = |column| AuditedChange { column, old: Value::Null, new: Value::Null };
+        return Ok(erased.columns().map(|(column, _)| null(column)).collect());
+    }
     let values = crate::change_log::decode(bytes)?;
     values
         .chunks(2)

@@ -135,6 +135,41 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<(ColumnId, Value)>, PayloadError> {
     Ok(values)
 }
 
+/// The entries of payload bytes as they stand there, unread: each with its column's number and its bytes from that number
+/// to the end of its value.
+pub(crate) struct Pieces<'b> {
+    reader: Reader<'b>,
+}
+
+impl<'b> Pieces<'b> {
+    /// Of a payload in the format that this program writes.
+    ///
+    /// # Errors
+    /// When it is of another one.
+    pub(crate) fn of(bytes: &'b [u8]) -> Result<Self, PayloadError> {
+        let mut reader = Reader { bytes, at: 0 };
+        if reader.take::<1>()? != [FORMAT] {
+            return Err(PayloadError { at: 0, why: "unknown format; a newer program wrote it" });
+        }
+        Ok(Self { reader })
+    }
+
+    /// The next entry, if there is one.
+    ///
+    /// # Errors
+    /// When it is cut short or carries an unknown tag.
+    pub(crate) fn next(&mut self) -> Result<Option<(ColumnId, &'b [u8])>, PayloadError> {
+        let begin = self.reader.at;
+        if begin >= self.reader.bytes.len() {
+            return Ok(None);
+        }
+        let column = ColumnId(u16::from_le_bytes(self.reader.take()?));
+        self.reader.pass_value()?;
+        let piece = self.reader.bytes.get(begin..self.reader.at).ok_or_else(|| self.reader.fail("cut short"))?;
+        Ok(Some((column, piece)))
+    }
+}
+
 struct Reader<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -163,6 +198,22 @@ impl<'b> Reader<'b> {
             return Err(self.fail("a value is longer than any column allows"));
         }
         self.slice(length)
+    }
+
+    /// Passes over a value.
+    fn pass_value(&mut self) -> Result<(), PayloadError> {
+        let [tag] = self.take::<1>()?;
+        let length = match tag {
+            0 => 0,
+            1 => 1,
+            2 | 11 => 4,
+            3 | 5 | 6 | 10 => 8,
+            4 | 8 => 16,
+            9 => 20,
+            7 | 12 => return self.sized().map(drop),
+            _ => return Err(self.fail("unknown tag; a newer program wrote it")),
+        };
+        self.slice(length).map(drop)
     }
 
     fn value(&mut self) -> Result<Value, PayloadError> {
@@ -223,6 +274,21 @@ mod tests {
     fn every_value_comes_back() {
         let bytes = encode(samples().iter().map(|(column, value)| (*column, value)));
         assert_eq!(decode(&bytes).unwrap(), samples());
+    }
+
+    #[test]
+    fn pieces_are_the_entries_as_they_stand() {
+        let bytes = encode(samples().iter().map(|(column, value)| (*column, value)));
+        let mut pieces = Pieces::of(&bytes).unwrap();
+        let (mut columns, mut joined) = (Vec::new(), vec![FORMAT]);
+        while let Some((column, piece)) = pieces.next().unwrap() {
+            columns.push(column);
+            joined.extend_from_slice(piece);
+        }
+        assert_eq!(columns, samples().iter().map(|(column, _)| *column).collect::<Vec<_>>());
+        assert_eq!(joined, bytes);
+        let mut cut = Pieces::of(&bytes[..bytes.len() - 1]).unwrap();
+        assert!(std::iter::from_fn(|| cut.next().transpose()).take(samples().len()).any(|piece| piece.is_err()));
     }
 
     #[test]

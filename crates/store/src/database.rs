@@ -19,6 +19,7 @@ use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::{Gathered, Row, RowSink};
+use crate::seal::Place;
 use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
 use crate::sqlite::SqliteFile;
 use crate::tables::KnownTables;
@@ -115,6 +116,7 @@ impl Database {
         let link = Link::Sqlite(Arc::clone(&file));
         let programs = bring_forward(&link, &services).await?;
         let found = metadata(&link, &services.schema).await?;
+        note_audit(organization, &link, &services).await?;
         Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services, room))
     }
 
@@ -128,6 +130,7 @@ impl Database {
         let link = Link::Postgres(Arc::clone(&connection));
         let programs = bring_forward(&link, &services).await?;
         let found = metadata(&link, &services.schema).await?;
+        note_audit(organization, &link, &services).await?;
         let reading = std::array::from_fn(|at| Mutex::new((at == 0).then(|| Arc::clone(&connection))));
         let engine = Engine::Postgres { settings, reading, writing: Mutex::new(None) };
         Ok(Self::new(organization, engine, programs, found, services, room))
@@ -141,8 +144,7 @@ impl Database {
         services: Arc<Services>,
         room: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let (standard, clock) = (Arc::clone(&services.schema), Arc::clone(&services.clock));
-        let writer = Writer::new(standard, found, services.limits.writer(), clock);
+        let writer = Writer::new(organization, found, &services);
         let inner = Inner {
             organization,
             engine,
@@ -677,6 +679,15 @@ pub(crate) async fn connected(settings: &PostgresSettings, slot: &Slot) -> Resul
     let connection = Arc::new(PostgresConnection::connect(settings).await?);
     *slot.lock() = Some(Arc::clone(&connection));
     Ok(connection)
+}
+
+/// Notes where the audit stands: entries may have been written that no published head protects yet.
+async fn note_audit(organization: Guid, link: &Link, services: &Services) -> Result<()> {
+    let (head, chain) = link.sealed_head().await?;
+    if head.audit_number > 0 {
+        services.audits.note(organization, head.versions.epoch, Place { number: head.audit_number, chain });
+    }
+    Ok(())
 }
 
 /// What a database says of itself. The version is read first, so that the rest is never older.

@@ -26,11 +26,13 @@ mod limits;
 mod link;
 mod logs;
 mod migration;
+mod moved_audits;
 mod postgres;
 mod quota;
 mod replay;
 mod restore;
 mod row;
+mod seal;
 mod snapshot;
 mod sql;
 mod sqlite;
@@ -54,7 +56,8 @@ mod site;
 
 pub use ambient::{Clock, Random, new_id};
 pub use audit::{
-    AuditEntry, AuditOperation, AuditRecord, AuditedChange, decode as decode_audit, encode as encode_audit,
+    AuditEntry, AuditOperation, AuditRecord, AuditedChange, action as audit_action, decode as decode_audit,
+    encode as encode_audit,
 };
 pub use backup::BackupReport;
 pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
@@ -68,9 +71,17 @@ pub use head::{Head, Versions};
 pub use keys::{KEY_BYTES, MasterKey};
 pub use limits::Limits;
 pub use migration::PROGRAM_VERSION;
+pub use moved_audits::MovedAudit;
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
 pub use restore::RestoreReport;
 pub use row::{Row, RowSink, owned};
+pub use seal::erasure::ErasedThen;
+pub use seal::existing::SealedThen;
+pub use seal::export::{AuditExport, HashedAudit, verify_export};
+pub use seal::gap::{Gap, GapFacts, Prune, RestoredThen};
+pub use seal::published::{HeadFacts, KeyFacts, KeyRing, Line, PublicKeys, Publications, Signed};
+pub use seal::verifier::{Fault, Published, Report, Subject, Verifier};
+pub use seal::{Chain, Place};
 pub use sql::{CompileError, Plan, ReadPolicy, RowKey};
 pub use store::{Keeper, Settings, Store, WriteTotals};
 pub use transaction::{Reached, StoredRow, Transaction, typed};

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::head::Head;
 use crate::postgres::PostgresConnection;
 use crate::row::{Gathered, Row, RowSink};
+use crate::seal::Chain;
 use crate::sql::{Dialect, Statement, internal};
 use crate::sqlite::SqliteFile;
 
@@ -26,7 +27,7 @@ impl Link {
         }
     }
 
-    /// Begins a transaction, locks the head and reads it.
+    /// Begins a transaction, locks the head and reads it. Also of a database of an older format.
     pub(crate) async fn begin(&self) -> Result<Head> {
         match self {
             Self::Sqlite(file) => {
@@ -35,6 +36,34 @@ impl Link {
                 file.writer.lock().begin()
             }
             Self::Postgres(connection) => connection.begin().await,
+        }
+    }
+
+    /// The same for a batch of writes: with the chain of the audit.
+    pub(crate) async fn begin_batch(&self) -> Result<(Head, Chain)> {
+        match self {
+            Self::Sqlite(file) => {
+                file.require_in_place()?;
+                file.shorten_log()?;
+                file.writer.lock().begin_batch()
+            }
+            Self::Postgres(connection) => connection.begin_batch().await,
+        }
+    }
+
+    /// The head with the chain of the audit.
+    pub(crate) async fn sealed_head(&self) -> Result<(Head, Chain)> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().sealed_head(),
+            Self::Postgres(connection) => connection.sealed_head().await,
+        }
+    }
+
+    /// The head, within a transaction that locked it.
+    pub(crate) async fn locked_head(&self) -> Result<Head> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().head(),
+            Self::Postgres(connection) => connection.head().await,
         }
     }
 

@@ -73,6 +73,7 @@ impl Database {
         let rows = self.internal_rows(&internal::select_audit(before, limit, of), read_audit).await?;
         rows.into_iter()
             .map(|(mut record, payload)| {
+                record.erased = crate::audit::is_erased(&payload);
                 record.entry.changes = crate::audit::decode(&payload)
                     .map_err(|error| Error::Corrupt(format!("audit entry {}: {error}", record.number)))?;
                 Ok(record)
@@ -149,6 +150,11 @@ impl Transaction {
         audited_of(self.setting(AUDITED_TABLES).await?)
     }
 
+    /// The latest gap record of the audit.
+    pub(crate) async fn audit_gap(&mut self) -> Result<Option<Vec<u8>>> {
+        self.setting(crate::seal::gap::GAP).await
+    }
+
     async fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
         let kept = self.internal_rows(&internal::select_setting(name), |row| Some(row.bytes(0)?.to_vec())).await?;
         Ok(kept.into_iter().next())
@@ -188,5 +194,6 @@ fn read_audit(row: &Row<'_>) -> Option<(AuditRecord, Vec<u8>)> {
         changes: Vec::new(),
         detail: row.text(11).map(str::to_owned),
     };
-    Some((AuditRecord { number: row.integer(0)?, created: row.integer(1)?, entry }, row.bytes(10)?.to_vec()))
+    let record = AuditRecord { number: row.integer(0)?, created: row.integer(1)?, erased: false, entry };
+    Some((record, row.bytes(10)?.to_vec()))
 }

@@ -24,12 +24,16 @@ pub(crate) struct Migration {
     pub oldest_writer: u32,
     /// What is to be run, in one transaction.
     pub statements: fn(Dialect) -> Vec<String>,
+    /// Audit entries that are there are to be sealed then.
+    pub seals_audit: bool,
 }
 
 /// All steps in order, the first to format 2. Append only: a step that was shipped is never changed or removed.
 const MIGRATIONS: &[Migration] = &[
     // Which tables have shares: an older program would share rows and not note it.
-    Migration { oldest_reader: 1, oldest_writer: 2, statements: internal::create_shared },
+    Migration { oldest_reader: 1, oldest_writer: 2, statements: internal::create_shared, seals_audit: false },
+    // The audit's chain: an older program would write entries without it.
+    Migration { oldest_reader: 1, oldest_writer: 3, statements: internal::create_seals, seals_audit: true },
 ];
 
 /// The number of this program's storage format: a database records the oldest program that may read and write it.
@@ -101,7 +105,7 @@ pub(crate) async fn readable(link: &Link) -> Result<Programs> {
 /// # Errors
 /// As [`readable`]; store errors, and then the database is at some format between its own and this program's.
 pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Programs> {
-    let programs = apply(link, MIGRATIONS).await?;
+    let programs = apply(link, MIGRATIONS, services).await?;
     if programs.oldest_writer <= PROGRAM_VERSION {
         grow(link, services).await?;
     }
@@ -109,14 +113,14 @@ pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Pr
 }
 
 /// Makes the store's own tables and the head of an empty database, in the newest format.
-pub(crate) async fn initialise(link: &Link, commit_time: i64) -> Result<()> {
+pub(crate) async fn initialise(link: &Link, services: &Services) -> Result<()> {
     link.begin_plain().await?;
     for sql in internal::create(link.dialect()) {
         link.run(&sql).await?;
     }
-    link.execute(&internal::insert_head(commit_time)).await?;
+    link.execute(&internal::insert_head(services.clock.now_ms().div_euclid(1000))).await?;
     link.run(internal::COMMIT).await?;
-    apply(link, MIGRATIONS).await.map(drop)
+    apply(link, MIGRATIONS, services).await.map(drop)
 }
 
 /// What makes the store's own tables in the newest format, without the head: for a copy of a database that has it.
@@ -125,7 +129,7 @@ pub(crate) fn newest(dialect: Dialect) -> Vec<String> {
     internal::create(dialect).into_iter().chain(steps).collect()
 }
 
-async fn apply(link: &Link, migrations: &[Migration]) -> Result<Programs> {
+async fn apply(link: &Link, migrations: &[Migration], services: &Services) -> Result<Programs> {
     let mut programs = readable(link).await?;
     for (format, migration) in (2_u32..).zip(migrations) {
         if format <= programs.format {
@@ -140,6 +144,9 @@ async fn apply(link: &Link, migrations: &[Migration]) -> Result<Programs> {
             }
             for sql in (migration.statements)(link.dialect()) {
                 link.run(&sql).await?;
+            }
+            if migration.seals_audit {
+                crate::seal::seal_existing(link, services).await?;
             }
             programs =
                 Programs { format, oldest_reader: migration.oldest_reader, oldest_writer: migration.oldest_writer };

@@ -18,6 +18,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
+use crate::seal::Chain;
 use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
@@ -265,13 +266,39 @@ impl PostgresConnection {
         head
     }
 
+    /// The same for a batch of writes: with the chain of the audit.
+    pub(crate) async fn begin_batch(&self) -> Result<(Head, Chain)> {
+        let (begun, head) =
+            futures::join!(self.run(internal::BEGIN), self.sealed_head_by(internal::HEAD_SEALED_LOCKED));
+        begun?;
+        head
+    }
+
+    /// The head with the chain of the audit.
+    pub(crate) async fn sealed_head(&self) -> Result<(Head, Chain)> {
+        self.sealed_head_by(internal::HEAD_SEALED).await
+    }
+
+    async fn sealed_head_by(&self, sql: &str) -> Result<(Head, Chain)> {
+        let row = self.head_row(sql).await?;
+        let chain = row.try_get::<_, Option<&[u8]>>(6).map_err(|error| self.error("reading the head", error))?;
+        Ok((self.head_of(&row)?, Chain::of_head(chain)?))
+    }
+
     async fn head_by(&self, sql: &str) -> Result<Head> {
+        self.head_of(&self.head_row(sql).await?)
+    }
+
+    async fn head_row(&self, sql: &str) -> Result<tokio_postgres::Row> {
         let work = async {
             let prepared = self.prepare(sql).await?;
             self.statements.count();
             self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))
         };
-        let row = self.in_time("reading the head", work).await?;
+        self.in_time("reading the head", work).await
+    }
+
+    fn head_of(&self, row: &tokio_postgres::Row) -> Result<Head> {
         let read = |at: usize| row.try_get::<_, i64>(at).map_err(|error| self.error("reading the head", error));
         Ok(Head {
             number: read(0)?,

@@ -19,12 +19,14 @@ use crate::database::{Database, off_the_worker};
 use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, data_key};
 use crate::link::Link;
+use crate::seal::existing::of_the_platform;
+use crate::seal::gap::RestoredThen;
 use crate::snapshot::Snapshot;
 use crate::sql::{RowKey, internal};
 use crate::sqlite::SqliteFile;
 use crate::store::Store;
 use crate::transaction::Transaction;
-use crate::{Error, Result};
+use crate::{Error, Result, audit_action};
 
 /// What was restored, as measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +64,8 @@ struct Target {
     origin: Guid,
     /// The numbers that it goes on with.
     head: Head,
+    /// What its audit tells of the restore.
+    told: RestoredThen,
 }
 
 impl Store {
@@ -220,6 +224,7 @@ impl Store {
         organization.epoch = epoch;
         organization.created = existing.map_or(manifest.created, |old| old.created);
         organization.state = existing.map_or(OrganizationState::Creating, |old| old.state);
+        let told = RestoredThen { epoch, after: head.audit_number, taken: manifest.taken };
         let head = Head {
             number: head.number.max(given.number),
             audit_number: head.audit_number.max(given.audit_number),
@@ -230,7 +235,7 @@ impl Store {
             },
             commit_time: head.commit_time.max(given.commit_time),
         };
-        Ok(Target { organization, origin: manifest.organization, head })
+        Ok(Target { organization, origin: manifest.organization, head, told })
     }
 
     /// Makes, fills and checks the new database; that of a new organisation is in use then.
@@ -262,6 +267,7 @@ impl Store {
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, target.origin, organization.id).await?;
+        tell_of_restore(&database, &target.told).await?;
         drop(database);
         if is_new { self.control().set_state(organization.id, OrganizationState::Active).await } else { Ok(()) }
     }
@@ -302,6 +308,17 @@ async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> 
                 transaction.insert(permit(PrivilegeKind::Create)?, &table, new, values)?;
                 Ok::<(), Error>(())
             })
+        })
+        .await
+}
+
+/// The audit goes on behind the numbers that were given away: an entry says why.
+async fn tell_of_restore(database: &Database, told: &RestoredThen) -> Result<()> {
+    let entry = Arc::new(of_the_platform("restore", audit_action::RESTORED, told)?);
+    database
+        .write(move |transaction: &mut Transaction| {
+            transaction.audit(&entry);
+            Box::pin(std::future::ready(Ok::<(), Error>(())))
         })
         .await
 }

@@ -18,6 +18,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
 use crate::ambient::Clock;
 use crate::head::{Head, Versions};
 use crate::row::{Row, RowSink};
+use crate::seal::{Chain, HASH_BYTES};
 use crate::sql::content::SINGLE_FILE;
 use crate::sql::{Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
@@ -420,6 +421,24 @@ impl Connection {
         self.arm();
         self.run("BEGIN IMMEDIATE")?;
         self.head()
+    }
+
+    /// The same for a batch of writes: with the chain of the audit.
+    pub(crate) fn begin_batch(&self) -> Result<(Head, Chain)> {
+        self.arm();
+        self.run("BEGIN IMMEDIATE")?;
+        self.sealed_head()
+    }
+
+    /// The head with the chain of the audit.
+    pub(crate) fn sealed_head(&self) -> Result<(Head, Chain)> {
+        self.statements.count();
+        let wrong = |error| self.error("reading the head", error);
+        let mut prepared = self.inner.prepare_cached(internal::HEAD_SEALED).map_err(wrong)?;
+        let (head, chain) = prepared
+            .query_row([], |row| Ok((head_of(row)?, row.get::<_, Option<[u8; HASH_BYTES]>>(6)?)))
+            .map_err(wrong)?;
+        Ok((head, Chain::of_head(chain.as_ref().map(<[u8; HASH_BYTES]>::as_slice))?))
     }
 
     /// Ends the log beside the file, so that the file alone is the database until it is opened again.

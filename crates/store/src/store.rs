@@ -19,6 +19,7 @@ use crate::head::Head;
 use crate::keys::MasterKey;
 use crate::link::Link;
 use crate::migration::{Definitions, initialise};
+use crate::moved_audits::MovedAudits;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::quota::OrganizationLimit;
 use crate::sql::{self, internal};
@@ -75,7 +76,9 @@ pub(crate) struct Services {
     pub schema: Arc<Schema>,
     pub limits: Limits,
     pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
     pub definitions: Definitions,
+    pub audits: Arc<MovedAudits>,
 }
 
 /// A database that is open.
@@ -144,7 +147,9 @@ impl Store {
             schema: settings.schema,
             limits,
             clock: Arc::clone(&settings.clock),
+            random: Arc::clone(&settings.random),
             definitions: Definitions::default(),
+            audits: Arc::default(),
         });
         remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
         let room = limits.databases_max(settings.postgres.is_some());
@@ -422,11 +427,11 @@ impl Store {
             Engine::Sqlite { settings, .. } => {
                 let key = organization.data_key(&self.master)?;
                 let file = SqliteFile::create(&self.path_of(database), Some(key), settings.clone())?;
-                initialise(&Link::Sqlite(Arc::new(file)), self.now()).await
+                initialise(&Link::Sqlite(Arc::new(file)), &self.services).await
             }
             Engine::Postgres { .. } => {
                 let connection = self.make_postgres_database(database).await?;
-                initialise(&Link::Postgres(Arc::new(connection)), self.now()).await
+                initialise(&Link::Postgres(Arc::new(connection)), &self.services).await
             }
         }
     }

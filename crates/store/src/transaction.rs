@@ -13,12 +13,14 @@ use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value, ValueRef};
 use parking_lot::Mutex;
 
+use crate::ambient::Random;
 use crate::audit::AuditEntry;
 use crate::change_log::{self, ChangeKind};
 use crate::derived;
 use crate::head::{Head, Versions};
 use crate::link::Link;
 use crate::row::{Row, owned};
+use crate::seal::{Chain, Place, Unsealed};
 use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, Tables, internal};
 use crate::tables::KnownTables;
 use crate::{Error, Result};
@@ -29,7 +31,9 @@ pub(crate) struct Batch {
     pub begun: Head,
     pub commit_time: i64,
     number: AtomicI64,
-    audit_number: AtomicI64,
+    /// Where the audit stands: entries are sealed when it is certain that they are written.
+    audit: Mutex<Place>,
+    random: Arc<dyn Random>,
     security: AtomicI64,
     metadata: AtomicI64,
     changes_schema: AtomicBool,
@@ -42,12 +46,19 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(begun: Head, now: i64, tables: KnownTables, storage_reached: Option<u64>) -> Self {
+    pub(crate) fn new(
+        (begun, chain): (Head, Chain),
+        now: i64,
+        tables: KnownTables,
+        storage_reached: Option<u64>,
+        random: Arc<dyn Random>,
+    ) -> Self {
         Self {
             begun,
             commit_time: now.max(begun.commit_time),
             number: AtomicI64::new(begun.number),
-            audit_number: AtomicI64::new(begun.audit_number),
+            audit: Mutex::new(Place { number: begun.audit_number, chain }),
+            random,
             security: AtomicI64::new(begun.versions.security),
             metadata: AtomicI64::new(begun.versions.metadata),
             changes_schema: AtomicBool::new(false),
@@ -61,7 +72,7 @@ impl Batch {
     pub(crate) fn head(&self) -> Head {
         Head {
             number: self.number.load(Ordering::Relaxed),
-            audit_number: self.audit_number.load(Ordering::Relaxed),
+            audit_number: self.audit.lock().number,
             versions: self.versions(),
             commit_time: self.commit_time,
         }
@@ -69,13 +80,31 @@ impl Batch {
 
     /// Where the batch stands, to come back to when a request is taken back.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { head: self.head(), tables: self.tables.lock().clone() }
+        Mark { head: self.head(), audit: self.audit(), tables: self.tables.lock().clone() }
+    }
+
+    /// Where the audit stands.
+    pub(crate) fn audit(&self) -> Place {
+        *self.audit.lock()
+    }
+
+    /// Gives entries their numbers and seals them: what writes them. From here on nothing may be left out of them.
+    pub(crate) fn seal(&self, entries: Vec<Unsealed>) -> impl Iterator<Item = Operation> {
+        let mut place = self.audit.lock();
+        let sealed: Vec<_> = entries.into_iter().map(|entry| entry.sealed(&mut place)).collect();
+        sealed.into_iter().map(|statement| Operation {
+            statement,
+            rows: Some(1),
+            table: TableId(0),
+            row: Guid::nil(),
+            inserts: false,
+        })
     }
 
     /// Gives back the numbers taken since a mark. Only for a request that ran with no other beside it.
     pub(crate) fn back_to(&self, mark: Mark) {
         self.number.store(mark.head.number, Ordering::Relaxed);
-        self.audit_number.store(mark.head.audit_number, Ordering::Relaxed);
+        *self.audit.lock() = mark.audit;
         self.security.store(mark.head.versions.security, Ordering::Relaxed);
         self.metadata.store(mark.head.versions.metadata, Ordering::Relaxed);
         *self.tables.lock() = mark.tables;
@@ -98,6 +127,7 @@ impl Batch {
 /// A point within a batch.
 pub(crate) struct Mark {
     head: Head,
+    audit: Place,
     tables: KnownTables,
 }
 
@@ -201,6 +231,8 @@ pub struct Transaction {
     moves_versions: bool,
     missing_tables: Vec<TableId>,
     pub(crate) pending: Vec<Operation>,
+    /// Audit entries, which are written after everything else.
+    pub(crate) entries: Vec<Unsealed>,
     pub(crate) reads: Touched,
     pub(crate) writes: Touched,
 }
@@ -217,6 +249,7 @@ impl Transaction {
             moves_versions: false,
             missing_tables: Vec::new(),
             pending: Vec::new(),
+            entries: Vec::new(),
             reads: Touched::default(),
             writes: Touched::default(),
         }
@@ -431,12 +464,16 @@ impl Transaction {
         Ok(())
     }
 
-    /// Adds an entry to the audit; its number.
-    pub fn audit(&mut self, entry: &AuditEntry) -> i64 {
-        let number = self.batch.audit_number.fetch_add(1, Ordering::Relaxed) + 1;
-        let statement = internal::insert_audit(number, self.batch.commit_time, entry);
-        self.push(statement, Some(1), TableId(0), Guid::nil(), false);
-        number
+    /// Adds an entry to the audit. It gets its number when it is written.
+    pub fn audit(&mut self, entry: &AuditEntry) {
+        let unsealed = Unsealed::new(entry, self.batch.commit_time, self.batch.random.as_ref());
+        self.entries.push(unsealed);
+    }
+
+    /// The last number given to an audit entry, those of this request that were not flushed left out.
+    #[must_use]
+    pub fn audit_number(&self) -> i64 {
+        self.batch.audit().number
     }
 
     /// Runs a statement on the store's own tables with this request's writes.
@@ -462,11 +499,12 @@ impl Transaction {
     /// # Errors
     /// Store errors; [`Error::Stale`] when other requests run beside this one: the batch runs it again alone.
     pub async fn flush(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
+        if !self.has_unflushed() {
             return Ok(());
         }
         self.claim_alone()?;
-        let operations = std::mem::take(&mut self.pending);
+        let mut operations = std::mem::take(&mut self.pending);
+        operations.extend(self.batch.seal(std::mem::take(&mut self.entries)));
         self.flushed = true;
         run(&self.link, &self.schema, &operations).await
     }
@@ -474,7 +512,7 @@ impl Transaction {
     /// Whether writes were gathered that have not been run yet.
     #[must_use]
     pub fn has_unflushed(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || !self.entries.is_empty()
     }
 
     /// Says that this request must run with no other beside it.

@@ -11,18 +11,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use custodia_schema::{Schema, TableId};
+use custodia_schema::{Guid, Schema, TableId};
 use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 
-use crate::ambient::Clock;
+use crate::ambient::{Clock, Random};
 use crate::head::Head;
 use crate::link::Link;
+use crate::moved_audits::MovedAudits;
 use crate::quota::StorageQuota;
 use crate::sql::internal;
 use crate::tables::KnownTables;
 use crate::transaction::{self, Batch, Touched, Transaction};
-use crate::{Error, Result};
+use crate::{Error, Result, Services};
 
 /// How a request's part of a batch ended.
 pub(crate) enum Ran {
@@ -97,10 +98,14 @@ impl WriteCounters {
 
 /// The queue of one organisation's writes.
 pub(crate) struct Writer {
+    organization: Guid,
     queue: Mutex<VecDeque<Box<dyn Request>>>,
     scheduled: AtomicBool,
     limits: WriterLimits,
     clock: Arc<dyn Clock>,
+    /// Salts of audit entries.
+    random: Arc<dyn Random>,
+    audits: Arc<MovedAudits>,
     pub counters: WriteCounters,
     /// What the organisation's layer lies over.
     standard: Arc<Schema>,
@@ -131,14 +136,17 @@ pub(crate) struct WriterLimits {
 }
 
 impl Writer {
-    pub(crate) fn new(standard: Arc<Schema>, found: Metadata, limits: WriterLimits, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(organization: Guid, found: Metadata, services: &Services) -> Self {
         Self {
+            organization,
             queue: Mutex::new(VecDeque::new()),
             scheduled: AtomicBool::new(false),
-            limits,
-            clock,
+            limits: services.limits.writer(),
+            clock: Arc::clone(&services.clock),
+            random: Arc::clone(&services.random),
+            audits: Arc::clone(&services.audits),
             counters: WriteCounters::default(),
-            standard,
+            standard: Arc::clone(&services.schema),
             schema: ArcSwap::new(found.schema),
             tables: ArcSwap::from_pointee(found.tables),
             metadata: AtomicI64::new(found.version),
@@ -246,18 +254,19 @@ impl Writer {
 
     async fn begin(&self, link: &Link) -> Result<Arc<Batch>> {
         let begun = async {
-            let head = link.begin().await?;
+            let sealed = link.begin_batch().await?;
+            let (head, _) = sealed;
             if !self.knows(head.versions.metadata) {
                 // Another node made tables or secured columns, or this one did and has not looked since.
                 self.adopt(crate::database::metadata(link, &self.standard).await?);
             }
-            Ok((head, self.storage.reached(link, self.clock.monotonic_ms()).await?))
+            Ok((sealed, self.storage.reached(link, self.clock.monotonic_ms()).await?))
         };
         match begun.await {
-            Ok((head, storage_reached)) => {
+            Ok((sealed, storage_reached)) => {
                 let now = self.clock.now_ms().div_euclid(1000);
                 let tables = KnownTables::clone(&self.tables.load());
-                Ok(Arc::new(Batch::new(head, now, tables, storage_reached)))
+                Ok(Arc::new(Batch::new(sealed, now, tables, storage_reached, Arc::clone(&self.random))))
             }
             Err(error) => {
                 // The head may have been waited for in vain: the transaction that waited must not stay open.
@@ -273,8 +282,12 @@ impl Writer {
             link.rollback().await;
             return Ok(());
         }
-        link.commit(&internal::update_head(&batch.head())).await?;
+        link.commit(&internal::store_head(&batch.head(), &batch.audit().chain)).await?;
         self.committed(batch);
+        let audit = batch.audit();
+        if audit.number != batch.begun.audit_number {
+            self.audits.note(self.organization, batch.versions().epoch, audit);
+        }
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.requests.fetch_add(wrote, Ordering::Relaxed);
         Ok(())
@@ -310,6 +323,7 @@ impl Writer {
             .await;
             let mut taken = Touched::default();
             let mut operations = Vec::new();
+            let mut entries = Vec::new();
             let mut in_turn = Vec::new();
             let mut versions_moved = false;
             for (at, (ran, mut transaction)) in ran.into_iter().zip(transactions).enumerate() {
@@ -323,10 +337,12 @@ impl Writer {
                 } else if let Ran::Write = ran {
                     versions_moved |= transaction.moves_versions();
                     taken.merge(&transaction.writes);
-                    wrote += u64::from(!transaction.pending.is_empty());
+                    wrote += u64::from(transaction.has_unflushed());
                     operations.append(&mut transaction.pending);
+                    entries.append(&mut transaction.entries);
                 }
             }
+            operations.extend(batch.seal(entries));
             if operations.is_empty() {
                 // Nobody stored anything: the numbers taken are free again, and there may be nothing to commit.
                 batch.back_to(begun);

@@ -22,6 +22,7 @@ on_both_engines! {
 const TO_TWO: Migration = Migration {
     oldest_reader: 1,
     oldest_writer: 2,
+    seals_audit: false,
     statements: |_| vec!["ALTER TABLE custodia_setting ADD COLUMN note text".to_owned()],
 };
 
@@ -30,6 +31,7 @@ const STEPS: &[Migration] = &[
     Migration {
         oldest_reader: 2,
         oldest_writer: 3,
+        seals_audit: false,
         statements: |dialect| {
             let value = if dialect == Dialect::Sqlite { "x'01'" } else { "'\\x01'" };
             vec![format!("INSERT INTO custodia_setting (name, value, note) VALUES ('step', {value}, 'three')")]
@@ -42,6 +44,7 @@ const FAILING: &[Migration] = &[
     Migration {
         oldest_reader: 1,
         oldest_writer: 1,
+        seals_audit: false,
         statements: |_| {
             vec!["ALTER TABLE custodia_setting ADD COLUMN other text".to_owned(), "DROP TABLE no_such_table".to_owned()]
         },
@@ -89,22 +92,25 @@ mod bodies {
         let site = Site::new(engine).await;
         let link = of_the_first_format(&site, "demo").await;
         let first = Programs { format: 1, oldest_reader: 1, oldest_writer: 1 };
-        assert_eq!(apply(&link, &[]).await.unwrap(), first);
+        assert_eq!(apply(&link, &[], site.store.services()).await.unwrap(), first);
 
-        apply(&link, FAILING).await.unwrap_err();
+        apply(&link, FAILING, site.store.services()).await.unwrap_err();
         let second = Programs { format: 2, oldest_reader: 1, oldest_writer: 2 };
         assert_eq!(readable(&link).await.unwrap(), second, "the step before the failing one holds");
         assert_eq!(columns(&link, "custodia_setting").await, ["name", "value", "note"]);
 
         // A program of format 3 that must be newer than this one to read it: as it would be found by this one.
-        let third = apply(&link, &STEPS[..1]).await.unwrap();
+        let third = apply(&link, &STEPS[..1], site.store.services()).await.unwrap();
         assert_eq!(third, second, "what was done is not done again");
         let last = Programs { format: 3, oldest_reader: 2, oldest_writer: 3 };
-        assert_eq!(apply(&link, STEPS).await.unwrap(), last);
+        assert_eq!(apply(&link, STEPS, site.store.services()).await.unwrap(), last);
         // Two nodes that come to a database at once take each step once between them.
         let one = of_the_first_format(&site, "both").await;
         let two = link_of(&site.store.database("both").await.unwrap()).await;
-        let (one, two) = futures::join!(apply(&one, &STEPS[..1]), apply(&two, &STEPS[..1]));
+        let (one, two) = futures::join!(
+            apply(&one, &STEPS[..1], site.store.services()),
+            apply(&two, &STEPS[..1], site.store.services())
+        );
         assert_eq!((one.unwrap(), two.unwrap()), (second, second));
         let notes = crate::sql::Statement {
             sql: "SELECT note FROM custodia_setting WHERE name = 'step'".into(),

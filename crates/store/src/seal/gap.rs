@@ -1,0 +1,136 @@
+//! Gap records: what tells, signed, that the oldest part of an audit was removed.
+//!
+//! The latest record stands in the database beside the audit, so that the verifier knows where to begin, and each is the
+//! detail of an entry of the audit. A record that no sealed entry repeats counts for nothing.
+
+use custodia_schema::Guid;
+use serde::{Deserialize, Serialize};
+
+use super::published::{Facts, KeyRing, Signed};
+use super::{Chain, Place};
+use crate::audit::action;
+use crate::sql::internal;
+use crate::transaction::Transaction;
+use crate::{Error, Result};
+
+/// The setting that holds the latest gap record.
+pub(crate) const GAP: &str = "audit gap";
+
+/// A restore, as its audit entry tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredThen {
+    /// The epoch that began with it.
+    pub epoch: i64,
+    /// The last entry that was in the backup.
+    pub after: i64,
+    /// When the backup was taken, seconds since 1970.
+    pub taken: i64,
+}
+
+/// A part of the audit that was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapFacts {
+    /// The organisation.
+    pub organization: Guid,
+    /// The first number that was removed.
+    pub from: i64,
+    /// The last.
+    pub through: i64,
+    /// The chain before the first.
+    pub before: String,
+    /// The chain up to the last.
+    pub after: String,
+    /// When, seconds since 1970.
+    pub time: i64,
+    /// Who.
+    pub by: Guid,
+    /// Why.
+    pub why: String,
+    /// What removed entries told of restores, of former gaps too: the verifier needs it for heads that were published before.
+    pub restores: Vec<RestoredThen>,
+}
+
+impl Facts for GapFacts {
+    const LABEL: &'static str = "custodia audit gap 1";
+}
+
+/// A signed gap record.
+pub type Gap = Signed<GapFacts>;
+
+impl GapFacts {
+    /// The chain up to the last entry that was removed.
+    #[must_use]
+    pub fn after(&self) -> Option<Chain> {
+        self.after.parse().ok()
+    }
+
+    /// Where the entries that are left begin.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        Some(Place { number: self.through, chain: self.after()? })
+    }
+}
+
+/// Reads a gap record as it is kept.
+pub(crate) fn gap_of(kept: Option<Vec<u8>>) -> Result<Option<Gap>> {
+    let read = |bytes: Vec<u8>| {
+        serde_json::from_slice(&bytes).map_err(|error| Error::Corrupt(format!("the gap record of the audit: {error}")))
+    };
+    kept.map(read).transpose()
+}
+
+/// What is to be removed, and what is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Prune<'p> {
+    /// The organisation.
+    pub organization: Guid,
+    /// Entries written before this moment, seconds since 1970.
+    pub before: i64,
+    /// Entries removed at once; the rest is for the next time.
+    pub entries_max: u32,
+    /// Who removes them.
+    pub by: Guid,
+    /// Why.
+    pub why: &'p str,
+}
+
+impl Transaction {
+    /// Removes the oldest entries of the audit, at most so many: the signed record, which the caller's entry of
+    /// [`crate::audit_action::LOG_DELETED`] is to have as its detail; `None` when there is nothing to remove.
+    ///
+    /// # Errors
+    /// Store errors; [`Error::Stale`] when other requests run beside this one.
+    pub async fn prune_audit(&mut self, prune: Prune<'_>, ring: &KeyRing) -> Result<Option<Gap>> {
+        self.claim_alone()?;
+        let former = gap_of(self.audit_gap().await?)?;
+        let begin = former.as_ref().and_then(|gap| gap.facts.place()).unwrap_or_default();
+        let last = self
+            .internal_rows(&internal::select_last_before(prune.before, prune.entries_max), |row| {
+                Some(Place { number: row.integer(0)?, chain: Chain::of_bytes(row.bytes(1)?)? })
+            })
+            .await?;
+        let Some(last) = last.first().copied() else { return Ok(None) };
+        let told = self
+            .internal_rows(&internal::select_audit_details(action::RESTORED, last.number), |row| {
+                Some(row.text(0).map(str::to_owned))
+            })
+            .await?;
+        let mut restores = former.map_or_else(Vec::new, |gap| gap.facts.restores);
+        restores.extend(told.iter().flatten().filter_map(|detail| serde_json::from_str(detail).ok()));
+        let gap = ring.sign(GapFacts {
+            organization: prune.organization,
+            from: begin.number + 1,
+            through: last.number,
+            before: begin.chain.to_string(),
+            after: last.chain.to_string(),
+            time: self.now(),
+            by: prune.by,
+            why: prune.why.to_owned(),
+            restores,
+        })?;
+        self.internal(internal::delete_audit(last.number));
+        let kept = serde_json::to_vec(&gap).map_err(|error| Error::Corrupt(error.to_string()))?;
+        self.put_setting(GAP, kept);
+        Ok(Some(gap))
+    }
+}
