@@ -10,6 +10,7 @@ mod administration;
 mod aggregate;
 mod asker;
 mod assign;
+mod audit_keeping;
 mod audit_log;
 mod auditing;
 mod caller;

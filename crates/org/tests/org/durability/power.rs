@@ -28,6 +28,7 @@ async fn every_acknowledged_write_survives_power_cuts() {
         let mut place = place(&folder, &layer);
         let mut site = Site::create(&mut place).await;
         let mut journals = Writers::fresh_journals();
+        let mut heads = Vec::new();
         for round in part {
             println!("{round} of {cuts}");
             let writers = Writers::start(&site, journals, round, Arc::new(Deaf));
@@ -53,12 +54,15 @@ async fn every_acknowledged_write_survives_power_cuts() {
                 tokio::task::yield_now().await;
             }
             journals = writers.end().await;
+            // What is published at any moment must be there afterwards.
+            heads.extend(site.heads());
             in_flight += journals.iter().filter(|journal| journal.in_flight.is_some()).count();
             site.close();
             layer.restore_power().unwrap();
             site = Site::open(&mut place).await;
             let verdict = verify(&site, &journals.clone(), &mut journals).await;
             assert!(verdict.is_clean(), "round {round}, {operation:?} of {file:?}, {loss:?}: {verdict}");
+            site.prove_audit(&heads).await;
             site.prove_whole().await;
         }
         acknowledged += journals.iter().map(|journal| journal.acknowledged).sum::<usize>();

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicI64;
 use custodia_org::{Caller, NewOrganization, Organization, Rows};
 use custodia_query::{Field, Query};
 use custodia_schema::{Guid, Value, standard};
-use custodia_store::{Change, Limits, MasterKey, Settings, Store};
+use custodia_store::{Change, ChangeKind, HeadFacts, Limits, MasterKey, MovedAudit, Published, Settings, Store};
 
 use crate::durability::writers::Dice;
 use crate::world::{HeldClock, START};
@@ -49,6 +49,8 @@ impl Site {
             currency: ("USD".into(), "US Dollar".into(), "$".into()),
         };
         let administrator = org.seed(Guid::from_u128(1), new).await.unwrap().administrator;
+        let account = org.schema().table_named("account").unwrap().id;
+        org.audit_table(&Caller::platform("test", Guid::from_u128(3)), account, true).await.unwrap();
         store.activate(&entry).await.unwrap();
         Self { store, org, administrator }
     }
@@ -96,8 +98,33 @@ impl Site {
         self.org.database().changes(0, u32::MAX).await.unwrap()
     }
 
+    /// The heads of the audit that could have been published by now.
+    pub fn heads(&self) -> Vec<HeadFacts> {
+        let moved = self.store.take_moved_audits().into_iter();
+        let head = |audit: MovedAudit| HeadFacts {
+            organization: audit.organization,
+            epoch: audit.epoch,
+            number: audit.place.number,
+            chain: audit.place.chain.to_string(),
+            time: START,
+        };
+        moved.map(head).collect()
+    }
+
+    /// The audit is whole, every write stands in it, and it holds what was published of it.
+    pub async fn prove_audit(&self, heads: &[HeadFacts]) {
+        let published = Published { heads: heads.to_vec(), ..Published::default() };
+        let report = self.org.verify_audit(published, &mut |_: &str| {}).await.unwrap();
+        assert_eq!((report.fault, report.heads), (None, heads.len()));
+        let changes = self.changes().await;
+        let account = self.org.schema().table_named("account").unwrap().id;
+        let audited = changes.iter().filter(|change| change.table == account && change.kind != ChangeKind::CreateTable);
+        assert!(report.entries >= audited.count() as u64, "{} entries", report.entries);
+    }
+
     /// A backup reads every page and every row, checks them and compares: an organisation that it takes is whole.
     pub async fn prove_whole(&self) {
+        self.prove_audit(&[]).await;
         let folder = tempfile::tempdir().unwrap();
         self.store.backup("demo", &folder.path().join("demo.backup"), &mut |_: &str| {}).await.unwrap();
     }

@@ -1,0 +1,130 @@
+//! What may be removed of the audit, and how it is told: the oldest entries, and the values in one record's entries.
+
+use std::sync::Arc;
+
+use custodia_query::Query;
+use custodia_schema::{Guid, TableId, Value};
+use custodia_store::{AuditEntry, AuditExport, AuditOperation, Gap, KeyRing, Prune, Published, Report, audit_action};
+use serde::Serialize;
+
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::model;
+use crate::organization::Organization;
+use crate::writing::Writing;
+
+/// Removing the oldest entries.
+const DELETE_AUDIT: &str = "prvDeleteAuditData";
+/// Removing what was told of one record.
+const DELETE_HISTORY: &str = "prvDeleteRecordChangeHistory";
+/// Entries whose values are erased in one request.
+const ERASED_AT_ONCE: u32 = 1_000;
+
+impl Organization {
+    /// Removes the oldest audit entries written before a moment (seconds since 1970), at most `entries_max`: the signed
+    /// record, of which an entry tells; `None` when there is nothing to remove.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`]; store errors.
+    pub async fn prune_audit(
+        &self,
+        caller: &Caller,
+        before: i64,
+        entries_max: u32,
+        why: &str,
+        ring: &Arc<KeyRing>,
+    ) -> Result<Option<Gap>> {
+        let (organization, why, ring) = (self.id(), why.to_owned(), Arc::clone(ring));
+        self.in_transaction(caller, move |writing| {
+            let (why, ring) = (why.clone(), Arc::clone(&ring));
+            Box::pin(async move {
+                writing.authority.check_privilege(DELETE_AUDIT)?;
+                let prune = Prune { organization, before, entries_max, by: writing.acting(), why: &why };
+                let Some(gap) = writing.transaction.prune_audit(prune, &ring).await? else { return Ok(None) };
+                writing.audit_log_deleted(TableId(0), Guid::nil(), &gap)?;
+                Ok(Some(gap))
+            })
+        })
+        .await
+    }
+
+    /// Takes the values out of all audit entries of one record; that there were changes stays told, and by whom. How many
+    /// entries lost their values.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`]; store errors.
+    pub async fn erase_history(&self, caller: &Caller, table: TableId, row: Guid, why: &str) -> Result<u64> {
+        let mut erased = 0;
+        loop {
+            let why = why.to_owned();
+            let told = self
+                .in_transaction(caller, move |writing| {
+                    let why = why.clone();
+                    Box::pin(async move {
+                        writing.authority.check_privilege(DELETE_HISTORY)?;
+                        let told = writing.transaction.erase_audit(table, row, ERASED_AT_ONCE, &why).await?;
+                        if told.entries > 0 {
+                            writing.audit_log_deleted(table, row, &told)?;
+                        }
+                        Ok(told.entries)
+                    })
+                })
+                .await?;
+            erased += told as u64;
+            if told < ERASED_AT_ONCE as usize {
+                return Ok(erased);
+            }
+        }
+    }
+
+    /// Days after which the organisation wants its audit entries removed; `None`: never, also where nobody said.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn audit_retention_days(&self) -> Result<Option<u32>> {
+        let schema = self.schema();
+        let table = model::table(&schema, "organization")?;
+        let query = Query::of(table, 1).showing(model::columns(table, &["auditretentionperiodv2"])?);
+        let (rows, _) = self.shared.platform_rows("audit retention", &query).await?;
+        let days = rows.first().and_then(|row| row.first());
+        Ok(match days {
+            Some(Value::BigInt(days)) => u32::try_from(*days).ok().filter(|days| *days > 0),
+            _ => None,
+        })
+    }
+
+    /// Verifies the audit against heads that were published.
+    ///
+    /// # Errors
+    /// Store errors; what is wrong with the audit is in the report.
+    pub async fn verify_audit(&self, against: Published, progress: &mut (dyn FnMut(&str) + Send)) -> Result<Report> {
+        Ok(self.shared.database.verify_audit(against, progress).await?)
+    }
+
+    /// Begins an export of the audit, to be verified elsewhere.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn export_audit(&self) -> Result<AuditExport> {
+        Ok(self.shared.database.export_audit().await?)
+    }
+}
+
+impl Writing<'_> {
+    fn audit_log_deleted(&mut self, table: TableId, row: Guid, told: &impl Serialize) -> Result<()> {
+        let detail = serde_json::to_string(told).map_err(|error| Error::Invalid(error.to_string()))?;
+        self.transaction.audit(&AuditEntry {
+            transaction: self.caller.request,
+            user: self.acting(),
+            calling_user: self.caller.acting_for.map(|_| self.caller.user),
+            origin: self.caller.origin.word().to_owned(),
+            table,
+            row,
+            operation: AuditOperation::Delete,
+            action: audit_action::LOG_DELETED,
+            changes: Vec::new(),
+            detail: Some(detail),
+        });
+        Ok(())
+    }
+}
