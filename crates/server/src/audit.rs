@@ -28,6 +28,7 @@ pub fn line(schema: &Schema, record: &AuditRecord) -> serde_json::Value {
         "record": entry.row,
         "changes": changes,
         "detail": entry.detail,
+        "erased": record.erased,
     })
 }
 
@@ -49,6 +50,6 @@ fn shown(value: &Value) -> serde_json::Value {
 }
 
 /// `2026-01-02T03:04:05Z`.
-fn timestamp(seconds: i64) -> String {
+pub fn timestamp(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |timestamp| timestamp.to_string())
 }

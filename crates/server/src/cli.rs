@@ -210,13 +210,17 @@ pub enum Command {
         #[arg(long)]
         off: bool,
     },
-    /// List audit entries, newest first, one JSON object per line.
+    /// List audit entries, newest first, one JSON object per line; or verify and keep the audit (docs/operations/audit.md).
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Audit {
+        /// What to do with it instead.
+        #[command(subcommand)]
+        command: Option<AuditCommand>,
         #[command(flatten)]
         place: Place,
         /// The organisation.
-        #[arg(long)]
-        org: String,
+        #[arg(long, required = true)]
+        org: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
@@ -236,6 +240,72 @@ pub enum Command {
     /// Look after the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Keeping the audit.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Verify every entry against the chain and the heads that were published; the exit code is 1 when something is wrong.
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long, required_unless_present = "export")]
+        org: Option<String>,
+        /// A copy of the published heads; this machine's own file if not given.
+        #[arg(long, value_name = "FILE")]
+        heads: Option<PathBuf>,
+        /// Verify this file that 'custodia audit export' made, and no database.
+        #[arg(long, value_name = "FILE", conflicts_with = "org")]
+        export: Option<PathBuf>,
+    },
+    /// Write the audit to a file that can be verified elsewhere.
+    Export {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The file to make; - for standard output.
+        #[arg(long, value_name = "FILE|-")]
+        to: PathBuf,
+    },
+    /// Remove the oldest entries; a signed record stays in their place.
+    Prune {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Entries before this day (UTC): 2026-01-31.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        before: i64,
+        /// Why, as the record is to say.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Erase the values from all entries of one record; that it was changed, when and by whom stays told.
+    Erase {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The record's table.
+        #[arg(long)]
+        table: String,
+        /// The record.
+        #[arg(long, visible_alias = "id")]
+        record: uuid::Uuid,
+        /// Why, as the entry that tells of it is to say.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Sign heads with a new key from now on, which the present one endorses.
+    RotateKey {
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 /// Organisations.
@@ -388,6 +458,14 @@ pub enum ConfigCommand {
     },
 }
 
+/// `2026-01-31` as the first second of that day, since 1970.
+fn day(text: &str) -> Result<i64, String> {
+    let wrong = |_| "use a day like 2026-01-31".to_owned();
+    let date: jiff::civil::Date = text.parse().map_err(wrong)?;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(wrong)?;
+    Ok(midnight.timestamp().as_second())
+}
+
 /// `90s`, `30m`, `1h`, `1d` or plain seconds.
 fn seconds(text: &str) -> Result<i64, String> {
     let (number, unit) = match text.char_indices().last() {
@@ -418,6 +496,8 @@ mod tests {
         assert_eq!(seconds("2h"), Ok(7_200));
         assert_eq!(("default".parse(), "7".parse()), (Ok(OwnLimit::Default), Ok(OwnLimit::Value(7))));
         assert!(["0", "-1", "many", "9223372036854775808"].iter().all(|text| text.parse::<OwnLimit>().is_err()));
+        assert_eq!(day("1970-01-03"), Ok(172_800));
+        assert!(["yesterday", "2026-02-30", "2026-1"].iter().all(|text| day(text).is_err()));
         assert!(seconds("h").is_err() && seconds("-1s").is_err() && seconds("").is_err());
     }
 }

@@ -45,6 +45,8 @@ pub struct Config {
     pub tls: Tls,
     /// What is logged.
     pub log: Log,
+    /// How audits are sealed and kept.
+    pub audit: Audit,
     /// Bounds.
     pub limits: Limits,
 }
@@ -59,6 +61,19 @@ pub struct Tls {
     pub cert: String,
     /// Private key in PEM.
     pub key: String,
+}
+
+/// How audits are sealed and kept.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// File that the heads of audits are published in; empty: `audit-heads.jsonl` in the data folder. Best on another machine,
+    /// where those who look after this one cannot change it.
+    pub heads_file: String,
+    /// Seconds between two publications.
+    pub heads_seconds: u64,
+    /// Entries that retention removes in one request.
+    pub prune_entries: u32,
 }
 
 /// What is logged.
@@ -179,8 +194,15 @@ impl Default for Config {
             withheld: String::new(),
             tls: Tls::default(),
             log: Log::default(),
+            audit: Audit::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { heads_file: String::new(), heads_seconds: 300, prune_entries: 10_000 }
     }
 }
 
@@ -279,6 +301,14 @@ impl Config {
         if let Err(unknown) = self.withheld() {
             faults.push(("withheld", unknown.to_string()));
         }
+        for (key, value) in [
+            ("audit.heads_seconds", self.audit.heads_seconds),
+            ("audit.prune_entries", self.audit.prune_entries.into()),
+        ] {
+            if value == 0 {
+                faults.push((key, "it must be 1 at least".to_owned()));
+            }
+        }
         faults.extend(self.limits.contradictions());
         faults
     }
@@ -343,6 +373,15 @@ impl Config {
             (given, _) => given,
         };
         Turns::new(places, places.saturating_mul(3).div_ceil(4), clock)
+    }
+
+    /// The file that heads of audits are published in.
+    pub fn audit_heads_path(&self, folder: &Path) -> PathBuf {
+        if self.audit.heads_file.is_empty() {
+            folder.join("audit-heads.jsonl")
+        } else {
+            PathBuf::from(&self.audit.heads_file)
+        }
     }
 
     /// The file of the master key.

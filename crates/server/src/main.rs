@@ -3,6 +3,8 @@
 
 mod ambient;
 mod audit;
+mod audit_heads;
+mod audit_keeping;
 mod cli;
 mod config;
 mod demo;
@@ -36,7 +38,7 @@ use clap::Parser;
 use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
-use crate::cli::{Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
+use crate::cli::{AuditCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
 use crate::service::Service;
@@ -175,8 +177,10 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::AuditTable { place, org, table, off } => {
             carry_out(&place, Operation::AuditTable { organization: org, table, audited: !off }).await
         }
-        Command::Audit { place, org, limit, table, record } => {
-            carry_out(&place, Operation::Audit { organization: org, limit, table, record }).await
+        Command::Audit { command: Some(command), .. } => keep_audit(command).await,
+        Command::Audit { command: None, place, org, limit, table, record } => {
+            let organization = org.unwrap_or_default();
+            carry_out(&place, Operation::Audit { organization, limit, table, record }).await
         }
         Command::Job(JobCommand::List { org, place }) => {
             carry_out(&place, Operation::ListJobs { organization: org }).await
@@ -201,6 +205,32 @@ async fn run(command: Command) -> Result<ExitCode> {
             say(toml::to_string_pretty(&config.shown())?.trim_end());
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Verifies audits and what belongs to keeping them.
+async fn keep_audit(command: AuditCommand) -> Result<ExitCode> {
+    match command {
+        AuditCommand::Verify { place, org, heads, export } => {
+            let heads = heads.map(|path| absolute(&path)).transpose()?;
+            if let Some(export) = export {
+                audit_keeping::verify_file(&export, heads.as_deref())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let organization = org.unwrap_or_default();
+            carry_out(&place, Operation::VerifyAudit { organization, heads }).await
+        }
+        AuditCommand::Export { place, org, to } => {
+            let to = Some(to).filter(|to| to.as_os_str() != "-").map(|to| absolute(&to)).transpose()?;
+            carry_out(&place, Operation::ExportAudit { organization: org, to }).await
+        }
+        AuditCommand::Prune { place, org, before, reason } => {
+            carry_out(&place, Operation::PruneAudit { organization: org, before, reason }).await
+        }
+        AuditCommand::Erase { place, org, table, record, reason } => {
+            carry_out(&place, Operation::EraseAudit { organization: org, table, record, reason }).await
+        }
+        AuditCommand::RotateKey { place } => carry_out(&place, Operation::RotateAuditKey).await,
     }
 }
 

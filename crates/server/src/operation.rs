@@ -89,6 +89,42 @@ pub enum Operation {
         /// Only of this record.
         record: Option<uuid::Uuid>,
     },
+    /// Verify an audit.
+    VerifyAudit {
+        /// The organisation.
+        organization: String,
+        /// Published heads; the own ones if not given.
+        heads: Option<std::path::PathBuf>,
+    },
+    /// Write an audit to a file.
+    ExportAudit {
+        /// The organisation.
+        organization: String,
+        /// The file to make; the output of the command if not given.
+        to: Option<std::path::PathBuf>,
+    },
+    /// Remove the oldest audit entries.
+    PruneAudit {
+        /// The organisation.
+        organization: String,
+        /// Those written before this moment, seconds since 1970.
+        before: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Erase the values of a record's audit entries.
+    EraseAudit {
+        /// The organisation.
+        organization: String,
+        /// Logical name of the table.
+        table: String,
+        /// The record.
+        record: uuid::Uuid,
+        /// Why.
+        reason: String,
+    },
+    /// Sign heads of audits with a new key.
+    RotateAuditKey,
     /// List the jobs of an organisation that have not ended.
     ListJobs {
         /// The organisation.
@@ -253,6 +289,39 @@ impl Operation {
             Self::Audit { organization, limit, table, record } => {
                 let organization = service.organization(&organization).await?;
                 list_audit(&organization, limit, table.as_deref(), record, output).await?;
+            }
+            Self::VerifyAudit { organization, heads } => {
+                let organization = service.organization(&organization).await?;
+                crate::audit_keeping::verify(service, &organization, heads.as_deref(), output).await?;
+            }
+            Self::ExportAudit { organization, to } => {
+                let organization = service.organization(&organization).await?;
+                crate::audit_keeping::export(&organization, to.as_deref(), output).await?;
+            }
+            Self::PruneAudit { organization, before, reason } => {
+                let organization = service.organization(&organization).await?;
+                let progress = &mut |text: &str| output.progress(text);
+                let removed = crate::audit_keeping::prune(service, &organization, before, &reason, progress).await?;
+                output.line(&match removed {
+                    0 => "no audit entry is that old".to_owned(),
+                    _ => format!("{removed} audit entries were removed; a signed record tells of it"),
+                });
+            }
+            Self::EraseAudit { organization, table, record, reason } => {
+                let organization = service.organization(&organization).await?;
+                let schema = organization.schema();
+                let table = schema.table_named(&table).with_context(|| format!("there is no table '{table}'"))?.id;
+                let caller = custodia_org::Caller::platform("custodia audit", service.new_id());
+                let erased = organization.erase_history(&caller, table, record, &reason).await?;
+                output.line(&match erased {
+                    0 => "no audit entry of that record holds values".to_owned(),
+                    _ => format!("the values of {erased} audit entries were erased; an entry tells of it"),
+                });
+            }
+            Self::RotateAuditKey => {
+                let now = service.now();
+                let key = service.audit_heads.rotate(&service.store, service.random.as_ref(), now).await?;
+                output.line(&format!("heads of audits are signed with key {key} from now on"));
             }
             Self::ListJobs { organization } => {
                 let organization = service.organization(&organization).await?;

@@ -19,6 +19,7 @@ use custodia_web_api::KeptQuestions;
 use parking_lot::RwLock;
 
 use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
+use crate::audit_heads::AuditHeads;
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey};
 use crate::handles::{Handle, Handles};
@@ -55,6 +56,8 @@ pub struct Service {
     pub metrics: Metrics,
     /// What its jobs are about.
     pub jobs: Arc<JobDesk>,
+    /// Where the heads of audits are published.
+    pub audit_heads: AuditHeads,
     /// What each user asked for lately.
     pub protection: Protection,
     /// The memory for bodies of requests.
@@ -140,6 +143,8 @@ impl Service {
                 keys
             }
         };
+        let heads_file = config.audit_heads_path(folder.path());
+        let audit_heads = AuditHeads::open(&store, heads_file, random.as_ref(), now).await?;
         let base = if config.public_url.is_empty() { CANONICAL } else { &config.public_url };
         let canonical = Address::parse(base).context("public_url")?;
         let page_token_key = store.derived_key("page tokens");
@@ -149,6 +154,7 @@ impl Service {
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             jobs: Arc::new(JobDesk::new(Arc::clone(&store))),
             store,
+            audit_heads,
             protection: Protection::new(&config.limits),
             bodies: Bodies::new(&config.limits),
             strangers: Strangers::new(&config.limits),
@@ -312,6 +318,13 @@ impl Service {
             OrganizationLimit::ConcurrentRequests => limits.organization_concurrent_requests,
             OrganizationLimit::StorageBytes => limits.organization_storage_bytes,
         })
+    }
+
+    /// Publishes the heads of audits that moved; what fails is told on the log, and done the next time.
+    pub fn publish_audit_heads(&self) {
+        if let Err(error) = self.audit_heads.publish(&self.store, self.now()) {
+            tracing::error!(error = format!("{error:#}"), "heads of audits could not be published");
+        }
     }
 
     /// Closes organisations that nobody has asked for long.

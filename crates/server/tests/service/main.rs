@@ -17,6 +17,7 @@ mod limits;
 mod machines;
 mod organizations;
 mod quotas;
+mod sealing;
 
 mod sign_in;
 mod site;
