@@ -9,7 +9,7 @@
 //! - [`million`] brings many records in and out and needs no other side (`scripts/million`);
 //! - [`organizations`] measures many of them on one machine, without a yardstick;
 //! - [`load`] asks and counts, [`measure`] lets the sides take turns, [`import`] does so with files, [`scale`] measures few
-//!   rows against many, [`report`] writes it down.
+//!   rows against many, [`sealing`] what the sealed audit costs, [`report`] writes it down.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is reading the clock")]
 
@@ -27,6 +27,7 @@ pub mod organizations;
 pub mod process;
 pub mod report;
 pub mod scale;
+pub mod sealing;
 pub mod statement_loop;
 pub mod statements;
 pub mod work;

@@ -18,7 +18,7 @@ use custodia_bench::measure::{Plan, Sides, yardstick_alone};
 use custodia_bench::report::{Calibration, Engine, Memory, Section, calibration, comparisons, write};
 use custodia_bench::work::Work;
 use custodia_bench::yardstick::Yardstick;
-use custodia_bench::{organizations, scale, statement_loop};
+use custodia_bench::{organizations, scale, sealing, statement_loop};
 use custodia_testbed::{POSTGRES_VARIABLE, fresh_database_name, with_database};
 
 /// Measures Custodia beside the yardstick.
@@ -66,7 +66,8 @@ async fn main() -> Result<()> {
     let mut tables = conditions(&options)?;
     let mut calibrated = false;
     let chosen = if options.work.is_empty() { Work::ALL.to_vec() } else { options.work.clone() };
-    let (scaled, taking_turns): (Vec<Work>, Vec<Work>) = chosen.into_iter().partition(|work| *work == Work::Scale);
+    let (scaled, others): (Vec<Work>, Vec<Work>) = chosen.into_iter().partition(|work| *work == Work::Scale);
+    let (sealing, taking_turns): (Vec<Work>, Vec<Work>) = others.into_iter().partition(|work| *work == Work::Sealing);
     for engine in &options.engine {
         if let Some(organizations) = options.organizations {
             println!("{}", many_organizations(&options, *engine, organizations).await?);
@@ -74,6 +75,12 @@ async fn main() -> Result<()> {
         }
         if !scaled.is_empty() {
             let text = measure_scale(&options, *engine).await?;
+            println!("{text}");
+            tables.push_str(&text);
+            tables.push('\n');
+        }
+        if !sealing.is_empty() {
+            let text = measure_sealing(&options, *engine).await?;
             println!("{text}");
             tables.push_str(&text);
             tables.push('\n');
@@ -109,6 +116,16 @@ async fn measure_scale(options: &Options, engine: Engine) -> Result<String> {
     }
     let [few, many] = scaled.as_slice() else { return Ok(String::new()) };
     Ok(scale::table(engine.name(), few, many))
+}
+
+/// W11, in a world of its own.
+async fn measure_sealing(options: &Options, engine: Engine) -> Result<String> {
+    let folder = Fresh::make(&options.folder)?;
+    let (server, url) = (server_program(options)?, fresh_database(engine)?);
+    eprintln!("{}: W11", engine.name());
+    let plan = Plan { repeats: options.repeats, turn: Duration::from_secs_f64(options.seconds) };
+    let sealed = sealing::measure(&server, folder.path(), url.as_deref(), plan).await.context("W11")?;
+    sealing::table(engine.name(), &sealed)
 }
 
 /// A program that was built beside this one.

@@ -35,7 +35,7 @@ impl Engine {
     #[must_use]
     pub fn aim(self, work: Work, connections: usize) -> Aim {
         let (landing, whole) = match (self, work, connections) {
-            (_, Work::Scale, _) => (None, None),
+            (_, Work::Scale | Work::Sealing, _) => (None, None),
             (Self::Sqlite, Work::Create, 1) => (None, Some(0.45)),
             (Self::Sqlite, Work::Create, 16) => (None, Some(1.5)),
             (Self::Sqlite, Work::Create, 64) => (None, Some(2.0)),

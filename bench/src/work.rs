@@ -61,11 +61,14 @@ pub enum Work {
     /// Few rows against many, the first page against the thousandth.
     #[value(name = "W9")]
     Scale,
+    /// Writes with and without the audit, and the verifier.
+    #[value(name = "W11")]
+    Sealing,
 }
 
 impl Work {
     /// All of them, those that add to the world last.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadOne,
         Self::List,
         Self::ListFormatted,
@@ -78,6 +81,7 @@ impl Work {
         Self::BatchMany,
         Self::Import,
         Self::Scale,
+        Self::Sealing,
     ];
 
     /// What it is called.
@@ -96,6 +100,7 @@ impl Work {
             Self::BatchMany => "W7b",
             Self::Import => "W7i",
             Self::Scale => "W9",
+            Self::Sealing => "W11",
         }
     }
 
@@ -115,6 +120,7 @@ impl Work {
             Self::BatchMany => "the same by a change set of 100; rows /s",
             Self::Import => "the same from a CSV file of 10,000; rows /s",
             Self::Scale => "few rows against many, page 1 against page 1,000",
+            Self::Sealing => "audited writes against unaudited ones, and the verifier",
         }
     }
 
@@ -182,7 +188,7 @@ pub fn questions(work: Work) -> Vec<Ask> {
         Work::Update => (0..world::CONTACTS).filter(|number| belongs_to_caller(*number)).map(Ask::Title).collect(),
         Work::Apply | Work::FetchAggregate => vec![Ask::Stages],
         // These are no loads of single requests.
-        Work::Import | Work::Scale => Vec::new(),
+        Work::Import | Work::Scale | Work::Sealing => Vec::new(),
     }
 }
 
