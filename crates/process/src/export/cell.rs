@@ -179,7 +179,7 @@ mod tests {
                             Cell::Choices { .. } => written(&cell, ValueRef::Text(&value.to_string())),
                             _ => written(&cell, ValueRef::Integer(i64::from(*value))),
                         };
-                        let read = options.read(super::super::unguarded(&text));
+                        let read = options.read(&super::super::unguarded(&text));
                         assert_eq!(read, Ok(*value), "{}.{}: {text}", table.name, column.name);
                         seen += 1;
                     }
@@ -195,7 +195,7 @@ mod tests {
             for column in table.columns().iter().filter(|column| matches!(column.kind, ColumnKind::Boolean { .. })) {
                 for value in [false, true] {
                     let text = written(&Cell::of(column, LABELS), ValueRef::Boolean(value));
-                    let read = boolean_words(&column.kind).get(&fold(super::super::unguarded(&text))).copied();
+                    let read = boolean_words(&column.kind).get(&fold(&super::super::unguarded(&text))).copied();
                     assert_eq!(read, Some(value), "{}.{}: {text}", table.name, column.name);
                 }
             }

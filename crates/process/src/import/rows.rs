@@ -86,11 +86,11 @@ impl Import {
                         columns.iter().filter_map(|at| self.sources.get(*at)).map(|source| source.name.as_str());
                     return Err(format!("the key is empty ({})", names.collect::<Vec<_>>().join(", ")));
                 }
-                Ok(Key::Id(external_id(*namespace, parts.into_iter())))
+                Ok(Key::Id(external_id(*namespace, parts.iter().map(|part| part.as_ref()))))
             }
             Identity::Record { column } => {
                 let text = cells.get(*column);
-                Guid::try_parse(text).map(Key::Id).map_err(|_| format!("the id `{text}` is not a GUID"))
+                Guid::try_parse(&text).map(Key::Id).map_err(|_| format!("the id `{text}` is not a GUID"))
             }
             Identity::Alternate { columns } => {
                 let rules = columns.iter().filter_map(|id| self.columns.iter().find(|rules| rules.column.id == *id));

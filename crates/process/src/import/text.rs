@@ -30,11 +30,11 @@ pub(super) struct Cells<'r> {
 
 impl<'r> Cells<'r> {
     /// The text of a cell. A cell that the row lacks is empty.
-    pub fn get(&self, column: usize) -> &'r str {
+    pub fn get(&self, column: usize) -> Cow<'r, str> {
         let cell = self.positions.get(column).and_then(|&at| self.record.get(at)).unwrap_or_default();
         match self.form {
-            CellForm::Trimmed => cell.trim(),
-            CellForm::Exact => cell,
+            CellForm::Trimmed => Cow::Borrowed(cell.trim()),
+            CellForm::Exact => Cow::Borrowed(cell),
             CellForm::Guarded => unguarded(cell),
         }
     }
@@ -59,8 +59,8 @@ impl Condition {
     pub fn holds(&self, cells: Cells<'_>) -> bool {
         let cell = cells.get(self.column);
         match &self.test {
-            Test::Is(texts) => texts.iter().any(|text| text == cell),
-            Test::IsNot(texts) => !texts.iter().any(|text| text == cell),
+            Test::Is(texts) => texts.iter().any(|text| *text == cell),
+            Test::IsNot(texts) => !texts.iter().any(|text| *text == cell),
             Test::Empty(empty) => cell.is_empty() == *empty,
         }
     }
@@ -90,7 +90,8 @@ impl TextRule {
         match self {
             Self::Constant(text) => Some(vec![text.clone()]),
             Self::Cells { columns, steps, join, prefix, suffix } => {
-                let parts: Vec<_> = columns.iter().map(|&column| steps.apply(cells.get(column))).collect();
+                let cells: Vec<_> = columns.iter().map(|&column| cells.get(column)).collect();
+                let parts: Vec<_> = cells.iter().map(|cell| steps.apply(cell)).collect();
                 if parts.iter().all(|part| part.is_empty()) {
                     return None;
                 }
