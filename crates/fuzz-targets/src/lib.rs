@@ -18,6 +18,7 @@
 )]
 
 mod backup;
+mod card_numbers;
 mod http_message;
 mod import;
 mod logs;
@@ -50,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "audit_record", run: logs::audit_record },
     Target { name: "backup_manifest", run: backup::manifest },
     Target { name: "batch", run: requests::batch },
+    Target { name: "card_numbers", run: card_numbers::card_numbers_of },
     Target { name: "change_record", run: logs::change_record },
     Target { name: "csv_mapping", run: import::mapping },
     Target { name: "csv_rows", run: import::rows },

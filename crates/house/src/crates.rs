@@ -19,14 +19,15 @@ const TEST_SUPPORT: &[&str] = &["testbed", "oracle"];
 /// Every crate has a place.
 const PLACES: &[Place] = &[
     Place { name: "schema", stands_on: &[], tests: &[] },
+    Place { name: "inspection", stands_on: &[], tests: &[] },
     Place { name: "query", stands_on: &["schema"], tests: &[] },
     Place { name: "access", stands_on: &["schema", "query"], tests: &[] },
     Place { name: "sqlite", stands_on: &[], tests: &[] },
     Place { name: "store", stands_on: &["schema", "query", "access", "sqlite"], tests: &[] },
-    Place { name: "org", stands_on: &["schema", "query", "access", "store"], tests: &["sqlite"] },
-    Place { name: "process", stands_on: &["schema", "query", "org"], tests: &["store"] },
+    Place { name: "org", stands_on: &["schema", "inspection", "query", "access", "store"], tests: &["sqlite"] },
+    Place { name: "process", stands_on: &["schema", "inspection", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
-    Place { name: "web-api", stands_on: &["schema", "query", "access", "org"], tests: &["store"] },
+    Place { name: "web-api", stands_on: &["schema", "inspection", "query", "access", "org"], tests: &["store"] },
     Place {
         name: "server",
         stands_on: &["schema", "query", "access", "store", "org", "process", "identity", "web-api"],
@@ -37,7 +38,7 @@ const PLACES: &[Place] = &[
     Place { name: "house", stands_on: &[], tests: &[] },
     Place {
         name: "fuzz-targets",
-        stands_on: &["schema", "query", "store", "org", "process", "identity", "web-api", "oracle"],
+        stands_on: &["schema", "inspection", "query", "store", "org", "process", "identity", "web-api", "oracle"],
         tests: &["house"],
     },
     Place {

@@ -86,6 +86,18 @@ pub enum Changed {
     All(Vec<Changed>),
 }
 
+impl Changed {
+    /// Whether payment card numbers were left out of any of it, and the caller is to be told.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        match self {
+            Self::Written(written) | Self::Upserted(Upserted { written, .. }) => written.masked,
+            Self::Done => false,
+            Self::All(all) => all.iter().any(Self::is_masked),
+        }
+    }
+}
+
 impl Change {
     /// Whether a job comes of it.
     pub(crate) fn makes_a_job(&self) -> bool {

@@ -48,6 +48,7 @@ impl Writing<'_> {
         let mut changes = row.clone();
         self.settle_amounts(&table, &mut row, &mut changes).await?;
         for (column, value) in names::compose(&table, &row) {
+            let value = self.composed(&table, column, value)?;
             row.set(column, value);
         }
         self.require(&table, &row)?;
@@ -63,7 +64,7 @@ impl Writing<'_> {
         self.audit(&table, id, AuditOperation::Create, 1, audited, None).await?;
         self.inherit_shares(&table, id, &row).await?;
         self.after_create(&table, id, &row).await?;
-        Ok(Written { id, version })
+        Ok(Written { id, version, masked: std::mem::take(&mut self.masked) })
     }
 
     /// The columns a caller gave, resolved and validated. Columns that callers may not set are passed over, as Dataverse
@@ -92,7 +93,9 @@ impl Writing<'_> {
                     Value::Lookup(reference.table, id)
                 }
             };
-            row.set(column.id, validate::value(table, column, value)?);
+            let value = validate::value(table, column, value)?;
+            let value = self.inspected(table, column, value)?;
+            row.set(column.id, value);
         }
         Ok(row)
     }

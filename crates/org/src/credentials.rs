@@ -167,7 +167,7 @@ impl Writing<'_> {
             operation: AuditOperation::Access,
             action,
             changes: Vec::new(),
-            detail: Some(detail.to_owned()),
+            detail: Some(custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned())),
         });
     }
 }

@@ -128,6 +128,8 @@ pub enum Fault {
     Type,
     /// A lookup to a table or record that cannot be its target.
     Target,
+    /// It holds a payment card number where none is stored.
+    CardNumber,
 }
 
 /// Result of an operation.

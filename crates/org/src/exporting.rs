@@ -19,7 +19,8 @@ impl Organization {
     /// # Errors
     /// [`crate::Error::Denied`] for a disabled user; store errors.
     pub async fn audit_export(&self, caller: &Caller, table: TableId, detail: &str) -> Result<()> {
-        let detail = detail.to_owned();
+        // It repeats the conditions of a query.
+        let detail = custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned());
         self.in_transaction(caller, move |writing| {
             let entry = AuditEntry {
                 transaction: writing.caller.request,

@@ -180,7 +180,11 @@ impl Error {
     /// What a job's record, which users see, tells of an error.
     #[must_use]
     pub fn told_in_a_job(&self) -> String {
-        if self.is_of_the_store() { STORE_FAILED.to_owned() } else { self.to_string() }
+        if self.is_of_the_store() {
+            return STORE_FAILED.to_owned();
+        }
+        let told = self.to_string();
+        custodia_inspection::masked(&told).unwrap_or(told)
     }
 }
 
@@ -357,6 +361,9 @@ impl Writing<'_> {
             return Err(Error::TooManyJobs { limit: limit as usize });
         }
         let queries = joined(&request.queries)?;
+        // A query without the number it asks for would find other records.
+        self.require_no_card_number(&jobs, "name", &request.name)?;
+        self.require_no_card_number(&operations, "orderedquerysetxml", &queries)?;
         let start = request.start.filter(|start| *start > self.transaction.now());
         let begins = if start.is_some() { Status::Waiting } else { Status::Ready };
 
@@ -387,7 +394,7 @@ impl Writing<'_> {
         }
         let operation_id = self.fresh.id();
         self.insert_for_jobs(&operations, operation_id, operation).await?;
-        Ok(Written { id, version })
+        Ok(Written { id, version, masked: false })
     }
 
     async fn claim_job(&mut self, id: Guid, terms: &JobTerms) -> Result<Option<Job>> {

@@ -130,6 +130,7 @@ impl Writing<'_> {
         self.settle_amounts(table, &mut row, &mut changes).await?;
         for (column, value) in names::compose(table, &row) {
             if *stored.get(column) != value {
+                let value = self.composed(table, column, value)?;
                 changes.set(column, value);
             }
         }
@@ -150,7 +151,7 @@ impl Writing<'_> {
         }
         self.reparent(table, &stored, &changes).await?;
         self.after_update(table, &stored, &changes).await?;
-        Ok(Written { id: stored.id, version })
+        Ok(Written { id: stored.id, version, masked: std::mem::take(&mut self.masked) })
     }
 
     /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another

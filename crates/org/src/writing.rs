@@ -25,6 +25,8 @@ pub struct Written {
     pub id: Guid,
     /// Its version number after the write.
     pub version: i64,
+    /// Payment card numbers were left out of it where the policy is to say so ([`custodia_schema::CardPolicy::Warn`]).
+    pub masked: bool,
 }
 
 /// What an upsert did.
@@ -50,6 +52,8 @@ pub(crate) struct Writing<'t> {
     pub moved_owners: Vec<(TableId, Guid)>,
     /// Records that lost a parent, or got another owner with a parent: what they inherit follows at the end, too.
     pub unsettled: Vec<(TableId, Guid)>,
+    /// Card numbers were left out of the record at work, and the caller is to be told.
+    pub masked: bool,
 }
 
 /// Ids that a request draws, the same in every run of it.
@@ -114,6 +118,7 @@ impl Organization {
                         fresh: Fresh::new(seed),
                         moved_owners: Vec::new(),
                         unsettled: Vec::new(),
+                        masked: false,
                     };
                     let answer = work(&mut writing).await?;
                     writing.settle_inherited().await?;
@@ -324,6 +329,7 @@ impl<'t> Writing<'t> {
         let changes: Vec<_> = changes
             .into_iter()
             .filter(|change| table.column_by_id(change.column).is_some_and(|column| column.audited))
+            .map(|change| self.told_without_numbers(table, change))
             .collect();
         // Only unaudited columns changed: nothing to tell.
         if operation == AuditOperation::Update && had_changes && changes.is_empty() {

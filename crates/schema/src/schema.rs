@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
+use crate::{CardRules, ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
 
 /// The table in which every activity stands once more.
 const ACTIVITIES: &str = "activitypointer";
@@ -25,6 +25,7 @@ pub struct Schema {
     pub(crate) privileges: Vec<NamedPrivilege>,
     pub(crate) privilege_by_name: HashMap<String, usize>,
     pub(crate) privilege_by_id: HashMap<Guid, usize>,
+    pub(crate) card_rules: Arc<CardRules>,
 }
 
 impl Schema {
@@ -87,6 +88,18 @@ impl Schema {
             }
         }
         layered
+    }
+
+    /// The same tables with these rules for payment card numbers: an organisation's layer over the standard tables.
+    #[must_use]
+    pub fn with_card_rules(&self, rules: CardRules) -> Self {
+        Self { card_rules: Arc::new(rules), ..self.clone() }
+    }
+
+    /// What becomes of payment card numbers.
+    #[must_use]
+    pub fn card_rules(&self) -> &CardRules {
+        &self.card_rules
     }
 
     /// All tables, in order of their logical names.

@@ -14,7 +14,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 not done (one line says what, why and what to do), 2 the command line is wrong, \
-     3 done, but some rows of an import were refused.";
+     3 done, but some rows of an import were refused, or a scan found card numbers that are still there.";
 
 /// Where an installation is.
 #[derive(Args, Clone)]
@@ -231,6 +231,9 @@ pub enum Command {
         #[arg(long)]
         record: Option<uuid::Uuid>,
     },
+    /// Keep payment card numbers out (docs/cards.md).
+    #[command(subcommand)]
+    Cards(CardsCommand),
     /// List and cancel jobs of an organisation.
     #[command(subcommand)]
     Job(JobCommand),
@@ -369,6 +372,58 @@ pub enum OrgCommand {
         confirm: String,
         #[command(flatten)]
         place: Place,
+    },
+}
+
+/// Payment card numbers.
+#[derive(Subcommand)]
+pub enum CardsCommand {
+    /// Show what becomes of card numbers, or change it for the organisation, a table or a column: block (refused, the default),
+    /// mask (stored with the last four digits), warn (the same, and the answer says so), off (stored as they are), default (no
+    /// rule of its own).
+    Policy {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Where it shall hold; in the organisation if not given.
+        #[arg(long, value_name = "TABLE[.COLUMN]", requires = "policy")]
+        scope: Option<String>,
+        /// What shall hold.
+        #[arg(value_parser = ["block", "mask", "warn", "off", "default"])]
+        policy: Option<String>,
+    },
+    /// Have a text column take payment references alone, BRAND:LAST4:TOKEN, or with --off any text again.
+    Reference {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The column, as table.column.
+        #[arg(value_name = "TABLE.COLUMN")]
+        column: String,
+        /// Any text again.
+        #[arg(long)]
+        off: bool,
+    },
+    /// Look for card numbers in all records; tells table, record and column, never the number.
+    Scan {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Mask what is found.
+        #[arg(long)]
+        mask: bool,
+        /// Tell in JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+        /// Go on from where another scan stopped.
+        #[arg(long, value_name = "TABLE[/ID]")]
+        from: Option<String>,
     },
 }
 

@@ -5,6 +5,7 @@ mod ambient;
 mod audit;
 mod audit_heads;
 mod audit_keeping;
+mod cards;
 mod cli;
 mod config;
 mod demo;
@@ -38,7 +39,9 @@ use clap::Parser;
 use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
-use crate::cli::{AuditCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode};
+use crate::cli::{
+    AuditCommand, CardsCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode,
+};
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
 use crate::service::Service;
@@ -181,6 +184,20 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Audit { command: None, place, org, limit, table, record } => {
             let organization = org.unwrap_or_default();
             carry_out(&place, Operation::Audit { organization, limit, table, record }).await
+        }
+        Command::Cards(command) => {
+            let (place, organization, request) = match command {
+                CardsCommand::Policy { place, org, scope, policy } => {
+                    (place, org, crate::cards::Request::Policy { scope, policy })
+                }
+                CardsCommand::Reference { place, org, column, off } => {
+                    (place, org, crate::cards::Request::Reference { column, holds: !off })
+                }
+                CardsCommand::Scan { place, org, mask, json, from } => {
+                    (place, org, crate::cards::Request::Scan { masks: mask, json, from })
+                }
+            };
+            carry_out(&place, Operation::Cards { organization, request }).await
         }
         Command::Job(JobCommand::List { org, place }) => {
             carry_out(&place, Operation::ListJobs { organization: org }).await

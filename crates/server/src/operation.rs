@@ -173,6 +173,13 @@ pub enum Operation {
         /// On or off.
         audited: bool,
     },
+    /// Rules for payment card numbers, and a look at what is stored.
+    Cards {
+        /// The organisation.
+        organization: String,
+        /// What.
+        request: crate::cards::Request,
+    },
     /// Import CSV files.
     Import {
         /// The organisation.
@@ -201,7 +208,7 @@ pub trait Output: Send {
     fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>>;
     /// How far long work has got, on standard error.
     fn progress(&mut self, text: &str);
-    /// The work is done, but some rows were refused: the exit code says so.
+    /// The work is done, but some rows were refused, or something was found: the exit code says so.
     fn refused_rows(&mut self);
 }
 
@@ -371,6 +378,10 @@ impl Operation {
                 organization.audit_table(&caller, found.id, audited).await?;
                 let state = if audited { "on" } else { "off" };
                 output.line(&format!("the audit of {table} is {state}"));
+            }
+            Self::Cards { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::cards::run(service, &organization, request, output).await?;
             }
             Self::Import { organization, user, map, files } => {
                 let organization = service.organization(&organization).await?;

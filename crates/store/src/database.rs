@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::head::{Head, Versions};
-use crate::layer::{AUDITED_TABLES, Layer, SECURED_COLUMNS, audited_of, secured_of};
+use crate::layer::{AUDITED_TABLES, CARD_RULES, Layer, SECURED_COLUMNS, audited_of, card_rules_of, secured_of};
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
@@ -439,6 +439,7 @@ impl Database {
                 let layer = Layer {
                     secured: secured_of(self.setting(SECURED_COLUMNS).await?)?,
                     audited: audited_of(self.setting(AUDITED_TABLES).await?)?,
+                    card_rules: card_rules_of(self.setting(CARD_RULES).await?)?,
                 };
                 Metadata { version, tables, schema: layer.over(standard) }
             }
@@ -705,6 +706,7 @@ pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Meta
     let layer = Layer {
         secured: secured_of(setting(SECURED_COLUMNS).await?)?,
         audited: audited_of(setting(AUDITED_TABLES).await?)?,
+        card_rules: card_rules_of(setting(CARD_RULES).await?)?,
     };
     Ok(Metadata { version, tables, schema: layer.over(standard) })
 }

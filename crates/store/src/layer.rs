@@ -1,8 +1,9 @@
-//! What an organisation changes of the standard tables: which columns are secured, which tables are audited.
+//! What an organisation changes of the standard tables: which columns are secured, which tables are audited, what becomes of
+//! payment card numbers.
 
 use std::sync::Arc;
 
-use custodia_schema::{ColumnId, Schema, TableId};
+use custodia_schema::{CardPolicy, CardRule, CardRules, ColumnId, Schema, TableId};
 
 use crate::{Error, Result};
 
@@ -10,6 +11,9 @@ use crate::{Error, Result};
 pub(crate) const SECURED_COLUMNS: &str = "secured columns";
 /// The setting that lists the tables whose changes an organisation audits: four bytes each, little-endian.
 pub(crate) const AUDITED_TABLES: &str = "audited tables";
+/// The setting that lists an organisation's rules for payment card numbers: eight bytes each, what it is about, table, column
+/// and policy, little-endian.
+pub(crate) const CARD_RULES: &str = "card rules";
 
 /// An organisation's layer over the standard tables.
 #[derive(Default)]
@@ -18,15 +22,18 @@ pub(crate) struct Layer {
     pub secured: Vec<(TableId, ColumnId)>,
     /// Tables whose audit switch is on, beside those of the standard tables.
     pub audited: Vec<TableId>,
+    /// What becomes of payment card numbers.
+    pub card_rules: CardRules,
 }
 
 impl Layer {
     /// The standard tables as this organisation has them.
     pub(crate) fn over(&self, standard: &Arc<Schema>) -> Arc<Schema> {
-        if self.secured.is_empty() && self.audited.is_empty() {
+        if self.secured.is_empty() && self.audited.is_empty() && self.card_rules.all().is_empty() {
             return Arc::clone(standard);
         }
-        Arc::new(standard.with_secured(&self.secured).with_audited(&self.audited))
+        let layered = standard.with_secured(&self.secured).with_audited(&self.audited);
+        Arc::new(layered.with_card_rules(self.card_rules.clone()))
     }
 }
 
@@ -50,6 +57,51 @@ pub(crate) fn audited_of(kept: Option<Vec<u8>>) -> Result<Vec<TableId>> {
 /// The list of audited tables as it is kept.
 pub(crate) fn audited_bytes(audited: &[TableId]) -> Vec<u8> {
     audited.iter().flat_map(|table| table.0.to_le_bytes()).collect()
+}
+
+/// Reads the rules for payment card numbers. A rule of a later program is damage: not to know one must not open anything.
+pub(crate) fn card_rules_of(kept: Option<Vec<u8>>) -> Result<CardRules> {
+    let read = entries(kept, "card rules", |[about, a, b, c, d, e, f, policy]: [u8; 8]| {
+        let (table, column) = (TableId(u32::from_le_bytes([a, b, c, d])), ColumnId(u16::from_le_bytes([e, f])));
+        let policy = CardPolicy::ALL.into_iter().find(|known| policy_code(*known) == policy)?;
+        match about {
+            0 => Some(CardRule::Organization(policy)),
+            1 => Some(CardRule::Table(table, policy)),
+            2 => Some(CardRule::Column(table, column, policy)),
+            3 => Some(CardRule::PaymentReference(table, column)),
+            _ => None,
+        }
+    })?;
+    let rules: Option<Vec<_>> = read.into_iter().collect();
+    rules.map(CardRules::new).ok_or_else(|| Error::Corrupt("the list of card rules cannot be read".to_owned()))
+}
+
+/// The rules for payment card numbers as they are kept.
+pub(crate) fn card_rules_bytes(rules: &CardRules) -> Vec<u8> {
+    let bytes = |rule: &CardRule| {
+        let (about, table, column, policy) = match *rule {
+            CardRule::Organization(policy) => (0, TableId(0), ColumnId(0), policy),
+            CardRule::Table(table, policy) => (1, table, ColumnId(0), policy),
+            CardRule::Column(table, column, policy) => (2, table, column, policy),
+            CardRule::PaymentReference(table, column) => (3, table, column, CardPolicy::Block),
+        };
+        let mut bytes = vec![about];
+        bytes.extend(table.0.to_le_bytes());
+        bytes.extend(column.0.to_le_bytes());
+        bytes.push(policy_code(policy));
+        bytes
+    };
+    rules.all().iter().flat_map(bytes).collect()
+}
+
+/// The stored number of a policy: never given to another one.
+fn policy_code(policy: CardPolicy) -> u8 {
+    match policy {
+        CardPolicy::Block => 0,
+        CardPolicy::Mask => 1,
+        CardPolicy::Warn => 2,
+        CardPolicy::Off => 3,
+    }
 }
 
 /// Cuts a list into entries of a fixed length.
@@ -77,11 +129,22 @@ mod tests {
         let audited = [TableId(1), TableId(0x0102_0304)];
         assert_eq!(audited_of(Some(audited_bytes(&audited))).unwrap(), audited);
         assert!(secured_of(None).unwrap().is_empty() && audited_of(None).unwrap().is_empty());
+        let (table, column) = secured[1];
+        let mut rules = vec![CardRule::PaymentReference(table, column)];
+        for policy in CardPolicy::ALL {
+            rules.extend([CardRule::Organization(policy), CardRule::Table(table, policy)]);
+            rules.push(CardRule::Column(table, column, policy));
+        }
+        let rules = CardRules::new(rules);
+        assert_eq!(card_rules_of(Some(card_rules_bytes(&rules))).unwrap(), rules);
+        assert_eq!(card_rules_of(None).unwrap(), CardRules::default());
     }
 
     #[test]
     fn a_list_that_was_cut_is_damage() {
         assert!(matches!(secured_of(Some(vec![0; 7])), Err(Error::Corrupt(_))));
         assert!(matches!(audited_of(Some(vec![0; 6])), Err(Error::Corrupt(_))));
+        assert!(matches!(card_rules_of(Some(vec![0; 7])), Err(Error::Corrupt(_))));
+        assert!(matches!(card_rules_of(Some(vec![9; 8])), Err(Error::Corrupt(_))));
     }
 }

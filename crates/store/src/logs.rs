@@ -1,11 +1,14 @@
 //! Reading the two logs, and the store's own small tables.
 
-use custodia_schema::{ColumnId, Guid, TableId};
+use custodia_schema::{CardRules, ColumnId, Guid, TableId};
 
 use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
 use crate::change_log::{Change, ChangeKind};
 use crate::database::Database;
-use crate::layer::{AUDITED_TABLES, SECURED_COLUMNS, audited_bytes, audited_of, secured_bytes, secured_of};
+use crate::layer::{
+    AUDITED_TABLES, CARD_RULES, SECURED_COLUMNS, audited_bytes, audited_of, card_rules_bytes, card_rules_of,
+    secured_bytes, secured_of,
+};
 use crate::row::Row;
 use crate::sql::internal;
 use crate::transaction::Transaction;
@@ -153,6 +156,21 @@ impl Transaction {
     /// The latest gap record of the audit.
     pub(crate) async fn audit_gap(&mut self) -> Result<Option<Vec<u8>>> {
         self.setting(crate::seal::gap::GAP).await
+    }
+
+    /// What this organisation has become of payment card numbers.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn card_rules(&mut self) -> Result<CardRules> {
+        card_rules_of(self.setting(CARD_RULES).await?)
+    }
+
+    /// Keeps what this organisation has become of payment card numbers; the caller has the database reload its metadata
+    /// after the commit.
+    pub fn set_card_rules(&mut self, rules: &CardRules) {
+        self.put_setting(CARD_RULES, card_rules_bytes(rules));
+        self.metadata_changed();
     }
 
     async fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {

@@ -13,6 +13,8 @@ const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const ODATA_ENTITY_ID: HeaderName = HeaderName::from_static("odata-entityid");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const SERVICE_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-service-request-id");
+/// What became of payment card numbers, where the policy is to say so (docs/cards.md).
+const CARD_NUMBERS: HeaderName = HeaderName::from_static("custodia-card-numbers");
 const REQUEST_ID: HeaderName = HeaderName::from_static("req_id");
 
 /// An answer with nothing to say but its status.
@@ -51,6 +53,12 @@ pub(crate) fn written(mut response: Response<Bytes>, address: &str) -> Response<
         response.headers_mut().insert(ODATA_ENTITY_ID, value.clone());
         response.headers_mut().insert(LOCATION, value);
     }
+    response
+}
+
+/// Says that payment card numbers were left out of what was written.
+pub(crate) fn masked(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(CARD_NUMBERS, HeaderValue::from_static("masked"));
     response
 }
 

@@ -46,6 +46,8 @@ pub(crate) mod code {
     pub(crate) const WRONG_TYPE: u32 = 0x8004_432f;
     /// State and status reason that do not belong together.
     pub(crate) const STATE_STATUS: u32 = 0x8004_8408;
+    /// A payment card number where none is stored.
+    pub(crate) const CARD_NUMBER: u32 = 0x8005_f110;
     /// Rights that make no sense.
     pub(crate) const INVALID_RIGHTS: u32 = 0x8004_020d;
     /// A stamp or token that is too old to say what changed since.
@@ -94,6 +96,10 @@ impl Failure {
     /// A failure with neither methods nor a time to wait.
     pub(crate) fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
         let mut message = message.into();
+        // It repeats parts of the request.
+        if let Some(masked) = custodia_inspection::masked(&message) {
+            message = masked;
+        }
         if message.len() > MESSAGE_BYTES_MAX {
             let end = (0..=MESSAGE_BYTES_MAX).rev().find(|at| message.is_char_boundary(*at));
             message.truncate(end.unwrap_or(0));
@@ -166,6 +172,7 @@ impl Failure {
             chain.push_str(&cause.to_string());
             source = cause.source();
         }
+        let chain = custodia_inspection::masked(&chain).unwrap_or(chain);
         tracing::error!(error = %chain, "a request failed");
         Self::new(status, code, message)
     }
@@ -221,6 +228,7 @@ fn code_of(fault: Fault) -> u32 {
         Fault::NotAnOption => code::NOT_AN_OPTION,
         Fault::StateStatus => code::STATE_STATUS,
         Fault::Type => code::WRONG_TYPE,
+        Fault::CardNumber => code::CARD_NUMBER,
     }
 }
 

@@ -69,7 +69,8 @@ impl PreparedWrite {
 impl Answering {
     /// The answer once the change is made.
     pub(crate) async fn answer(self, call: &Call<'_>, changed: Changed) -> Result<Response<Bytes>, Failure> {
-        match self {
+        let masked = changed.is_masked();
+        let response = match self {
             Self::Done | Self::Linked | Self::Targets => Ok(answer::empty(StatusCode::NO_CONTENT)),
             Self::Record { table, showing, main, when } => {
                 let (written, status) = written(changed, main, when);
@@ -78,7 +79,8 @@ impl Answering {
             Self::Ids(ids) => Ok(ids_made(call, &ids)),
             Self::Job(job) => Ok(job_made(call, job)),
             Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
-        }
+        };
+        if masked { response.map(answer::masked) } else { response }
     }
 
     /// Why the change was not made.
@@ -109,9 +111,9 @@ fn written(changed: Changed, main: Option<usize>, when: Precondition) -> (Writte
         }
         Changed::All(all) => match main.and_then(|at| all.into_iter().nth(at)) {
             Some(changed) => written(changed, None, when),
-            None => (Written { id: Guid::nil(), version: 0 }, StatusCode::OK),
+            None => (Written { id: Guid::nil(), version: 0, masked: false }, StatusCode::OK),
         },
-        Changed::Done => (Written { id: Guid::nil(), version: 0 }, StatusCode::OK),
+        Changed::Done => (Written { id: Guid::nil(), version: 0, masked: false }, StatusCode::OK),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rows that failed: a CSV file of its own, to be mended and brought in again.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,11 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 
 use super::report::{Reject, Report};
+
+/// A field as the error file has it. The file is kept, mailed and forgotten: a card number does not belong there.
+fn without_card_numbers(field: &str) -> Cow<'_, str> {
+    custodia_inspection::masked(field).map_or(Cow::Borrowed(field), Cow::Owned)
+}
 
 /// Takes failed rows: into the error file, if there is one, and the first of them into the report.
 pub(super) struct Rejects {
@@ -47,7 +53,7 @@ impl Rejects {
         }
         for (line, _, reason) in rows {
             if self.samples.len() < Report::SAMPLES_MAX {
-                self.samples.push(Reject { line: *line, reason: reason.clone() });
+                self.samples.push(Reject { line: *line, reason: without_card_numbers(reason).into_owned() });
             }
         }
         let Some((path, opened)) = &mut self.file else { return Ok(()) };
@@ -56,7 +62,10 @@ impl Rejects {
             writer.write_record(["import line", "import error"].into_iter().chain(self.headers.iter()))?;
         }
         for (line, record, reason) in rows {
-            writer.write_record([line.to_string().as_str(), reason.as_str()].into_iter().chain(record.iter()))?;
+            let fields = std::iter::once(reason.as_str()).chain(record.iter()).map(without_card_numbers);
+            writer.write_record(
+                std::iter::once(Cow::Owned(line.to_string())).chain(fields).map(|field| field.into_owned()),
+            )?;
         }
         let written = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         let file = match opened {
@@ -111,6 +120,17 @@ mod tests {
 
         let fresh = Rejects::begin(Some(&path), 0, b',', headers).unwrap();
         assert!(!path.exists() && fresh.finish().0.is_none());
+    }
+
+    #[test]
+    fn card_numbers_stand_in_neither_file_nor_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv.errors.csv");
+        let mut rejects = Rejects::begin(Some(&path), 0, b',', StringRecord::from(vec!["note"])).unwrap();
+        take(&mut rejects, 2, "'4111111111111111' is no date", &["pay 4111 1111 1111 1111"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("2,'************1111' is no date,pay **** **** **** 1111\n"), "{text}");
+        assert_eq!(rejects.finish().1[0].reason, "'************1111' is no date");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod auditing;
 mod backups;
+mod cards;
 mod columns;
 mod configuration;
 mod demo;

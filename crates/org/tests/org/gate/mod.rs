@@ -1,5 +1,6 @@
 //! The gate over both engines: each test body runs on SQLite and on PostgreSQL.
 
+mod card_numbers;
 mod credentials;
 mod parts;
 mod records;
