@@ -48,6 +48,7 @@ impl std::fmt::Debug for Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "access_token", run: sign_in::access_token },
     Target { name: "address", run: sign_in::address },
+    Target { name: "audit_files", run: logs::audit_files },
     Target { name: "audit_record", run: logs::audit_record },
     Target { name: "backup_manifest", run: backup::manifest },
     Target { name: "batch", run: requests::batch },

@@ -1,7 +1,9 @@
 //! What the store keeps as bytes of its own: change records and audit entries.
 
-use custodia_schema::{Decimal, Value};
-use custodia_store::{decode_audit, decode_payload, encode_audit, encode_payload};
+use custodia_schema::{Decimal, Guid, Value};
+use custodia_store::{
+    Publications, Published, decode_audit, decode_payload, encode_audit, encode_payload, verify_export,
+};
 
 /// The payload of a change record.
 pub(crate) fn change_record(data: &[u8]) {
@@ -35,5 +37,19 @@ pub(crate) fn audit_record(data: &[u8]) {
             assert_eq!(encode_audit(&again), written);
         }
         Err(error) => assert!(error.at <= data.len() && !error.why.is_empty(), "{error}"),
+    }
+}
+
+/// An exported audit, and a file of published heads.
+pub(crate) fn audit_files(data: &[u8]) {
+    if let Ok(report) = verify_export(data, |_| Published::default(), &mut |_: &str| {}) {
+        assert!(report.fault.as_ref().is_none_or(|fault| !fault.to_string().is_empty()), "{report:?}");
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut found = Publications::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Err(why) = found.take(number, line, Guid::nil()) {
+            assert!(!why.is_empty(), "{line}");
+        }
     }
 }

@@ -134,7 +134,7 @@ impl Fault {
             | Self::Gap { number, .. }
             | Self::Removed { from: number, .. }
             | Self::EndRemoved { from: number, .. } => *number,
-            Self::Rewritten { after, .. } => after + 1,
+            Self::Rewritten { after, .. } => after.saturating_add(1),
         }
     }
 }
@@ -166,7 +166,7 @@ impl fmt::Display for Fault {
                 f,
                 "the chain was written anew from an entry between {} and {until} on: it fits the head published of {after} \
                  and not that of {until}",
-                after + 1
+                after.saturating_add(1)
             ),
             Self::EndChanged { number } => {
                 write!(f, "the database names another end of the chain than entry {number}, the last one, has")
@@ -323,7 +323,7 @@ impl Verifier {
 
     /// Takes an entry that has not even the form of one.
     pub(crate) fn unreadable(&mut self, number: Option<i64>, chain: Option<Chain>) {
-        self.step(number.unwrap_or(self.last.number + 1), chain, false);
+        self.step(number.unwrap_or(self.last.number.saturating_add(1)), chain, false);
     }
 
     /// Whether the entry stands in a place that there is.
@@ -333,8 +333,8 @@ impl Verifier {
             self.stray = Some(self.stray.map_or(number, |stray| stray.min(number)));
             return false;
         }
-        if number > self.last.number + 1 && self.holes.len() < HOLES_MAX {
-            self.holes.push(Hole { from: self.last.number + 1, through: number - 1 });
+        if number > self.last.number.saturating_add(1) && self.holes.len() < HOLES_MAX {
+            self.holes.push(Hole { from: self.last.number.saturating_add(1), through: number.saturating_sub(1) });
         }
         let before = self.last.chain;
         let computed = readable.then(|| before.then(&hash(&self.canonical)));
@@ -453,7 +453,7 @@ impl Verifier {
         faults.extend(suspect);
         let end = self.subject.place;
         if end.number > self.last.number {
-            let (from, through) = (self.last.number + 1, end.number);
+            let (from, through) = (self.last.number.saturating_add(1), end.number);
             faults.push(Fault::EndRemoved { from, through, published: None });
         } else if chain_holds && end.chain != self.last.chain {
             faults.push(Fault::EndChanged { number: end.number });
@@ -466,11 +466,15 @@ impl Verifier {
     /// Numbers that no entry ever had: before the audit was sealed a refused request could leave some, and a restored
     /// organisation goes on behind those that it had given away. The chain goes on over these.
     fn is_explained(&self, hole: &Hole) -> bool {
-        if self.suspects.iter().any(|suspect| suspect.number == hole.through + 1) {
+        if self.suspects.iter().any(|suspect| suspect.number == hole.through.saturating_add(1)) {
             return false;
         }
         let sealed = self.sealed_then.as_ref().is_some_and(|(told, _)| hole.through <= told.through);
-        sealed || self.restores.iter().any(|(told, number)| told.after < hole.from && hole.through == number - 1)
+        sealed
+            || self
+                .restores
+                .iter()
+                .any(|(told, number)| told.after < hole.from && hole.through == number.saturating_sub(1))
     }
 
     /// What was done to the first entry that does not fit.
@@ -478,17 +482,17 @@ impl Verifier {
         let first = self.suspects.first()?;
         let number = first.number;
         // What stands behind missing entries cannot fit.
-        if self.holes.iter().any(|hole| hole.through == number - 1 && !self.is_explained(hole)) {
+        if self.holes.iter().any(|hole| hole.through == number.saturating_sub(1) && !self.is_explained(hole)) {
             return Some(Fault::Changed { number });
         }
-        let next = self.suspects.get(1).filter(|next| next.number == number + 1);
+        let next = self.suspects.get(1).filter(|next| next.number == number.saturating_add(1));
         for other in self.suspects.iter().skip(1) {
             let Some(there) = other.belongs(&first.before, first) else { continue };
             // Beside each other, the second goes on from what the first truly was.
-            let before = if other.number == number + 1 { there } else { other.before };
+            let before = if other.number == number.saturating_add(1) { there } else { other.before };
             return Some(if first.belongs(&before, other).is_some() {
                 Fault::Exchanged { number, with: other.number }
-            } else if other.number == number + 1 {
+            } else if other.number == number.saturating_add(1) {
                 Fault::Inserted { number }
             } else {
                 Fault::Moved { number, to: other.number }
@@ -503,7 +507,7 @@ impl Verifier {
             return Some(Fault::SealChanged { number });
         }
         if let (Some(stored), Some(next)) = (first.stored, next)
-            && next.at(&stored, next.number + 1) == next.stored
+            && next.at(&stored, next.number.saturating_add(1)) == next.stored
         {
             return Some(Fault::Removed { from: number, through: number });
         }
@@ -526,7 +530,7 @@ impl Verifier {
                     return Some(Fault::Rewritten { after, until: head.number, published: head.time });
                 }
                 Comparison::Open => {
-                    let from = self.last.number + 1;
+                    let from = self.last.number.saturating_add(1);
                     return Some(Fault::EndRemoved { from, through: head.number, published: Some(head.time) });
                 }
                 _ => {}
