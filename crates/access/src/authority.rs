@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use custodia_schema::{ColumnId, Guid, Level, NamedPrivilege, PrivilegeKind, RowSecurity, Table};
 
+use crate::place::covers_unit;
 use crate::{
     Denied, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, UnitPath, append_kind, new_owner_may_hold,
 };
@@ -307,6 +308,25 @@ impl Authority {
         }
         new_owner_may_hold(owner, table)?;
         Ok(Permit::new(table, PrivilegeKind::Assign))
+    }
+
+    /// Whether a row may be put into another unit while its owner stays: Assign and Write on the row as it is, and Assign at
+    /// a level that reaches the unit (docs/security-choices.md). `reached`: as for [`Authority::permit_assign`].
+    ///
+    /// # Errors
+    /// When a gate fails, or the row or the unit is not reached.
+    pub fn check_row_into(&self, table: &Table, reached: RightsMask, unit: &UnitPath) -> Result<(), Denied> {
+        for kind in [PrivilegeKind::Assign, PrivilegeKind::Write] {
+            let _checked = self.permit_row(kind, table, reached.contains(RightsMask::of(kind)))?;
+        }
+        self.each().try_for_each(|rights| {
+            let grants = rights.gate(table, PrivilegeKind::Assign)?;
+            if grants.iter().any(|grant| covers_unit(grant, unit)) {
+                return Ok(());
+            }
+            let (user, right) = (rights.user_id(), PrivilegeKind::Assign);
+            Err(Denied::PlaceNotReached { user, right, table: table.name.clone() })
+        })
     }
 
     /// Whether a row may be shared with the rights `requested`. `held`: the rights the store found the caller to have

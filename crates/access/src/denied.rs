@@ -46,7 +46,7 @@ pub enum Denied {
     PlaceNotReached {
         /// The user.
         user: Guid,
-        /// `Create` or `Append`.
+        /// `Create`, `Append` or `Assign`.
         right: PrivilegeKind,
         /// Logical name of the table.
         table: String,

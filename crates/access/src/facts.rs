@@ -2,6 +2,8 @@
 
 use custodia_schema::{ColumnId, Guid, Level, TableId};
 
+use crate::Reports;
+
 /// The user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserFacts {
@@ -78,6 +80,8 @@ pub struct Facts {
     /// The user's teams that can own rows, where they are no more than [`FEW_TEAMS`]; `None` where they are more, and are
     /// joined instead.
     pub few_owner_teams: Option<Vec<Guid>>,
+    /// Those who stand below the user, where hierarchy security is on and somebody does.
+    pub reports: Option<Reports>,
     /// Permissions of all profiles of the user, direct and through teams.
     pub field_permissions: Vec<FieldPermission>,
     /// The user holds the System Administrator profile: every secured column is open.

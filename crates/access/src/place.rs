@@ -66,7 +66,7 @@ fn covers_owner(grant: &Grant, user: Guid, owner: &OwnerFacts) -> bool {
     }
 }
 
-fn covers_unit(grant: &Grant, unit: &UnitPath) -> bool {
+pub(crate) fn covers_unit(grant: &Grant, unit: &UnitPath) -> bool {
     match grant.level {
         Level::Basic => false,
         Level::Local => unit.unit == grant.base_unit,

@@ -9,7 +9,7 @@ use custodia_schema::{
 
 use crate::authority::ACT_ON_BEHALF;
 use crate::columns::ClosedColumns;
-use crate::{Denied, Facts, UnitPath, UserFacts};
+use crate::{Denied, Facts, Reports, UnitPath, UserFacts};
 
 /// One way a user holds a privilege on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +43,7 @@ pub struct Rights {
     root_roles: Box<[Guid]>,
     all_columns: bool,
     few_owner_teams: Option<Box<[Guid]>>,
+    reports: Option<Reports>,
 }
 
 /// Where a miscellaneous privilege comes from.
@@ -132,12 +133,20 @@ impl Rights {
             root_roles: root_roles.into(),
             all_columns: facts.all_columns,
             few_owner_teams: facts.few_owner_teams.as_deref().map(Into::into),
+            reports: facts.reports,
         }
     }
 
     /// The user's teams that can own rows, where they are few.
     pub(crate) fn few_owner_teams(&self) -> Option<&[Guid]> {
         self.few_owner_teams.as_deref()
+    }
+
+    /// Those who stand below the user and whose rows this right reaches. A grant that is limited to the rows of a team
+    /// covers theirs as little as the user's own.
+    pub(crate) fn reports(&self, grants: &[Grant], kind: PrivilegeKind) -> Option<Reports> {
+        let reports = self.reports?.for_right(kind)?;
+        grants.iter().any(|grant| grant.team_only.is_none()).then_some(reports)
     }
 
     /// The user's id.

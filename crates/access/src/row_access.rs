@@ -2,7 +2,7 @@
 
 use custodia_schema::{ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Table, TableId};
 
-use crate::{Denied, Grant, Rights, RightsMask, followed};
+use crate::{Denied, Grant, Reports, Rights, RightsMask, followed};
 
 /// Which rows of a table a caller reaches with one privilege.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl RowAccess {
     #[must_use]
     pub fn nothing(user: Guid) -> Self {
         let (units, subtrees) = (Vec::new(), Vec::new());
-        Self::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared: None })
+        Self::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared: None, reports: None })
     }
 
     /// Rows reached by every one of these, in the shortest form: what reaches everything and what repeats is left out.
@@ -98,6 +98,9 @@ pub struct RowArms {
     pub subtrees: Vec<Guid>,
     /// A share to the caller or to one of the caller's teams that contains this right; `None` where the table has no shares.
     pub shared: Option<RightsMask>,
+    /// Users below the caller: rows that they or their teams own, and rows that somebody shared with them by hand for the
+    /// right that `shared` names.
+    pub reports: Option<Reports>,
 }
 
 /// Which owners' rows are reached.
@@ -125,12 +128,13 @@ impl Rights {
         match table.security {
             RowSecurity::Owned { .. } => {
                 let grants = self.gate(table, kind)?;
-                Ok(arms(self.user_id(), grants, self.own_by_owner(grants), Some(RightsMask::of(kind))))
+                let reports = self.reports(grants, kind);
+                Ok(arms(self.user_id(), grants, self.own_by_owner(grants), Some(RightsMask::of(kind)), reports))
             }
             RowSecurity::Unit { principal, .. } => {
                 let grants = self.gate(table, kind)?;
                 let is_own = principal.is_some() && grants.iter().any(|grant| grant.team_only.is_none());
-                Ok(arms(self.user_id(), grants, if is_own { Own::Self_ } else { Own::Nobody }, None))
+                Ok(arms(self.user_id(), grants, if is_own { Own::Self_ } else { Own::Nobody }, None, None))
             }
             RowSecurity::Organization => self.gate(table, kind).map(|_| RowAccess::All),
             RowSecurity::Parent { .. } | RowSecurity::Intersect => followed::rows(self, table, kind, steps),
@@ -151,10 +155,10 @@ impl Rights {
     }
 }
 
-fn arms(user: Guid, grants: &[Grant], own: Own, shared: Option<RightsMask>) -> RowAccess {
+fn arms(user: Guid, grants: &[Grant], own: Own, shared: Option<RightsMask>, reports: Option<Reports>) -> RowAccess {
     if grants.iter().any(|grant| grant.level == Level::Global) {
         return RowAccess::All;
     }
     let bases = |level| grants.iter().filter(move |grant| grant.level == level).map(|grant| grant.base_unit).collect();
-    RowAccess::Arms(RowArms { user, own, units: bases(Level::Local), subtrees: bases(Level::Deep), shared })
+    RowAccess::Arms(RowArms { user, own, units: bases(Level::Local), subtrees: bases(Level::Deep), shared, reports })
 }

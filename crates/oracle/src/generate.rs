@@ -9,21 +9,29 @@ use crate::inherit::inherited_shares;
 use crate::random::Random;
 use crate::row::right_bit;
 use crate::{
-    Link, Lookup, Permission, Profile, Protection, Record, Role, SECURED_COLUMNS, Share, Team, TeamKind, Unit, User,
-    World, WorldTable,
+    Hierarchy, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, SECURED_COLUMNS, Share, Team,
+    TeamKind, Unit, User, World, WorldTable,
 };
 
 impl World {
+    /// The world of that seed, with the hierarchy that the seed chooses.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        Self::generate(seed, Hierarchy::of_seed(seed))
+    }
+
     /// The world of that seed. The weights below are chosen so that each way to be allowed, also as the only one, and each
     /// reason to be refused, turns up in every few worlds: a user holds few roles, a role few privileges, and rows are
     /// owned and shared widely.
     #[must_use]
-    pub fn generate(seed: u64) -> Self {
+    pub fn generate(seed: u64, hierarchy: Option<Hierarchy>) -> Self {
         let mut maker = Maker {
             random: Random::new(seed),
             world: Self {
                 seed,
                 ownership_across_units: false,
+                hierarchy,
+                positions: Vec::new(),
                 units: Vec::new(),
                 users: Vec::new(),
                 teams: Vec::new(),
@@ -45,6 +53,10 @@ impl World {
         maker.profiles();
         maker.records();
         maker.shares();
+        if hierarchy.is_some() {
+            maker.positions();
+            maker.superiors();
+        }
         maker.world
     }
 }
@@ -87,8 +99,39 @@ impl Maker {
                 name: self.name("user", number),
                 unit: self.any_unit(),
                 disabled: self.random.percent(4),
+                manager: None,
+                position: None,
             };
             self.world.users.push(user);
+        }
+    }
+
+    fn positions(&mut self) {
+        for number in 0..self.random.between(3, 5) {
+            // Mostly under the one made last: chains are longer than what hierarchy security reaches down.
+            let parent = match self.world.positions.last() {
+                Some(last) if self.random.percent(75) => Some(last.id),
+                _ => self.random.pick(&self.world.positions).map(|position| position.id),
+            };
+            let position = Position { id: self.random.guid(), name: self.name("position", number), parent };
+            self.world.positions.push(position);
+        }
+    }
+
+    /// Who manages whom, and who holds which position.
+    fn superiors(&mut self) {
+        for at in 0..self.world.users.len() {
+            let before: Vec<Guid> = self.world.users.iter().take(at).map(|user| user.id).collect();
+            let manager = match before.last() {
+                Some(last) if self.random.percent(55) => Some(*last),
+                _ if self.random.percent(60) => self.random.pick(&before).copied(),
+                _ => None,
+            };
+            let held = self.random.percent(85);
+            let position = self.random.pick(&self.world.positions).map(|position| position.id).filter(|_| held);
+            if let Some(user) = self.world.users.get_mut(at) {
+                (user.manager, user.position) = (manager, position);
+            }
         }
     }
 

@@ -47,7 +47,7 @@ pub fn team_rights_on(world: &World, team: Guid, row: &RowView) -> u32 {
     // A team's roles are measured from its unit, whatever the setting (security model 4.2).
     world.ownership_across_units = false;
     let unit = world.team(team).map(|team| team.unit).unwrap_or_default();
-    world.users.push(User { id: team, name: String::new(), unit, disabled: false });
+    world.users.push(User { id: team, name: String::new(), unit, disabled: false, manager: None, position: None });
     let held: Vec<_> = world.team_roles.iter().filter(|(of, _)| *of == team).copied().collect();
     world.user_roles.extend(held);
     rights_on(&world, team, row)

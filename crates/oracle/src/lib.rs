@@ -5,7 +5,7 @@
 //! kinds and levels, nothing else. Every rule here reads like the sentence of `docs/security-model.md` that it
 //! comes from, or like the choice in `docs/security-choices.md`; speed does not count, worlds are small.
 //!
-//! - [`World::generate`] makes a world from a seed: units, users, teams, roles, rows, shares, profiles, chosen so that
+//! - [`World::generate`] makes a world from a seed and a hierarchy: units, users, teams, roles, rows, shares, profiles, chosen so that
 //!   every way to be allowed or refused is common. The same seed gives the same world for ever.
 //! - [`may`] and its neighbours ([`may_on_behalf`], [`may_create`], [`may_link`], [`may_associate`], [`may_assign`],
 //!   [`may_share`], [`column_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
@@ -27,6 +27,7 @@ mod create;
 mod generate;
 mod give;
 mod grant;
+mod hierarchy;
 mod inherit;
 mod question;
 mod random;
@@ -42,12 +43,13 @@ pub use coverage::{Coverage, Operation};
 pub use create::{NewRow, may_create, may_create_on_behalf};
 pub use give::{may_assign, may_associate, may_link, may_share, rights_on, team_rights_on};
 pub use grant::ACT_ON_BEHALF;
+pub use hierarchy::{Hierarchy, HierarchyModel};
 pub use inherit::{inherited_shares, shares_run_along};
 pub use question::{Asker, Question};
 pub use row::{may, may_on_behalf};
 pub use schema::secured_standard;
 pub use verdict::{GrantPath, Refusal, Verdict};
 pub use world::{
-    Link, Lookup, Permission, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind, Unit, User, World,
-    WorldTable,
+    Link, Lookup, Permission, Position, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind, Unit, User,
+    World, WorldTable,
 };

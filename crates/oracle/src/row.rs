@@ -3,6 +3,7 @@
 use custodia_schema::{Guid, Level, PrivilegeKind};
 
 use crate::grant::{ACT_ON_BEHALF, Held, barred, held};
+use crate::hierarchy::through_reports;
 use crate::{GrantPath, Protection, Refusal, RowView, TeamKind, Verdict, World};
 
 /// Whether `user` has the right `kind` on a row.
@@ -122,12 +123,21 @@ fn may_owned(world: &World, user: Guid, kind: PrivilegeKind, row: &RowView) -> V
             });
         }
     }
+    // 2d. By those below the user, as far as the user's roles cover more than the rows of one team.
+    let mut refusals = Vec::new();
+    if let Some(user) = world.user(user)
+        && held.iter().any(|held| held.only_for_team().is_none())
+    {
+        let (below, not_below) = through_reports(world, user, kind, row);
+        paths.extend(below);
+        refusals.extend(not_below);
+    }
     if !paths.is_empty() {
         return Verdict::allow(paths);
     }
 
     // 3. Otherwise no.
-    let mut refusals: Vec<Refusal> = held.iter().map(|held| out_of_reach(world, held, row, owns)).collect();
+    refusals.extend(held.iter().map(|held| out_of_reach(world, held, row, owns)));
     if !shares.is_empty() {
         refusals.push(Refusal::SharedWithoutRight);
     }

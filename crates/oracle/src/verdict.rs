@@ -41,6 +41,14 @@ pub enum GrantPath {
     InheritedByTeam,
     /// Inherited by an access team of the user.
     InheritedByAccessTeam,
+    /// Somebody directly below the user owns the row.
+    OwnedByReport,
+    /// Somebody further below owns it.
+    OwnedFurtherBelow,
+    /// A team of somebody below owns it.
+    OwnedByTeamOfReport,
+    /// It is shared by hand with somebody below, or with a team of theirs.
+    SharedWithReport,
     /// The row stands for the user.
     OwnUserRow,
     /// The organisation owns the table.
@@ -67,7 +75,7 @@ pub enum GrantPath {
 
 impl GrantPath {
     /// The ways that concern an existing row and one privilege on it (security model 5).
-    pub const OF_ROWS: [Self; 22] = [
+    pub const OF_ROWS: [Self; 26] = [
         Self::OwnedByUser,
         Self::OwnedByUserElsewhere,
         Self::OwnedByTeam,
@@ -86,6 +94,10 @@ impl GrantPath {
         Self::InheritedByUser,
         Self::InheritedByTeam,
         Self::InheritedByAccessTeam,
+        Self::OwnedByReport,
+        Self::OwnedFurtherBelow,
+        Self::OwnedByTeamOfReport,
+        Self::SharedWithReport,
         Self::OwnUserRow,
         Self::OrganizationWide,
         Self::ThroughParent,
@@ -122,6 +134,12 @@ pub enum Refusal {
     OutsideDeep,
     /// Shared with the user, but not with that right.
     SharedWithoutRight,
+    /// It belongs to somebody below, and managers do not have that right.
+    NotForManagers,
+    /// It belongs to somebody too far below for that right.
+    TooFarBelow,
+    /// It belongs to somebody whom the user manages from a unit that is not above.
+    ManagerElsewhere,
     /// A line whose parent row is not reached.
     ParentNotReached,
     /// A link of which an end is not reached.
@@ -156,7 +174,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Disabled,
         Self::NoRoles,
         Self::NoSuchPrivilege,
@@ -170,6 +188,9 @@ impl Refusal {
         Self::AboveDeep,
         Self::OutsideDeep,
         Self::SharedWithoutRight,
+        Self::NotForManagers,
+        Self::TooFarBelow,
+        Self::ManagerElsewhere,
         Self::ParentNotReached,
         Self::EndNotReached,
         Self::MayNotActForOthers,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use custodia_schema::{Guid, Level, PrivilegeKind};
 
+use crate::Hierarchy;
+
 /// A business unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
@@ -26,6 +28,21 @@ pub struct User {
     pub unit: Guid,
     /// `isdisabled`.
     pub disabled: bool,
+    /// `parentsystemuserid`.
+    pub manager: Option<Guid>,
+    /// `positionid`.
+    pub position: Option<Guid>,
+}
+
+/// A position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// `positionid`.
+    pub id: Guid,
+    /// `name`, unique over all worlds.
+    pub name: String,
+    /// `parentpositionid`.
+    pub parent: Option<Guid>,
 }
 
 /// Kinds of teams.
@@ -301,9 +318,13 @@ pub struct World {
     /// The organisation setting `EnableOwnershipAcrossBusinessUnits`: users may hold roles of other units, measured
     /// from there, and rows may sit in other units than their owners.
     pub ownership_across_units: bool,
+    /// Hierarchy security, where it is switched on.
+    pub hierarchy: Option<Hierarchy>,
+    /// Positions; parents come before children. None where hierarchy security is off.
+    pub positions: Vec<Position>,
     /// Units; the first is the root, parents come before children.
     pub units: Vec<Unit>,
-    /// Users.
+    /// Users; managers come before those they manage.
     pub users: Vec<User>,
     /// Teams, the units' own ones included.
     pub teams: Vec<Team>,

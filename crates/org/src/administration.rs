@@ -18,6 +18,8 @@ const ROWS_MAX: u32 = 20_000;
 impl Writing<'_> {
     /// Fills what a record of the security model needs before it is made.
     pub(crate) async fn before_create(&mut self, table: &Arc<Table>, id: Guid, row: &mut Draft) -> Result<()> {
+        self.check_new_of_model(table, row)?;
+        self.check_chain(table, id, None, row).await?;
         match table.name.as_str() {
             "businessunit" => {
                 if row.named(table, "parentbusinessunitid").is_none_or(Value::is_null)
@@ -49,6 +51,7 @@ impl Writing<'_> {
                 row.stamp_absent(table, "isinherited", Value::Integer(1));
             }
             "fieldpermission" => self.authority.check_opens_columns()?,
+            "teamtemplate" => self.check_team_template(table, row)?,
             "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer"
                 if self.authority.platform_name().is_none() =>
             {
@@ -106,7 +109,13 @@ impl Writing<'_> {
     ) -> Result<()> {
         let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
         self.check_changes_of_model(table, stored, changes)?;
+        self.check_chain(table, stored.id, Some(stored), changes).await?;
         match table.name.as_str() {
+            "organization" => self.check_switches(table, changes)?,
+            "teamtemplate" => self.check_team_template(table, changes)?,
+            "team" if is_kept_team(table, stored) && self.authority.platform_name().is_none() => {
+                return Err(kept_by_platform(table));
+            }
             "role" | "fieldsecurityprofile"
                 if self.is_administrators(table, stored) && self.authority.platform_name().is_none() =>
             {
@@ -156,11 +165,11 @@ impl Writing<'_> {
             "systemuser" => {
                 if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
                     let why = "the last System Administrator cannot be disabled";
-                    self.keep_an_administrator(stored.id, 0x8004_1d2f, why).await?;
+                    self.keep_an_administrator(|user, _| user == stored.id, 0x8004_1d2f, why).await?;
                 }
                 if changes.named(table, "businessunitid").is_some_and(|unit| *unit != was("businessunitid")) {
                     let why = "the last System Administrator cannot be moved: who moves loses all roles";
-                    self.keep_an_administrator(stored.id, 0x8004_1d30, why).await?;
+                    self.keep_an_administrator(|user, _| user == stored.id, 0x8004_1d30, why).await?;
                 }
             }
             _ => {}
@@ -178,8 +187,16 @@ impl Writing<'_> {
                     if table.name == "systemuser" {
                         self.change_default_team(stored.id, former, moved).await?;
                     }
-                    self.move_principal(table, stored.id, moved).await?;
+                    self.move_principal(table, stored.id, former, moved).await?;
                 }
+            }
+        }
+        if table.name == "businessunit" {
+            let parent = changes.named(table, "parentbusinessunitid").and_then(Value::guid);
+            let former = table.column("parentbusinessunitid").and_then(|column| stored.get(column.id).guid());
+            if let Some(parent) = parent.filter(|parent| former != Some(*parent)) {
+                self.transaction.flush().await?;
+                self.follow_parent_roles(stored.id, parent).await?;
             }
         }
         self.mirror_activity(table, stored.id, changes, false).await
@@ -199,6 +216,9 @@ impl Writing<'_> {
             ASYNC_OPERATION | BULK_DELETE_OPERATION => self.before_job_delete(table, stored).await,
             "team" if was("isdefault") == Value::Boolean(true) => {
                 Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))
+            }
+            "team" if is_kept_team(table, stored) && self.authority.platform_name().is_none() => {
+                Err(kept_by_platform(table))
             }
             "team" => {
                 if self.owns_records(stored.id).await? {
@@ -231,7 +251,13 @@ impl Writing<'_> {
                     let why = "the default team of this business unit owns records; assign them first";
                     return Err(refused(0x8004_1d62, why));
                 }
-                Ok(())
+                if self.any_owned("owningbusinessunit", stored.id).await? {
+                    let why = "records of other owners sit in this business unit; put them into another first";
+                    return Err(refused(0x8004_1d62, why));
+                }
+                let copies: Vec<Guid> = self.roles_of_unit(stored.id).await?.iter().map(|role| role.id).collect();
+                let why = "the last System Administrator holds the role by the copy of this business unit";
+                self.keep_an_administrator(|_, role| copies.contains(&role), 0x8004_1d30, why).await
             }
             _ => Ok(()),
         }
@@ -290,7 +316,9 @@ impl Writing<'_> {
                 let unit_of = |table: &Table, row: &StoredRow| {
                     table.column("businessunitid").and_then(|column| row.get(column.id).guid())
                 };
-                if unit_of(&roles, &role) != unit_of(&principal_table, &principal) {
+                let elsewhere = unit_of(&roles, &role) != unit_of(&principal_table, &principal);
+                // Across units, users hold roles of other units, which are measured from there.
+                if elsewhere && (principal_table.name == "team" || !self.owns_across_units().await?) {
                     return Err(refused(
                         0x8004_1d36,
                         "the role belongs to another business unit; use the copy of the role in the unit of the user or team",
@@ -324,8 +352,9 @@ impl Writing<'_> {
                 let role = self.get(&roles, role).await?;
                 let template = roles.column("roletemplateid").and_then(|column| role.get(column.id).guid());
                 if template.is_some() && template == administrator_template() {
+                    let taken = role.id;
                     self.keep_an_administrator(
-                        user,
+                        |holder, role| (holder, role) == (user, taken),
                         0x8004_1d30,
                         "the last user of the System Administrator role cannot lose it",
                     )
@@ -351,34 +380,46 @@ impl Writing<'_> {
         if is_default && self.authority.platform_name().is_none() {
             return Err(refused(code, "the members of a business unit's default team are the users of the unit"));
         }
+        if is_kept_team(&teams, &team) && self.authority.platform_name().is_none() {
+            return Err(Error::Invalid(
+                "the team is kept by the platform for one record; use AddUserToRecordTeam and RemoveUserFromRecordTeam"
+                    .to_owned(),
+            ));
+        }
         Ok(())
     }
 
-    /// Refuses when `user` is the last enabled user that holds the System Administrator role.
-    async fn keep_an_administrator(&mut self, user: Guid, code: u32, why: &str) -> Result<()> {
+    /// Refuses when no enabled user would hold the System Administrator role any more: `is_lost` says which user loses it by
+    /// which copy. What comes through a team does not count.
+    async fn keep_an_administrator(
+        &mut self,
+        is_lost: impl Fn(Guid, Guid) -> bool,
+        code: u32,
+        why: &str,
+    ) -> Result<()> {
         let roles = self.table_named("role")?;
         let Some(template) = administrator_template() else { return Ok(()) };
         let users = self.table_named("systemuser")?;
         let held = self.table_named("systemuserroles")?;
         let (role_column, user_column) = (column(&held, "roleid")?, column(&held, "systemuserid")?);
-        let mut holds = false;
+        let mut loses = false;
         for role in self.rows_where(&roles, "roletemplateid", template).await? {
             let holders = Query { filter: Filter::equal(role_column, Value::Guid(role)), ..Query::of(&held, ROWS_MAX) };
             let holders = self.platform_rows("last administrator", &holders.showing([user_column])).await?;
             for holder in holders.iter().filter_map(|row| row.get(1).and_then(Value::guid)) {
-                if holder == user {
-                    holds = true;
-                    continue;
-                }
                 let row = self.get(&users, holder).await?;
                 let disabled =
                     users.column("isdisabled").map(|column| row.get(column.id)) == Some(&Value::Boolean(true));
-                if !disabled {
+                if disabled {
+                    continue;
+                }
+                if !is_lost(holder, role) {
                     return Ok(());
                 }
+                loses = true;
             }
         }
-        if holds { Err(refused(code, why)) } else { Ok(()) }
+        if loses { Err(refused(code, why)) } else { Ok(()) }
     }
 
     /// Ids of the rows whose column holds `id`.
@@ -437,19 +478,30 @@ impl Writing<'_> {
         self.join_default_team(user, unit).await
     }
 
-    /// A user or team that moves to another unit loses all roles, which are of the unit left, and the unit of the records
-    /// owned follows (classic behaviour, docs/security-choices.md).
-    async fn move_principal(&mut self, table: &Table, principal: Guid, unit: Guid) -> Result<()> {
+    /// A user or team that moves to another unit loses the roles of the unit left, and the unit of the records owned follows.
+    /// Across units, roles of other units stay, and so does the place of the records (docs/security-choices.md).
+    async fn move_principal(&mut self, table: &Table, principal: Guid, former: Option<Guid>, unit: Guid) -> Result<()> {
+        let across = self.owns_across_units().await?;
+        let roles_left: Vec<Guid> = match former.filter(|_| across) {
+            Some(former) => self.roles_of_unit(former).await?.iter().map(|role| role.id).collect(),
+            None => Vec::new(),
+        };
         let (held, holder, mover) = match table.name.as_str() {
             "team" => ("teamroles", "teamid", "move team"),
             _ => ("systemuserroles", "systemuserid", "move user"),
         };
         let held = self.table_named(held)?;
-        if let Some(column) = held.column(holder).map(|column| column.id) {
-            for row in self.intersect_rows(&held, &[(column, principal)]).await? {
+        if let (Some(column), Some(role)) = (held.column(holder), held.column("roleid")) {
+            for row in self.intersect_rows(&held, &[(column.id, principal)]).await? {
+                if across && row.get(role.id).guid().is_some_and(|role| !roles_left.contains(&role)) {
+                    continue;
+                }
                 let permit = self.platform_permit(mover, &held, PrivilegeKind::Delete)?;
                 self.transaction.delete(permit, &held, &row)?;
             }
+        }
+        if across {
+            return Ok(());
         }
         let units = self.table_named("businessunit")?;
         for table in self.owned_tables() {
@@ -471,10 +523,15 @@ impl Writing<'_> {
     }
 
     async fn owns_records(&mut self, owner: Guid) -> Result<bool> {
+        self.any_owned("ownerid", owner).await
+    }
+
+    /// Whether any owned record has this owner, or sits in this unit.
+    async fn any_owned(&mut self, name: &str, id: Guid) -> Result<bool> {
         for table in self.owned_tables() {
-            let filter = Filter::equal(column(&table, "ownerid")?, Value::Guid(owner));
+            let filter = Filter::equal(column(&table, name)?, Value::Guid(id));
             let one = Query { filter, top: Some(1), ..Query::of(&table, 1) };
-            if !self.platform_ids("records of a team", &one).await?.is_empty() {
+            if !self.platform_ids("records of a team or unit", &one).await?.is_empty() {
                 return Ok(true);
             }
         }
@@ -500,6 +557,52 @@ impl Writing<'_> {
                 let copy = self.copy_role(&parent, child).await?;
                 waiting.push((copy, child));
             }
+        }
+        Ok(())
+    }
+
+    /// After a move of a unit: it and all below it lose the copies of roles of units that are above them no longer, with
+    /// whoever held those, and get copies of the roles of those that are.
+    async fn follow_parent_roles(&mut self, unit: Guid, parent: Guid) -> Result<()> {
+        let (roles, units) = (self.table_named("role")?, self.table_named("businessunit")?);
+        let (root, above) = (column(&roles, "parentrootroleid")?, column(&roles, "parentroleid")?);
+        let of_unit = column(&roles, "businessunitid")?;
+        let root_of = |role: &StoredRow| role.get(root).guid().unwrap_or(role.id);
+        let mut moved = vec![(unit, parent)];
+        let mut next = 0;
+        while let Some((unit, _)) = moved.get(next).copied() {
+            let below = self.rows_where(&units, "parentbusinessunitid", unit).await?;
+            moved.extend(below.into_iter().map(|child| (child, unit)));
+            next += 1;
+        }
+        // From below, so that no copy is left without the one above it.
+        for (unit, _) in moved.iter().rev() {
+            let path = self.transaction.unit_path(*unit).await?;
+            for copy in self.roles_of_unit(*unit).await? {
+                let home = self.get(&roles, root_of(&copy)).await?.get(of_unit).guid().unwrap_or_default();
+                if path.as_ref().is_some_and(|path| !path.is_within(home)) {
+                    let permit = self.platform_permit("move unit", &roles, PrivilegeKind::Delete)?;
+                    self.remove(&roles, copy, permit).await?;
+                }
+            }
+            self.transaction.flush().await?;
+        }
+        for (unit, parent) in moved {
+            let present = self.roles_of_unit(unit).await?;
+            for role in self.roles_of_unit(parent).await? {
+                match present.iter().find(|copy| root_of(copy) == root_of(&role)) {
+                    None => {
+                        self.copy_role(&role, unit).await?;
+                    }
+                    Some(copy) if copy.get(above).guid() != Some(role.id) => {
+                        let changes = vec![(above, Value::Lookup(roles.id, role.id))];
+                        let permit = self.platform_permit("move unit", &roles, PrivilegeKind::Write)?;
+                        self.transaction.update(permit, &roles, copy.id, changes)?;
+                    }
+                    Some(_) => {}
+                }
+            }
+            self.transaction.flush().await?;
         }
         Ok(())
     }
@@ -580,6 +683,11 @@ pub(crate) fn role_copy_id(root: Guid, unit: Guid) -> Guid {
 /// The template id of the System Administrator role.
 pub(crate) fn administrator_template() -> Option<Guid> {
     builtin_roles().iter().find(|role| role.is_administrator()).map(BuiltinRole::template)
+}
+
+/// Whether it is the access team that the platform keeps for a record.
+pub(crate) fn is_kept_team(teams: &Table, team: &StoredRow) -> bool {
+    teams.column("systemmanaged").map(|column| team.get(column.id)) == Some(&Value::Boolean(true))
 }
 
 fn teamtype(table: &Table, row: &StoredRow) -> Option<i32> {

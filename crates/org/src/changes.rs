@@ -15,6 +15,7 @@ use crate::jobs::BulkDelete;
 use crate::link::LinkRequest;
 use crate::merge::MergeRequest;
 use crate::organization::Organization;
+use crate::record_team::RecordTeamMember;
 use crate::roles::RoleChange;
 use crate::share::Sharing;
 use crate::writing::{Upserted, Writing, Written};
@@ -63,6 +64,10 @@ pub enum Change {
     Modify(Reference, Guid, RightsMask),
     /// Takes a share away; see [`Organization::revoke_access`].
     Revoke(Reference, Guid),
+    /// Adds a user to the access team of a record; see [`Organization::add_to_record_team`].
+    AddToRecordTeam(RecordTeamMember),
+    /// Takes a user out of it; see [`Organization::remove_from_record_team`].
+    RemoveFromRecordTeam(RecordTeamMember),
     /// Changes the privileges of a role; see [`Organization::change_role`].
     Role(Guid, RoleChange),
     /// Merges two records; see [`MergeRequest`].
@@ -185,6 +190,14 @@ impl Writing<'_> {
                 self.share(&target, principal, Sharing::Modify(rights)).await.map(done)
             }
             Change::Revoke(target, principal) => self.share(&target, principal, Sharing::Revoke).await.map(done),
+            Change::AddToRecordTeam(member) => {
+                let id = self.add_to_record_team(&member).await?;
+                Ok(Changed::Written(Written { id, version: 0, masked: false }))
+            }
+            Change::RemoveFromRecordTeam(member) => {
+                let id = self.remove_from_record_team(&member).await?;
+                Ok(Changed::Written(Written { id, version: 0, masked: false }))
+            }
             Change::Role(role, change) => self.change_role(role, &change).await.map(done),
             Change::Merge(request) => self.merge(request).await.map(done),
             Change::BulkDelete(job, request) => self.bulk_delete(job, &request).await.map(Changed::Written),

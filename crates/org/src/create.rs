@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custodia_access::{OwnerFacts, Place};
+use custodia_access::{OwnerFacts, Place, UnitPath};
 use custodia_schema::{
     Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RowSecurity, Table, TableId, Value,
 };
@@ -41,7 +41,9 @@ impl Writing<'_> {
         let links = self.check_links(&table, &row, None).await?;
         self.fill_defaults(&table, &mut row)?;
         self.settle_state(&table, &mut row)?;
+        let chosen_unit = self.take_chosen_unit(&table, &mut row)?;
         let owner = self.settle_owner(&table, &mut row).await?;
+        let elsewhere = self.settle_unit(&table, &mut row, owner.as_ref(), chosen_unit).await?;
         self.follow_parent(&table, &mut row).await?;
         self.stamp_new(&table, &mut row);
         self.before_create(&table, id, &mut row).await?;
@@ -52,7 +54,7 @@ impl Writing<'_> {
             row.set(column, value);
         }
         self.require(&table, &row)?;
-        let permit = self.place_new(&table, &row, owner.as_ref(), !links.is_empty()).await?;
+        let permit = self.place_new(&table, &row, owner.as_ref(), elsewhere.as_ref(), !links.is_empty()).await?;
 
         let values = row.clone().into_values();
         let version = self.transaction.insert(permit, &table, id, values.clone())?;
@@ -83,7 +85,8 @@ impl Writing<'_> {
             let is_platform = self.authority.platform_name().is_some();
             let trusted = self.is_trusted() && TRUSTED_COLUMNS.contains(&column.name.as_str())
                 || is_platform && table.ownership == Ownership::Business;
-            if !settable && !trusted || column.id == table.primary_id {
+            if column.id == table.primary_id || !settable && !trusted && !self.may_choose_unit(table, column.id).await?
+            {
                 continue;
             }
             let value = match given {
@@ -132,7 +135,7 @@ impl Writing<'_> {
 
     /// The owner of a new record: as given, else the caller. Sets owner, unit and their companions.
     pub(crate) async fn settle_owner(&mut self, table: &Arc<Table>, row: &mut Draft) -> Result<Option<OwnerFacts>> {
-        let RowSecurity::Owned { owner, unit } = table.security else { return Ok(None) };
+        let RowSecurity::Owned { owner, .. } = table.security else { return Ok(None) };
         let column = table.column_by_id(owner);
         let given = row.get(owner).cloned().filter(|value| !value.is_null());
         let (target, id) = match given {
@@ -148,8 +151,6 @@ impl Writing<'_> {
             });
         };
         self.stamp_owner(table, row, target, id, facts.unit.unit);
-        // Given or not, the unit follows the owner unless ownership across units is on.
-        let _ = unit;
         Ok(Some(facts))
     }
 
@@ -222,6 +223,7 @@ impl Writing<'_> {
         table: &Arc<Table>,
         row: &Draft,
         owner: Option<&OwnerFacts>,
+        elsewhere: Option<&UnitPath>,
         links: bool,
     ) -> Result<custodia_access::Permit> {
         if self.authority.platform_name().is_some() {
@@ -230,9 +232,10 @@ impl Writing<'_> {
         let authority = self.authority.clone();
         let unit;
         let place = match &table.security {
-            RowSecurity::Owned { .. } => match owner {
-                Some(owner) => Place::Owner(owner),
-                None => Place::Caller,
+            RowSecurity::Owned { .. } => match (owner, elsewhere) {
+                (Some(owner), Some(unit)) => Place::OwnerIn(owner, unit),
+                (Some(owner), None) => Place::Owner(owner),
+                (None, _) => Place::Caller,
             },
             RowSecurity::Unit { unit: column, .. } => {
                 let id = self.unit_of_new(table, *column, row)?;

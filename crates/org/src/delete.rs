@@ -166,7 +166,7 @@ impl Writing<'_> {
     }
 
     /// Removes the N:N links of a row that goes.
-    async fn remove_links(&mut self, table: &Arc<Table>, id: Guid) -> Result<()> {
+    pub(crate) async fn remove_links(&mut self, table: &Arc<Table>, id: Guid) -> Result<()> {
         let links: Vec<_> = self.schema.links_of(table.id).cloned().collect();
         for link in links {
             let intersect = self.table(link.intersect)?;

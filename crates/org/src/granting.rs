@@ -10,12 +10,19 @@ use crate::error::{Error, Result};
 use crate::model::column;
 use crate::writing::{Draft, Writing};
 
+/// The privilege to say who stands below whom counts, and how far down.
+const HIERARCHY: &str = "prvConfigureHierarchySecurity";
+
 /// What changing a column of the security model takes besides Write.
 const COLUMN_PRIVILEGES: &[(&str, &str, &str)] = &[
     ("systemuser", "isdisabled", "prvEnableOrDisableUser"),
     ("systemuser", "businessunitid", "prvReparentUser"),
     ("systemuser", "parentsystemuserid", "prvAssignManager"),
     ("systemuser", "positionid", "prvAssignPosition"),
+    ("organization", "ishierarchicalsecuritymodelenabled", HIERARCHY),
+    ("organization", "maxdepthforhierarchicalsecuritymodel", HIERARCHY),
+    ("organization", "usepositionhierarchy", HIERARCHY),
+    ("position", "parentpositionid", "prvAssignPosition"),
     ("team", "businessunitid", "prvReparentTeam"),
     ("businessunit", "isdisabled", "prvEnableOrDisableBusinessUnit"),
     ("businessunit", "parentbusinessunitid", "prvReparentBusinessUnit"),
@@ -27,6 +34,21 @@ impl Writing<'_> {
         for (_, name, privilege) in COLUMN_PRIVILEGES.iter().filter(|(of, ..)| *of == table.name) {
             let column = column(table, name)?;
             if changes.get(column).is_some_and(|value| value != stored.get(column)) {
+                self.authority.check_privilege(privilege)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a record that is made: whoever it puts below somebody else, or into a position.
+    pub(crate) fn check_new_of_model(&self, table: &Table, row: &Draft) -> Result<()> {
+        if self.authority.platform_name().is_some() {
+            return Ok(());
+        }
+        let chains = ["parentsystemuserid", "positionid", "parentpositionid"];
+        let of_table = COLUMN_PRIVILEGES.iter().filter(|(of, name, _)| *of == table.name && chains.contains(name));
+        for (_, name, privilege) in of_table {
+            if row.named(table, name).is_some_and(|value| !value.is_null()) {
                 self.authority.check_privilege(privilege)?;
             }
         }

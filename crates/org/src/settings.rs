@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use custodia_access::Authority;
+use custodia_access::{Authority, OrganizationOptions};
 use custodia_query::Query;
 use custodia_schema::{Decimal, Guid, Schema, Table, Value};
 use custodia_store::{RowKey, Transaction};
@@ -69,6 +69,9 @@ pub(crate) struct OrganizationSettings {
     pub id: Guid,
     pub base_currency: Option<Guid>,
     pub audits: bool,
+    pub options: OrganizationOptions,
+    /// A record that is given away stays shared with its former owner.
+    pub shares_back: bool,
 }
 
 impl SettingsCache {
@@ -168,7 +171,8 @@ impl Organization {
 /// Columns of a user's settings, in the order in which they are read after the id.
 const USER_SETTINGS: [&str; 3] = ["timezonecode", "uilanguageid", "localeid"];
 /// The same of the organisation.
-const ORGANIZATION: [&str; 2] = ["basecurrencyid", "isauditenabled"];
+const ORGANIZATION: [&str; 4] =
+    ["basecurrencyid", "isauditenabled", "orgdborgsettings", "sharetopreviousowneronassign"];
 /// The same of a currency.
 const CURRENCY: [&str; 4] = ["isocurrencycode", "currencysymbol", "currencyprecision", "exchangerate"];
 
@@ -191,6 +195,11 @@ fn organization_of(row: Option<&Vec<Value>>) -> OrganizationSettings {
         id: at(0).and_then(Value::guid).unwrap_or_default(),
         base_currency: at(1).and_then(Value::guid),
         audits: matches!(at(2), Some(Value::Boolean(true))),
+        options: OrganizationOptions::stored(match at(3) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }),
+        shares_back: matches!(at(4), Some(Value::Boolean(true))),
     }
 }
 

@@ -11,6 +11,7 @@ use custodia_query::{Filter, Path, Query};
 use custodia_schema::{AssignCascade, Guid, OneToMany, PrivilegeKind, Table, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
+use crate::administration::is_kept_team;
 use crate::assign::owner_of;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -24,6 +25,12 @@ const SHARES_MAX: u32 = 10_000;
 
 /// Rights that the owner of a parent inherits on its children.
 const OWNER_RIGHTS: RightsMask = RightsMask::ALL.without(RightsMask::of(PrivilegeKind::Create));
+
+/// Rights that the former owner of a record keeps, where the organisation shares back on assigning.
+const FORMER_OWNER_RIGHTS: RightsMask = RightsMask::of(PrivilegeKind::Read)
+    .union(RightsMask::of(PrivilegeKind::Write))
+    .union(RightsMask::of(PrivilegeKind::Append))
+    .union(RightsMask::of(PrivilegeKind::AppendTo));
 
 /// One share of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +123,17 @@ impl Writing<'_> {
         Ok(shares)
     }
 
+    /// Shares by hand, which access teams that the platform keeps for a record are not open to.
     pub(crate) async fn share(&mut self, target: &Reference, principal: Guid, sharing: Sharing) -> Result<()> {
+        self.share_as(target, principal, sharing, true).await
+    }
+
+    /// Shares with the access team that the platform keeps for a record.
+    pub(crate) async fn share_with(&mut self, target: &Reference, team: Guid, sharing: Sharing) -> Result<()> {
+        self.share_as(target, team, sharing, false).await
+    }
+
+    async fn share_as(&mut self, target: &Reference, principal: Guid, sharing: Sharing, by_hand: bool) -> Result<()> {
         if !matches!(sharing, Sharing::Revoke) {
             self.require_storage()?;
         }
@@ -140,7 +157,14 @@ impl Writing<'_> {
                 why: "a record cannot be shared with its owner, who has all rights already".to_owned(),
             });
         }
-        let is_team = self.is_team(principal).await?;
+        let (is_team, is_kept) = self.kind_of_principal(principal).await?;
+        if is_kept && by_hand && self.authority.platform_name().is_none() {
+            return Err(Error::Refused {
+                code: 0x8004_8339,
+                why: "the team is kept by the platform for one record; add users to it with AddUserToRecordTeam"
+                    .to_owned(),
+            });
+        }
         let present = self.shares_of(&table, stored.id).await?.into_iter().find(|share| share.principal == principal);
         let before = present.as_ref().map_or(RightsMask::NONE, |share| share.explicit);
         let after = match sharing {
@@ -164,15 +188,15 @@ impl Writing<'_> {
         .await
     }
 
-    /// Whether a principal is a team; refuses one that is neither user nor team.
-    async fn is_team(&mut self, principal: Guid) -> Result<bool> {
+    /// Whether a principal is a team, and one that the platform keeps; refuses one that is neither user nor team.
+    async fn kind_of_principal(&mut self, principal: Guid) -> Result<(bool, bool)> {
         let users = self.table_named("systemuser")?;
         if self.find(&users, &RowKey::Id(principal)).await?.is_some() {
-            return Ok(false);
+            return Ok((false, false));
         }
         let teams = self.table_named("team")?;
-        if self.find(&teams, &RowKey::Id(principal)).await?.is_some() {
-            return Ok(true);
+        if let Some(team) = self.find(&teams, &RowKey::Id(principal)).await? {
+            return Ok((true, is_kept_team(&teams, &team)));
         }
         Err(Error::NotFound { table: "systemuser or team".to_owned(), id: principal })
     }
@@ -268,6 +292,26 @@ impl Writing<'_> {
             }
         }
         Ok(())
+    }
+
+    /// After a record was given away: shares it with the owner it had, where the organisation wants that. The new owner's
+    /// children inherit it as they do other shares.
+    pub(crate) async fn share_back(&mut self, table: &Arc<Table>, stored: &StoredRow) -> Result<()> {
+        if !self.shared.settings.organization(self.transaction).await?.shares_back {
+            return Ok(());
+        }
+        let former = table.column("ownerid").and_then(|column| Self::pointed(stored.get(column.id)));
+        let Some((kind, former)) = former else { return Ok(()) };
+        let is_team = self.table(kind)?.name == "team";
+        self.transaction.flush().await?;
+        let present = self.shares_of(table, stored.id).await?.into_iter().find(|share| share.principal == former);
+        let (before, inherited) =
+            present.as_ref().map_or((RightsMask::NONE, RightsMask::NONE), |share| (share.explicit, share.inherited));
+        let after = before.union(FORMER_OWNER_RIGHTS);
+        self.write_share(table, stored.id, former, is_team, after, inherited, present.as_ref())?;
+        let detail = format!("principal {former}: {before} -> {after}");
+        self.audit(table, stored.id, AuditOperation::Update, 14, Vec::new(), Some(detail)).await?;
+        self.pass_shares_down(table, stored.id, |relationship| relationship.cascade.share).await
     }
 
     /// After a change of owner: the owner's inherited rights on the children follow.
@@ -397,11 +441,12 @@ impl Writing<'_> {
     /// Removes all shares of a record that goes.
     pub(crate) async fn remove_shares(&mut self, of: &Table, record: Guid) -> Result<()> {
         let table = self.table_named("principalobjectaccess")?;
-        for share in self.shares_of(of, record).await? {
+        let shares = self.shares_of(of, record).await?;
+        for share in &shares {
             let permit = self.platform_permit("share", &table, PrivilegeKind::Delete)?;
             self.transaction.delete(permit, &table, &StoredRow::of(share.row, Vec::new()))?;
         }
-        Ok(())
+        self.remove_record_teams(of, record, &shares).await
     }
 }
 

@@ -95,10 +95,12 @@ impl Writing<'_> {
         let holds = |kind| held.contains(RightsMask::of(kind));
         let permit = self.permit_on(table, PrivilegeKind::Write, holds(PrivilegeKind::Write))?;
 
+        let chosen_unit = self.take_chosen_unit(table, &mut changes)?;
         let new_owner = match table.security {
             RowSecurity::Owned { owner, .. } => changes.remove(owner).filter(|value| value != stored.get(owner)),
             _ => None,
         };
+        let is_given = new_owner.is_some();
         if let Some(value) = new_owner {
             let Value::Lookup(target, id) = value else {
                 return Err(Error::Refused {
@@ -111,6 +113,7 @@ impl Writing<'_> {
                 changes.set(column, value);
             }
         }
+        self.move_to_unit(table, &stored, &mut changes, chosen_unit, held).await?;
         complete_changed_state(table, &stored, &mut changes)?;
         let links = self.check_links(table, &changes, Some(&stored)).await?;
         if !links.is_empty() && self.authority.platform_name().is_none() {
@@ -150,6 +153,9 @@ impl Writing<'_> {
             self.audit(table, stored.id, AuditOperation::Update, action, audited, None).await?;
         }
         self.reparent(table, &stored, &changes).await?;
+        if is_given {
+            self.share_back(table, &stored).await?;
+        }
         self.after_update(table, &stored, &changes).await?;
         Ok(Written { id: stored.id, version, masked: std::mem::take(&mut self.masked) })
     }

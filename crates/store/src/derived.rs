@@ -1,9 +1,10 @@
-//! Tables that follow from records and make authorisation fast: who is a member of what, and which units lie below
-//! which. Kept in the same transaction; never logged, since replaying the records makes them again.
+//! Tables that follow from records and make authorisation fast: who is a member of what, which units lie below which, and,
+//! while hierarchy security is on, who stands below whom. Kept in the same transaction; never logged, since replaying the records makes them again.
 
 use custodia_schema::{ColumnId, Guid, Schema, Table, TableId, Value};
 
 use crate::change_log::ChangeKind;
+use crate::sql::internal::RECORD_CHAINS;
 use crate::sql::{SHARED_TABLE, SHARES, Statement, internal};
 
 /// Tables whose rows decide what users may do, and what they are shown: each change of one makes cached rights and settings
@@ -13,6 +14,7 @@ pub const SECURITY_TABLES: &[&str] = &[
     "fieldpermission",
     "fieldsecurityprofile",
     "organization",
+    "position",
     "role",
     "roleprivileges",
     "systemuser",
@@ -31,8 +33,54 @@ pub(crate) fn is_security(table: &str) -> bool {
     SECURITY_TABLES.binary_search(&table).is_ok()
 }
 
-/// What follows from one row change, in order.
-pub(crate) fn statements(table: &Table, kind: ChangeKind, row: Guid, values: &[(ColumnId, Value)]) -> Vec<Statement> {
+/// What follows from one row change, in order. `exists`: whether a record table has been made.
+pub(crate) fn statements(
+    table: &Table,
+    kind: ChangeKind,
+    row: Guid,
+    values: &[(ColumnId, Value)],
+    exists: impl Fn(&str) -> bool,
+) -> Vec<Statement> {
+    let mut all = of_members_and_units(table, kind, row, values);
+    all.extend(of_chains(table, kind, row, values, exists));
+    all
+}
+
+/// Who stands below whom. Without a row of the organisation nothing can be switched on.
+fn of_chains(
+    table: &Table,
+    kind: ChangeKind,
+    row: Guid,
+    values: &[(ColumnId, Value)],
+    exists: impl Fn(&str) -> bool,
+) -> Vec<Statement> {
+    let given = |name: &str| {
+        let column = table.column(name)?.id;
+        values.iter().find(|(id, _)| *id == column).map(|(_, value)| value)
+    };
+    if table.name == "organization" {
+        let switches = kind == ChangeKind::Update && given("ishierarchicalsecuritymodelenabled").is_some();
+        let chains = RECORD_CHAINS.iter().filter(|chain| switches && exists(chain.table));
+        return chains.flat_map(internal::RecordChain::fill).collect();
+    }
+    let Some(chain) = RECORD_CHAINS.iter().find(|chain| chain.table == table.name) else { return Vec::new() };
+    if !exists("organization") {
+        return Vec::new();
+    }
+    match (kind, given(chain.parent)) {
+        (ChangeKind::Insert, Some(parent)) => {
+            parent.guid().map(|parent| chain.attach(row, parent)).into_iter().collect()
+        }
+        (ChangeKind::Update, Some(parent)) => {
+            let attached = parent.guid().map(|parent| chain.attach(row, parent));
+            std::iter::once(chain.detach(row)).chain(attached).collect()
+        }
+        (ChangeKind::Delete, _) => chain.remove(row),
+        _ => Vec::new(),
+    }
+}
+
+fn of_members_and_units(table: &Table, kind: ChangeKind, row: Guid, values: &[(ColumnId, Value)]) -> Vec<Statement> {
     let guid = |name: &str| {
         let column = table.column(name)?.id;
         values.iter().find(|(id, _)| *id == column).and_then(|(_, value)| value.guid())

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use custodia_access::{
-    FEW_TEAMS, Facts, FieldPermission, OwnerKind, RoleGrant, RolePrivilege, TeamRole, UnitPath, UserFacts,
+    Chain, FEW_TEAMS, Facts, FieldPermission, OrganizationOptions, OwnerKind, Reports, RoleGrant, RolePrivilege,
+    TeamRole, UnitPath, UserFacts,
 };
-use custodia_schema::{BuiltinRole, Guid, Level, Schema, builtin_roles};
+use custodia_schema::{BuiltinRole, Guid, Level, Schema, ValueRef, builtin_roles};
 
 use crate::database::Database;
 use crate::row::Row;
@@ -15,6 +16,8 @@ use crate::{Error, Result};
 
 /// The System Administrator profile, which opens every secured column (security model 3.5).
 pub const ADMINISTRATOR_PROFILE: Guid = Guid::from_u128(0x5723_29c1_a042_4e22_be47_367c_6374_ea45);
+/// How far hierarchy security reaches down where the organisation says nothing.
+const HIERARCHY_DEPTH: u32 = 3;
 /// Roles of one principal at most; more is a sign of a broken import.
 const ROLES_MAX: usize = 10_000;
 
@@ -142,10 +145,20 @@ fn role_of(row: &Row<'_>) -> Option<(Guid, Option<Guid>)> {
 async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, version: i64) -> Result<Option<Facts>> {
     let found = source
         .rows(&statements::user(user), |row| {
-            Some((row.guid(0)?, matches!(row.get(1), custodia_schema::ValueRef::Boolean(true))))
+            let is = |at| matches!(row.get(at), ValueRef::Boolean(true));
+            let hierarchy = is(3).then(|| Hierarchy {
+                position: is(4).then(|| row.guid(2)),
+                depth: row.integer(5).map_or(HIERARCHY_DEPTH, |depth| u32::try_from(depth).unwrap_or(0)),
+                options: OrganizationOptions::stored(row.text(6)),
+            });
+            Some((row.guid(0)?, is(1), hierarchy))
         })
         .await?;
-    let Some((unit, disabled)) = found.first().copied() else { return Ok(None) };
+    let Some((unit, disabled, hierarchy)) = found.first().copied() else { return Ok(None) };
+    let reports = match hierarchy {
+        Some(hierarchy) => hierarchy.reports(source, user, unit).await?,
+        None => None,
+    };
     let mut privileges = RolePrivileges::default();
     let mut roles = Vec::new();
     let direct = source.rows(&statements::roles(user), |row| Some((row.guid(0)?, row.guid(1), row.guid(2)))).await?;
@@ -193,6 +206,7 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         roles,
         team_roles,
         few_owner_teams,
+        reports,
         field_permissions,
         all_columns,
     }))
@@ -218,10 +232,36 @@ async fn team_facts(
         roles,
         team_roles: Vec::new(),
         few_owner_teams: None,
+        reports: None,
         field_permissions: Vec::new(),
         all_columns: false,
     };
     Ok(Some((kind, facts)))
+}
+
+/// How the organisation has hierarchy security switched on.
+#[derive(Clone, Copy)]
+struct Hierarchy {
+    /// By positions, with the user's; otherwise by managers.
+    position: Option<Option<Guid>>,
+    depth: u32,
+    options: OrganizationOptions,
+}
+
+impl Hierarchy {
+    /// Those below a user; none where nobody is, so that statements spare the question.
+    async fn reports(self, source: &mut impl FactSource, user: Guid, unit: Guid) -> Result<Option<Reports>> {
+        let (chain, anybody) = match self.position {
+            Some(None) => return Ok(None),
+            Some(Some(position)) => (Chain::Positions(position), statements::position_below(position)),
+            None => {
+                let within = self.options.managers_above_reports.then_some(unit);
+                (Chain::Managers { within }, statements::managed_by(user))
+            }
+        };
+        let is_alone = self.depth == 0 || source.rows(&anybody, |row| row.guid(0)).await?.is_empty();
+        Ok((!is_alone).then_some(Reports { chain, depth: self.depth }))
+    }
 }
 
 /// Privileges of the roles met so far: a user holds the same role through several teams.

@@ -34,6 +34,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { oldest_reader: 1, oldest_writer: 2, statements: internal::create_shared, seals_audit: false },
     // The audit's chain: an older program would write entries without it.
     Migration { oldest_reader: 1, oldest_writer: 3, statements: internal::create_seals, seals_audit: true },
+    // Who stands below whom: an older program would not keep it, and gives rights without it.
+    Migration { oldest_reader: 1, oldest_writer: 4, statements: internal::create_chains, seals_audit: false },
 ];
 
 /// The number of this program's storage format: a database records the oldest program that may read and write it.

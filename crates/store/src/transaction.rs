@@ -615,7 +615,8 @@ impl Transaction {
             self.batch.security.fetch_add(1, Ordering::Relaxed);
             self.moves_versions = true;
         }
-        for statement in derived::statements(table, kind, row, values) {
+        let exists = |name: &str| self.schema.table_named(name).is_some_and(|table| self.has_table(table.id));
+        for statement in derived::statements(table, kind, row, values, exists) {
             self.internal(statement);
         }
         if let Some(shared) = derived::shared_table(&self.schema, table, kind, values) {

@@ -14,7 +14,7 @@ use http::{Response, StatusCode};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::{begin, job_made};
+use crate::functions::{begin, job_made, record_team_joined};
 use crate::json;
 use crate::reads::RecordReading;
 
@@ -45,6 +45,8 @@ pub(crate) enum Answering {
     Ids(Vec<Guid>),
     /// The job that was made.
     Job(Guid),
+    /// The access team of a record that a user joined or left, as the response of this type.
+    RecordTeam(&'static str),
     /// What became of each target.
     Upserts(Arc<Table>),
     /// 204; a failure names the target.
@@ -78,6 +80,7 @@ impl Answering {
             }
             Self::Ids(ids) => Ok(ids_made(call, &ids)),
             Self::Job(job) => Ok(job_made(call, job)),
+            Self::RecordTeam(response_type) => Ok(record_team_joined(call, response_type, &changed)),
             Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
         };
         if masked { response.map(answer::masked) } else { response }

@@ -9,7 +9,7 @@ use crate::people::{ANNE, HOME, Person, column, table};
 fn local(kind: PrivilegeKind) -> RowAccess {
     let (units, subtrees) = (vec![HOME], Vec::new());
     let shared = Some(RightsMask::of(kind));
-    RowAccess::Arms(RowArms { user: ANNE, own: Own::UserAndTeams, units, subtrees, shared })
+    RowAccess::Arms(RowArms { user: ANNE, own: Own::UserAndTeams, units, subtrees, shared, reports: None })
 }
 
 fn through(line: &str, lookup: &str, parent: &str, access: RowAccess) -> RowAccess {

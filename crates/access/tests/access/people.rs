@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use custodia_access::{
-    Authority, Facts, FieldPermission, OwnerFacts, OwnerKind, Rights, RoleGrant, RolePrivilege, TeamRole, UnitPath,
-    UserFacts,
+    Authority, Facts, FieldPermission, OwnerFacts, OwnerKind, Reports, Rights, RoleGrant, RolePrivilege, TeamRole,
+    UnitPath, UserFacts,
 };
 use custodia_schema::{ColumnId, Guid, Level, Schema, Table, standard};
 
@@ -46,6 +46,7 @@ impl Person {
                 roles,
                 team_roles,
                 few_owner_teams: None,
+                reports: None,
                 field_permissions,
                 all_columns: false,
             },
@@ -98,6 +99,12 @@ impl Person {
             create: allows.contains('c'),
             update: allows.contains('u'),
         });
+        self
+    }
+
+    /// Above others.
+    pub fn above(mut self, reports: Reports) -> Self {
+        self.facts.reports = Some(reports);
         self
     }
 

@@ -14,7 +14,7 @@ fn grant(level: Level, base_unit: Guid, team_only: Option<Guid>) -> Grant {
 
 fn arms(own: Own, units: &[Guid], subtrees: &[Guid], shared: Option<PrivilegeKind>) -> RowAccess {
     let (units, subtrees) = (units.to_vec(), subtrees.to_vec());
-    RowAccess::Arms(RowArms { user: ANNE, own, units, subtrees, shared: shared.map(RightsMask::of) })
+    RowAccess::Arms(RowArms { user: ANNE, own, units, subtrees, shared: shared.map(RightsMask::of), reports: None })
 }
 
 #[test]
@@ -75,6 +75,7 @@ fn a_predicate_has_one_arm_for_each_way() {
         units: vec![EAST],
         subtrees: Vec::new(),
         shared: Some(RightsMask::of(PrivilegeKind::Read)),
+        reports: None,
     });
     let cases: [(&str, Person, RowAccess); 7] = [
         ("a team by itself", Person::team().role(&[(read, Local)]), itself),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_access::{
-    Authority, Denied, Facts, Own, OwnerFacts, Place, Rights, RightsMask, RolePrivilege, RowAccess, RowArms,
+    Authority, Denied, Facts, Own, OwnerFacts, Place, Reports, Rights, RightsMask, RolePrivilege, RowAccess, RowArms,
     append_kind, append_to_kind,
 };
 use custodia_oracle::{
@@ -135,7 +135,7 @@ impl<'a> Comparison<'a> {
             let own = if self.fault == Some(Fault::OwnershipWithoutGate) { Own::UserAndTeams } else { Own::Nobody };
             let shared = (self.fault == Some(Fault::ShareWithoutGate)).then(|| RightsMask::of(kind));
             let (units, subtrees) = (Vec::new(), Vec::new());
-            access = Ok(RowAccess::Arms(RowArms { user: asker.user, own, units, subtrees, shared }));
+            access = Ok(RowAccess::Arms(RowArms { user: asker.user, own, units, subtrees, shared, reports: None }));
         }
         if self.fault == Some(Fault::LineDeleteNeedsDelete)
             && table == WorldTable::QuoteLine
@@ -175,6 +175,22 @@ impl<'a> Comparison<'a> {
             Some(Fault::ShareOfAnyRight) => arms.shared = arms.shared.map(|_| RightsMask::ALL),
             Some(Fault::SharesOnlyWhereDepthIsBasic) if !arms.units.is_empty() || !arms.subtrees.is_empty() => {
                 arms.shared = None;
+            }
+            Some(Fault::HierarchyIgnored) => arms.reports = None,
+            Some(Fault::ManagersWriteFurtherDown) => {
+                arms.reports =
+                    arms.reports.map(|reports| Reports { depth: self.world.hierarchy.unwrap().depth, ..reports });
+            }
+            Some(Fault::ManagersDelete) if kind == PrivilegeKind::Delete && arms.shared.is_some() => {
+                arms.reports = self.facts[&arms.user].reports.map(|reports| Reports { depth: 1, ..reports });
+            }
+            Some(Fault::TeamOnlyReachesReports) if matches!(arms.own, Own::Teams(_)) => {
+                let changes = [PrivilegeKind::Write, PrivilegeKind::Append, PrivilegeKind::AppendTo].contains(&kind);
+                if changes || kind == PrivilegeKind::Read {
+                    let depth = |reports: Reports| if changes { 1 } else { reports.depth };
+                    let below = self.facts[&arms.user].reports;
+                    arms.reports = below.map(|reports| Reports { depth: depth(reports), ..reports });
+                }
             }
             Some(Fault::OwnUserRowNeedsReach) if arms.own == Own::Self_ => arms.own = Own::Nobody,
             Some(Fault::TeamOnlyAtEveryLevel) => {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_access::{
-    FEW_TEAMS, Facts, FieldPermission, OwnerFacts, OwnerKind, Rights, RoleGrant, RolePrivilege, TeamRole, UnitPath,
-    UserFacts,
+    Chain, FEW_TEAMS, Facts, FieldPermission, OwnerFacts, OwnerKind, Reports, Rights, RoleGrant, RolePrivilege,
+    TeamRole, UnitPath, UserFacts,
 };
-use custodia_oracle::{ACT_ON_BEHALF, Profile, TeamKind, World};
+use custodia_oracle::{ACT_ON_BEHALF, HierarchyModel, Profile, TeamKind, World};
 use custodia_schema::{Guid, Level, Schema};
 
 use crate::fault::Fault;
@@ -63,9 +63,22 @@ pub fn of_user(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>)
         roles,
         team_roles,
         few_owner_teams: few_owner_teams(world, user.id),
+        reports: reports(world, user, fault),
         field_permissions: field_permissions(world, schema, user.id, fault),
         all_columns: false,
     }
+}
+
+fn reports(world: &World, user: &custodia_oracle::User, fault: Option<Fault>) -> Option<Reports> {
+    let hierarchy = world.hierarchy?;
+    let chain = match hierarchy.model {
+        HierarchyModel::Managers => {
+            Chain::Managers { within: (fault != Some(Fault::ManagersFromAnywhere)).then_some(user.unit) }
+        }
+        HierarchyModel::Positions => Chain::Positions(user.position?),
+    };
+    let deeper = u32::from(fault == Some(Fault::HierarchyTooDeep));
+    Some(Reports { chain, depth: hierarchy.depth + deeper })
 }
 
 fn few_owner_teams(world: &World, user: Guid) -> Option<Vec<Guid>> {
@@ -133,6 +146,7 @@ pub fn owners(world: &World, schema: &Arc<Schema>, users: &HashMap<Guid, Arc<Rig
             roles: roles.map(|(_, role)| role_grant(world, *role, team.unit)).collect(),
             team_roles: Vec::new(),
             few_owner_teams: None,
+            reports: None,
             field_permissions: Vec::new(),
             all_columns: true,
         };

@@ -30,6 +30,17 @@ pub enum Fault {
     OnBehalfOfUserAlone,
     OnBehalfOfCallerAlone,
     OwnUserRowNeedsReach,
+    // In hierarchy security.
+    ManagersFromAnywhere,
+    HierarchyTooDeep,
+    HierarchyIgnored,
+    ManagersWriteFurtherDown,
+    ManagersDelete,
+    TeamsOfReportsIgnored,
+    SharesOfReportsIgnored,
+    SharesOfReportsWithAnyRight,
+    InheritedSharesOfReportsCount,
+    TeamOnlyReachesReports,
     // In how a predicate is carried out.
     AccessTeamSharesIgnored,
     OwnerTeamSharesIgnored,
@@ -55,7 +66,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 54] = [
         Self::TeamRolesFromUsersUnit,
         Self::TeamRolesIgnored,
         Self::TeamOnlyIgnored,
@@ -81,6 +92,16 @@ impl Fault {
         Self::OnBehalfOfUserAlone,
         Self::OnBehalfOfCallerAlone,
         Self::OwnUserRowNeedsReach,
+        Self::ManagersFromAnywhere,
+        Self::HierarchyTooDeep,
+        Self::HierarchyIgnored,
+        Self::ManagersWriteFurtherDown,
+        Self::ManagersDelete,
+        Self::TeamsOfReportsIgnored,
+        Self::SharesOfReportsIgnored,
+        Self::SharesOfReportsWithAnyRight,
+        Self::InheritedSharesOfReportsCount,
+        Self::TeamOnlyReachesReports,
         Self::AccessTeamSharesIgnored,
         Self::OwnerTeamSharesIgnored,
         Self::InheritedBitsIgnored,

@@ -1,7 +1,7 @@
 //! Carries a predicate out over the rows of a world, as a statement would.
 
-use custodia_access::{Own, RowAccess, RowArms};
-use custodia_oracle::{RowView, TeamKind, World};
+use custodia_access::{Chain, Own, Reports, RowAccess, RowArms};
+use custodia_oracle::{RowView, TeamKind, User, World};
 use custodia_schema::{Guid, Schema};
 
 use crate::fault::Fault;
@@ -84,5 +84,51 @@ fn reaches_by_arm(world: &World, arms: &RowArms, row: &RowView, fault: Option<Fa
             (explicit | inherited) & right.0 != 0
         })
     });
-    own || in_unit || in_subtree || shared
+    let below = arms.reports.is_some_and(|reports| reaches_by_reports(world, arms, reports, row, fault));
+    own || in_unit || in_subtree || shared || below
+}
+
+/// As the statement does it: the chain's closure joined with the membership table.
+fn reaches_by_reports(world: &World, arms: &RowArms, reports: Reports, row: &RowView, fault: Option<Fault>) -> bool {
+    let below = |report: &User| {
+        let (mut at, goal) = match reports.chain {
+            Chain::Managers { .. } => (report.manager, arms.user),
+            Chain::Positions(position) => {
+                let parent = |id| world.positions.iter().find(|p| p.id == id).unwrap().parent;
+                (report.position.and_then(parent), position)
+            }
+        };
+        let mut distance = 1;
+        while let Some(above) = at {
+            if above == goal {
+                return distance <= reports.depth;
+            }
+            distance += 1;
+            at = match reports.chain {
+                Chain::Managers { .. } => world.user(above).unwrap().manager,
+                Chain::Positions(_) => world.positions.iter().find(|p| p.id == above).unwrap().parent,
+            };
+        }
+        false
+    };
+    let sits = |report: &User| match reports.chain {
+        Chain::Managers { within: Some(unit) } => world.is_within(report.unit, unit),
+        _ => true,
+    };
+    world.users.iter().filter(|report| below(report) && sits(report)).any(|report| {
+        let acts_as = |principal: Guid| {
+            principal == report.id
+                || fault != Some(Fault::TeamsOfReportsIgnored)
+                    && world.teams_of(report.id).any(|team| team.id == principal)
+        };
+        let shared = || {
+            let right = arms.shared.map_or(0, |right| right.0);
+            let right = if fault == Some(Fault::SharesOfReportsWithAnyRight) { u32::MAX } else { right };
+            world.shares.iter().filter(|share| share.record == row.id && acts_as(share.principal)).any(|share| {
+                let inherited = if fault == Some(Fault::InheritedSharesOfReportsCount) { share.inherited } else { 0 };
+                (share.explicit | inherited) & right != 0
+            })
+        };
+        row.owner.is_some_and(acts_as) || fault != Some(Fault::SharesOfReportsIgnored) && shared()
+    })
 }

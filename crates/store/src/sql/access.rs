@@ -4,7 +4,7 @@
 //! on SQLite a `+` keeps its columns from drawing the planner away from the order asked. As a *source* it finds the rows
 //! itself, one access path at a time. Shares are asked for only where some row of the table was ever shared.
 
-use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
+use custodia_access::{Chain, Own, ParentAccess, Reports, RightsMask, RowAccess, RowArms};
 use custodia_schema::{Column, ColumnId, Guid, RowSecurity, Table, Value};
 
 use super::storage::{Storage, TARGET};
@@ -29,6 +29,20 @@ pub(crate) const CLOSURE: &str = "custodia_unit_closure";
 pub(crate) const CLOSURE_ANCESTOR: &str = "ancestor";
 pub(crate) const CLOSURE_DESCENDANT: &str = "descendant";
 
+/// Users with those whose chain of managers leads to them, and positions with those below them: kept while hierarchy
+/// security is on.
+pub(crate) const MANAGERS: &str = "custodia_manager_closure";
+pub(crate) const POSITIONS: &str = "custodia_position_closure";
+pub(crate) const CHAIN_ABOVE: &str = "above";
+pub(crate) const CHAIN_BELOW: &str = "below";
+pub(crate) const CHAIN_DISTANCE: &str = "distance";
+
+/// The table of users, with what the chains are about.
+const USERS: &str = "systemuser";
+const USER_ID: &str = "systemuserid";
+const USER_UNIT: &str = "businessunitid";
+const USER_POSITION: &str = "positionid";
+
 /// One way to reach rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
@@ -38,6 +52,10 @@ pub(crate) enum Path {
     Units,
     /// By shares.
     Shared,
+    /// By who of those below the caller owns them.
+    OfReports,
+    /// By shares with those below the caller.
+    SharedWithReports,
 }
 
 /// Whether PostgreSQL probes subqueries row by row or may hash them.
@@ -85,7 +103,7 @@ impl<'a> AccessWriter<'a> {
     }
 
     /// The paths of `arms` that can reach anything, in the order in which they are cheapest.
-    pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 3] {
+    pub(crate) fn paths(self, table: &Table, arms: &RowArms) -> [Option<Path>; 5] {
         let owns = match &arms.own {
             Own::UserAndTeams | Own::UserAnd(_) | Own::Itself => owner_column(table).is_some(),
             Own::Teams(teams) => !teams.is_empty() && owner_column(table).is_some(),
@@ -94,7 +112,14 @@ impl<'a> AccessWriter<'a> {
         };
         let sits = !(arms.units.is_empty() && arms.subtrees.is_empty()) && unit_column(table).is_some();
         let shared = arms.shared.is_some_and(|mask| mask != RightsMask::NONE) && self.has_shares(table);
-        [owns.then_some(Path::Own), sits.then_some(Path::Units), shared.then_some(Path::Shared)]
+        let below = arms.reports.is_some() && owner_column(table).is_some();
+        [
+            owns.then_some(Path::Own),
+            sits.then_some(Path::Units),
+            shared.then_some(Path::Shared),
+            below.then_some(Path::OfReports),
+            (below && shared).then_some(Path::SharedWithReports),
+        ]
     }
 
     /// A test of the row at `alias`, in brackets where it needs them.
@@ -149,6 +174,8 @@ impl<'a> AccessWriter<'a> {
             Path::Own => self.test_own(w, alias, table, arms),
             Path::Units => self.test_units(w, alias, table, arms),
             Path::Shared => self.test_shared(w, alias, table, arms),
+            Path::OfReports => self.test_of_reports(w, alias, table, arms),
+            Path::SharedWithReports => self.test_shared_with_reports(w, alias, table, arms),
         }
     }
 
@@ -252,8 +279,104 @@ impl<'a> AccessWriter<'a> {
                 grants(w, share, arms.shared.unwrap_or(RightsMask::NONE));
                 w.text(")");
             }
+            Path::OfReports => {
+                let Some(reports) = arms.reports else { return Ok(()) };
+                w.column(alias, &named(table, owner_column(table))?.name, "");
+                w.text(" IN (SELECT ");
+                let member = w.new_alias();
+                w.column(member, MEMBER_PRINCIPAL, "");
+                self.from_reports(w, member, arms.user, reports);
+                w.text(")");
+            }
+            Path::SharedWithReports => {
+                let Some(reports) = arms.reports else { return Ok(()) };
+                let (member, share) = (w.new_alias(), w.new_alias());
+                w.column(alias, &primary(table)?.name, "");
+                w.text(" IN (SELECT ");
+                w.column(share, SHARED_OBJECT, "");
+                self.from_reports(w, member, arms.user, reports);
+                w.text(w.dialect.ordered_join());
+                w.table(SHARES, share);
+                w.text(" ON ");
+                w.column(share, SHARED_PRINCIPAL, "");
+                w.text(" = ");
+                w.column(member, MEMBER_PRINCIPAL, "");
+                w.text(" WHERE ");
+                self.of_table(w, share, table);
+                w.text(" AND ");
+                grants_by_hand(w, share, arms.shared.unwrap_or(RightsMask::NONE));
+                w.text(")");
+            }
         }
         Ok(())
+    }
+
+    /// ` FROM …`: what those below the caller act as, found from the caller downwards.
+    fn from_reports(self, w: &mut Writer, member: Alias, user: Guid, reports: Reports) {
+        let chain = w.new_alias();
+        w.text(" FROM ");
+        w.table(chain_table(reports.chain), chain);
+        let report = match reports.chain {
+            Chain::Managers { within } => {
+                if let Some(unit) = within {
+                    let (sits, closure) = (w.new_alias(), w.new_alias());
+                    w.text(w.dialect.ordered_join());
+                    w.table(USERS, sits);
+                    w.text(" ON ");
+                    w.column(sits, USER_ID, "");
+                    w.text(" = ");
+                    w.column(chain, CHAIN_BELOW, "");
+                    join_within(w, closure, sits, unit);
+                }
+                (chain, CHAIN_BELOW)
+            }
+            Chain::Positions(_) => {
+                let holder = w.new_alias();
+                w.text(w.dialect.ordered_join());
+                w.table(USERS, holder);
+                w.text(" ON ");
+                w.column(holder, USER_POSITION, "");
+                w.text(" = ");
+                w.column(chain, CHAIN_BELOW, "");
+                (holder, USER_ID)
+            }
+        };
+        w.text(w.dialect.ordered_join());
+        w.table(MEMBERS, member);
+        w.text(" ON ");
+        w.column(member, MEMBER_USER, "");
+        w.text(" = ");
+        w.column(report.0, report.1, "");
+        w.text(" AND ");
+        within_chain(w, chain, user, reports);
+    }
+
+    /// Joins to `member`, whose principal is known, the way up from its user to the caller.
+    fn join_up(self, w: &mut Writer, member: Alias, user: Guid, reports: Reports) {
+        let chain = w.new_alias();
+        let from = match reports.chain {
+            Chain::Managers { within } => {
+                if let Some(unit) = within {
+                    let (sits, closure) = (w.new_alias(), w.new_alias());
+                    join_user(w, sits, member);
+                    join_within(w, closure, sits, unit);
+                }
+                (member, MEMBER_USER)
+            }
+            Chain::Positions(_) => {
+                let holder = w.new_alias();
+                join_user(w, holder, member);
+                (holder, USER_POSITION)
+            }
+        };
+        w.text(w.dialect.ordered_join());
+        w.table(chain_table(reports.chain), chain);
+        w.text(" ON ");
+        w.column(chain, CHAIN_BELOW, "");
+        w.text(" = ");
+        w.column(from.0, from.1, "");
+        w.text(" AND ");
+        within_chain(w, chain, user, reports);
     }
 
     /// Whether a share of a row of this table can be there.
@@ -367,6 +490,50 @@ impl<'a> AccessWriter<'a> {
         Ok(())
     }
 
+    fn test_of_reports(self, w: &mut Writer, alias: Alias, table: &Table, arms: &RowArms) -> Result<(), CompileError> {
+        let Some(reports) = arms.reports else { return Ok(()) };
+        let member = w.new_alias();
+        w.text("EXISTS (SELECT 1 FROM ");
+        w.table(MEMBERS, member);
+        self.join_up(w, member, arms.user, reports);
+        w.text(" WHERE ");
+        w.column(member, MEMBER_PRINCIPAL, "");
+        w.text(" = ");
+        not_by_index(w, alias, named(table, owner_column(table))?);
+        self.end_probe(w);
+        Ok(())
+    }
+
+    fn test_shared_with_reports(
+        self,
+        w: &mut Writer,
+        alias: Alias,
+        table: &Table,
+        arms: &RowArms,
+    ) -> Result<(), CompileError> {
+        let Some(reports) = arms.reports else { return Ok(()) };
+        let (share, member) = (w.new_alias(), w.new_alias());
+        w.text("EXISTS (SELECT 1 FROM ");
+        w.table(SHARES, share);
+        w.text(w.dialect.ordered_join());
+        w.table(MEMBERS, member);
+        w.text(" ON ");
+        w.column(member, MEMBER_PRINCIPAL, "");
+        w.text(" = ");
+        w.column(share, SHARED_PRINCIPAL, "");
+        self.join_up(w, member, arms.user, reports);
+        w.text(" WHERE ");
+        w.column(share, SHARED_OBJECT, "");
+        w.text(" = ");
+        not_by_index(w, alias, primary(table)?);
+        w.text(" AND ");
+        self.of_table(w, share, table);
+        w.text(" AND ");
+        grants_by_hand(w, share, arms.shared.unwrap_or(RightsMask::NONE));
+        self.end_probe(w);
+        Ok(())
+    }
+
     /// A share is of a row of this table: another table may have a row of the same id.
     fn of_table(self, w: &mut Writer, share: Alias, table: &Table) {
         w.column(share, SHARED_TABLE, "");
@@ -474,6 +641,61 @@ fn from_members(w: &mut Writer, member: Alias, user: Guid) {
     w.column(member, MEMBER_USER, "");
     w.text(" = ");
     w.user(user);
+}
+
+/// The closure of a chain.
+fn chain_table(chain: Chain) -> &'static str {
+    match chain {
+        Chain::Managers { .. } => MANAGERS,
+        Chain::Positions(_) => POSITIONS,
+    }
+}
+
+/// The upper end of a step of the chain is the caller, or the caller's position, and not too far away.
+fn within_chain(w: &mut Writer, chain: Alias, user: Guid, reports: Reports) {
+    w.column(chain, CHAIN_ABOVE, "");
+    w.text(" = ");
+    match reports.chain {
+        Chain::Managers { .. } => w.user(user),
+        Chain::Positions(position) => w.guid(position),
+    }
+    w.text(" AND ");
+    w.column(chain, CHAIN_DISTANCE, "");
+    w.text(" <= ");
+    w.number(u64::from(reports.depth));
+}
+
+/// The row of the user who is a member.
+fn join_user(w: &mut Writer, user: Alias, member: Alias) {
+    w.text(w.dialect.ordered_join());
+    w.table(USERS, user);
+    w.text(" ON ");
+    w.column(user, USER_ID, "");
+    w.text(" = ");
+    w.column(member, MEMBER_USER, "");
+}
+
+/// The user sits in a unit or below it.
+fn join_within(w: &mut Writer, closure: Alias, user: Alias, unit: Guid) {
+    w.text(w.dialect.ordered_join());
+    w.table(CLOSURE, closure);
+    w.text(" ON ");
+    w.column(closure, CLOSURE_DESCENDANT, "");
+    w.text(" = ");
+    w.column(user, USER_UNIT, "");
+    w.text(" AND ");
+    w.column(closure, CLOSURE_ANCESTOR, "");
+    w.text(" = ");
+    w.guid(unit);
+}
+
+/// The explicit rights contain a right: what came from a parent record does not pass on to a manager.
+fn grants_by_hand(w: &mut Writer, share: Alias, mask: RightsMask) {
+    w.text("(");
+    w.column(share, SHARED_MASK, "");
+    w.text(" & ");
+    w.value(Value::Integer(i32::try_from(mask.0).unwrap_or(0)), Storage::Integer);
+    w.text(") <> 0");
 }
 
 /// Explicit and inherited rights together contain a right.

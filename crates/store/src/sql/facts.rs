@@ -5,13 +5,26 @@ use custodia_schema::{Guid, Value};
 
 use super::{Output, Parameter, Statement};
 
-/// The user: unit, disabled.
+/// The user: unit, disabled, position; and what the organisation says of hierarchy security: on, by positions, depth, and
+/// the text of its options.
 pub(crate) fn user(id: Guid) -> Statement {
     read(
-        "SELECT businessunitid, isdisabled FROM systemuser WHERE systemuserid = $1",
+        "SELECT u.businessunitid, u.isdisabled, u.positionid, o.ishierarchicalsecuritymodelenabled, \
+         o.usepositionhierarchy, o.maxdepthforhierarchicalsecuritymodel, o.orgdborgsettings \
+         FROM systemuser u LEFT JOIN organization o ON TRUE WHERE u.systemuserid = $1",
         id,
-        &[Output::Guid, Output::Boolean],
+        &[Output::Guid, Output::Boolean, Output::Guid, Output::Boolean, Output::Boolean, Output::Integer, Output::Text],
     )
+}
+
+/// Whether anybody stands below a user by the chain of managers: one row if so.
+pub(crate) fn managed_by(user: Guid) -> Statement {
+    read("SELECT below FROM custodia_manager_closure WHERE above = $1 LIMIT 1", user, &[Output::Guid])
+}
+
+/// Whether there is a position below a position: one row if so.
+pub(crate) fn position_below(position: Guid) -> Statement {
+    read("SELECT below FROM custodia_position_closure WHERE above = $1 LIMIT 1", position, &[Output::Guid])
 }
 
 /// Roles held directly: root role, template, unit of the role.

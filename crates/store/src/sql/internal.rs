@@ -161,6 +161,11 @@ pub(crate) const TABLES: &[(&str, &[(&str, Storage)])] = &[
     ),
     ("custodia_setting", &[("name", Storage::Text), ("value", Storage::Bytes)]),
     ("custodia_shared", &[("tableid", Storage::BigInt)]),
+    ("custodia_manager_closure", &[("above", Storage::Guid), ("below", Storage::Guid), ("distance", Storage::Integer)]),
+    (
+        "custodia_position_closure",
+        &[("above", Storage::Guid), ("below", Storage::Guid), ("distance", Storage::Integer)],
+    ),
 ];
 
 /// The head row of an empty database.
@@ -263,6 +268,24 @@ pub(crate) fn create_shared(dialect: Dialect) -> Vec<String> {
         format!("CREATE TABLE custodia_shared (tableid {big} NOT NULL PRIMARY KEY)"),
         "INSERT INTO custodia_shared (tableid) SELECT id FROM custodia_table".to_owned(),
     ]
+}
+
+/// The closures that hierarchy security stands on. They are filled when it is switched on.
+pub(crate) fn create_chains(dialect: Dialect) -> Vec<String> {
+    let (guid, narrow) = match dialect {
+        Dialect::Sqlite => ("BLOB", " WITHOUT ROWID"),
+        Dialect::Postgres => ("uuid", ""),
+    };
+    let create = |closure: &str| {
+        [
+            format!(
+                "CREATE TABLE {closure} (above {guid} NOT NULL, below {guid} NOT NULL, distance integer NOT NULL, \
+                 PRIMARY KEY (above, below)){narrow}"
+            ),
+            format!("CREATE UNIQUE INDEX {closure}_up ON {closure} (below, above)"),
+        ]
+    };
+    RECORD_CHAINS.iter().flat_map(|chain| create(chain.closure)).collect()
 }
 
 /// Numbers of the tables that exist, each with the number of the definition it was made with.
@@ -542,6 +565,85 @@ fn hang(unit: Guid, parent: Guid) -> Statement {
          FROM custodia_unit_closure up CROSS JOIN custodia_unit_closure down WHERE up.descendant = $1 AND down.ancestor = $2",
         vec![guid(parent), guid(unit)],
     )
+}
+
+/// A tree of records whose closure is kept while hierarchy security is on.
+pub(crate) struct RecordChain {
+    closure: &'static str,
+    /// The table of the records.
+    pub(crate) table: &'static str,
+    id: &'static str,
+    /// The lookup of the record above.
+    pub(crate) parent: &'static str,
+}
+
+/// Users under their managers, positions under positions.
+pub(crate) const RECORD_CHAINS: [RecordChain; 2] = [
+    RecordChain {
+        closure: "custodia_manager_closure",
+        table: "systemuser",
+        id: "systemuserid",
+        parent: "parentsystemuserid",
+    },
+    RecordChain {
+        closure: "custodia_position_closure",
+        table: "position",
+        id: "positionid",
+        parent: "parentpositionid",
+    },
+];
+
+/// That hierarchy security is switched on: the closures are empty otherwise.
+const HAS_HIERARCHY: &str = "EXISTS (SELECT 1 FROM organization WHERE ishierarchicalsecuritymodelenabled)";
+
+/// Steps that filling a closure follows, so that records that stand above themselves end it too.
+const CHAIN_STEPS_MAX: u32 = 100;
+
+impl RecordChain {
+    /// Fills the closure anew from the records; empties it where hierarchy security is off.
+    pub(crate) fn fill(&self) -> Vec<Statement> {
+        let Self { closure, table, id, parent } = self;
+        let fill = format!(
+            "INSERT INTO {closure} (above, below, distance) WITH RECURSIVE up(above, below, distance) AS \
+             (SELECT r.{parent}, r.{id}, 1 FROM {table} r WHERE r.{parent} IS NOT NULL AND {HAS_HIERARCHY} \
+             UNION SELECT r.{parent}, up.below, up.distance + 1 FROM up JOIN {table} r ON r.{id} = up.above \
+             WHERE r.{parent} IS NOT NULL AND up.distance < {CHAIN_STEPS_MAX}) \
+             SELECT above, below, min(distance) FROM up WHERE above <> below GROUP BY above, below"
+        );
+        vec![statement(&format!("DELETE FROM {closure}"), Vec::new()), statement(&fill, Vec::new())]
+    }
+
+    /// Takes a record, with all below it, from under those above it.
+    pub(crate) fn detach(&self, record: Guid) -> Statement {
+        let Self { closure, .. } = self;
+        let sql = format!(
+            "DELETE FROM {closure} WHERE (below = $1 OR below IN (SELECT below FROM {closure} WHERE above = $2)) \
+             AND above <> $3 AND above NOT IN (SELECT below FROM {closure} WHERE above = $4)"
+        );
+        statement(&sql, vec![guid(record); 4])
+    }
+
+    /// Puts a record, with all below it, under another one and all above that.
+    pub(crate) fn attach(&self, record: Guid, parent: Guid) -> Statement {
+        let Self { closure, table, id, .. } = self;
+        let sql = format!(
+            "INSERT INTO {closure} (above, below, distance) \
+             SELECT up.above, down.below, up.distance + down.distance + 1 \
+             FROM (SELECT r.{id} AS above, 0 AS distance FROM {table} r WHERE r.{id} = $1 \
+             UNION ALL SELECT c.above, c.distance FROM {closure} c WHERE c.below = $2) up \
+             CROSS JOIN (SELECT r.{id} AS below, 0 AS distance FROM {table} r WHERE r.{id} = $3 \
+             UNION ALL SELECT c.below, c.distance FROM {closure} c WHERE c.above = $4) down \
+             WHERE up.above <> down.below AND {HAS_HIERARCHY} ON CONFLICT (above, below) DO NOTHING"
+        );
+        statement(&sql, vec![guid(parent), guid(parent), guid(record), guid(record)])
+    }
+
+    /// Removes a record that is gone.
+    pub(crate) fn remove(&self, record: Guid) -> Vec<Statement> {
+        let Self { closure, .. } = self;
+        let gone = format!("DELETE FROM {closure} WHERE above = $1 OR below = $2");
+        vec![self.detach(record), statement(&gone, vec![guid(record), guid(record)])]
+    }
 }
 
 pub(crate) fn upsert_credential(principal: Guid, kind: &str, name: &str, secret: Vec<u8>, changed: i64) -> Statement {

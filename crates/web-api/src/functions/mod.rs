@@ -6,6 +6,7 @@ mod initialize_from;
 mod members;
 mod merge;
 mod multiple;
+mod record_team;
 mod retrieve_current_organization;
 mod retrieve_principal_access;
 mod retrieve_total_record_count;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::TableId;
 use http::{Method, Response};
+pub(crate) use record_team::joined as record_team_joined;
 
 use crate::body::Object;
 use crate::call::Call;
@@ -62,7 +64,6 @@ const LATER_ACTIONS: &[&str] = &[
     "AddListMembersList",
     "AddSolutionComponent",
     "AddToQueue",
-    "AddUserToRecordTeam",
     "AssociateEntities",
     "BookingRequests",
     "BulkDetectDuplicates",
@@ -162,6 +163,7 @@ pub(crate) async fn prepare(
     let body = Object::read(&call.request.body)?;
     match name {
         "AddMembersTeam" | "RemoveMembersTeam" => members::prepare(&operation, &body),
+        "AddUserToRecordTeam" | "RemoveUserFromRecordTeam" => record_team::prepare(&operation, &body).await,
         "AddPrivilegesRole" | "ReplacePrivilegesRole" | "RemovePrivilegeRole" => {
             roles::prepare(&operation, &body).await
         }
@@ -200,6 +202,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
 pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("AddMembersTeam", Bound::Record),
     ("AddPrivilegesRole", Bound::Record),
+    ("AddUserToRecordTeam", Bound::Record),
     ("Assign", Bound::Nothing),
     ("BulkDelete", Bound::Nothing),
     ("CreateMultiple", Bound::Collection),
@@ -209,6 +212,7 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("ModifyAccess", Bound::Nothing),
     ("RemoveMembersTeam", Bound::Record),
     ("RemovePrivilegeRole", Bound::Record),
+    ("RemoveUserFromRecordTeam", Bound::Record),
     ("ReplacePrivilegesRole", Bound::Record),
     ("RevokeAccess", Bound::Nothing),
     ("UpdateMultiple", Bound::Collection),

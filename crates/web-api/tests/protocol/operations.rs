@@ -6,6 +6,8 @@ on_both_engines! {
     the_caller_learns_who_it_is;
     records_are_shared_and_rights_are_told;
     teams_take_members_and_roles_take_privileges;
+    users_join_the_access_team_of_a_record;
+    hierarchy_security_is_switched_over_the_protocol;
     operations_that_are_not_there_say_so;
     another_user_is_named_by_headers;
 }
@@ -137,6 +139,61 @@ mod bodies {
         }
         let path = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
         world.ask("POST", &path, &[], &given(read, "Everything")).await.expect(400);
+    }
+
+    pub async fn users_join_the_access_team_of_a_record(world: World) {
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let code = world.org.schema().table_named("account").unwrap().id.0;
+        let template = world
+            .post(
+                "teamtemplates",
+                &format!("{{\"teamtemplatename\":\"T\",\"objecttypecode\":{code},\"defaultaccessrightsmask\":1}}"),
+            )
+            .await;
+        let seller = world.user("sam", &["Basic User"]).await;
+        let path = format!("accounts({account})");
+        world.send(&seller, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+        let body = format!(
+            "{{\"Record\":{{\"accountid\":\"{account}\",\"@odata.type\":\"Microsoft.Dynamics.CRM.account\"}},\
+             \"TeamTemplate\":{{\"teamtemplateid\":\"{template}\",\
+             \"@odata.type\":\"Microsoft.Dynamics.CRM.teamtemplate\"}}}}"
+        );
+        let action = |name: &str| format!("systemusers({})/Microsoft.Dynamics.CRM.{name}", seller.user);
+        let added = world.ask("POST", &action("AddUserToRecordTeam"), &[], &body).await;
+        assert_eq!(added.status, 200, "{}", added.text());
+        let team = added.json()["AccessTeamId"].as_str().unwrap().to_owned();
+        assert!(world.get(&format!("teams({team})?$select=systemmanaged")).await["systemmanaged"].as_bool().unwrap());
+        world.send(&seller, "GET", &path, &[], "").await.expect(200);
+        let removed = world.ask("POST", &action("RemoveUserFromRecordTeam"), &[], &body).await;
+        assert_eq!((removed.status, removed.json()["AccessTeamId"].as_str()), (200, Some(team.as_str())));
+        world.send(&seller, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+
+        for wrong in
+            ["{}", &body.replace("\"teamtemplateid\"", "\"accountid\"").replace("CRM.teamtemplate", "CRM.account")]
+        {
+            world.ask("POST", &action("AddUserToRecordTeam"), &[], wrong).await.expect(400);
+        }
+        let on_account = format!("{path}/Microsoft.Dynamics.CRM.AddUserToRecordTeam");
+        world.ask("POST", &on_account, &[], &body).await.expect(404);
+        world.send(&seller, "POST", &action("AddUserToRecordTeam"), &[], &body).await.expect_error(403, "0x80040220");
+    }
+
+    pub async fn hierarchy_security_is_switched_over_the_protocol(world: World) {
+        let (manager, seller) = (world.user("mia", &["Basic User"]).await, world.user("sam", &["Basic User"]).await);
+        let answer =
+            world.send(&seller, "POST", "accounts", &[("prefer", "return=representation")], r#"{"name":"A"}"#).await;
+        let account = answer.json()["accountid"].as_str().unwrap().to_owned();
+        let under = format!("{{\"parentsystemuserid@odata.bind\":\"systemusers({})\"}}", manager.user);
+        world.ask("PATCH", &format!("systemusers({})", seller.user), &[], &under).await.expect(204);
+        let path = format!("accounts({account})");
+        world.send(&manager, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+        let organization = format!("organizations({})", world.org.id());
+        let on = r#"{"ishierarchicalsecuritymodelenabled":true,"maxdepthforhierarchicalsecuritymodel":1}"#;
+        world.send(&seller, "PATCH", &organization, &[], on).await.expect(403);
+        world.ask("PATCH", &organization, &[], on).await.expect(204);
+        world.send(&manager, "GET", &path, &[], "").await.expect(200);
+        world.send(&manager, "PATCH", &path, &[], r#"{"name":"B"}"#).await.expect(204);
+        world.send(&manager, "DELETE", &path, &[], "").await.expect_error(403, "0x80040220");
     }
 
     pub async fn operations_that_are_not_there_say_so(world: World) {

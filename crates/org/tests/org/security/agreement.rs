@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use custodia_oracle::{Coverage, GrantPath, Operation, Refusal, World};
+use custodia_oracle::{Coverage, GrantPath, Hierarchy, HierarchyModel, Operation, Refusal, World};
 use custodia_store::Plan;
 use custodia_testbed::effort;
 use futures::StreamExt;
@@ -53,7 +53,7 @@ async fn the_gate_agrees_with_the_oracle_on_postgres() {
 }
 
 async fn the_gate_agrees_with_the_oracle(extent: Extent) {
-    let stage = Stage::new(extent.engine).await;
+    let stages = Stages::new(extent.engine).await;
     let mut coverage = Coverage::default();
     let mut tried: BTreeMap<&'static str, [u64; 2]> = BTreeMap::new();
     let last = extent.first + extent.worlds * u64::from(effort());
@@ -61,11 +61,12 @@ async fn the_gate_agrees_with_the_oracle(extent: Extent) {
     while next < last {
         let seeds = next..last.min(next + WORLDS_AT_ONCE);
         next = seeds.end;
-        let worlds = futures::future::join_all(seeds.map(|seed| stage.world(seed, None))).await;
+        let worlds = futures::future::join_all(seeds.map(|seed| stages.of_seed(seed).world(seed, None))).await;
         for world in &worlds {
-            let mut reader = Reader::new(&stage, world, Way::Gate);
+            let stage = stages.of_seed(world.seed);
+            let mut reader = Reader::new(stage, world, Way::Gate);
             let mut differences = reads::compare(&mut reader, &mut coverage, extent.reads_one_in).await;
-            let outcomes = try_some(&stage, world, extent.attempts_one_in).await;
+            let outcomes = try_some(stage, world, extent.attempts_one_in).await;
             differences.extend(judge(world, &outcomes, &mut coverage, &mut tried));
             assert_none(&differences);
         }
@@ -81,6 +82,24 @@ async fn the_gate_agrees_with_the_oracle(extent: Extent) {
         println!("{word:32} {allowed:>10} {refused:>10}");
     }
     assert_everything_occurred(&coverage, &tried);
+}
+
+/// Organisations with and without hierarchy security: a world is hung into the one that its seed chooses.
+struct Stages(Vec<Arc<Stage>>);
+
+impl Stages {
+    async fn new(engine: Engine) -> Self {
+        let made = Hierarchy::ALL.map(|hierarchy| Stage::with_hierarchy(engine, hierarchy));
+        Self(futures::future::join_all(made).await)
+    }
+
+    fn of_seed(&self, seed: u64) -> &Arc<Stage> {
+        self.with(Hierarchy::of_seed(seed))
+    }
+
+    fn with(&self, hierarchy: Option<Hierarchy>) -> &Arc<Stage> {
+        self.0.iter().find(|stage| stage.hierarchy == hierarchy).unwrap()
+    }
 }
 
 /// Tries some of what can be tried in a world, many at a time. Most attempts are refused, some kinds are rare: those that
@@ -178,11 +197,12 @@ async fn every_plan_answers_the_same_on_postgres() {
 
 /// All plans answer as the oracle does, and so the same.
 async fn every_plan_answers_the_same(engine: Engine, worlds: u64) {
-    let stage = Stage::new(engine).await;
+    let stages = Stages::new(engine).await;
     for seed in 0..worlds * u64::from(effort()) {
+        let stage = stages.of_seed(seed);
         let world = stage.world(seed, None).await;
         for plan in [Plan::Ordered, Plan::Sweep, Plan::Union] {
-            let mut reader = Reader::new(&stage, &world, Way::Store(plan, None));
+            let mut reader = Reader::new(stage, &world, Way::Store(plan, None));
             let differences = reads::compare(&mut reader, &mut Coverage::default(), 1).await;
             assert!(differences.is_empty(), "{plan:?}: {}", differences.join("\n"));
         }
@@ -200,17 +220,17 @@ async fn every_planted_fault_is_found_on_postgres() {
 }
 
 async fn every_planted_fault_is_found(engine: Engine) {
-    let stage = Stage::new(engine).await;
+    let stages = Stages::new(engine).await;
     let mut worlds = Vec::new();
     let mut missed = Vec::new();
     for fault in Fault::ALL {
         let mut found = None;
         for seed in 0..WORLDS_PER_FAULT {
             if worlds.len() as u64 <= seed {
-                worlds.push(stage.world(seed, None).await);
+                worlds.push(stages.of_seed(seed).world(seed, None).await);
             }
             let world = &worlds[seed as usize];
-            let mut reader = Reader::new(&stage, world, Way::Store(fault.plan(), Some(fault)));
+            let mut reader = Reader::new(stages.of_seed(seed), world, Way::Store(fault.plan(), Some(fault)));
             let differences = reads::compare(&mut reader, &mut Coverage::default(), 2).await;
             if let Some(difference) = differences.first() {
                 found = Some((seed, difference.lines().next().unwrap_or_default().to_owned()));
@@ -222,11 +242,18 @@ async fn every_planted_fault_is_found(engine: Engine) {
             None => missed.push(format!("{fault:?}")),
         }
     }
-    for (at, slip) in Slip::ALL.into_iter().enumerate() {
+    let everywhere = Slip::ALL.map(|slip| (slip, None));
+    let of_models = [
+        (Slip::ManagersForgotten, Some(HierarchyModel::Managers)),
+        (Slip::PositionsForgotten, Some(HierarchyModel::Positions)),
+    ];
+    for (at, (slip, model)) in everywhere.into_iter().chain(of_models).enumerate() {
         let mut found = None;
+        let hierarchy = Hierarchy::ALL.into_iter().find(|hierarchy| hierarchy.map(|h| h.model) == model).unwrap();
+        let stage = stages.with(hierarchy);
         for seed in 0..WORLDS_PER_FAULT {
             let world = stage.world(1_000 * (at as u64 + 1) + seed, Some(slip)).await;
-            let mut reader = Reader::new(&stage, &world, Way::Gate);
+            let mut reader = Reader::new(stage, &world, Way::Gate);
             let differences = reads::compare(&mut reader, &mut Coverage::default(), 2).await;
             found = differences.first().map(|difference| difference.lines().next().unwrap_or_default().to_owned());
             if found.is_some() {

@@ -1,5 +1,4 @@
-//! The cases of docs/security-model.md, 12, one test each, through the gate on both engines. Those of the manager model
-//! (19, 20) and of aggregates (half of 23) wait for what they are about (docs/gaps.md).
+//! The cases of docs/security-model.md, 12, one test each, through the gate on both engines.
 
 use crate::on_both_engines;
 
@@ -23,9 +22,12 @@ on_both_engines! {
     case_16_a_profile_comes_through_owner_teams_only;
     case_17_a_profile_opens_no_rows;
     case_18_a_profile_taken_away_is_gone_with_the_next_request;
+    case_19_a_manager_writes_and_the_managers_manager_reads;
+    case_20_what_a_report_sees_by_depth_is_not_the_managers;
     case_21_rows_move_with_their_owner;
     case_22_a_disabled_user_keeps_rows_and_does_nothing;
     case_23_counts_count_readable_rows;
+    case_23b_hidden_values_make_one_group;
     case_24_rows_of_the_organisation_are_all_or_nothing;
     case_25_a_list_is_an_error_only_at_the_gate;
     case_26_acting_for_another_needs_a_role_of_ones_own_and_both_rights;
@@ -41,7 +43,7 @@ mod bodies {
 
     use custodia_access::RightsMask;
     use custodia_org::{Caller, Error, RoleChange, Rows};
-    use custodia_query::{Comparison, Expand, Field, Filter, Path, Step};
+    use custodia_query::{Aggregation, Comparison, Expand, Field, Filter, Group, GroupBy, Measure, Path, Step};
     use custodia_schema::{ColumnKind, Guid, Level, Money, Schema, Value, standard_files};
 
     use crate::security::load::text;
@@ -429,6 +431,65 @@ mod bodies {
         }
     }
 
+    pub async fn case_19_a_manager_writes_and_the_managers_manager_reads(world: World) {
+        let scene = Scene::of(world);
+        let all = ["Read", "Write", "Delete", "Assign", "Share", "Append", "AppendTo"];
+        let names = all.map(|word| format!("prv{word}Account"));
+        let basic: Vec<(&str, Level)> = names.iter().map(|name| (name.as_str(), Basic)).collect();
+        let role = scene.role("Own rows", scene.root, &basic).await;
+        let mut people = Vec::new();
+        for name in ["head", "manager", "report"] {
+            let user = scene.user(name, scene.root).await;
+            scene.give(&user, role).await;
+            if let Some(above) = people.last() {
+                scene.under(&user, above).await;
+            }
+            people.push(user);
+        }
+        let [head, manager, report] = <[Caller; 3]>::try_from(people).unwrap();
+        let account = scene.account(&report, "A").await;
+        assert!(!scene.sees(&manager, "account", account).await, "off by default");
+        scene.switch_hierarchy(false, 2).await;
+
+        assert!(scene.sees(&manager, "account", account).await);
+        scene.try_change(&manager, "account", account, &[("name", text("B"))]).await.unwrap();
+        assert_eq!(code(scene.try_delete(&manager, "account", account).await), LACKS);
+        let to = [("ownerid", scene.world.lookup("systemuser", manager.user))];
+        assert_eq!(code(scene.try_change(&manager, "account", account, &to).await), LACKS);
+        let target = scene.world.reference("account", account);
+        let shared = scene.org().grant_access(&manager, target, head.user, RightsMask(READ)).await;
+        assert_eq!(code(shared), LACKS);
+
+        assert!(scene.sees(&head, "account", account).await);
+        assert_eq!(code(scene.try_change(&head, "account", account, &[("name", text("C"))]).await), LACKS);
+        scene.switch_hierarchy(false, 1).await;
+        assert!(scene.sees(&manager, "account", account).await);
+        assert!(!scene.sees(&head, "account", account).await);
+        assert!(!scene.sees(&report, "account", scene.account(&manager, "Of the manager").await).await);
+    }
+
+    pub async fn case_20_what_a_report_sees_by_depth_is_not_the_managers(world: World) {
+        let scene = Scene::of(world);
+        let local = scene.role("Local", scene.root, &[("prvReadAccount", Local)]).await;
+        let basic = scene.role("Basic", scene.root, &[("prvReadAccount", Basic)]).await;
+        let [manager, report, colleague] = [
+            scene.user("manager", scene.root).await,
+            scene.user("report", scene.root).await,
+            scene.user("colleague", scene.root).await,
+        ];
+        scene.give(&manager, basic).await;
+        scene.give(&report, local).await;
+        scene.give(&colleague, basic).await;
+        scene.under(&report, &manager).await;
+        scene.switch_hierarchy(false, 3).await;
+        let account = scene.account(&colleague, "A").await;
+        assert!(scene.sees(&report, "account", account).await);
+        assert!(!scene.sees(&manager, "account", account).await);
+        // Shared with the report, it is the manager's as well, with the rights shared.
+        scene.share("account", account, report.user, READ).await;
+        assert!(scene.sees(&manager, "account", account).await);
+    }
+
     pub async fn case_21_rows_move_with_their_owner(world: World) {
         let scene = Scene::of(world);
         let east = scene.unit("East", scene.root).await;
@@ -478,6 +539,28 @@ mod bodies {
         assert_eq!(answer.count, Some(1));
         let answer = scene.org().query(&scene.admin, &query, &mut Rows::default()).await.unwrap();
         assert_eq!(answer.count, Some(4));
+    }
+
+    pub async fn case_23b_hidden_values_make_one_group(world: World) {
+        let scene = Scene::of(world);
+        let (user, _) = with_credit_limits(&scene).await;
+        scene.account(&scene.admin, "Not readable").await;
+        let groups = async |caller: &Caller| {
+            let aggregation = Aggregation {
+                rows: scene.world.query("account", &[], &[]),
+                groups: vec![Group { path: limit(&scene), by: GroupBy::Value }],
+                measures: vec![Measure::Count, Measure::Sum(limit(&scene))],
+                order: Vec::new(),
+                skip: 0,
+                page_size: 100,
+                rows_max: 1_000,
+            };
+            let mut sink = Rows::default();
+            scene.org().aggregate(caller, &aggregation, &mut sink).await.unwrap();
+            sink.rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(&user).await, [(Value::Null, Value::BigInt(2))]);
+        assert_eq!(groups(&scene.admin).await.len(), 3);
     }
 
     pub async fn case_24_rows_of_the_organisation_are_all_or_nothing(world: World) {

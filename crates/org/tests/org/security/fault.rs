@@ -1,7 +1,7 @@
 //! Wrong rules, planted one at a time between the rights of a user and the statement made of them, or in the tables the
 //! statement reads: the comparison has to notice each.
 
-use custodia_access::{Authority, Denied, Own, RightsMask, RowAccess, RowArms};
+use custodia_access::{Authority, Chain, Denied, Own, Reports, RightsMask, RowAccess, RowArms};
 use custodia_oracle::{Asker, DERIVED_COLUMNS};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table};
 use custodia_store::Plan;
@@ -39,6 +39,16 @@ pub enum Fault {
     WrongBit,
     /// A share with any right counts.
     AnyBit,
+    /// Those below the caller do not count.
+    ReportsMissing,
+    /// Those below the caller count only in the plan that walks in order.
+    ReportsMissingInUnion,
+    /// Those below reach one step further.
+    ReportsTooDeep,
+    /// A manager's rights reach as far down as Read does.
+    ReportsAsDeepAsRead,
+    /// Managers reach whom they manage wherever they sit.
+    ManagersFromAnywhere,
     /// Lines are open.
     ParentIgnored,
     /// A link needs only one end; who acts for another needs only one of both.
@@ -70,7 +80,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 33] = [
         Self::ClosureMissing,
         Self::LocalAsDeep,
         Self::DeepAsGlobal,
@@ -85,6 +95,11 @@ impl Fault {
         Self::OwnershipMissingInUnion,
         Self::WrongBit,
         Self::AnyBit,
+        Self::ReportsMissing,
+        Self::ReportsMissingInUnion,
+        Self::ReportsTooDeep,
+        Self::ReportsAsDeepAsRead,
+        Self::ManagersFromAnywhere,
         Self::ParentIgnored,
         Self::FirstOfSeveral,
         Self::SharesWithoutGate,
@@ -104,7 +119,10 @@ impl Fault {
     /// The plan in which it shows.
     pub fn plan(self) -> Plan {
         match self {
-            Self::SharesMissingInUnion | Self::UnitsMissingInUnion | Self::OwnershipMissingInUnion => Plan::Union,
+            Self::SharesMissingInUnion
+            | Self::UnitsMissingInUnion
+            | Self::OwnershipMissingInUnion
+            | Self::ReportsMissingInUnion => Plan::Union,
             _ => Plan::Ordered,
         }
     }
@@ -139,7 +157,7 @@ impl Fault {
                 if self == Self::SharesWithoutGate && matches!(table.security, RowSecurity::Owned { .. }) =>
             {
                 let (units, subtrees, shared) = (Vec::new(), Vec::new(), Some(RightsMask::of(kind)));
-                Ok(RowAccess::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared }))
+                Ok(RowAccess::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared, reports: None }))
             }
             Err(denied) => Err(denied),
         }
@@ -191,6 +209,18 @@ impl Fault {
             Self::TeamOnlyCoversNothing if matches!(arms.own, Own::Teams(_)) => arms.own = Own::Nobody,
             Self::SharesMissingInUnion if plan != Plan::Union => {}
             Self::SharesMissing | Self::SharesMissingInUnion => arms.shared = None,
+            Self::ReportsMissingInUnion if plan != Plan::Union => {}
+            Self::ReportsMissing | Self::ReportsMissingInUnion => arms.reports = None,
+            Self::ReportsTooDeep => {
+                arms.reports = arms.reports.map(|reports| Reports { depth: reports.depth + 1, ..reports });
+            }
+            Self::ReportsAsDeepAsRead => arms.reports = arms.reports.map(|reports| Reports { depth: 2, ..reports }),
+            Self::ManagersFromAnywhere => {
+                arms.reports = arms.reports.map(|reports| match reports.chain {
+                    Chain::Managers { .. } => Reports { chain: Chain::Managers { within: None }, ..reports },
+                    Chain::Positions(_) => reports,
+                });
+            }
             Self::WrongBit => arms.shared = arms.shared.map(|mask| RightsMask(mask.0 << 1)),
             Self::AnyBit => arms.shared = arms.shared.map(|_| RightsMask::ALL),
             Self::OwnUserRowMissing if arms.own == Own::Self_ => arms.own = Own::Nobody,

@@ -35,9 +35,14 @@ pub enum Slip {
     PrivilegesOfCopies,
     /// Rows sit in the organisation's unit.
     UnitOfRows,
+    /// Nobody has a manager.
+    ManagersForgotten,
+    /// Nobody holds a position.
+    PositionsForgotten,
 }
 
 impl Slip {
+    /// Those that concern every organisation, whether hierarchy security is on or not.
     pub const ALL: [Self; 8] = [
         Self::AccessTeamMembers,
         Self::OwnerTeamMembers,
@@ -139,14 +144,24 @@ impl Loading<'_> {
                 [("name", text(&unit.name)), ("parentbusinessunitid", Value::Guid(parent)), ("isdisabled", no())];
             self.put("businessunit", unit.id, &values);
         }
+        for position in &self.world.positions {
+            let (state, status) = (Value::Integer(0), Value::Integer(1));
+            let mut values = vec![("name", text(&position.name)), ("statecode", state), ("statuscode", status)];
+            values.extend(position.parent.map(|parent| ("parentpositionid", Value::Guid(parent))));
+            self.put("position", position.id, &values);
+        }
         for user in &self.world.users {
-            let values = [
+            let mut values = vec![
                 ("lastname", text(&user.name)),
                 ("fullname", text(&user.name)),
                 ("domainname", text(&user.name)),
                 ("businessunitid", Value::Guid(user.unit)),
                 ("isdisabled", Value::Boolean(user.disabled)),
             ];
+            let manager = user.manager.filter(|_| slip != Some(Slip::ManagersForgotten));
+            values.extend(manager.map(|manager| ("parentsystemuserid", Value::Guid(manager))));
+            let position = user.position.filter(|_| slip != Some(Slip::PositionsForgotten));
+            values.extend(position.map(|position| ("positionid", Value::Guid(position))));
             self.put("systemuser", user.id, &values);
         }
         for team in &self.world.teams {

@@ -1,15 +1,19 @@
 //! Who may do what, over both engines: everything the gate and its statements decide in thousands of generated worlds,
 //! against the security oracle; rights that change, and the cases of docs/security-model.md.
 
+mod across_units;
 mod agreement;
 mod attempts;
 mod beside;
 mod cases;
 mod fault;
 mod freshness;
+mod hierarchy;
 mod inheritance;
 mod load;
+mod lock_out;
 mod reader;
 mod reads;
+mod record_teams;
 mod scene;
 mod stage;

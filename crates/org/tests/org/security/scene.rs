@@ -162,6 +162,28 @@ impl Scene {
         self.try_change(&self.admin, table, id, columns).await.unwrap();
     }
 
+    /// Puts a user under a manager.
+    pub async fn under(&self, user: &Caller, manager: &Caller) {
+        let manager = self.world.lookup("systemuser", manager.user);
+        self.change("systemuser", user.user, &[("parentsystemuserid", manager)]).await;
+    }
+
+    /// Switches hierarchy security on, by managers or by positions.
+    pub async fn switch_hierarchy(&self, by_positions: bool, depth: i32) {
+        let switches = [
+            ("ishierarchicalsecuritymodelenabled", Value::Boolean(true)),
+            ("usepositionhierarchy", Value::Boolean(by_positions)),
+            ("maxdepthforhierarchicalsecuritymodel", Value::Integer(depth)),
+        ];
+        self.change("organization", self.org().id(), &switches).await;
+    }
+
+    /// Sets one of the switches that stand in one text.
+    pub async fn switch(&self, name: &str, value: bool) {
+        let options = format!("<OrgSettings><{name}>{value}</{name}></OrgSettings>");
+        self.change("organization", self.org().id(), &[("orgdborgsettings", text(&options))]).await;
+    }
+
     // -- Records ----------------------------------------------------------------------------------------------------
 
     /// A record of this owner, made by the administrator.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_access::{Authority, Denied, Rights};
-use custodia_oracle::{Asker, World, WorldTable, secured_standard};
-use custodia_org::{Caller, Organization, Seeded};
+use custodia_oracle::{Asker, Hierarchy, HierarchyModel, World, WorldTable, secured_standard};
+use custodia_org::{Caller, Organization, Precondition, Seeded};
 use custodia_query::{Field, Filter, LikePattern, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, Value};
 
@@ -19,6 +19,8 @@ pub struct Stage {
     pub seeded: Seeded,
     pub currency: Guid,
     pub schema: Arc<Schema>,
+    /// Hierarchy security as it is switched on there.
+    pub hierarchy: Option<Hierarchy>,
     /// Keeps the databases alive, and makes records the way every test of the gate does.
     pub made: crate::world::World,
     requests: AtomicU64,
@@ -26,16 +28,29 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new(engine: Engine) -> Arc<Self> {
+        Self::with_hierarchy(engine, None).await
+    }
+
+    pub async fn with_hierarchy(engine: Engine, hierarchy: Option<Hierarchy>) -> Arc<Self> {
         let made = crate::world::World::with_schema(engine, secured_standard()).await;
         let currency = made.org.currencies().await.unwrap()[0].id;
         let (org, seeded) = (made.org.clone(), made.seeded);
         let schema = org.schema();
-        Arc::new(Self { org, seeded, currency, schema, made, requests: AtomicU64::new(1_000) })
+        if let Some(hierarchy) = hierarchy {
+            let switches = [
+                ("ishierarchicalsecuritymodelenabled", Value::Boolean(true)),
+                ("usepositionhierarchy", Value::Boolean(hierarchy.model == HierarchyModel::Positions)),
+                ("maxdepthforhierarchicalsecuritymodel", Value::Integer(i32::try_from(hierarchy.depth).unwrap())),
+            ];
+            let (of, input) = (made.reference("organization", org.id()), made.input("organization", &switches));
+            org.update(&made.admin(), of, input, Precondition::None).await.unwrap();
+        }
+        Arc::new(Self { org, seeded, currency, schema, hierarchy, made, requests: AtomicU64::new(1_000) })
     }
 
     /// Generates the world of a seed and stores it.
     pub async fn world(&self, seed: u64, slip: Option<Slip>) -> World {
-        let world = World::generate(seed);
+        let world = World::generate(seed, self.hierarchy);
         load(self, &world, slip).await;
         world
     }

@@ -26,6 +26,7 @@ fn seller() -> RowAccess {
         units: Vec::new(),
         subtrees: Vec::new(),
         shared: Some(RightsMask(1)),
+        reports: None,
     })
 }
 
@@ -36,6 +37,7 @@ fn manager() -> RowAccess {
         units: vec![id(2)],
         subtrees: vec![id(3)],
         shared: Some(RightsMask(1)),
+        reports: None,
     })
 }
 
@@ -215,6 +217,7 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
         units: vec![id(2)],
         subtrees: Vec::new(),
         shared: None,
+        reports: None,
     });
     let mut user = query("systemuser", &["fullname"]);
     user.filter = equal("systemuser", "systemuserid", Value::Guid(id(3)));

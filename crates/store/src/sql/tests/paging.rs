@@ -147,8 +147,14 @@ fn pages_joined_equal_the_list() {
         for user in 1..=3 {
             database.execute(&internal::insert_member(id(user), id(user)));
         }
-        let everything =
-            RowArms { user: id(1), own: Own::UserAndTeams, units: vec![id(1)], subtrees: Vec::new(), shared: None };
+        let everything = RowArms {
+            user: id(1),
+            own: Own::UserAndTeams,
+            units: vec![id(1)],
+            subtrees: Vec::new(),
+            shared: None,
+            reports: None,
+        };
         for keys in ORDERS {
             for hidden in [None, Some("name")] {
                 let expected = sorted(rows.clone(), keys, hidden);

@@ -48,6 +48,7 @@ fn seller(user: u128) -> TestPolicy {
             units: Vec::new(),
             subtrees: Vec::new(),
             shared: Some(RightsMask(1)),
+            reports: None,
         }),
     )
 }
@@ -164,6 +165,7 @@ fn pages_and_points_are_found_by_index() {
                 units: Vec::new(),
                 subtrees: vec![id(3)],
                 shared: None,
+                reports: None,
             }),
         );
         Steps::of(&database, &count(&context, &query("account", &[]), &units, 5_000).unwrap())

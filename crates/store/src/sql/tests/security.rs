@@ -98,7 +98,7 @@ fn fill(database: &TestDatabase) {
 }
 
 fn arms() -> RowArms {
-    RowArms { user: id(ANN), own: Own::Nobody, units: Vec::new(), subtrees: Vec::new(), shared: None }
+    RowArms { user: id(ANN), own: Own::Nobody, units: Vec::new(), subtrees: Vec::new(), shared: None, reports: None }
 }
 
 /// Every shape of access with the accounts it reaches.

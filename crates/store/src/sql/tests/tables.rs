@@ -113,6 +113,7 @@ fn every_standard_table_is_listed_counted_and_estimated_with_every_field() {
         units: vec![id(2)],
         subtrees: vec![id(3), id(4)],
         shared: Some(RightsMask(1)),
+        reports: None,
     };
     for database in engines(&[]) {
         for table in schema.tables() {
@@ -167,6 +168,7 @@ fn estimates_add_up_the_paths_and_know_the_table() {
             units: vec![id(1)],
             subtrees: Vec::new(),
             shared: Some(RightsMask(1)),
+            reports: None,
         };
         let rows = database.rows(&estimate(&context, &table("account"), &arms, 12).unwrap());
         assert_eq!(rows[0][0], Value::BigInt(10 + 12), "ten owned, fifteen in the unit cut at twelve");

@@ -337,6 +337,7 @@ impl World {
             units,
             subtrees,
             shared: *numbers.pick(&[None, Some(RightsMask(1)), Some(RightsMask(2))]),
+            reports: None,
         }
     }
 }
