@@ -272,6 +272,12 @@ impl PublicKeys {
         UnparsedPublicKey::new(&ED25519, public).verify(&bytes, &signature).map_err(|_| "the signature does not fit")
     }
 
+    /// Whether no key is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a key is known.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {

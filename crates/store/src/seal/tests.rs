@@ -503,6 +503,9 @@ mod bodies {
         let published = |keys| Published { heads: Vec::new(), keys };
         let checked = database.verify_audit(published(PublicKeys::of(&ring)), &mut |_: &str| {}).await.unwrap();
         assert!(checked.gap_checked && checked.fault.is_none());
+        let others = KeyRing::generate(&dice, 7).unwrap();
+        let foreign = database.verify_audit(published(PublicKeys::of(&others)), &mut |_: &str| {}).await.unwrap();
+        assert!(matches!(foreign.fault, Some(Fault::Gap { .. })), "{:?}", foreign.fault);
         // More removed than is told, and a record that no entry repeats.
         let link = link_of(&database).await;
         let removed = first.number + 1;
