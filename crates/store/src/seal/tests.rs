@@ -9,7 +9,7 @@ use super::existing::of_the_platform;
 use super::gap::Prune;
 use super::published::{HeadFacts, KeyRing, PublicKeys};
 use super::verifier::{Fault, Published, Report};
-use super::{Place, Stored};
+use super::{Place, Stored, seal_existing};
 use crate::link::Link;
 use crate::on_both_engines;
 use crate::site::{Dice, Engine, Site};
@@ -413,13 +413,12 @@ mod bodies {
             "ALTER TABLE custodia_audit DROP COLUMN chain",
             "ALTER TABLE custodia_head DROP COLUMN audit_chain",
             "DELETE FROM custodia_audit WHERE number = 3",
-            "UPDATE custodia_head SET format = 2, oldest_reader = 1, oldest_writer = 2",
         ];
-        run(&link_of(&database).await, &older.map(str::to_owned)).await;
-        drop(database);
-        site.store.suspend(&site.store.organization("demo").unwrap()).await.unwrap();
-        site.store.activate(&site.store.organization("demo").unwrap()).await.unwrap();
-        let database = site.store.database("demo").await.unwrap();
+        let link = link_of(&database).await;
+        run(&link, &older.map(str::to_owned)).await;
+        // What the step of the storage format does.
+        run(&link, &internal::create_seals(link.dialect())).await;
+        seal_existing(&link, site.store.services()).await.unwrap();
         let report = verified(&database, &[]).await;
         assert_eq!(report.fault, None);
         let (told, when) = report.sealed_then.unwrap();
@@ -427,7 +426,6 @@ mod bodies {
         assert_eq!(when, site.clock.0.load(std::sync::atomic::Ordering::Relaxed) / 1000);
         audit(&database, vec![entry(&dice, 1)], false).await.unwrap();
         assert_eq!(verified(&database, &[]).await.last.number, last + 2);
-        let link = link_of(&database).await;
         run(&link, &["DELETE FROM custodia_audit WHERE number = 5".to_owned()]).await;
         let found = verified(&database, &[]).await.fault;
         assert_eq!(found.map(|fault| fault.number()), Some(5), "what is removed now is found");
