@@ -6,7 +6,8 @@ use custodia_schema::{ColumnId, Guid, Level, NamedPrivilege, PrivilegeKind, RowS
 
 use crate::place::covers_unit;
 use crate::{
-    Denied, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, UnitPath, append_kind, new_owner_may_hold,
+    ColumnShare, Denied, Mask, OwnerFacts, Permit, Place, Rights, RightsMask, RowAccess, SharedColumn, UnitPath,
+    Unmasking, append_kind, new_owner_may_hold,
 };
 
 /// The privilege to act for another user. It counts only from a role assigned to the caller directly.
@@ -15,7 +16,10 @@ pub(crate) const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
 /// On whose behalf a request runs: a user; a user for whom another one acts, and who then may do only what both may; or
 /// a named caller of the platform itself, which reaches everything.
 #[derive(Clone, Debug)]
-pub struct Authority(Acting);
+pub struct Authority {
+    acting: Acting,
+    unmasking: Unmasking,
+}
 
 #[derive(Clone, Debug)]
 enum Acting {
@@ -28,7 +32,7 @@ impl Authority {
     /// A user acting for themselves.
     #[must_use]
     pub fn user(rights: Arc<Rights>) -> Self {
-        Self(Acting::User(rights))
+        Self::of(Acting::User(rights))
     }
 
     /// `caller` acting for `user`. Acting for oneself is acting as oneself and needs nothing.
@@ -45,14 +49,24 @@ impl Authority {
             return Err(Denied::OnBehalf { caller: caller.user_id(), user: user.user_id() });
         }
         user.admitted()?;
-        Ok(Self(Acting::OnBehalf { caller, user }))
+        Ok(Self::of(Acting::OnBehalf { caller, user }))
     }
 
     /// A named caller of the platform itself (a job, a migration). It reaches everything; what it does is audited under
     /// its name.
     #[must_use]
     pub fn platform(name: &'static str) -> Self {
-        Self(Acting::Platform(name))
+        Self::of(Acting::Platform(name))
+    }
+
+    fn of(acting: Acting) -> Self {
+        Self { acting, unmasking: Unmasking::Nothing }
+    }
+
+    /// The same for a request that asks for clear values of masked columns. Whether it gets them, profiles say.
+    #[must_use]
+    pub fn unmasking(self, unmasking: Unmasking) -> Self {
+        Self { unmasking, ..self }
     }
 
     /// The user in whose name things happen; `None` for the platform.
@@ -64,7 +78,7 @@ impl Authority {
     /// The user who really called, when that is another one.
     #[must_use]
     pub fn calling_user_id(&self) -> Option<Guid> {
-        match &self.0 {
+        match &self.acting {
             Acting::OnBehalf { caller, .. } => Some(caller.user_id()),
             Acting::User(_) | Acting::Platform(_) => None,
         }
@@ -73,7 +87,7 @@ impl Authority {
     /// The name of the platform's caller.
     #[must_use]
     pub fn platform_name(&self) -> Option<&'static str> {
-        match self.0 {
+        match self.acting {
             Acting::Platform(name) => Some(name),
             Acting::User(_) | Acting::OnBehalf { .. } => None,
         }
@@ -83,7 +97,7 @@ impl Authority {
     /// on the caller behind: use this for what concerns the user's own settings (unit, roles of forms), not to decide.
     #[must_use]
     pub fn acting(&self) -> Option<&Rights> {
-        match &self.0 {
+        match &self.acting {
             Acting::User(user) | Acting::OnBehalf { user, .. } => Some(user),
             Acting::Platform(_) => None,
         }
@@ -92,7 +106,7 @@ impl Authority {
     /// The rights of a user who acts for nobody else: all that decides what such a request may do.
     #[must_use]
     pub fn single(&self) -> Option<&Arc<Rights>> {
-        match &self.0 {
+        match &self.acting {
             Acting::User(user) => Some(user),
             Acting::OnBehalf { .. } | Acting::Platform(_) => None,
         }
@@ -100,7 +114,7 @@ impl Authority {
 
     /// The rights that all have to allow a thing: none for the platform, one or two for users.
     fn each(&self) -> impl Iterator<Item = &Rights> {
-        let (first, second) = match &self.0 {
+        let (first, second) = match &self.acting {
             Acting::User(user) => (Some(user), None),
             Acting::OnBehalf { caller, user } => (Some(user), Some(caller)),
             Acting::Platform(_) => (None, None),
@@ -125,10 +139,54 @@ impl Authority {
         Ok(RowAccess::every(each?))
     }
 
-    /// Whether the column may be read. If not, it behaves as null everywhere, without an error.
+    /// Whether the column may be read, on every row. If not, it behaves as null everywhere, without an error, but where
+    /// [`Self::shared_columns`] has it.
     #[must_use]
     pub fn reads_column(&self, table: &Table, column: ColumnId) -> bool {
-        self.each().all(|rights| rights.reads_column(table.id, column))
+        self.each().all(|rights| rights.reads_column_in_clear(table.id, column, self.unmasking))
+    }
+
+    /// Whether the column may be read on some rows at least: on all, or on those of [`Self::shared_columns`].
+    #[must_use]
+    pub fn reads_column_somewhere(&self, table: &Table, column: ColumnId) -> bool {
+        self.each().all(|rights| {
+            rights.reads_column_in_clear(table.id, column, self.unmasking)
+                || rights.column_needs(table.id, column, self.unmasking).is_some()
+        })
+    }
+
+    /// The columns that are null but on those rows on which they were shared, each once. Mostly none, which costs nothing.
+    #[must_use]
+    pub fn shared_columns(&self, table: &Table) -> Vec<SharedColumn> {
+        let mut found: Vec<SharedColumn> = Vec::new();
+        for column in self.each().flat_map(|rights| rights.shared_columns(table.id, self.unmasking)) {
+            let is_known = found.iter().any(|known| known.column == column);
+            if is_known || !self.reads_column_somewhere(table, column) {
+                continue;
+            }
+            let needs = self.each().flat_map(|rights| {
+                let needs = rights.column_needs(table.id, column, self.unmasking).unwrap_or_default();
+                needs.iter().map(|column| ColumnShare { user: rights.user_id(), column: *column })
+            });
+            found.push(SharedColumn { column, needs: needs.collect() });
+        }
+        found
+    }
+
+    /// The rule by which a column shows that is closed but for masked showing: everyone involved reads it, and not all of
+    /// them in clear.
+    #[must_use]
+    pub fn mask(&self, table: &Table, column: ColumnId) -> Option<Arc<Mask>> {
+        let mask = |rights: &Rights| rights.mask(table.id, column, self.unmasking).cloned();
+        let shows =
+            |rights: &Rights| rights.reads_column_in_clear(table.id, column, self.unmasking) || mask(rights).is_some();
+        if self.each().all(shows) { self.each().find_map(mask) } else { None }
+    }
+
+    /// Of everyone involved, those who may not change the column, unless it was shared with them on that row.
+    pub fn closed_to_update(&self, table: &Table, column: ColumnId) -> impl Iterator<Item = Guid> {
+        let table = table.id;
+        self.each().filter(move |rights| !rights.updates_column(table, column)).map(Rights::user_id)
     }
 
     /// Whether the column may be given a value when a row is created.
@@ -177,6 +235,28 @@ impl Authority {
                 Err(Denied::ColumnUpdate { user, table, column })
             }
         }
+    }
+
+    /// That a column of a record may be given to somebody: nobody gives what they lack, and what was itself shared is not
+    /// passed on (security model 8.5).
+    ///
+    /// # Errors
+    /// When what is given is not held on every row.
+    pub fn check_gives_column(
+        &self,
+        table: &Table,
+        column: ColumnId,
+        reads: bool,
+        updates: bool,
+    ) -> Result<(), Denied> {
+        let (user, table_name, column_name) = self.about_column(table, column);
+        if reads && !self.reads_column(table, column) {
+            return Err(Denied::ColumnShareRead { user, table: table_name, column: column_name });
+        }
+        if updates && !self.updates_column(table, column) {
+            return Err(Denied::ColumnShareUpdate { user, table: table_name, column: column_name });
+        }
+        Ok(())
     }
 
     fn about_column(&self, table: &Table, column: ColumnId) -> (Guid, String, String) {

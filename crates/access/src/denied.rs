@@ -151,6 +151,26 @@ pub enum Denied {
         /// Logical name of the column.
         column: String,
     },
+    /// The value of a secured column was to be shared by somebody who may not read it.
+    #[error("User {user} may not share the reading of column '{column}' of table '{table}', which the user lacks.")]
+    ColumnShareRead {
+        /// The user.
+        user: Guid,
+        /// Logical name of the table.
+        table: String,
+        /// Logical name of the column.
+        column: String,
+    },
+    /// The changing of a secured column was to be shared by somebody who may not change it.
+    #[error("User {user} may not share the changing of column '{column}' of table '{table}', which the user lacks.")]
+    ColumnShareUpdate {
+        /// The user.
+        user: Guid,
+        /// Logical name of the table.
+        table: String,
+        /// Logical name of the column.
+        column: String,
+    },
     /// A permit of the platform was asked for in a user's name.
     #[error("Only the platform's own callers may write table '{table}' this way.")]
     NotPlatform {
@@ -181,6 +201,8 @@ impl Denied {
             Self::InvalidMask { .. } => 0x8004_020d,
             Self::ColumnCreate { .. } => 0x8004_f502,
             Self::ColumnUpdate { .. } => 0x8004_f507,
+            Self::ColumnShareUpdate { .. } => 0x8004_f503,
+            Self::ColumnShareRead { .. } => 0x8004_f504,
         }
     }
 }

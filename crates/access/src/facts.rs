@@ -1,8 +1,10 @@
 //! What the store read about one user at one security version, before it is digested into [`crate::Rights`].
 
+use std::sync::Arc;
+
 use custodia_schema::{ColumnId, Guid, Level, TableId};
 
-use crate::Reports;
+use crate::{Mask, Reports, Unmasking};
 
 /// The user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,19 @@ pub struct FieldPermission {
     pub create: bool,
     /// May change it.
     pub update: bool,
+    /// Of which records a masked value may be read in clear, on request.
+    pub unmasked: Unmasking,
+}
+
+/// A secured column with a masking rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskedColumn {
+    /// Table.
+    pub table: TableId,
+    /// Column.
+    pub column: ColumnId,
+    /// The rule.
+    pub mask: Arc<Mask>,
 }
 
 /// Teams that are listed in statements rather than joined: comparing a row's owner with so many costs less than one probe.
@@ -84,6 +99,11 @@ pub struct Facts {
     pub reports: Option<Reports>,
     /// Permissions of all profiles of the user, direct and through teams.
     pub field_permissions: Vec<FieldPermission>,
+    /// Columns of which the value of some record was shared for reading with the user or a team of theirs. Of which
+    /// records, statements join.
+    pub shared_columns: Vec<(TableId, ColumnId)>,
+    /// The organisation's masked columns.
+    pub masked_columns: Vec<MaskedColumn>,
     /// The user holds the System Administrator profile: every secured column is open.
     pub all_columns: bool,
 }

@@ -9,7 +9,7 @@ use custodia_schema::{
 
 use crate::authority::ACT_ON_BEHALF;
 use crate::columns::ClosedColumns;
-use crate::{Denied, Facts, Reports, UnitPath, UserFacts};
+use crate::{Denied, Facts, Mask, MaskedColumn, Reports, UnitPath, Unmasking, UserFacts};
 
 /// One way a user holds a privilege on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,8 +34,10 @@ pub struct Rights {
     has_roles: bool,
     /// By kind, for tables on which some privilege is held: position in `grant_lists`.
     grants: HashMap<TableId, [u16; 8]>,
-    /// For tables on which some column is closed.
-    closed_columns: HashMap<TableId, ClosedColumns>,
+    /// For tables on which some column is closed: to requests for nothing in clear, for one record, for all.
+    closed_columns: [Arc<HashMap<TableId, ClosedColumns>>; 3],
+    /// The organisation's masking rules.
+    masked_columns: Vec<MaskedColumn>,
     /// The distinct lists of grants; many tables and kinds share one. The first is empty.
     grant_lists: Vec<Box<[Grant]>>,
     /// Privileges that belong to no table, and whether a directly assigned role gives them.
@@ -107,14 +109,17 @@ impl Rights {
         };
         let grants = held.into_iter().map(|(table, kinds)| (table, kinds.map(&mut position))).collect();
 
-        let mut closed_columns = HashMap::new();
-        if !facts.all_columns {
-            for table in schema.tables() {
-                if let Some(closed) = ClosedColumns::of(table, &facts.field_permissions) {
-                    closed_columns.insert(table.id, closed);
-                }
-            }
-        }
+        let closed = |unmasking| {
+            let tables = schema.tables().iter();
+            let closed = tables.filter_map(|table| Some((table.id, ClosedColumns::of(table, facts, unmasking)?)));
+            Arc::new(closed.collect::<HashMap<_, _>>())
+        };
+        let masked = closed(Unmasking::Nothing);
+        let closed_columns = if facts.masked_columns.is_empty() {
+            [Arc::clone(&masked), Arc::clone(&masked), masked]
+        } else {
+            [masked, closed(Unmasking::OneRecord), closed(Unmasking::AllRecords)]
+        };
 
         let mut root_roles: Vec<Guid> =
             facts.roles.iter().chain(facts.team_roles.iter().map(|held| &held.role)).map(|role| role.root).collect();
@@ -128,6 +133,7 @@ impl Rights {
             has_roles: !root_roles.is_empty(),
             grants,
             closed_columns,
+            masked_columns: facts.masked_columns.clone(),
             grant_lists,
             miscellaneous,
             root_roles: root_roles.into(),
@@ -253,28 +259,66 @@ impl Rights {
     }
 
     /// Whether the column may be read: it is not secured, or a profile opens it, and the same holds for every column it
-    /// is derived from. A column or table unknown to the schema the rights were computed for is closed.
+    /// is derived from. A column or table unknown to the schema the rights were computed for is closed, and so is one that
+    /// is read masked.
     #[must_use]
     pub fn reads_column(&self, table: TableId, column: ColumnId) -> bool {
-        self.column_is(table, column, ClosedColumns::reads)
+        self.reads_column_in_clear(table, column, Unmasking::Nothing)
+    }
+
+    /// The same for a request that asks for so much of what is masked.
+    pub(crate) fn reads_column_in_clear(&self, table: TableId, column: ColumnId, unmasking: Unmasking) -> bool {
+        self.column_is(table, column, unmasking, ClosedColumns::reads)
     }
 
     /// Whether the column may be given a value when a row is created.
     #[must_use]
     pub fn creates_column(&self, table: TableId, column: ColumnId) -> bool {
-        self.column_is(table, column, ClosedColumns::creates)
+        self.column_is(table, column, Unmasking::Nothing, ClosedColumns::creates)
     }
 
     /// Whether the column of an existing row may be changed.
     #[must_use]
     pub fn updates_column(&self, table: TableId, column: ColumnId) -> bool {
-        self.column_is(table, column, ClosedColumns::updates)
+        self.column_is(table, column, Unmasking::Nothing, ClosedColumns::updates)
     }
 
-    fn column_is(&self, table: TableId, column: ColumnId, open: fn(&ClosedColumns, ColumnId) -> bool) -> bool {
+    /// What has to be shared on a row for a column to show there; `None` where it is open on every row, or on none.
+    pub(crate) fn column_needs(&self, table: TableId, column: ColumnId, unmasking: Unmasking) -> Option<&[ColumnId]> {
+        self.closed(unmasking).get(&table)?.needs(column)
+    }
+
+    /// The columns of a table that are read on those rows only on which they were shared with the user.
+    pub(crate) fn shared_columns(&self, table: TableId, unmasking: Unmasking) -> impl Iterator<Item = ColumnId> + '_ {
+        self.closed(unmasking).get(&table).into_iter().flat_map(ClosedColumns::shared)
+    }
+
+    /// The rule by which a column that is closed for reading is shown masked.
+    pub(crate) fn mask(&self, table: TableId, column: ColumnId, unmasking: Unmasking) -> Option<&Arc<Mask>> {
+        self.closed(unmasking).get(&table).filter(|closed| closed.masks(column))?;
+        let mut masked = self.masked_columns.iter();
+        masked.find(|masked| masked.table == table && masked.column == column).map(|masked| &masked.mask)
+    }
+
+    fn closed(&self, unmasking: Unmasking) -> &HashMap<TableId, ClosedColumns> {
+        let [nothing, one, all] = &self.closed_columns;
+        match unmasking {
+            Unmasking::Nothing => nothing,
+            Unmasking::OneRecord => one,
+            Unmasking::AllRecords => all,
+        }
+    }
+
+    fn column_is(
+        &self,
+        table: TableId,
+        column: ColumnId,
+        unmasking: Unmasking,
+        open: fn(&ClosedColumns, ColumnId) -> bool,
+    ) -> bool {
         let known = self.schema.table(table).and_then(|table| table.columns().last());
         known.is_some_and(|last| column <= last.id)
-            && self.closed_columns.get(&table).is_none_or(|closed| open(closed, column))
+            && self.closed(unmasking).get(&table).is_none_or(|closed| open(closed, column))
     }
 
     /// Whether the user may do anything at all.

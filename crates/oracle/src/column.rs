@@ -2,7 +2,7 @@
 
 use custodia_schema::Guid;
 
-use crate::{GrantPath, Refusal, Verdict, World, WorldTable};
+use crate::{GrantPath, Refusal, TeamKind, Verdict, World, WorldTable};
 
 /// What is asked of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,4 +62,44 @@ pub fn column_open(world: &World, user: Guid, right: ColumnRight, table: WorldTa
         }
     }
     if paths.is_empty() { Verdict::refuse([Refusal::ColumnClosed]) } else { Verdict::allow(paths) }
+}
+
+/// Whether a column of one row is open to a user: a profile opens it on every row, or it was shared on this one, with the
+/// user or a team of whatever kind (security model 8.5). Whether the user reaches the row is another question.
+#[must_use]
+pub fn column_of_row_open(
+    world: &World,
+    user: Guid,
+    right: ColumnRight,
+    table: WorldTable,
+    column: &str,
+    row: Guid,
+) -> Verdict {
+    let source = DERIVED_COLUMNS.iter().find(|(of, derived, _)| *of == table && *derived == column);
+    if let (Some((_, _, source)), ColumnRight::Read) = (source, right) {
+        let verdict = column_of_row_open(world, user, right, table, source, row);
+        return if verdict.allowed { verdict } else { Verdict::refuse([Refusal::SourceColumnClosed]) };
+    }
+    let everywhere = column_open(world, user, right, table, column);
+    let mut paths: Vec<GrantPath> = everywhere.paths.iter().copied().collect();
+    for share in &world.column_shares {
+        let gives = match right {
+            ColumnRight::Read => share.read,
+            ColumnRight::Create => false,
+            ColumnRight::Update => share.update,
+        };
+        if !gives || share.record != row || share.table != table || share.column != column {
+            continue;
+        }
+        if share.principal == user {
+            paths.push(GrantPath::ColumnSharedWithUser);
+        }
+        if let Some(team) = world.teams_of(user).find(|team| team.id == share.principal) {
+            paths.push(match team.kind {
+                TeamKind::Owner | TeamKind::Default => GrantPath::ColumnSharedWithTeam,
+                TeamKind::Access => GrantPath::ColumnSharedWithAccessTeam,
+            });
+        }
+    }
+    if paths.is_empty() { everywhere } else { Verdict::allow(paths) }
 }

@@ -9,8 +9,8 @@ use crate::inherit::inherited_shares;
 use crate::random::Random;
 use crate::row::right_bit;
 use crate::{
-    Hierarchy, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, SECURED_COLUMNS, Share, Team,
-    TeamKind, Unit, User, World, WorldTable,
+    ColumnShare, Hierarchy, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, SECURED_COLUMNS,
+    Share, Team, TeamKind, Unit, User, World, WorldTable,
 };
 
 impl World {
@@ -42,6 +42,7 @@ impl World {
                 records: Vec::new(),
                 links: Vec::new(),
                 shares: Vec::new(),
+                column_shares: Vec::new(),
             },
         };
         maker.world.ownership_across_units = maker.random.percent(30);
@@ -57,6 +58,7 @@ impl World {
             maker.positions();
             maker.superiors();
         }
+        maker.column_shares();
         maker.world
     }
 }
@@ -386,6 +388,12 @@ impl Maker {
         (owner, unit)
     }
 
+    fn any_team(&mut self, access: bool) -> Guid {
+        let fits = |team: &&Team| (team.kind == TeamKind::Access) == access;
+        let fitting: Vec<Guid> = self.world.teams.iter().filter(fits).map(|team| team.id).collect();
+        self.random.pick(&fitting).copied().unwrap_or_default()
+    }
+
     fn shares(&mut self) {
         let owned: Vec<(Guid, Option<Guid>)> = self
             .world
@@ -398,16 +406,7 @@ impl Maker {
             let Some(&(record, owner)) = self.random.pick(&owned) else { return };
             let principal = match self.random.weighted(&[(35, None), (25, Some(false)), (40, Some(true))]).flatten() {
                 None => self.any_user(),
-                Some(access) => {
-                    let fitting: Vec<Guid> = self
-                        .world
-                        .teams
-                        .iter()
-                        .filter(|team| (team.kind == TeamKind::Access) == access)
-                        .map(|team| team.id)
-                        .collect();
-                    self.random.pick(&fitting).copied().unwrap_or_default()
-                }
+                Some(access) => self.any_team(access),
             };
             let mut explicit = 0;
             for kind in PrivilegeKind::ALL {
@@ -425,6 +424,29 @@ impl Maker {
             match known {
                 Some(share) => share.inherited = inherited,
                 None => self.world.shares.push(Share { record, principal, explicit: 0, inherited }),
+            }
+        }
+    }
+
+    /// Single columns of single rows: some for reading, some for changing, many for both.
+    fn column_shares(&mut self) {
+        for _ in 0..self.random.between(6, 10) {
+            let Some(&(table, column)) = self.random.pick(&SECURED_COLUMNS) else { return };
+            let rows = self.ids_of(table);
+            let Some(&record) = self.random.pick(&rows) else { continue };
+            let principal = match self.random.weighted(&[(40, None), (25, Some(false)), (35, Some(true))]).flatten() {
+                None => self.any_user(),
+                Some(access) => self.any_team(access),
+            };
+            let (read, update) = self
+                .random
+                .weighted(&[(40, (true, false)), (20, (false, true)), (40, (true, true))])
+                .unwrap_or((true, false));
+            let share = ColumnShare { record, table, column, principal, read, update };
+            let is_same =
+                |known: &ColumnShare| known.record == record && known.column == column && known.principal == principal;
+            if !self.world.column_shares.iter().any(is_same) {
+                self.world.column_shares.push(share);
             }
         }
     }

@@ -8,7 +8,7 @@
 //! - [`World::generate`] makes a world from a seed and a hierarchy: units, users, teams, roles, rows, shares, profiles, chosen so that
 //!   every way to be allowed or refused is common. The same seed gives the same world for ever.
 //! - [`may`] and its neighbours ([`may_on_behalf`], [`may_create`], [`may_link`], [`may_associate`], [`may_assign`],
-//!   [`may_share`], [`column_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
+//!   [`may_share`], [`column_open`], [`column_of_row_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
 //! - [`World::questions`] lists everything there is to ask, [`World::answer`] gives the verdict: a comparison is one loop.
 //! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
 //! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
@@ -38,7 +38,7 @@ pub mod speech;
 mod verdict;
 mod world;
 
-pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_open};
+pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_of_row_open, column_open};
 pub use coverage::{Coverage, Operation};
 pub use create::{NewRow, may_create, may_create_on_behalf};
 pub use give::{may_assign, may_associate, may_link, may_share, rights_on, team_rights_on};
@@ -50,6 +50,6 @@ pub use row::{may, may_on_behalf};
 pub use schema::secured_standard;
 pub use verdict::{GrantPath, Refusal, Verdict};
 pub use world::{
-    Link, Lookup, Permission, Position, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind, Unit, User,
-    World, WorldTable,
+    ColumnShare, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind,
+    Unit, User, World, WorldTable,
 };

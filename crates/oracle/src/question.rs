@@ -4,7 +4,8 @@ use custodia_schema::{Guid, PrivilegeKind};
 
 use crate::{
     ColumnRight, DERIVED_COLUMNS, NewRow, Operation, Protection, RowView, SECURED_COLUMNS, Verdict, World, WorldTable,
-    column_open, may, may_assign, may_associate, may_create, may_create_on_behalf, may_link, may_on_behalf, may_share,
+    column_of_row_open, column_open, may, may_assign, may_associate, may_create, may_create_on_behalf, may_link,
+    may_on_behalf, may_share,
 };
 
 /// Columns that are not secured, to be asked besides those that are.
@@ -37,8 +38,10 @@ pub enum Question {
     Link(Guid, (WorldTable, Guid), &'static str, (WorldTable, Guid)),
     /// May the user link this opportunity and this competitor?
     Associate(Guid, Guid, Guid),
-    /// Is the column open to the user?
+    /// Is the column open to the user, on every row?
     Column(Guid, ColumnRight, WorldTable, &'static str),
+    /// Is the column of this row open to the user, if the row is?
+    ColumnOfRow(Guid, ColumnRight, WorldTable, &'static str, Guid),
 }
 
 impl Question {
@@ -54,7 +57,7 @@ impl Question {
             Self::Share(..) => Operation::Share,
             Self::Link(..) => Operation::Link,
             Self::Associate(..) => Operation::Associate,
-            Self::Column(_, right, ..) => Operation::on_column(*right),
+            Self::Column(_, right, ..) | Self::ColumnOfRow(_, right, ..) => Operation::on_column(*right),
         }
     }
 }
@@ -78,6 +81,11 @@ impl World {
             for (table, column) in SECURED_COLUMNS.into_iter().chain(OPEN_COLUMNS).chain(derived) {
                 for right in [ColumnRight::Read, ColumnRight::Create, ColumnRight::Update] {
                     questions.push(Question::Column(user.id, right, table, column));
+                }
+                for record in self.records.iter().filter(|record| record.table == table) {
+                    for right in [ColumnRight::Read, ColumnRight::Update] {
+                        questions.push(Question::ColumnOfRow(user.id, right, table, column, record.id));
+                    }
                 }
             }
         }
@@ -108,6 +116,9 @@ impl World {
                 may_associate(self, user, &row(opportunity), &row(competitor))
             }
             Question::Column(user, right, table, column) => column_open(self, user, right, table, column),
+            Question::ColumnOfRow(user, right, table, column, row) => {
+                column_of_row_open(self, user, right, table, column, row)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use custodia_schema::{Guid, PrivilegeKind};
 
-use crate::{Asker, ColumnRight, Question, Refusal, Verdict, World, WorldTable, column_open};
+use crate::{Asker, ColumnRight, Question, Refusal, Verdict, World, WorldTable, column_of_row_open, column_open};
 
 impl World {
     /// Whether the asker may read a row.
@@ -11,10 +11,17 @@ impl World {
         self.answer(&Question::Row(asker, PrivilegeKind::Read, table, row)).allowed
     }
 
-    /// Whether the asker may read a column.
+    /// Whether the asker may read a column of every row.
     #[must_use]
     pub fn opens(&self, asker: Asker, table: WorldTable, column: &str) -> bool {
         let opens = |user| column_open(self, user, ColumnRight::Read, table, column).allowed;
+        opens(asker.user) && asker.caller.is_none_or(opens)
+    }
+
+    /// Whether the asker may read a column of one row, if the row may be read.
+    #[must_use]
+    pub fn opens_on(&self, asker: Asker, table: WorldTable, column: &str, row: Guid) -> bool {
+        let opens = |user| column_of_row_open(self, user, ColumnRight::Read, table, column, row).allowed;
         opens(asker.user) && asker.caller.is_none_or(opens)
     }
 

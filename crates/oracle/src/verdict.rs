@@ -69,6 +69,12 @@ pub enum GrantPath {
     ColumnOfUserProfile,
     /// A profile of a team.
     ColumnOfTeamProfile,
+    /// The column of that row was shared with the user.
+    ColumnSharedWithUser,
+    /// The column of that row was shared with an owner team of the user.
+    ColumnSharedWithTeam,
+    /// The column of that row was shared with an access team of the user.
+    ColumnSharedWithAccessTeam,
     /// The column is not secured.
     ColumnOpen,
 }

@@ -280,6 +280,23 @@ pub struct Share {
     pub inherited: u32,
 }
 
+/// A row of `principalobjectattributeaccess`: one column of one row, shared with somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnShare {
+    /// The row.
+    pub record: Guid,
+    /// Its table.
+    pub table: WorldTable,
+    /// The secured column, which `attributeid` stands for.
+    pub column: &'static str,
+    /// The receiver, a user or a team.
+    pub principal: Guid,
+    /// `readaccess`.
+    pub read: bool,
+    /// `updateaccess`.
+    pub update: bool,
+}
+
 /// One line of a field security profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
@@ -342,6 +359,8 @@ pub struct World {
     pub links: Vec<Link>,
     /// Shares, at most one per row and principal, never with the row's owner.
     pub shares: Vec<Share>,
+    /// `principalobjectattributeaccess`, each record, column and principal at most once.
+    pub column_shares: Vec<ColumnShare>,
 }
 
 /// What of any row counts for its security.

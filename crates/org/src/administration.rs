@@ -7,8 +7,10 @@ use custodia_query::{Filter, Path, Query};
 use custodia_schema::{BuiltinRole, ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
 use custodia_store::{RowKey, StoredRow};
 
+use crate::column_sharing::COLUMN_SHARES;
 use crate::error::{Error, Result};
 use crate::jobs::{ASYNC_OPERATION, BULK_DELETE_OPERATION};
+use crate::masking::{MASKED_COLUMNS, MASKING_RULES};
 use crate::model::column;
 use crate::writing::{Draft, Writing};
 
@@ -52,6 +54,8 @@ impl Writing<'_> {
             }
             "fieldpermission" => self.authority.check_opens_columns()?,
             "teamtemplate" => self.check_team_template(table, row)?,
+            COLUMN_SHARES => self.before_column_share(table, row).await?,
+            MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, None, row)?,
             "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer"
                 if self.authority.platform_name().is_none() =>
             {
@@ -123,6 +127,8 @@ impl Writing<'_> {
             }
             "activitypointer" if self.authority.platform_name().is_none() => return Err(kept_by_platform(table)),
             "fieldpermission" => self.authority.check_opens_columns()?,
+            COLUMN_SHARES => self.before_column_share_update(table, stored, changes).await?,
+            MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, Some(stored), changes)?,
             ASYNC_OPERATION => self.before_job_update(table, stored, changes).await?,
             "role" => {
                 let root = was("parentrootroleid").guid();
@@ -212,7 +218,10 @@ impl Writing<'_> {
             }
             "activitypointer" if self.authority.platform_name().is_none() => Err(kept_by_platform(table)),
             "fieldsecurityprofile" if self.is_administrators(table, stored) => Err(kept_by_platform(table)),
-            "fieldsecurityprofile" | "fieldpermission" => Ok(self.authority.check_opens_columns()?),
+            "fieldsecurityprofile" | "fieldpermission" | MASKING_RULES | MASKED_COLUMNS => {
+                Ok(self.authority.check_opens_columns()?)
+            }
+            COLUMN_SHARES => self.before_column_share_delete(table, stored).await,
             ASYNC_OPERATION | BULK_DELETE_OPERATION => self.before_job_delete(table, stored).await,
             "team" if was("isdefault") == Value::Boolean(true) => {
                 Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))

@@ -38,19 +38,21 @@ pub struct Caller {
     pub request: Guid,
     /// Where it came from.
     pub origin: Origin,
+    /// It asks for clear values of masked columns; profiles say whether it gets them.
+    pub unmasks: bool,
 }
 
 impl Caller {
     /// A user acting for themselves over the Web API.
     #[must_use]
     pub fn user(user: Guid, request: Guid) -> Self {
-        Self { user, acting_for: None, request, origin: Origin::WebApi }
+        Self { user, acting_for: None, request, origin: Origin::WebApi, unmasks: false }
     }
 
     /// A named caller of the platform, stamping rows with the `SYSTEM` user.
     #[must_use]
     pub fn platform(name: &'static str, request: Guid) -> Self {
-        Self { user: SYSTEM_USER, acting_for: None, request, origin: Origin::Platform(name) }
+        Self { user: SYSTEM_USER, acting_for: None, request, origin: Origin::Platform(name), unmasks: false }
     }
 
     /// Everybody whose rights decide: who calls, and for whom.

@@ -65,6 +65,9 @@ impl Writing<'_> {
         }
         columns.sort_unstable();
         self.transaction.set_secured_columns(&columns);
+        if !secured {
+            self.remove_column_shares(&found, column).await?;
+        }
         let state = if secured { "on" } else { "off" };
         self.audit_service(
             self.acting(),

@@ -453,6 +453,7 @@ impl Writing<'_> {
             acting_for: behind.map(|_| acting),
             request: id,
             origin: Origin::Job(BULK_DELETE),
+            unmasks: false,
         };
         Ok(Some(Job { id, caller, queries, progress: progress_of(&operations, &operation, &state) }))
     }

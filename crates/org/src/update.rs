@@ -91,7 +91,8 @@ impl Writing<'_> {
             return Err(Error::Invalid(format!("records of '{}' are links and cannot be changed", table.name)));
         }
         let mut changes = self.given(table, input, Purpose::Update).await?;
-        self.authority.check_updated_columns(table, changes.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
+        let mentioned: Vec<_> = changes.iter().map(|(column, _)| column).collect();
+        self.check_updated_columns(table, stored.id, mentioned).await?;
         let holds = |kind| held.contains(RightsMask::of(kind));
         let permit = self.permit_on(table, PrivilegeKind::Write, holds(PrivilegeKind::Write))?;
 

@@ -1,6 +1,6 @@
 //! Ids of descriptions: of tables, columns, relationships and option sets, as clients know them.
 
-use crate::Guid;
+use crate::{Column, Guid, Table};
 
 /// The namespace of these ids. Fixed for ever: clients keep them.
 const NAMESPACE: Guid = Guid::from_u128(0x2f0b_7a52_41c3_5d0e_9d43_c1a8_0b6e_75f4);
@@ -10,6 +10,12 @@ const NAMESPACE: Guid = Guid::from_u128(0x2f0b_7a52_41c3_5d0e_9d43_c1a8_0b6e_75f
 #[must_use]
 pub fn description_id(what: &str, name: &str) -> Guid {
     Guid::new_v5(&NAMESPACE, format!("{what}:{name}").as_bytes())
+}
+
+/// The id of the description of a column, by which it is also shared (`attributeid`).
+#[must_use]
+pub fn column_description_id(table: &Table, column: &Column) -> Guid {
+    description_id("AttributeMetadata", &format!("{}.{}", table.name, column.name))
 }
 
 #[cfg(test)]

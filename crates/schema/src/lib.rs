@@ -25,7 +25,7 @@ pub use column::{
     Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo,
     TextFormat,
 };
-pub use description::description_id;
+pub use description::{column_description_id, description_id};
 pub use fold::{FOLD_VERSION, fold};
 pub use id::{ColumnId, RelationshipId, TableId};
 pub use label::Label;

@@ -18,7 +18,7 @@ use crate::layer::{AUDITED_TABLES, CARD_RULES, Layer, SECURED_COLUMNS, audited_o
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
-use crate::row::{Gathered, Row, RowSink};
+use crate::row::{Gathered, Masking, Row, RowSink};
 use crate::seal::Place;
 use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
 use crate::sqlite::SqliteFile;
@@ -265,6 +265,13 @@ impl Database {
     ) -> Result<ReadOutcome> {
         self.require_current()?;
         self.touch();
+        let mut masking;
+        let sink: &mut dyn RowSink = if reading.statement.masks.is_empty() {
+            sink
+        } else {
+            masking = Masking::new(&reading.statement.masks, sink);
+            &mut masking
+        };
         let count = if query.count { Some(self.count_statement(query, policy)?) } else { None };
         let mut counted = None;
         let mut count_sink = |row: &Row<'_>| counted = row.integer(0);

@@ -10,11 +10,14 @@ use crate::sql::{SHARED_TABLE, SHARES, Statement, internal};
 /// Tables whose rows decide what users may do, and what they are shown: each change of one makes cached rights and settings
 /// stale.
 pub const SECURITY_TABLES: &[&str] = &[
+    "attributemaskingrule",
     "businessunit",
     "fieldpermission",
     "fieldsecurityprofile",
+    "maskingrule",
     "organization",
     "position",
+    "principalobjectattributeaccess",
     "role",
     "roleprivileges",
     "systemuser",

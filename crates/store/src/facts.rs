@@ -1,15 +1,19 @@
 //! Reads what decides a principal's rights, as `access` digests it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use custodia_access::{
-    Chain, FEW_TEAMS, Facts, FieldPermission, OrganizationOptions, OwnerKind, Reports, RoleGrant, RolePrivilege,
-    TeamRole, UnitPath, UserFacts,
+    Chain, FEW_TEAMS, Facts, FieldPermission, Mask, MaskedColumn, OrganizationOptions, OwnerKind, Reports, RoleGrant,
+    RolePrivilege, TeamRole, UnitPath, Unmasking, UserFacts,
 };
-use custodia_schema::{BuiltinRole, Guid, Level, Schema, ValueRef, builtin_roles};
+use custodia_schema::{
+    BuiltinRole, ColumnId, Guid, Level, Schema, TableId, ValueRef, builtin_roles, column_description_id,
+};
 
 use crate::database::Database;
 use crate::row::Row;
+use crate::sql::shared_columns::COLUMN_SHARES;
 use crate::sql::{Statement, facts as statements};
 use crate::transaction::Transaction;
 use crate::{Error, Result};
@@ -18,11 +22,16 @@ use crate::{Error, Result};
 pub const ADMINISTRATOR_PROFILE: Guid = Guid::from_u128(0x5723_29c1_a042_4e22_be47_367c_6374_ea45);
 /// How far hierarchy security reaches down where the organisation says nothing.
 const HIERARCHY_DEPTH: u32 = 3;
+/// The tables of masking rules.
+const MASKING_TABLES: [&str; 2] = ["attributemaskingrule", "maskingrule"];
 /// Roles of one principal at most; more is a sign of a broken import.
 const ROLES_MAX: usize = 10_000;
 
 /// Where facts are read from: a database as of now, or a write batch with what it has flushed.
 pub(crate) trait FactSource: Send {
+    /// Whether a table exists physically: one that was never used has no rows, and no statement may name it.
+    fn has(&self, table: TableId) -> bool;
+
     /// Runs a statement on fixed tables.
     fn rows<T: Send>(
         &mut self,
@@ -32,6 +41,10 @@ pub(crate) trait FactSource: Send {
 }
 
 impl FactSource for &Database {
+    fn has(&self, table: TableId) -> bool {
+        self.has_table(table)
+    }
+
     async fn rows<T: Send>(
         &mut self,
         statement: &Statement,
@@ -42,6 +55,10 @@ impl FactSource for &Database {
 }
 
 impl FactSource for &mut Transaction {
+    fn has(&self, table: TableId) -> bool {
+        self.has_table(table)
+    }
+
     async fn rows<T: Send>(
         &mut self,
         statement: &Statement,
@@ -190,16 +207,24 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         let said = source
             .rows(&statements::permissions(profile), |row| {
                 let may = |at| row.integer(at) == Some(4);
-                Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), may(2), may(3), may(4)))
+                let unmasked = match row.integer(5) {
+                    Some(1) => Unmasking::OneRecord,
+                    Some(3) => Unmasking::AllRecords,
+                    _ => Unmasking::Nothing,
+                };
+                Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), [may(2), may(3), may(4)], unmasked))
             })
             .await?;
-        for (table, column, read, create, update) in said {
+        for (table, column, [read, create, update], unmasked) in said {
             // A permission on a table or column that is gone says nothing.
             let Some(table) = schema.table_named(&table) else { continue };
             let Some(column) = table.column(&column) else { continue };
-            field_permissions.push(FieldPermission { table: table.id, column: column.id, read, create, update });
+            let (table, column) = (table.id, column.id);
+            field_permissions.push(FieldPermission { table, column, read, create, update, unmasked });
         }
     }
+    let shared_columns = shared_columns(source, schema, user).await?;
+    let masked_columns = masked_columns(source, schema).await?;
     Ok(Some(Facts {
         security_version: u64::try_from(version).unwrap_or(0),
         user: UserFacts { id: user, unit, disabled, is_team: false },
@@ -208,8 +233,49 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
         few_owner_teams,
         reports,
         field_permissions,
+        shared_columns,
+        masked_columns,
         all_columns,
     }))
+}
+
+/// The secured columns that have a masking rule.
+async fn masked_columns(source: &mut impl FactSource, schema: &Schema) -> Result<Vec<MaskedColumn>> {
+    let mut tables = MASKING_TABLES.iter().map(|name| schema.table_named(name));
+    if !tables.all(|table| table.is_some_and(|table| source.has(table.id))) {
+        return Ok(Vec::new());
+    }
+    let rules = source
+        .rows(&statements::masked_columns(), |row| {
+            let rule = row.text(2).zip(row.text(3)).and_then(|(pattern, character)| Mask::new(pattern, character).ok());
+            // A rule that cannot be read hides all it is for.
+            Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), rule.unwrap_or_else(Mask::everything)))
+        })
+        .await?;
+    let found = rules.into_iter().filter_map(|(table, column, mask)| {
+        let table = schema.table_named(&table)?;
+        let column = table.column(&column).filter(|column| column.secured)?;
+        Some(MaskedColumn { table: table.id, column: column.id, mask: Arc::new(mask) })
+    });
+    Ok(found.collect())
+}
+
+/// The secured columns of which the reading was shared of some record with a user or a team of theirs.
+async fn shared_columns(source: &mut impl FactSource, schema: &Schema, user: Guid) -> Result<Vec<(TableId, ColumnId)>> {
+    if !schema.table_named(COLUMN_SHARES).is_some_and(|table| source.has(table.id)) {
+        return Ok(Vec::new());
+    }
+    let shared = source.rows(&statements::shared_columns(user), |row| row.guid(0)).await?;
+    if shared.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for table in schema.tables() {
+        let secured = table.columns().iter().filter(|column| column.secured);
+        let named = secured.filter(|column| shared.contains(&column_description_id(table, column)));
+        found.extend(named.map(|column| (table.id, column.id)));
+    }
+    Ok(found)
 }
 
 async fn team_facts(
@@ -234,6 +300,8 @@ async fn team_facts(
         few_owner_teams: None,
         reports: None,
         field_permissions: Vec::new(),
+        shared_columns: Vec::new(),
+        masked_columns: Vec::new(),
         all_columns: false,
     };
     Ok(Some((kind, facts)))

@@ -1,5 +1,8 @@
 //! A row as an engine gives it, read by position.
 
+use std::sync::Arc;
+
+use custodia_access::Mask;
 use custodia_schema::{Decimal, Guid, Money, Value, ValueRef};
 
 use crate::sql::Output;
@@ -10,6 +13,8 @@ use crate::{Error, Result};
 pub struct Row<'a> {
     source: Source<'a>,
     outputs: &'a [Output],
+    /// What shows of the outputs that are masked, by position; those that are not here do not show.
+    masked: &'a [(usize, Option<String>)],
 }
 
 #[derive(Clone, Copy)]
@@ -63,13 +68,36 @@ impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R>
     }
 }
 
+/// Hands rows on with what shows of their masked outputs.
+pub(crate) struct Masking<'s> {
+    masks: &'s [(usize, Arc<Mask>)],
+    sink: &'s mut dyn RowSink,
+}
+
+impl<'s> Masking<'s> {
+    pub(crate) fn new(masks: &'s [(usize, Arc<Mask>)], sink: &'s mut dyn RowSink) -> Self {
+        Self { masks, sink }
+    }
+}
+
+impl RowSink for Masking<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        let shown = |(at, mask): &(usize, Arc<Mask>)| match row.stored(*at, Output::Text) {
+            ValueRef::Text(text) => (*at, Some(mask.apply(text))),
+            _ => (*at, None),
+        };
+        let masked: Vec<_> = self.masks.iter().map(shown).collect();
+        self.sink.row(&Row { source: row.source, outputs: row.outputs, masked: &masked });
+    }
+}
+
 impl<'a> Row<'a> {
     pub(crate) fn sqlite(row: &'a rusqlite::Row<'a>, outputs: &'a [Output]) -> Self {
-        Self { source: Source::Sqlite(row), outputs }
+        Self { source: Source::Sqlite(row), outputs, masked: &[] }
     }
 
     pub(crate) fn postgres(row: &'a tokio_postgres::Row, outputs: &'a [Output]) -> Self {
-        Self { source: Source::Postgres(row), outputs }
+        Self { source: Source::Postgres(row), outputs, masked: &[] }
     }
 
     /// The row without its last value.
@@ -94,10 +122,25 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn get(&self, at: usize) -> ValueRef<'_> {
         let Some(output) = self.outputs.get(at) else { return ValueRef::Null };
-        match &self.source {
-            Source::Sqlite(row) => sqlite_value(row, at, *output),
-            Source::Postgres(row) => postgres_value(row, at, *output),
+        if *output == Output::Masked {
+            let shown = self.masked.iter().find(|(of, _)| *of == at).and_then(|(_, shown)| shown.as_deref());
+            return shown.map_or(ValueRef::Null, ValueRef::Text);
         }
+        self.stored(at, *output)
+    }
+
+    /// The value at a position as it is stored.
+    fn stored(&self, at: usize, output: Output) -> ValueRef<'_> {
+        match &self.source {
+            Source::Sqlite(row) => sqlite_value(row, at, output),
+            Source::Postgres(row) => postgres_value(row, at, output),
+        }
+    }
+
+    /// Whether the value at a position is shown masked: it is then no value of the record.
+    #[must_use]
+    pub fn is_masked(&self, at: usize) -> bool {
+        self.outputs.get(at) == Some(&Output::Masked)
     }
 
     /// The GUID at a position, if there is one.
@@ -201,6 +244,7 @@ fn postgres_value<'r>(row: &'r tokio_postgres::Row, at: usize, output: Output) -
         Output::Decimal => read::<Decimal>(row, at).map(ValueRef::Decimal),
         Output::Double => read::<f64>(row, at).map(ValueRef::Double),
         Output::Text => read::<&str>(row, at).map(ValueRef::Text),
+        Output::Masked => None,
         Output::Guid => read::<Guid>(row, at).map(ValueRef::Guid),
         Output::DateTime => read::<Seconds>(row, at).map(|s| ValueRef::DateTime(s.0)),
         Output::Date => read::<Days>(row, at).map(|d| ValueRef::Date(d.0)),

@@ -299,6 +299,24 @@ impl Connection {
         sqlite_error(context, error, self.limit_ms)
     }
 
+    /// Runs a statement and throws its rows away; what SQLite counted meanwhile: steps of full scans, sorts, and rows put into
+    /// automatic indexes.
+    #[cfg(test)]
+    pub(crate) fn counted(&self, statement: &Statement) -> Result<[i32; 3]> {
+        use rusqlite::StatementStatus::{AutoIndex, FullscanStep, Sort};
+        let failed = |error| self.error("running a statement", error);
+        let mut prepared = self.inner.prepare_cached(&statement.sql).map_err(failed)?;
+        let counters = [FullscanStep, Sort, AutoIndex];
+        for counter in &counters {
+            prepared.reset_status(*counter);
+        }
+        self.bind(&mut prepared, &statement.parameters)?;
+        let mut rows = prepared.raw_query();
+        while rows.next().map_err(failed)?.is_some() {}
+        drop(rows);
+        Ok(counters.map(|counter| prepared.get_status(counter)))
+    }
+
     fn read(
         &self,
         commits: u64,

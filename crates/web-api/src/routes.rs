@@ -22,6 +22,9 @@ use crate::writes;
 /// The header in which a client says which version of the protocol its request is written in.
 const ODATA_VERSION: &str = "odata-version";
 
+/// The option by which a request asks for clear values of masked columns.
+const UNMASKED: &str = "UnMaskedData=true";
+
 /// Answers one request of a caller. Every answer, also that to a request that fails, is complete: status, headers, and
 /// a body in JSON where there is one.
 pub async fn handle(organization: &Organization, caller: &Caller, request: &ApiRequest<'_>) -> Response<Bytes> {
@@ -47,6 +50,13 @@ async fn answer(
     caller: &Caller,
     request: &ApiRequest<'_>,
 ) -> Result<Response<Bytes>, Failure> {
+    let in_clear;
+    let caller = if asks_in_clear(request) {
+        in_clear = Caller { unmasks: true, ..caller.clone() };
+        &in_clear
+    } else {
+        caller
+    };
     let call = Call::read(organization, caller, request)?;
     check_version(&call)?;
     let resource = parse_resource(&call.schema, request.path, &call.options, request.limits)?;
@@ -54,6 +64,11 @@ async fn answer(
         Some(write) => write.perform(&call).await,
         None => route(&call, resource).await,
     }
+}
+
+/// Whether a request asks for clear values of masked columns.
+fn asks_in_clear(request: &ApiRequest<'_>) -> bool {
+    request.query.split('&').any(|option| option.eq_ignore_ascii_case(UNMASKED))
 }
 
 /// Reads a request that writes; `None` for one that reads, and for methods that the resource does not know.

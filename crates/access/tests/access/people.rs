@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use custodia_access::{
     Authority, Facts, FieldPermission, OwnerFacts, OwnerKind, Reports, Rights, RoleGrant, RolePrivilege, TeamRole,
-    UnitPath, UserFacts,
+    UnitPath, Unmasking, UserFacts,
 };
 use custodia_schema::{ColumnId, Guid, Level, Schema, Table, standard};
 
@@ -48,6 +48,8 @@ impl Person {
                 few_owner_teams: None,
                 reports: None,
                 field_permissions,
+                shared_columns: Vec::new(),
+                masked_columns: Vec::new(),
                 all_columns: false,
             },
         }
@@ -98,6 +100,7 @@ impl Person {
             read: allows.contains('r'),
             create: allows.contains('c'),
             update: allows.contains('u'),
+            unmasked: Unmasking::Nothing,
         });
         self
     }

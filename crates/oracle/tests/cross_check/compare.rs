@@ -12,7 +12,7 @@ use custodia_oracle::{
     Asker, ColumnRight, Coverage, DERIVED_COLUMNS, NewRow, Protection, Question, Refusal, RowView, Verdict, World,
     WorldTable,
 };
-use custodia_schema::{Guid, PrivilegeKind, Schema, Table};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table};
 
 use crate::fault::Fault;
 use crate::{facts, reach};
@@ -93,6 +93,10 @@ impl<'a> Comparison<'a> {
                         || self.has(own(user), PrivilegeKind::Append, &row(other)))
             }
             Question::Column(user, right, table, column) => self.column_is_open(own(user), right, table, column),
+            Question::ColumnOfRow(user, right, table, column, row) => {
+                self.column_is_open(own(user), right, table, column)
+                    || self.column_of_row_is_open(own(user), right, table, column, row)
+            }
         }
     }
 
@@ -305,6 +309,39 @@ impl<'a> Comparison<'a> {
             (ColumnRight::Read, _) => authority.reads_column(table, column),
             (ColumnRight::Create, _) => authority.creates_column(table, column),
             (ColumnRight::Update, _) => authority.updates_column(table, column),
+        }
+    }
+}
+
+impl Comparison<'_> {
+    /// Whether what was shared of a row opens a column there, as a statement tests it.
+    fn column_of_row_is_open(
+        &self,
+        asker: Asker,
+        right: ColumnRight,
+        world_table: WorldTable,
+        name: &str,
+        row: Guid,
+    ) -> bool {
+        let Ok(authority) = self.authority(asker) else { return false };
+        let table = self.table(world_table);
+        let column = table.column(name).unwrap().id;
+        let is_shared = |user: Guid, needed: ColumnId| {
+            self.world.column_shares.iter().any(|share| {
+                share.table == world_table
+                    && (share.record == row || self.fault == Some(Fault::ColumnSharesOnEveryRow))
+                    && table.column(share.column).unwrap().id == needed
+                    && facts::column_share_counts(self.world, share, user, right, self.fault)
+            })
+        };
+        match right {
+            ColumnRight::Read => {
+                let shared = authority.shared_columns(table);
+                let shared = shared.iter().find(|shared| shared.column == column);
+                shared.is_some_and(|shared| shared.needs.iter().all(|need| is_shared(need.user, need.column)))
+            }
+            ColumnRight::Update => authority.closed_to_update(table, column).all(|user| is_shared(user, column)),
+            ColumnRight::Create => false,
         }
     }
 }

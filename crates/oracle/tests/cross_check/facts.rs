@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use custodia_access::{
     Chain, FEW_TEAMS, Facts, FieldPermission, OwnerFacts, OwnerKind, Reports, Rights, RoleGrant, RolePrivilege,
-    TeamRole, UnitPath, UserFacts,
+    TeamRole, UnitPath, Unmasking, UserFacts,
 };
-use custodia_oracle::{ACT_ON_BEHALF, HierarchyModel, Profile, TeamKind, World};
-use custodia_schema::{Guid, Level, Schema};
+use custodia_oracle::{ACT_ON_BEHALF, ColumnRight, ColumnShare, HierarchyModel, Profile, TeamKind, World};
+use custodia_schema::{ColumnId, Guid, Level, Schema, TableId};
 
 use crate::fault::Fault;
 
@@ -65,6 +65,8 @@ pub fn of_user(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>)
         few_owner_teams: few_owner_teams(world, user.id),
         reports: reports(world, user, fault),
         field_permissions: field_permissions(world, schema, user.id, fault),
+        shared_columns: shared_columns(world, schema, user.id, fault),
+        masked_columns: Vec::new(),
         all_columns: false,
     }
 }
@@ -108,6 +110,7 @@ fn field_permissions(world: &World, schema: &Schema, user: Guid, fault: Option<F
                 read: permission.read,
                 create: permission.create,
                 update: permission.update,
+                unmasked: Unmasking::Nothing,
             }
         })
         .collect();
@@ -118,10 +121,41 @@ fn field_permissions(world: &World, schema: &Schema, user: Guid, fault: Option<F
                 permissions.iter().filter(|p| p.table == table && p.column == column).all(allows)
             };
             let (read, create, update) = (all(|p| p.read), all(|p| p.create), all(|p| p.update));
-            permissions[at] = FieldPermission { table, column, read, create, update };
+            permissions[at] = FieldPermission { read, create, update, ..permissions[at].clone() };
         }
     }
     permissions
+}
+
+/// The columns of which a user, or a team of theirs, was given the reading of some row.
+fn shared_columns(world: &World, schema: &Schema, user: Guid, fault: Option<Fault>) -> Vec<(TableId, ColumnId)> {
+    let gives = |share: &&ColumnShare| column_share_counts(world, share, user, ColumnRight::Read, fault);
+    let shares = world.column_shares.iter().filter(gives);
+    shares
+        .map(|share| {
+            let table = schema.table_named(share.table.name()).unwrap();
+            (table.id, table.column(share.column).unwrap().id)
+        })
+        .collect()
+}
+
+/// Whether a share gives a user that right, on its row.
+pub fn column_share_counts(
+    world: &World,
+    share: &ColumnShare,
+    user: Guid,
+    right: ColumnRight,
+    fault: Option<Fault>,
+) -> bool {
+    let gives = match (right, fault) {
+        (_, Some(Fault::ColumnSharesIgnored)) | (ColumnRight::Create, _) => false,
+        (ColumnRight::Read, Some(Fault::ColumnSharesReadByUpdate)) => share.read || share.update,
+        (ColumnRight::Update, Some(Fault::ColumnSharesUpdateByRead)) => share.read || share.update,
+        (ColumnRight::Read, _) => share.read,
+        (ColumnRight::Update, _) => share.update,
+    };
+    let through_team = || world.teams_of(user).any(|team| team.id == share.principal);
+    gives && (share.principal == user || fault != Some(Fault::ColumnSharesOfTeamsIgnored) && through_team())
 }
 
 pub fn unit_path(world: &World, unit: Guid) -> UnitPath {
@@ -148,6 +182,8 @@ pub fn owners(world: &World, schema: &Arc<Schema>, users: &HashMap<Guid, Arc<Rig
             few_owner_teams: None,
             reports: None,
             field_permissions: Vec::new(),
+            shared_columns: Vec::new(),
+            masked_columns: Vec::new(),
             all_columns: true,
         };
         OwnerFacts {

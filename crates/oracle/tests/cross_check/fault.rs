@@ -63,10 +63,16 @@ pub enum Fault {
     DerivedColumnOpen,
     UpdateByReadPermission,
     CreateByUpdatePermission,
+    // In what was shared of single rows.
+    ColumnSharesIgnored,
+    ColumnSharesOfTeamsIgnored,
+    ColumnSharesReadByUpdate,
+    ColumnSharesUpdateByRead,
+    ColumnSharesOnEveryRow,
 }
 
 impl Fault {
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 59] = [
         Self::TeamRolesFromUsersUnit,
         Self::TeamRolesIgnored,
         Self::TeamOnlyIgnored,
@@ -121,5 +127,10 @@ impl Fault {
         Self::DerivedColumnOpen,
         Self::UpdateByReadPermission,
         Self::CreateByUpdatePermission,
+        Self::ColumnSharesIgnored,
+        Self::ColumnSharesOfTeamsIgnored,
+        Self::ColumnSharesReadByUpdate,
+        Self::ColumnSharesUpdateByRead,
+        Self::ColumnSharesOnEveryRow,
     ];
 }

@@ -70,6 +70,9 @@ fn assert_everything_occurred(coverage: &Coverage) {
         GrantPath::NewForOther,
         GrantPath::ColumnOfUserProfile,
         GrantPath::ColumnOfTeamProfile,
+        GrantPath::ColumnSharedWithUser,
+        GrantPath::ColumnSharedWithTeam,
+        GrantPath::ColumnSharedWithAccessTeam,
         GrantPath::ColumnOpen,
     ] {
         often(format!("{path:?}"), coverage.path(path));

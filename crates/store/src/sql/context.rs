@@ -1,6 +1,8 @@
 //! What a statement is compiled against, and why it may not be.
 
-use custodia_access::{Denied, RowAccess};
+use std::sync::Arc;
+
+use custodia_access::{Denied, Mask, RowAccess, SharedColumn};
 use custodia_schema::{ColumnId, PrivilegeKind, Schema, Table, TableId};
 
 use super::Dialect;
@@ -33,8 +35,19 @@ pub trait ReadPolicy: Send + Sync {
     /// When the caller lacks the privilege on the table altogether.
     fn rows(&self, table: &Table, kind: PrivilegeKind) -> Result<RowAccess, Denied>;
 
-    /// Whether a column may be read; one that may not behaves as null everywhere.
+    /// Whether a column may be read, of some rows at least; one that may not behaves as null everywhere.
     fn reads_column(&self, table: &Table, column: ColumnId) -> bool;
+
+    /// Those of the columns that may be read that are null all the same but on the rows on which they were shared. Who
+    /// knows nothing of shares lets them be read everywhere or nowhere.
+    fn shared_columns(&self, _table: &Table) -> Vec<SharedColumn> {
+        Vec::new()
+    }
+
+    /// The rule by which a column that may not be read is shown all the same. To everything but its showing it is null.
+    fn mask(&self, _table: &Table, _column: ColumnId) -> Option<Arc<Mask>> {
+        None
+    }
 }
 
 /// How a read finds its rows. The result is the same, the cost is not (decision 0005.2): [`super::estimate()`] counts what decides.

@@ -34,7 +34,7 @@ impl FilterWriter<'_, '_> {
             return Ok(());
         };
         w.text(if negated { "NOT EXISTS (SELECT 1 FROM " } else { "EXISTS (SELECT 1 FROM " });
-        w.table(&table.name, beyond.root);
+        beyond.write_table(w, table, beyond.root)?;
         beyond.write(w)?;
         let mut conditions = Conditions::default();
         conditions.next(w);

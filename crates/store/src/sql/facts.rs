@@ -91,14 +91,35 @@ pub(crate) fn profiles(user: Guid) -> Statement {
     )
 }
 
-/// What a profile says of columns: table, column, read, create, update (0 or 4).
+/// What a profile says of columns: table, column, read, create, update (0 or 4), unmasked (0, 1 of one record, 3 of all).
 pub(crate) fn permissions(profile: Guid) -> Statement {
     read(
-        "SELECT entityname, attributelogicalname, canread, cancreate, canupdate FROM fieldpermission \
+        "SELECT entityname, attributelogicalname, canread, cancreate, canupdate, canreadunmasked FROM fieldpermission \
          WHERE fieldsecurityprofileid = $1",
         profile,
-        &[Output::Text, Output::Text, Output::Integer, Output::Integer, Output::Integer],
+        &[Output::Text, Output::Text, Output::Integer, Output::Integer, Output::Integer, Output::Integer],
     )
+}
+
+/// Columns of which the reading was shared of some record with a user or a team of theirs: their ids.
+pub(crate) fn shared_columns(user: Guid) -> Statement {
+    read(
+        "SELECT DISTINCT s.attributeid FROM custodia_member m \
+         JOIN principalobjectattributeaccess s ON s.principalid = m.principalid WHERE m.userid = $1 AND s.readaccess",
+        user,
+        &[Output::Guid],
+    )
+}
+
+/// Masked columns: table, column, pattern, character.
+pub(crate) fn masked_columns() -> Statement {
+    Statement {
+        sql: "SELECT a.entityname, a.attributelogicalname, r.regularexpression, r.maskedcharacter \
+              FROM attributemaskingrule a JOIN maskingrule r ON r.maskingruleid = a.maskingruleid"
+            .to_owned(),
+        outputs: vec![Output::Text, Output::Text, Output::Text, Output::Text],
+        ..Statement::default()
+    }
 }
 
 /// Units above a unit, itself included, and whether the unit is disabled.

@@ -6,6 +6,7 @@ use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, TableId};
 use super::CompileError;
 use super::access::{primary, stored};
 use super::filter::{FilterWriter, constant};
+use super::join::Joins;
 use super::links::names_rows_of;
 use super::storage::TARGET;
 use super::writer::{Alias, Writer};
@@ -57,7 +58,7 @@ impl FilterWriter<'_, '_> {
         w.column(place.alias, &named.name, "");
         if joins.access.context.tables.exists(table.id) && joins.policy.reads_column(table, parent.id) {
             w.text(" IN (");
-            write_way(w, way)?;
+            write_way(w, joins, way)?;
             w.text(")");
         } else if way.inclusive {
             w.text(" = ");
@@ -77,7 +78,7 @@ impl FilterWriter<'_, '_> {
 }
 
 /// The ids on a way.
-fn write_way(w: &mut Writer, way: &Way<'_>) -> Result<(), CompileError> {
+fn write_way(w: &mut Writer, joins: &Joins<'_>, way: &Way<'_>) -> Result<(), CompileError> {
     let parent = stored(way.table, way.parent)?;
     let (found, row) = (w.new_alias(), w.new_alias());
     let (start, next) = match way.direction {
@@ -100,7 +101,7 @@ fn write_way(w: &mut Writer, way: &Way<'_>) -> Result<(), CompileError> {
     w.text(" FROM ");
     w.alias(found);
     w.text(" INNER JOIN ");
-    w.table(&way.table.name, row);
+    joins.write_table(w, way.table, row)?;
     w.text(" ON ");
     w.column(row, &start.name, "");
     w.text(" = ");

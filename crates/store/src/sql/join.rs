@@ -6,6 +6,7 @@ use custodia_schema::{Column, ColumnKind, PrivilegeKind, Table};
 
 use super::access::{AccessWriter, primary, stored};
 use super::links::LinkRow;
+use super::shared_columns::write_table;
 use super::storage::TARGET;
 use super::walk::{each_test, paths_of};
 use super::writer::{Alias, Writer};
@@ -51,7 +52,7 @@ pub(crate) struct Place<'a> {
     pub(crate) alias: Alias,
     pub(crate) table: &'a Table,
     pub(crate) column: &'a Column,
-    /// Reached over a join, so that it may be missing.
+    /// Reached over a join, or open on some rows only, so that it may be missing.
     pub(crate) joined: bool,
 }
 
@@ -98,8 +99,18 @@ impl<'a> Joins<'a> {
         if !self.policy.reads_column(table, column.id) {
             return Ok(None);
         }
-        let joined = !path.steps.is_empty() || self.may_be_missing(path.row);
+        let joined = !path.steps.is_empty() || self.may_be_missing(path.row) || self.is_open_by_row(table, column);
         Ok(Some(Place { alias, table, column, joined }))
+    }
+
+    /// Whether a column that may be read is open on some rows only.
+    fn is_open_by_row(&self, table: &Table, column: &Column) -> bool {
+        self.policy.shared_columns(table).iter().any(|shared| shared.column == column.id)
+    }
+
+    /// Names a table in a FROM, as the caller sees its columns.
+    pub(crate) fn write_table(&self, w: &mut Writer, table: &Table, alias: Alias) -> Result<(), CompileError> {
+        write_table(w, self.access.context, self.policy, table, alias)
     }
 
     /// The table at the end of a path.
@@ -124,7 +135,7 @@ impl<'a> Joins<'a> {
         let nodes = self.nodes.iter().filter(|node| node.start == start);
         for row in nodes.filter_map(|node| node.row.as_ref()) {
             w.text(" LEFT JOIN ");
-            w.table(&row.table.name, row.alias);
+            self.write_table(w, row.table, row.alias)?;
             w.text(" ON ");
             w.column(row.alias, &primary(row.table)?.name, "");
             w.text(" = ");

@@ -149,7 +149,7 @@ impl<'a> Joins<'a> {
             match row.branch {
                 None => {
                     w.text(" INNER JOIN ");
-                    w.table(&row.table.name, row.alias);
+                    self.write_table(w, row.table, row.alias)?;
                     w.text(" ON ");
                     self.write_partner(w, row)?;
                     self.write_steps(w, at + 1)?;
@@ -178,11 +178,11 @@ impl<'a> Joins<'a> {
         let members = || self.links.iter().enumerate().skip(at + 1).filter(|(_, row)| row.branch == Some(at));
         let alone = members().next().is_none() && !self.has_steps(at + 1);
         w.text(if alone { " LEFT JOIN " } else { " LEFT JOIN (" });
-        w.table(&head.table.name, head.alias);
+        self.write_table(w, head.table, head.alias)?;
         self.write_steps(w, at + 1)?;
         for (member, row) in members() {
             w.text(" INNER JOIN ");
-            w.table(&row.table.name, row.alias);
+            self.write_table(w, row.table, row.alias)?;
             w.text(" ON ");
             self.write_partner(w, row)?;
             self.write_steps(w, member + 1)?;
@@ -236,7 +236,7 @@ impl<'a> Joins<'a> {
         w.text("(SELECT ");
         w.column(candidate.alias, &primary(head.table)?.name, "");
         w.text(" FROM ");
-        w.table(&head.table.name, candidate.alias);
+        joins.write_table(w, head.table, candidate.alias)?;
         (0..=at + 1).try_for_each(|row| joins.write_steps(w, row))?;
         w.text(" WHERE ");
         joins.write_partner(w, &candidate)?;

@@ -39,6 +39,7 @@ mod period;
 mod related;
 mod seek;
 mod select;
+pub(crate) mod shared_columns;
 mod statement;
 pub(crate) mod storage;
 #[cfg(test)]

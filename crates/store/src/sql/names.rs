@@ -43,7 +43,7 @@ pub(crate) fn write_target_name(
         w.text("(SELECT ");
         w.column(other, &name.name, if folded && name.kind.is_text() { FOLD } else { "" });
         w.text(" FROM ");
-        w.table(&table.name, other);
+        joins.write_table(w, table, other)?;
         w.text(" WHERE ");
         w.column(other, &primary(table)?.name, "");
         w.text(" = ");

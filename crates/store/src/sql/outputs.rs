@@ -99,6 +99,18 @@ impl<'q, 'a> Outputs<'q, 'a> {
         if !matches!(field, Field::Column(_)) && !matches!(column.kind, ColumnKind::Lookup { .. }) {
             return Err(CompileError::NoRelationship { table: table.name.clone(), why: "the column is no lookup" });
         }
+        // What is told apart or sorted is told by its value: there it stays hidden.
+        let mask = match (field, self.naming) {
+            (Field::Column(_), Naming::Position) if !readable && storage == Storage::Text => {
+                self.question.policy.mask(table, id)
+            }
+            _ => None,
+        };
+        if let (Some(row), Some(mask)) = (row, mask) {
+            w.column(row, &column.name, "");
+            w.masked_output(mask);
+            return Ok(());
+        }
         let Some(row) = row.filter(|_| readable || matches!(field, Field::Children(_))) else {
             w.null(storage);
             self.end_field(w, storage, None);
@@ -167,7 +179,7 @@ impl<'q, 'a> Outputs<'q, 'a> {
         }
         let child = w.new_alias();
         w.text("(SELECT count(*) FROM ");
-        w.table(&table.name, child);
+        self.question.joins.write_table(w, table, child)?;
         w.text(" WHERE ");
         w.column(child, &lookup.name, "");
         w.text(" = ");

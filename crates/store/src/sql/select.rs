@@ -116,7 +116,7 @@ impl<'a> Question<'a> {
     ) -> Result<(), CompileError> {
         let joins = &self.joins;
         w.text(" FROM ");
-        w.table(&self.table.name, joins.root);
+        joins.write_table(w, self.table, joins.root)?;
         joins.write(w)?;
         let mut conditions = Conditions::default();
         match source {
@@ -273,7 +273,7 @@ impl<'a> Question<'a> {
         w.text(") ");
         w.alias(keys);
         w.text(w.dialect.ordered_join());
-        w.table(&self.table.name, row);
+        outer.write_table(w, self.table, row)?;
         w.text(" ON ");
         w.column(row, &primary(self.table)?.name, "");
         w.text(" = ");

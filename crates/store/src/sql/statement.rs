@@ -1,5 +1,8 @@
 //! What the writer hands to an engine.
 
+use std::sync::Arc;
+
+use custodia_access::Mask;
 use custodia_schema::Value;
 
 /// One statement, ready to be prepared, bound and run.
@@ -14,6 +17,9 @@ pub struct Statement {
     /// For a read with an order: for each entry of `Query::order`, the output column that holds its key. The last row's
     /// values there, followed by its primary id, continue the list ([`custodia_query::Query::after`]).
     pub keys: Vec<usize>,
+    /// The outputs that are shown masked, in order, and by which rule. Such an output is null to whoever reads a row by
+    /// itself.
+    pub masks: Vec<(usize, Arc<Mask>)>,
     /// Which of the values is the primary id of the row asked for, where just one is: the same statement with another id
     /// there asks for another row.
     pub row: Option<usize>,
@@ -43,6 +49,8 @@ pub enum Output {
     Money,
     /// Text; also the options of a multi-select, as numbers joined by commas.
     Text,
+    /// Text of which only what its rule lets through may leave the store.
+    Masked,
     /// A GUID, also of a lookup.
     Guid,
     /// Seconds since 1970.

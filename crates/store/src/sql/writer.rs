@@ -1,5 +1,8 @@
 //! Appends SQL text and gathers what is bound to it.
 
+use std::sync::Arc;
+
+use custodia_access::Mask;
 use custodia_schema::{Guid, Value};
 
 use super::dialect::push_number;
@@ -185,6 +188,13 @@ impl Writer {
         self.statement.outputs.len() - 1
     }
 
+    /// Declares the next output column as one that is shown masked; its position.
+    pub(crate) fn masked_output(&mut self, mask: Arc<Mask>) -> usize {
+        let at = self.output(Output::Masked);
+        self.statement.masks.push((at, mask));
+        at
+    }
+
     /// Declares where the key of the next order entry is found.
     pub(crate) fn key(&mut self, output: usize) {
         self.statement.keys.push(output);
@@ -193,6 +203,7 @@ impl Writer {
     /// Takes back all outputs declared: they were those of a subquery.
     pub(crate) fn forget_outputs(&mut self) {
         self.statement.outputs.clear();
+        self.statement.masks.clear();
     }
 
     pub(crate) fn outputs(&self) -> usize {

@@ -190,7 +190,7 @@ impl RowSink for Prefill<'_> {
         let mut out = Vec::new();
         for (at, pair) in self.pairs.iter().enumerate() {
             let value = row.get(at + 1);
-            if value == ValueRef::Null || !pair.fits(value) {
+            if value == ValueRef::Null || row.is_masked(at + 1) || !pair.fits(value) {
                 continue;
             }
             match (pair.link, row.guid(at + 1)) {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use custodia_schema::{AlternateKey, Column, ColumnKind, Guid, ManyToMany, OneToMany, Schema, Table, description_id};
+use custodia_schema::{
+    AlternateKey, Column, ColumnKind, Guid, ManyToMany, OneToMany, Schema, Table, column_description_id, description_id,
+};
 
 use super::columns::kind_of;
 use super::managed_properties::{self, ManagedProperty};
@@ -152,9 +154,7 @@ impl Source<'_> {
     pub(crate) fn id(self) -> Guid {
         match self {
             Self::Table(table) => description_id("EntityMetadata", &table.name),
-            Self::Column(table, column) => {
-                description_id("AttributeMetadata", &format!("{}.{}", table.name, column.name))
-            }
+            Self::Column(table, column) => column_description_id(table, column),
             Self::Key(table, key) => description_id("EntityKeyMetadata", &format!("{}.{}", table.name, key.name)),
             Self::OneToMany(relationship) => description_id("RelationshipMetadata", &relationship.name),
             Self::ManyToMany(relationship) => description_id("RelationshipMetadata", &relationship.name),

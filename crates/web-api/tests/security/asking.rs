@@ -35,6 +35,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Where what changed since is asked for.
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
     pub async fn begin(stage: &Stage) -> Self {
         let admin = Caller::user(stage.seeded.administrator, Guid::from_u128(2));
         let headers = [("prefer", "odata.track-changes")];
@@ -135,7 +140,7 @@ fn differs(case: &Case, (status, body): &(u16, String)) -> Option<String> {
 /// Shared by all worlds and users, so that what one was answered must not show in what another is.
 static QUESTIONS: LazyLock<KeptQuestions> = LazyLock::new(|| KeptQuestions::new(1_024));
 
-async fn send(
+pub async fn send(
     stage: &Stage,
     caller: &Caller,
     method: &str,

@@ -68,7 +68,8 @@ struct Sight<'w> {
     world: &'w World,
     contacts: Vec<&'w Record>,
     accounts: Vec<&'w Record>,
-    /// Whether the credit limits of accounts, and the job titles of contacts, are open.
+    asker: Asker,
+    /// Whether the credit limits of accounts, and the job titles of contacts, are open on every row.
     sees_limits: bool,
     sees_jobs: bool,
 }
@@ -81,6 +82,7 @@ impl<'w> Sight<'w> {
         };
         Self {
             world,
+            asker,
             contacts: readable(WorldTable::Contact),
             accounts: readable(WorldTable::Account),
             sees_limits: world.opens(asker, WorldTable::Account, "creditlimit"),
@@ -100,11 +102,13 @@ impl<'w> Sight<'w> {
     }
 
     fn limit(&self, account: &Record) -> Option<i64> {
-        stored(account, "creditlimit").filter(|_| self.sees_limits)
+        let opens = self.world.opens_on(self.asker, WorldTable::Account, "creditlimit", account.id);
+        stored(account, "creditlimit").filter(|_| opens)
     }
 
     fn job(&self, contact: &Record) -> Option<String> {
-        stored(contact, "jobtitle").filter(|_| self.sees_jobs).map(|number| format!("jobtitle {number}"))
+        let opens = self.world.opens_on(self.asker, WorldTable::Contact, "jobtitle", contact.id);
+        stored(contact, "jobtitle").filter(|_| opens).map(|number| format!("jobtitle {number}"))
     }
 
     fn accounts_where(&self, test: impl Fn(&Record) -> bool) -> Vec<Row> {

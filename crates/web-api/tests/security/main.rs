@@ -5,6 +5,7 @@
 
 mod asking;
 mod cases;
+mod leaks;
 mod security;
 #[path = "../../../org/tests/org/world.rs"]
 #[allow(dead_code, unused_macros, reason = "the tests of `org` use the rest")]

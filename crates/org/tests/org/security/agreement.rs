@@ -172,6 +172,9 @@ fn assert_everything_occurred(coverage: &Coverage, tried: &BTreeMap<&'static str
         GrantPath::NewForOther,
         GrantPath::ColumnOfUserProfile,
         GrantPath::ColumnOfTeamProfile,
+        GrantPath::ColumnSharedWithUser,
+        GrantPath::ColumnSharedWithTeam,
+        GrantPath::ColumnSharedWithAccessTeam,
     ] {
         often(format!("{path:?}"), coverage.path(path));
     }

@@ -197,8 +197,8 @@ impl Attempt {
     pub fn question(&self) -> Option<Question> {
         match *self {
             Self::Change(asker, table, row) => Some(Question::Row(asker, PrivilegeKind::Write, table, row)),
-            Self::ChangeSecured(user, table, _, column, _) => {
-                Some(Question::Column(user, ColumnRight::Update, table, column))
+            Self::ChangeSecured(user, table, row, column, _) => {
+                Some(Question::ColumnOfRow(user, ColumnRight::Update, table, column, row))
             }
             Self::Delete(asker, table, row) => Some(Question::Row(asker, PrivilegeKind::Delete, table, row)),
             Self::Point(Asker { user, caller: None }, from, column, to)
@@ -228,7 +228,8 @@ impl Attempt {
         match *self {
             Self::Change(asker, _, row) => allowed(has(asker, PrivilegeKind::Write, row)),
             Self::ChangeSecured(user, table, row, column, _) => {
-                let opens = world.answer(&Question::Column(user, ColumnRight::Update, table, column)).allowed;
+                let opens = Question::ColumnOfRow(user, ColumnRight::Update, table, column, row);
+                let opens = world.answer(&opens).allowed;
                 allowed(has(own(user), PrivilegeKind::Write, row) && opens)
             }
             Self::Delete(asker, _, row) => allowed(has(asker, PrivilegeKind::Delete, row)),

@@ -25,7 +25,9 @@ impl Comparing<'_, '_> {
         let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
         let stage = self.reader.stage;
         let contacts = self.readable(asker, WorldTable::Contact);
-        let open = self.opens(asker, WorldTable::Contact, "jobtitle");
+        let world = self.world;
+        let open = world.opens(asker, WorldTable::Contact, "jobtitle");
+        let opens = |contact: &Record| world.opens_on(asker, WorldTable::Contact, "jobtitle", contact.id);
         let all = self.records_of(WorldTable::Contact);
         let wanted = value_of(all[turn % all.len()], "jobtitle");
         let exists = Filter::Exists(Box::new(Exists {
@@ -42,8 +44,9 @@ impl Comparing<'_, '_> {
                 _ => Filter::True,
             },
         }));
-        let passes =
-            |contact: &Record| turn % 4 > 1 || (open && sort_key(&value_of(contact, "jobtitle")) >= sort_key(&wanted));
+        let passes = |contact: &Record| {
+            turn % 4 > 1 || (opens(contact) && sort_key(&value_of(contact, "jobtitle")) >= sort_key(&wanted))
+        };
         let has =
             |account: &Record| contacts.iter().any(|contact| passes(contact) && parent_of(contact) == Some(account.id));
         let positive = turn.is_multiple_of(2);
@@ -71,7 +74,9 @@ impl Comparing<'_, '_> {
     async fn linked(&mut self, asker: Asker, turn: usize) {
         let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
         let kind = [LinkKind::Inner, LinkKind::Outer, LinkKind::First][turn % 3];
-        let open = self.opens(asker, WorldTable::Account, "creditlimit");
+        let world = self.world;
+        let open = world.opens(asker, WorldTable::Account, "creditlimit");
+        let opens = |account: &Record| world.opens_on(asker, WorldTable::Account, "creditlimit", account.id);
         let accounts = self.readable(asker, WorldTable::Account);
         let mut expected: Vec<Vec<Value>> = Vec::new();
         for contact in self.readable(asker, WorldTable::Contact) {
@@ -80,7 +85,9 @@ impl Comparing<'_, '_> {
                 continue;
             }
             let id = account.map_or(Value::Null, |account| Value::Guid(account.id));
-            let limit = account.filter(|_| open).map_or(Value::Null, |account| value_of(account, "creditlimit"));
+            let limit = account
+                .filter(|account| opens(account))
+                .map_or(Value::Null, |account| value_of(account, "creditlimit"));
             expected.push(vec![Value::Guid(contact.id), id, limit]);
         }
         expected.sort_by_key(|row| row[0].guid());
@@ -147,8 +154,10 @@ impl Comparing<'_, '_> {
     async fn aggregated(&mut self, asker: Asker, turn: usize) {
         let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
         let stage = self.reader.stage;
-        let open = self.opens(asker, WorldTable::Account, "creditlimit");
-        let sees_jobs = self.opens(asker, WorldTable::Contact, "jobtitle");
+        let world = self.world;
+        let open = world.opens(asker, WorldTable::Account, "creditlimit");
+        let opens = |account: &Record| world.opens_on(asker, WorldTable::Account, "creditlimit", account.id);
+        let sees_job = |contact: &Record| world.opens_on(asker, WorldTable::Contact, "jobtitle", contact.id);
         let accounts = self.readable(asker, WorldTable::Account);
         let by = [None, Some(Path::at(1, stage.table(WorldTable::Account).primary_id)), Some(self.jobtitle())];
         let by = &by[turn % by.len()];
@@ -161,7 +170,7 @@ impl Comparing<'_, '_> {
             let key = match turn % 3 {
                 0 => Value::Null,
                 1 => account.map_or(Value::Null, |account| Value::Guid(account.id)),
-                _ if sees_jobs => value_of(&contact, "jobtitle"),
+                _ if sees_job(&contact) => value_of(&contact, "jobtitle"),
                 _ => Value::Null,
             };
             let at = groups.iter().position(|group| group.key == key).unwrap_or_else(|| {
@@ -169,7 +178,8 @@ impl Comparing<'_, '_> {
                 groups.len() - 1
             });
             groups[at].count += 1;
-            if let Some(Value::Money(limit)) = account.filter(|_| open).map(|account| value_of(account, "creditlimit"))
+            if let Some(Value::Money(limit)) =
+                account.filter(|account| opens(account)).map(|account| value_of(account, "creditlimit"))
             {
                 groups[at].limits.push(limit.0);
             }
@@ -219,11 +229,14 @@ impl Comparing<'_, '_> {
     /// Contacts by a test of a masked column of their accounts, which stand beside them.
     async fn linked_where(&mut self, asker: Asker, turn: usize) {
         let Some(refused) = self.refuses_any(asker, &[WorldTable::Account, WorldTable::Contact]) else { return };
-        let open = self.opens(asker, WorldTable::Account, "creditlimit");
+        let world = self.world;
+        let open = world.opens(asker, WorldTable::Account, "creditlimit");
+        let opens = |account: &Record| world.opens_on(asker, WorldTable::Account, "creditlimit", account.id);
         let accounts = self.readable(asker, WorldTable::Account);
         let all = self.records_of(WorldTable::Account);
         let wanted = value_of(all[turn % all.len()], "creditlimit");
-        let passes = |account: &Record| open && sort_key(&value_of(account, "creditlimit")) >= sort_key(&wanted);
+        let passes =
+            |account: &Record| opens(account) && sort_key(&value_of(account, "creditlimit")) >= sort_key(&wanted);
         // Within the link it says which rows are partners; beside it, which rows are left.
         let within = turn.is_multiple_of(2);
         let test = |row| Filter::Compare {

@@ -1,7 +1,7 @@
 //! Wrong rules, planted one at a time between the rights of a user and the statement made of them, or in the tables the
 //! statement reads: the comparison has to notice each.
 
-use custodia_access::{Authority, Chain, Denied, Own, Reports, RightsMask, RowAccess, RowArms};
+use custodia_access::{Authority, Chain, Denied, Own, Reports, RightsMask, RowAccess, RowArms, SharedColumn};
 use custodia_oracle::{Asker, DERIVED_COLUMNS};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table};
 use custodia_store::Plan;
@@ -77,10 +77,20 @@ pub enum Fault {
     FollowedInSpiteOfMask,
     /// Columns derived from secured ones are shown.
     DerivedShown,
+    /// What was shared of single rows does not count.
+    ColumnSharesIgnored,
+    /// A column that was shared on one row is open on all.
+    ColumnSharesOnEveryRow,
+    /// Of those who act for each other, it is enough that one was given the column.
+    ColumnSharesOfOneOfBoth,
+    /// A share of any secured column of the row counts as one of each.
+    ColumnSharesOfAnotherColumn,
+    /// What is derived from a column stays hidden where that was shared.
+    DerivedOfSharedHidden,
 }
 
 impl Fault {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 38] = [
         Self::ClosureMissing,
         Self::LocalAsDeep,
         Self::DeepAsGlobal,
@@ -114,6 +124,11 @@ impl Fault {
         Self::SortedInSpiteOfMask,
         Self::FollowedInSpiteOfMask,
         Self::DerivedShown,
+        Self::ColumnSharesIgnored,
+        Self::ColumnSharesOnEveryRow,
+        Self::ColumnSharesOfOneOfBoth,
+        Self::ColumnSharesOfAnotherColumn,
+        Self::DerivedOfSharedHidden,
     ];
 
     /// The plan in which it shows.
@@ -227,6 +242,36 @@ impl Fault {
             _ => {}
         }
         RowAccess::Arms(arms)
+    }
+
+    /// Whether a column may be read of some rows by the wrong rule.
+    pub fn reads_column(self, authority: &Authority, table: &Table, column: ColumnId) -> bool {
+        match self {
+            Self::ColumnSharesIgnored => authority.reads_column(table, column),
+            Self::DerivedOfSharedHidden => {
+                let shared = authority.shared_columns(table);
+                let is_derived = |shared: &SharedColumn| !shared.needs.iter().any(|need| need.column == column);
+                authority.reads_column_somewhere(table, column)
+                    && !shared.iter().any(|shared| shared.column == column && is_derived(shared))
+            }
+            _ => authority.reads_column_somewhere(table, column),
+        }
+    }
+
+    /// What single rows open by the wrong rule.
+    pub fn bend_shared(self, table: &Table, mut shared: Vec<SharedColumn>) -> Vec<SharedColumn> {
+        match self {
+            Self::ColumnSharesIgnored | Self::ColumnSharesOnEveryRow => shared.clear(),
+            Self::ColumnSharesOfOneOfBoth => shared.iter_mut().for_each(|column| column.needs.truncate(1)),
+            Self::ColumnSharesOfAnotherColumn => {
+                for need in shared.iter_mut().flat_map(|column| &mut column.needs) {
+                    let mut secured = table.columns().iter().filter(|column| column.secured);
+                    need.column = secured.find(|other| other.id != need.column).map_or(need.column, |other| other.id);
+                }
+            }
+            _ => {}
+        }
+        shared
     }
 
     /// Whether the wrong rule opens a column that is closed.

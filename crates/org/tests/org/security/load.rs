@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use custodia_access::{Authority, Permit};
-use custodia_oracle::{Protection, Record, TeamKind, World, WorldTable};
+use custodia_oracle::{Protection, Record, SECURED_COLUMNS, TeamKind, World, WorldTable};
 use custodia_schema::{
     ColumnId, ColumnKind, Decimal, Guid, Level, Money, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value,
-    privilege_id,
+    column_description_id, privilege_id,
 };
 
 use crate::security::stage::Stage;
@@ -39,11 +39,19 @@ pub enum Slip {
     ManagersForgotten,
     /// Nobody holds a position.
     PositionsForgotten,
+    /// Columns that were shared with teams are not entered.
+    ColumnSharesOfTeams,
+    /// A column that was shared for changing is shared for reading too.
+    ColumnSharesReadByUpdate,
+    /// The column of another record of the table is shared.
+    ColumnSharesOfAnotherRow,
+    /// Another secured column of the record is shared.
+    ColumnSharesOfAnotherColumn,
 }
 
 impl Slip {
     /// Those that concern every organisation, whether hierarchy security is on or not.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::AccessTeamMembers,
         Self::OwnerTeamMembers,
         Self::FlatUnits,
@@ -52,6 +60,10 @@ impl Slip {
         Self::TeamPrivilegesOnly,
         Self::PrivilegesOfCopies,
         Self::UnitOfRows,
+        Self::ColumnSharesOfTeams,
+        Self::ColumnSharesReadByUpdate,
+        Self::ColumnSharesOfAnotherRow,
+        Self::ColumnSharesOfAnotherColumn,
     ];
 }
 
@@ -277,6 +289,35 @@ impl Loading<'_> {
                 ("inheritedaccessrightsmask", Value::Integer(i32::try_from(inherited).unwrap())),
             ];
             self.put_unnamed("principalobjectaccess", &values);
+        }
+        self.column_shares();
+    }
+
+    fn column_shares(&mut self) {
+        let slip = self.slip;
+        for share in &self.world.column_shares {
+            let is_team = self.world.team(share.principal).is_some();
+            if is_team && slip == Some(Slip::ColumnSharesOfTeams) {
+                continue;
+            }
+            let others = self.world.records.iter().filter(|record| record.table == share.table);
+            let other = others.map(|record| record.id).find(|id| *id != share.record);
+            let record = other.filter(|_| slip == Some(Slip::ColumnSharesOfAnotherRow)).unwrap_or(share.record);
+            let of_table = SECURED_COLUMNS.iter().filter(|(table, _)| *table == share.table);
+            let other = of_table.map(|(_, column)| *column).find(|column| *column != share.column);
+            let column = other.filter(|_| slip == Some(Slip::ColumnSharesOfAnotherColumn)).unwrap_or(share.column);
+            let read = share.read || share.update && slip == Some(Slip::ColumnSharesReadByUpdate);
+            let table = Arc::clone(self.schema.table_named(share.table.name()).unwrap());
+            let column = table.column(column).unwrap();
+            let principal = Value::Lookup(self.code(if is_team { "team" } else { "systemuser" }), share.principal);
+            let values = [
+                ("objectid", Value::Lookup(table.id, record)),
+                ("attributeid", Value::Guid(column_description_id(&table, column))),
+                ("principalid", principal),
+                ("readaccess", Value::Boolean(read)),
+                ("updateaccess", Value::Boolean(share.update)),
+            ];
+            self.put_unnamed("principalobjectattributeaccess", &values);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use custodia_access::{Denied, RowAccess};
+use custodia_access::{Denied, RowAccess, SharedColumn};
 use custodia_oracle::{Asker, World};
 use custodia_org::Rows;
 use custodia_query::{Aggregation, Expand, Query};
@@ -190,7 +190,22 @@ impl ReadPolicy for Bent<'_> {
     }
 
     fn reads_column(&self, table: &Table, column: ColumnId) -> bool {
-        self.authority.reads_column(table, column)
-            || self.fault.is_some_and(|fault| fault.opens(self.part, table, column))
+        let open = match self.fault {
+            Some(fault) => fault.reads_column(self.authority, table, column),
+            None => self.authority.reads_column_somewhere(table, column),
+        };
+        open || self.fault.is_some_and(|fault| fault.opens(self.part, table, column))
+    }
+
+    fn shared_columns(&self, table: &Table) -> Vec<SharedColumn> {
+        let shared = self.authority.shared_columns(table);
+        match self.fault {
+            // What a fault opens is open on every row.
+            Some(fault) => {
+                let shared = shared.into_iter().filter(|column| !fault.opens(self.part, table, column.column));
+                fault.bend_shared(table, shared.collect())
+            }
+            None => shared,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custodia_oracle::{
     Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, SECURED_COLUMNS, Verdict, World,
-    WorldTable, column_open,
+    WorldTable, column_of_row_open,
 };
 use custodia_query::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, Step};
 use custodia_schema::{Guid, PrivilegeKind, RelationshipId, Value};
@@ -67,10 +67,6 @@ impl Comparing<'_, '_> {
 
     pub(super) fn reads(&self, asker: Asker, record: &Record) -> bool {
         self.world.reads(asker, record.table, record.id)
-    }
-
-    pub(super) fn opens(&self, asker: Asker, table: WorldTable, column: &str) -> bool {
-        self.world.opens(asker, table, column)
     }
 
     fn rows_of(&self, table: WorldTable) -> Vec<Guid> {
@@ -139,14 +135,12 @@ impl Comparing<'_, '_> {
             let name = record.map(|record| record.name.clone()).or(self.world.user(row).map(|user| user.name.clone()));
             let masked = |column: &&str| {
                 let stored = record.map_or(Value::Null, |record| value_of(record, column));
-                if self.opens(asker, table, column) { stored } else { Value::Null }
+                if self.world.opens_on(asker, table, column, row) { stored } else { Value::Null }
             };
             let values: Vec<Value> = std::iter::once(Value::Guid(row)).chain(shown.iter().map(masked)).collect();
             expected.push((name.unwrap_or_default(), row, values));
-        }
-        for column in &shown {
-            if asker.caller.is_none() {
-                let verdict = column_open(self.world, asker.user, ColumnRight::Read, table, column);
+            for column in shown.iter().filter(|_| asker.caller.is_none()) {
+                let verdict = column_of_row_open(self.world, asker.user, ColumnRight::Read, table, column, row);
                 self.coverage.count(Operation::ReadColumn, &verdict);
             }
         }
@@ -197,7 +191,9 @@ impl Comparing<'_, '_> {
     async fn masked(&mut self, asker: Asker, table: WorldTable, column: &'static str, turn: usize) {
         let Some(refused) = self.refuses_all(asker, table) else { return };
         let stage = self.reader.stage;
-        let open = self.opens(asker, table, column);
+        let world = self.world;
+        let opens = |record: &Record| world.opens_on(asker, table, column, record.id);
+        let open = world.opens(asker, table, column);
         let id = stage.column(table, column);
         let readable: Vec<Record> =
             self.records_of(table).into_iter().filter(|record| self.reads(asker, record)).cloned().collect();
@@ -205,13 +201,13 @@ impl Comparing<'_, '_> {
         let wanted = value_of(&records[turn % records.len()], column);
         let equal = Filter::Compare { path: Path::own(id), operator: Comparison::Equal, value: wanted.clone() };
         let more = Filter::Compare { path: Path::own(id), operator: Comparison::GreaterOrEqual, value: wanted.clone() };
-        let is_equal = |record: &Record| open && value_of(record, column) == wanted;
-        let is_more = |record: &Record| open && sort_key(&value_of(record, column)) >= sort_key(&wanted);
+        let is_equal = |record: &Record| opens(record) && value_of(record, column) == wanted;
+        let is_more = |record: &Record| opens(record) && sort_key(&value_of(record, column)) >= sort_key(&wanted);
         let tests: [(&str, Filter, Test); 5] = [
             ("eq", equal.clone(), &is_equal),
             ("not eq", Filter::Not(Box::new(equal)), &|record| !is_equal(record)),
-            ("eq null", Filter::IsNull(Path::own(id)), &|_| !open),
-            ("ne null", Filter::Not(Box::new(Filter::IsNull(Path::own(id)))), &|_| open),
+            ("eq null", Filter::IsNull(Path::own(id)), &|record| !opens(record)),
+            ("ne null", Filter::Not(Box::new(Filter::IsNull(Path::own(id)))), &|record| opens(record)),
             ("ge", more, &is_more),
         ];
         // Two of the five for each asker; all of them meet every kind of asker.
@@ -236,7 +232,7 @@ impl Comparing<'_, '_> {
         let mut sorted: Vec<(SortKey, String, Guid)> = readable
             .iter()
             .map(|record| {
-                let value = if open { value_of(record, column) } else { Value::Null };
+                let value = if opens(record) { value_of(record, column) } else { Value::Null };
                 (sort_key(&value), record.name.clone(), record.id)
             })
             .collect();
@@ -250,7 +246,8 @@ impl Comparing<'_, '_> {
             // The place to continue after is shown behind the id; it must not tell what is masked.
             for row in rows {
                 let keys = row.split_off(1);
-                if !open && keys.first() != Some(&Value::Null) {
+                let is_open = row[0].guid().and_then(|id| world.record(id)).is_some_and(opens);
+                if !is_open && keys.first() != Some(&Value::Null) {
                     self.differ(asker, &format!("the sort key of masked {column}"), Value::Null, keys);
                 }
             }
@@ -272,10 +269,12 @@ impl Comparing<'_, '_> {
         let account = stage.table(WorldTable::Account);
         let step = Step { lookup, target: account.id };
         let secured = stage.column(WorldTable::Account, "creditlimit");
-        let open = self.opens(asker, WorldTable::Account, "creditlimit");
+        let world = self.world;
+        let open = world.opens(asker, WorldTable::Account, "creditlimit");
+        let opens = |account: &Record| world.opens_on(asker, WorldTable::Account, "creditlimit", account.id);
         let parent_of = |record: &Record| {
             let lookup = record.lookups.iter().find(|lookup| lookup.column == "parentcustomerid")?;
-            self.world.record(lookup.id)
+            world.record(lookup.id)
         };
         let readable: Vec<&Record> =
             self.records_of(WorldTable::Contact).into_iter().filter(|record| self.reads(asker, record)).collect();
@@ -288,7 +287,7 @@ impl Comparing<'_, '_> {
         let filter = if turn.is_multiple_of(2) { filter } else { Filter::Not(Box::new(filter)) };
         let mut query = stage.list(self.world, WorldTable::Contact);
         query.filter = Filter::And(vec![query.filter, filter]);
-        let seen = |record: &Record| parent_of(record).is_some_and(|parent| open && self.reads(asker, parent));
+        let seen = |record: &Record| parent_of(record).is_some_and(|parent| opens(parent) && self.reads(asker, parent));
         let expected: BTreeSet<Guid> =
             readable.iter().filter(|record| seen(record) == (turn.is_multiple_of(2))).map(|record| record.id).collect();
 
@@ -303,7 +302,9 @@ impl Comparing<'_, '_> {
                     parent.map_or(Value::Null, |parent| text(&parent.name)),
                     of_parent.map_or(Value::Null, |parent| Value::Guid(parent.id)),
                     of_parent.map_or(Value::Null, |parent| text(&parent.name)),
-                    of_parent.filter(|_| open).map_or(Value::Null, |parent| value_of(parent, "creditlimit")),
+                    of_parent
+                        .filter(|parent| opens(parent))
+                        .map_or(Value::Null, |parent| value_of(parent, "creditlimit")),
                 ],
             );
         }

@@ -127,14 +127,37 @@ impl TestDatabase {
         Ok(rows)
     }
 
+    /// How a statement is carried out and what work that is: the plan with, on PostgreSQL, the rows each step met, and on
+    /// SQLite what it counted while the statement ran.
+    pub(super) fn work(&self, statement: &Statement) -> String {
+        match &self.link {
+            Link::Sqlite(file) => {
+                let counted = file.writer.lock().counted(statement).unwrap();
+                format!("{}{counted:?}", self.explain(statement))
+            }
+            Link::Postgres(_) => {
+                let explained = self.explain_as(
+                    "EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF, TIMING OFF, SUMMARY OFF) ",
+                    0,
+                    statement,
+                );
+                // How much memory a step took goes with the width of its rows.
+                explained.lines().filter(|line| !line.contains("Memory")).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
     /// The engine's plan for a statement, a line per step.
     pub(super) fn explain(&self, statement: &Statement) -> String {
-        let (prefix, at, outputs) = match self.dialect() {
-            Dialect::Sqlite => {
-                ("EXPLAIN QUERY PLAN ", 3, vec![Output::Integer, Output::Integer, Output::Integer, Output::Text])
-            }
-            Dialect::Postgres => ("EXPLAIN (COSTS OFF) ", 0, vec![Output::Text]),
-        };
+        match self.dialect() {
+            Dialect::Sqlite => self.explain_as("EXPLAIN QUERY PLAN ", 3, statement),
+            Dialect::Postgres => self.explain_as("EXPLAIN (COSTS OFF) ", 0, statement),
+        }
+    }
+
+    /// A plan whose lines stand in the output `at`, behind numbers.
+    fn explain_as(&self, prefix: &str, at: usize, statement: &Statement) -> String {
+        let outputs = std::iter::repeat_n(Output::Integer, at).chain([Output::Text]).collect();
         let explained = Statement {
             sql: format!("{prefix}{}", statement.sql),
             parameters: statement.parameters.clone(),

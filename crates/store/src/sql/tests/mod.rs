@@ -17,7 +17,7 @@ mod tables;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use custodia_access::{Denied, RowAccess};
+use custodia_access::{ColumnShare, Denied, RowAccess, SharedColumn};
 use custodia_query::{Comparison, Field, Filter, Order, Path, Query, Step};
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
 
@@ -100,6 +100,8 @@ impl<F: Fn(TableId) -> bool + Sync> Tables for Only<F> {
 pub(super) struct TestPolicy {
     pub(super) rows: HashMap<TableId, RowAccess>,
     pub(super) hidden: HashSet<(TableId, ColumnId)>,
+    /// Null but on the rows on which they were shared.
+    pub(super) shared: HashMap<TableId, Vec<SharedColumn>>,
     pub(super) closed: HashSet<TableId>,
 }
 
@@ -122,6 +124,13 @@ impl TestPolicy {
         self
     }
 
+    /// Hides a column but on the rows on which `needs` were shared, each with one user.
+    pub(super) fn sharing(mut self, of: &str, name: &str, needs: &[(Guid, &str)]) -> Self {
+        let needs = needs.iter().map(|(user, name)| ColumnShare { user: *user, column: column(of, name) }).collect();
+        self.shared.entry(table(of).id).or_default().push(SharedColumn { column: column(of, name), needs });
+        self
+    }
+
     pub(super) fn closing(mut self, name: &str) -> Self {
         self.closed.insert(table(name).id);
         self
@@ -138,6 +147,10 @@ impl ReadPolicy for TestPolicy {
 
     fn reads_column(&self, table: &Table, column: ColumnId) -> bool {
         !self.hidden.contains(&(table.id, column))
+    }
+
+    fn shared_columns(&self, table: &Table) -> Vec<SharedColumn> {
+        self.shared.get(&table.id).cloned().unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@
 //! every row, [`groups`] aggregates. [`spoken`] does the same with questions as texts of the two languages.
 
 mod groups;
+mod leaks;
 mod naive;
 mod question;
 mod spoken;

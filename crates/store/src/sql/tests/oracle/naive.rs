@@ -325,7 +325,20 @@ impl<'w> Naive<'w> {
     }
 
     fn readable(&self, table: &Table, row: &Row, column: custodia_schema::ColumnId) -> Value {
-        if self.policy.reads_column(table, column) { raw(table, row, column) } else { Value::Null }
+        if self.reads(table, row, column) { raw(table, row, column) } else { Value::Null }
+    }
+
+    /// Whether the caller may read a column of a row.
+    pub(super) fn reads(&self, table: &Table, row: &Row, column: custodia_schema::ColumnId) -> bool {
+        let shared = self.policy.shared_columns(table);
+        let needs = shared.iter().find(|shared| shared.column == column).map(|shared| &shared.needs);
+        self.policy.reads_column(table, column)
+            && needs.is_none_or(|needs| {
+                needs.iter().all(|need| {
+                    let name = &table.column_by_id(need.column).unwrap().name;
+                    self.world.is_shared(&table.name, self.id(table, row), name, need.user)
+                })
+            })
     }
 
     fn is_related(&self, table: &Table, row: &Row, related: &Related) -> bool {

@@ -28,8 +28,16 @@ const QUESTIONS: u64 = 30;
 const OFTEN: usize = 10;
 
 /// The tables of the worlds, and those that operators look into, which stay empty.
-const TABLES: &[&str] =
-    &["account", "contact", "systemuser", "team", "principalobjectaccess", "teammembership", "businessunit"];
+const TABLES: &[&str] = &[
+    "account",
+    "contact",
+    "systemuser",
+    "team",
+    "principalobjectaccess",
+    "principalobjectattributeaccess",
+    "teammembership",
+    "businessunit",
+];
 
 /// One of the worlds' users, somewhere with summer time, in an organisation whose years begin in April.
 fn asker() -> Asker {

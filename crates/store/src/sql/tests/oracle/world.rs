@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custodia_access::{Own, ParentAccess, RightsMask, RowAccess, RowArms};
-use custodia_schema::{Guid, Money, Value};
+use custodia_schema::{Guid, Money, Value, column_description_id};
 
 use super::super::super::internal;
 use super::super::engines::TestDatabase;
@@ -12,6 +12,7 @@ use super::super::{Numbers, TestPolicy, column, id, table, text};
 /// A row by its columns' names; what is not named is null.
 pub(super) type Row = BTreeMap<&'static str, Value>;
 
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) rows: BTreeMap<&'static str, Vec<Row>>,
     /// User and principal, the user itself included.
@@ -20,6 +21,8 @@ pub(super) struct World {
     pub(super) closure: BTreeSet<(Guid, Guid)>,
     /// Table, row, principal, explicit and inherited rights. Some are of a row that another table has under the same id.
     pub(super) shares: Vec<(&'static str, Guid, Guid, i32, i32)>,
+    /// Table, row, column and principal of what was shared of single columns, and whether for reading.
+    pub(super) column_shares: Vec<(&'static str, Guid, &'static str, Guid, bool)>,
     units: Vec<Guid>,
 }
 
@@ -64,6 +67,9 @@ pub(super) const COLUMNS: &[(&str, &[&str])] = &[
     ("systemuser", &["systemuserid", "fullname"]),
     ("team", &["teamid", "name"]),
 ];
+
+/// Columns by which it is decided who reaches a row.
+pub(super) const DECIDING: [&str; 3] = ["ownerid", "owningbusinessunit", "parentcustomerid"];
 
 const USERS: u128 = 3;
 const TEAMS: u128 = 3;
@@ -161,8 +167,24 @@ fn contact(number: u128) -> Guid {
     id((number * 104_729) % 103 + 1)
 }
 
+/// Half of the cells of accounts and contacts or so, to somebody.
+fn column_shares(numbers: &mut Numbers) -> Vec<(&'static str, Guid, &'static str, Guid, bool)> {
+    let mut shares = BTreeMap::new();
+    for (of, columns) in &COLUMNS[..2] {
+        for _ in 0..numbers.below(120) {
+            let number = u128::from(numbers.below(12));
+            let object = if *of == "account" { account(number) } else { contact(number) };
+            let with = u128::from(numbers.below(3));
+            let principal = if numbers.below(2) == 0 { user(with) } else { team(with) };
+            shares.insert((*of, object, *numbers.pick(&columns[1..]), principal), numbers.below(4) > 0);
+        }
+    }
+    shares.into_iter().map(|((of, object, name, principal), reads)| (of, object, name, principal, reads)).collect()
+}
+
 impl World {
-    pub(super) const TABLES: &[&str] = &["account", "contact", "systemuser", "team", "principalobjectaccess"];
+    pub(super) const TABLES: &[&str] =
+        &["account", "contact", "systemuser", "team", "principalobjectaccess", "principalobjectattributeaccess"];
 
     /// Rows of each table that questions are about.
     pub(super) const ROWS: u64 = 10;
@@ -233,7 +255,8 @@ impl World {
         let shares = shares
             .into_iter()
             .map(|((of, object, principal), (own, inherited))| (of, object, principal, own, inherited));
-        Self { rows, members, closure, shares: shares.collect(), units }
+        let (shares, column_shares) = (shares.collect(), column_shares(numbers));
+        Self { rows, members, closure, shares, column_shares, units }
     }
 
     pub(super) fn write(&self, database: &TestDatabase) {
@@ -268,6 +291,23 @@ impl World {
                 ],
             );
         }
+        for (at, (of, object, name, principal, reads)) in self.column_shares.iter().enumerate() {
+            let shared = table(of);
+            let attribute = column_description_id(&shared, shared.column(name).unwrap());
+            let is_user = (0..USERS).any(|number| user(number) == *principal);
+            let principal = Value::Lookup(table(if is_user { "systemuser" } else { "team" }).id, *principal);
+            database.insert(
+                "principalobjectattributeaccess",
+                &[
+                    ("principalobjectattributeaccessid", Value::Guid(id(at as u128 + 1))),
+                    ("objectid", Value::Lookup(shared.id, *object)),
+                    ("attributeid", Value::Guid(attribute)),
+                    ("principalid", principal),
+                    ("readaccess", Value::Boolean(*reads)),
+                    ("updateaccess", Value::Boolean(true)),
+                ],
+            );
+        }
     }
 
     pub(super) fn delete(&self, database: &TestDatabase) {
@@ -287,10 +327,25 @@ impl World {
             for column in &columns[1..] {
                 if numbers.below(12) == 0 {
                     policy = policy.hiding(name, column);
+                } else if matches!(*name, "account" | "contact") && !DECIDING.contains(column) && numbers.below(6) == 0
+                {
+                    // Some need what another column needs, as derived ones do, and some what two users were given.
+                    let needs = [(user(u128::from(numbers.below(3))), *column), {
+                        (user(u128::from(numbers.below(3))), *numbers.pick(&columns[1..]))
+                    }];
+                    let needs = if numbers.below(4) == 0 { &needs[..] } else { &needs[..1] };
+                    policy = policy.sharing(name, column, needs);
                 }
             }
         }
         policy
+    }
+
+    /// Whether a column was shared for reading with a user or a team of theirs, on a row.
+    pub(super) fn is_shared(&self, of: &str, row: Guid, name: &str, with: Guid) -> bool {
+        self.column_shares.iter().any(|(table, object, column, principal, reads)| {
+            *table == of && *object == row && *column == name && *reads && self.members.contains(&(with, *principal))
+        })
     }
 
     fn any_access(&self, numbers: &mut Numbers, of: &str, depth: u32) -> RowAccess {
