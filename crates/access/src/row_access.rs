@@ -4,6 +4,9 @@ use custodia_schema::{ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Table, 
 
 use crate::{Denied, Grant, Reports, Rights, RightsMask, followed};
 
+/// The table of audit entries.
+const AUDIT: &str = "audit";
+
 /// Which rows of a table a caller reaches with one privilege.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowAccess {
@@ -15,6 +18,8 @@ pub enum RowAccess {
     /// the same lookup are its possible target tables, of which the one it points at counts. A row whose lookups are
     /// all null is not reached. In an intersect the "lookups" may be plain GUID columns.
     Parent(Vec<ParentAccess>),
+    /// Rows of the audit that tell of rows of one of these tables, in the order of their numbers.
+    Telling(Vec<TableId>),
     /// Rows reached by every one of these (a caller acting for another user; both ends of an intersect row).
     Every(Vec<RowAccess>),
 }
@@ -60,7 +65,7 @@ impl RowAccess {
     pub fn parent(&self, lookup: ColumnId, table: TableId) -> Option<Self> {
         match self {
             Self::All => Some(Self::All),
-            Self::Arms(_) => None,
+            Self::Arms(_) | Self::Telling(_) => None,
             Self::Parent(parents) => {
                 let found = parents.iter().find(|parent| parent.lookup == lookup && parent.table == table)?;
                 found.access.as_deref().cloned()
@@ -136,9 +141,27 @@ impl Rights {
                 let is_own = principal.is_some() && grants.iter().any(|grant| grant.team_only.is_none());
                 Ok(arms(self.user_id(), grants, if is_own { Own::Self_ } else { Own::Nobody }, None, None))
             }
-            RowSecurity::Organization => self.gate(table, kind).map(|_| RowAccess::All),
+            RowSecurity::Organization => {
+                self.gate(table, kind)?;
+                Ok(if table.name == AUDIT { self.told() } else { RowAccess::All })
+            }
             RowSecurity::Parent { .. } | RowSecurity::Intersect => followed::rows(self, table, kind, steps),
         }
+    }
+
+    /// The audit tells of a table to those who may read some of its rows: an entry says whose row changed when, and that
+    /// there is one (docs/security-choices.md). What no user can read is told to those who read all else.
+    fn told(&self) -> RowAccess {
+        let (mut told, mut all) = (Vec::new(), true);
+        for table in self.schema().tables().iter().filter(|table| table.name != AUDIT) {
+            match self.rows(table, PrivilegeKind::Read, 0) {
+                Ok(_) => told.push(table.id),
+                Err(Denied::NotApplicable { .. }) => {}
+                Err(_) => all = false,
+            }
+        }
+        told.sort_unstable();
+        if all { RowAccess::All } else { RowAccess::Telling(told) }
     }
 
     /// Any grant covers own rows and those of own teams, except one limited to a team's rows (security model 4.3).

@@ -205,6 +205,9 @@ impl Writing<'_> {
                 self.follow_parent_roles(stored.id, parent).await?;
             }
         }
+        if table.name == "organization" {
+            self.tell_organization_switches(table, stored, changes);
+        }
         self.mirror_activity(table, stored.id, changes, false).await
     }
 
@@ -500,6 +503,7 @@ impl Writing<'_> {
             _ => ("systemuserroles", "systemuserid", "move user"),
         };
         let held = self.table_named(held)?;
+        let link = self.schema.many_to_many().iter().find(|link| link.intersect == held.id).cloned();
         if let (Some(column), Some(role)) = (held.column(holder), held.column("roleid")) {
             for row in self.intersect_rows(&held, &[(column.id, principal)]).await? {
                 if across && row.get(role.id).guid().is_some_and(|role| !roles_left.contains(&role)) {
@@ -507,6 +511,9 @@ impl Writing<'_> {
                 }
                 let permit = self.platform_permit(mover, &held, PrivilegeKind::Delete)?;
                 self.transaction.delete(permit, &held, &row)?;
+                if let Some(link) = &link {
+                    self.audit_right_lost(link, &row).await?;
+                }
             }
         }
         if across {

@@ -6,6 +6,7 @@ use custodia_store::RowSink;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organization::Organization;
+use crate::read_auditing::Counted;
 use crate::reading::{Policy, QUERY_TRIES, Restart};
 
 /// The code clients know for more records than may be aggregated at once.
@@ -25,6 +26,7 @@ impl Organization {
         aggregation: &Aggregation,
         sink: &mut S,
     ) -> Result<i64> {
+        let sink = &mut Counted::new(sink);
         let mut last = self.aggregate_once(caller, aggregation, sink).await;
         for _ in 0..QUERY_TRIES {
             if !self.is_outdated(&caller.users(), &last).await? {
@@ -34,7 +36,9 @@ impl Organization {
             self.shared.database.reload_metadata().await?;
             last = self.aggregate_once(caller, aggregation, sink).await;
         }
-        last
+        let version = last?;
+        self.tell_groups(caller, aggregation, sink).await?;
+        Ok(version)
     }
 
     async fn aggregate_once(&self, caller: &Caller, aggregation: &Aggregation, sink: &mut dyn RowSink) -> Result<i64> {

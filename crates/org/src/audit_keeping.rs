@@ -117,7 +117,7 @@ impl Writing<'_> {
             transaction: self.caller.request,
             user: self.acting(),
             calling_user: self.caller.acting_for.map(|_| self.caller.user),
-            origin: self.caller.origin.word().to_owned(),
+            origin: self.caller.origin_text(),
             table,
             row,
             operation: AuditOperation::Delete,

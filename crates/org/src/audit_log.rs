@@ -1,7 +1,7 @@
 //! Reading the audit for operators: `custodia audit`.
 
 use custodia_schema::{Guid, TableId};
-use custodia_store::AuditRecord;
+use custodia_store::{AuditFilter, AuditRecord};
 
 use crate::error::Result;
 use crate::organization::Organization;
@@ -17,6 +17,20 @@ impl Organization {
         limit: u32,
         of: Option<(TableId, Guid)>,
     ) -> Result<Vec<AuditRecord>> {
-        Ok(self.shared.database.audit_entries(before.unwrap_or(i64::MAX), limit, of).await?)
+        let filter = AuditFilter {
+            before: before.unwrap_or(i64::MAX),
+            table: of.map(|(table, _)| table),
+            row: of.map(|(_, row)| row),
+            ..AuditFilter::newest(limit)
+        };
+        self.audit_matching(&filter).await
+    }
+
+    /// The audit entries that a filter names, newest first.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn audit_matching(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
+        Ok(self.shared.database.audit_entries(filter).await?)
     }
 }

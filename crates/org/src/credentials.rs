@@ -157,17 +157,8 @@ impl Writing<'_> {
     /// An entry about the service itself: told regardless of the switches for records.
     pub(crate) fn audit_service(&mut self, user: Guid, action: i32, detail: &str) {
         let table = self.schema.table_named("systemuser").map_or(custodia_schema::TableId(0), |table| table.id);
-        self.transaction.audit(&AuditEntry {
-            transaction: self.caller.request,
-            user: self.acting(),
-            calling_user: self.caller.acting_for.map(|_| self.caller.user),
-            origin: self.caller.origin.word().to_owned(),
-            table,
-            row: user,
-            operation: AuditOperation::Access,
-            action,
-            changes: Vec::new(),
-            detail: Some(custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned())),
-        });
+        let entry = self.audit_entry(table, user, AuditOperation::Access, action);
+        let detail = Some(custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned()));
+        self.transaction.audit(&AuditEntry { detail, ..entry });
     }
 }

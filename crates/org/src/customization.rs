@@ -1,7 +1,9 @@
 //! What an organisation changes of the standard tables: so far, which columns are secured.
 
-use custodia_schema::{ColumnId, TableId};
+use custodia_schema::{ColumnId, TableId, description_id};
+use custodia_store::{AuditEntry, AuditOperation};
 
+use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organization::Organization;
@@ -25,7 +27,7 @@ impl Organization {
 }
 
 impl Writing<'_> {
-    async fn secure_column(&mut self, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
+    pub(crate) async fn secure_column(&mut self, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
         self.authority.check_privilege(CUSTOMIZE)?;
         let found = self.table(table)?;
         let named = found.column_by_id(column);
@@ -69,11 +71,15 @@ impl Writing<'_> {
             self.remove_column_shares(&found, column).await?;
         }
         let state = if secured { "on" } else { "off" };
-        self.audit_service(
-            self.acting(),
-            0,
-            &format!("column security of {}.{} switched {state}", found.name, named.name),
+        let name = format!("{}.{}", found.name, named.name);
+        let entry = self.audit_entry(
+            table,
+            description_id("AttributeMetadata", &name),
+            AuditOperation::Update,
+            action::COLUMN_CHANGED,
         );
+        let detail = Some(format!("column security of {name} switched {state}"));
+        self.transaction.audit(&AuditEntry { detail, ..entry });
         Ok(())
     }
 }

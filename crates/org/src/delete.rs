@@ -184,6 +184,7 @@ impl Writing<'_> {
                 for row in self.intersect_rows(&intersect, &[(side, id)]).await? {
                     let permit = self.platform_permit("remove link", &intersect, PrivilegeKind::Delete)?;
                     self.transaction.delete(permit, &intersect, &row)?;
+                    self.audit_right_lost(&link, &row).await?;
                 }
             }
         }

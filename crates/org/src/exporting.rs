@@ -22,19 +22,9 @@ impl Organization {
         // It repeats the conditions of a query.
         let detail = custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned());
         self.in_transaction(caller, move |writing| {
-            let entry = AuditEntry {
-                transaction: writing.caller.request,
-                user: writing.acting(),
-                calling_user: writing.caller.acting_for.map(|_| writing.caller.user),
-                // A user who exports does not come over the Web API.
-                origin: ORIGIN.to_owned(),
-                table,
-                row: Guid::nil(),
-                operation: AuditOperation::Access,
-                action: ACTION,
-                changes: Vec::new(),
-                detail: Some(detail.clone()),
-            };
+            let entry = writing.audit_entry(table, Guid::nil(), AuditOperation::Access, ACTION);
+            // A user who exports does not come over the Web API.
+            let entry = AuditEntry { origin: ORIGIN.to_owned(), detail: Some(detail.clone()), ..entry };
             Box::pin(async move {
                 writing.transaction.audit(&entry);
                 Ok(())

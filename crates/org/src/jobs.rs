@@ -454,6 +454,7 @@ impl Writing<'_> {
             request: id,
             origin: Origin::Job(BULK_DELETE),
             unmasks: false,
+            address: None,
         };
         Ok(Some(Job { id, caller, queries, progress: progress_of(&operations, &operation, &state) }))
     }

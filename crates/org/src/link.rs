@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use custodia_access::append_kind;
 use custodia_schema::{Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
-use custodia_store::{AuditOperation, RowKey};
+use custodia_store::{AuditOperation, RowKey, StoredRow};
 
+use crate::audit_detail::{AuditDetail, action};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::{Input, Precondition, RecordInput, Reference};
@@ -117,7 +118,7 @@ impl Writing<'_> {
                 let permit = self.platform_permit("associate", &intersect, PrivilegeKind::Create)?;
                 let id = self.fresh.id();
                 self.transaction.insert(permit, &intersect, id, row.into_values())?;
-                self.audit_link(request, &link, &ids, 33).await
+                self.audit_link(&link, &ids, true).await
             }
             Side::Children(relationship) => {
                 let id = self.id_of(&request.record).await?;
@@ -141,7 +142,7 @@ impl Writing<'_> {
                     let permit = self.platform_permit("disassociate", &intersect, PrivilegeKind::Delete)?;
                     self.transaction.delete(permit, &intersect, &row)?;
                 }
-                if none { Ok(()) } else { self.audit_link(request, &link, &ids, 34).await }
+                if none { Ok(()) } else { self.audit_link(&link, &ids, false).await }
             }
             Side::Children(relationship) => {
                 let id = self.id_of(&request.record).await?;
@@ -229,17 +230,55 @@ impl Writing<'_> {
         self.update(child, input, Precondition::None).await.map(|_| ())
     }
 
+    /// Tells of a link that went with something else, if it gave somebody rights.
+    pub(crate) async fn audit_right_lost(&mut self, link: &ManyToMany, row: &StoredRow) -> Result<()> {
+        let (_, gives_rights) = link_action(&link.name, false);
+        let ends = (row.get(link.first_column).guid(), row.get(link.second_column).guid());
+        match ends {
+            (Some(first), Some(second)) if gives_rights => {
+                self.audit_link(link, &[(link.first_column, first), (link.second_column, second)], false).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells of a link on both records that it joins. Those that give rights are told whatever the switches of the tables.
     async fn audit_link(
         &mut self,
-        request: &LinkRequest,
         link: &ManyToMany,
         ids: &[(custodia_schema::ColumnId, Guid); 2],
-        action: i32,
+        made: bool,
     ) -> Result<()> {
-        let table = self.table(request.record.table)?;
-        let [(_, one), (_, two)] = ids;
-        let (record, other) = if link.first == table.id { (*one, *two) } else { (*two, *one) };
-        let detail = format!("{}: {other}", link.name);
-        self.audit(&table, record, AuditOperation::Update, action, Vec::new(), Some(detail)).await
+        let [(_, first), (_, second)] = *ids;
+        let (kind, gives_rights) = link_action(&link.name, made);
+        for (table, record, far, other) in
+            [(link.first, first, link.second, second), (link.second, second, link.first, first)]
+        {
+            let detail = AuditDetail::Link { relationship: link.name.clone(), table: far, other };
+            if gives_rights {
+                self.audit_rights(table, record, kind, &detail).await?;
+            } else {
+                let table = self.table(table)?;
+                self.audit(&table, record, AuditOperation::Update, kind, Vec::new(), Some(detail.to_text())).await?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Dataverse's number for a link that is made or goes, by its relationship, and whether it gives somebody rights.
+fn link_action(relationship: &str, made: bool) -> (i32, bool) {
+    let (on, off, gives_rights) = match relationship {
+        "systemuserroles_association" => (action::ROLE_TO_USER, action::ROLE_FROM_USER, true),
+        "teamroles_association" => (action::ROLE_TO_TEAM, action::ROLE_FROM_TEAM, true),
+        "teammembership_association" => (action::ADD_MEMBERS, action::REMOVE_MEMBERS, true),
+        "systemuserprofiles_association" | "teamprofiles_association" => {
+            (action::ASSOCIATE, action::DISASSOCIATE, true)
+        }
+        "listaccount_association" | "listcontact_association" | "listlead_association" => {
+            (action::ADD_MEMBER, action::REMOVE_MEMBER, false)
+        }
+        _ => (action::ASSOCIATE, action::DISASSOCIATE, false),
+    };
+    (if made { on } else { off }, gives_rights)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use custodia_schema::{ColumnId, Guid, MergeCascade, OneToMany, PrivilegeKind, Table, Value};
 use custodia_store::{AuditOperation, AuditedChange, StoredRow};
 
+use crate::audit_detail::action;
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, RecordInput, Reference};
@@ -13,9 +14,6 @@ use crate::writing::{Draft, Writing};
 
 /// The privilege to merge at all.
 const MERGE: &str = "prvMerge";
-
-/// Dataverse's finer action of an audit entry that tells of a merge.
-const AUDIT_ACTION: i32 = 12;
 
 /// Two records that become one.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,9 +85,9 @@ impl Writing<'_> {
         let audited = changed(&table, &lesser, &changes);
         self.transaction.update(permit, &table, lesser.id, changes.into_values())?;
         let into = format!("merged into {}", greater.id);
-        self.audit(&table, lesser.id, AuditOperation::Update, AUDIT_ACTION, audited, Some(into)).await?;
+        self.audit(&table, lesser.id, AuditOperation::Update, action::MERGE, audited, Some(into)).await?;
         let from = format!("merged from {}", lesser.id);
-        self.audit(&table, greater.id, AuditOperation::Update, AUDIT_ACTION, Vec::new(), Some(from)).await
+        self.audit(&table, greater.id, AuditOperation::Update, action::MERGE, Vec::new(), Some(from)).await
     }
 
     /// Gives the children that follow on merge to the greater.

@@ -10,6 +10,7 @@ use custodia_store::{Head, ReadPolicy, Row, RowKey, RowSink, Versions};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organization::{Organization, Shared};
+use crate::read_auditing::Counted;
 use crate::record_question::RecordQuestion;
 
 /// An authority as the store asks it.
@@ -57,7 +58,10 @@ impl Organization {
     /// # Errors
     /// [`Error::Denied`] when the Read gate fails on a table that the query names; store errors.
     pub async fn query<S: RowSink + Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
-        self.ask(caller, query, None, sink).await
+        let mut sink = Counted::new(sink);
+        let answer = self.ask(caller, query, None, &mut sink).await?;
+        self.tell_read(caller, query, &sink).await?;
+        Ok(answer)
     }
 
     /// Reads one record as a question shows it into `sink`.
@@ -71,7 +75,11 @@ impl Organization {
         id: Guid,
         sink: &mut S,
     ) -> Result<Answer> {
-        self.ask(caller, &question.of(id), Some((question, id)), sink).await
+        let mut sink = Counted::new(sink);
+        let query = question.of(id);
+        let answer = self.ask(caller, &query, Some((question, id)), &mut sink).await?;
+        self.tell_read(caller, &query, &sink).await?;
+        Ok(answer)
     }
 
     async fn ask<S: RowSink + Restart>(

@@ -1,12 +1,13 @@
 //! The privileges of a role: reading and changing them. Copies in the units below share those of their root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use custodia_schema::{Guid, Level, NamedPrivilege, PrivilegeKind, Table, Value};
-use custodia_store::{AuditOperation, RowKey, StoredRow};
+use custodia_store::{RowKey, StoredRow};
 
 use crate::administration::administrator_template;
+use crate::audit_detail::{AuditDetail, PrivilegeChange, action};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::model::column;
@@ -117,8 +118,13 @@ impl Writing<'_> {
                 self.transaction.update(permit, &table, copy, changes.into_values())?;
             }
         }
-        let detail = describe(&schema, &before, &after);
-        self.audit(&table, role, AuditOperation::Update, 58, Vec::new(), Some(detail)).await
+        let kind = match change {
+            RoleChange::Add(_) => action::ADD_PRIVILEGES,
+            RoleChange::Replace(_) => action::REPLACE_PRIVILEGES,
+            RoleChange::Remove(_) => action::REMOVE_PRIVILEGES,
+        };
+        let detail = AuditDetail::Privileges(changed(&schema, &before, &after));
+        self.audit_rights(table.id, role, kind, &detail).await
     }
 
     /// Brings the stored privileges of a role from `before` to `after`. A built-in role has none stored until now.
@@ -186,21 +192,16 @@ fn mask_of(level: Level) -> i32 {
 }
 
 /// What changed, for the audit.
-fn describe(schema: &custodia_schema::Schema, before: &BTreeMap<Guid, Level>, after: &BTreeMap<Guid, Level>) -> String {
-    let name = |id: &Guid| schema.privilege_of(*id).map_or_else(|| id.to_string(), |privilege| privilege.name.clone());
-    let mut parts = Vec::new();
-    for (privilege, level) in after {
-        match before.get(privilege) {
-            Some(former) if former == level => {}
-            Some(former) => parts.push(format!("{} {former:?} -> {level:?}", name(privilege))),
-            None => parts.push(format!("{} none -> {level:?}", name(privilege))),
-        }
-    }
-    parts.extend(
-        before
-            .iter()
-            .filter(|(id, _)| !after.contains_key(id))
-            .map(|(id, level)| format!("{} {level:?} -> none", name(id))),
-    );
-    parts.join(", ")
+fn changed(
+    schema: &custodia_schema::Schema,
+    before: &BTreeMap<Guid, Level>,
+    after: &BTreeMap<Guid, Level>,
+) -> Vec<PrivilegeChange> {
+    let ids: BTreeSet<&Guid> = before.keys().chain(after.keys()).collect();
+    let change = |id: &Guid| PrivilegeChange {
+        name: schema.privilege_of(*id).map_or_else(|| id.to_string(), |privilege| privilege.name.clone()),
+        before: before.get(id).copied(),
+        after: after.get(id).copied(),
+    };
+    ids.into_iter().map(change).filter(|change| change.before != change.after).collect()
 }

@@ -72,6 +72,8 @@ pub(crate) struct OrganizationSettings {
     pub options: OrganizationOptions,
     /// A record that is given away stays shared with its former owner.
     pub shares_back: bool,
+    /// Reads are told of too, of the tables whose switches say so.
+    pub audits_reads: bool,
 }
 
 impl SettingsCache {
@@ -171,8 +173,8 @@ impl Organization {
 /// Columns of a user's settings, in the order in which they are read after the id.
 const USER_SETTINGS: [&str; 3] = ["timezonecode", "uilanguageid", "localeid"];
 /// The same of the organisation.
-const ORGANIZATION: [&str; 4] =
-    ["basecurrencyid", "isauditenabled", "orgdborgsettings", "sharetopreviousowneronassign"];
+const ORGANIZATION: [&str; 5] =
+    ["basecurrencyid", "isauditenabled", "orgdborgsettings", "sharetopreviousowneronassign", "isreadauditenabled"];
 /// The same of a currency.
 const CURRENCY: [&str; 4] = ["isocurrencycode", "currencysymbol", "currencyprecision", "exchangerate"];
 
@@ -200,6 +202,7 @@ fn organization_of(row: Option<&Vec<Value>>) -> OrganizationSettings {
             _ => None,
         }),
         shares_back: matches!(at(4), Some(Value::Boolean(true))),
+        audits_reads: matches!(at(5), Some(Value::Boolean(true))),
     }
 }
 

@@ -13,6 +13,7 @@ use custodia_store::{AuditOperation, RowKey, StoredRow};
 
 use crate::administration::is_kept_team;
 use crate::assign::owner_of;
+use crate::audit_detail::{AuditDetail, action};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::Reference;
@@ -175,11 +176,11 @@ impl Writing<'_> {
         let inherited = present.as_ref().map_or(RightsMask::NONE, |share| share.inherited);
         self.write_share(&table, stored.id, principal, is_team, after, inherited, present.as_ref())?;
         let action = match (sharing, before == RightsMask::NONE) {
-            (Sharing::Revoke, _) => 49,
-            (_, true) => 14,
-            (_, false) => 48,
+            (Sharing::Revoke, _) => action::UNSHARE,
+            (_, true) => action::SHARE,
+            (_, false) => action::MODIFY_SHARE,
         };
-        let detail = format!("principal {principal}: {before} -> {after}");
+        let detail = AuditDetail::Share { principal, is_team, before, after }.to_text();
         self.audit(&table, stored.id, AuditOperation::Update, action, Vec::new(), Some(detail)).await?;
         let unshares = sharing == Sharing::Revoke;
         self.pass_shares_down(&table, stored.id, |relationship| {

@@ -11,6 +11,7 @@ use custodia_query::Query;
 use custodia_schema::{Column, ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
 use custodia_store::{AuditEntry, AuditOperation, AuditedChange, Reached, RowKey, StoredRow, Transaction};
 
+use crate::audit_detail::AuditDetail;
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Fault, Result};
 use crate::input::{Precondition, RecordInput, Reference};
@@ -335,20 +336,40 @@ impl<'t> Writing<'t> {
         if operation == AuditOperation::Update && had_changes && changes.is_empty() {
             return Ok(());
         }
-        let entry = AuditEntry {
+        let entry = self.audit_entry(table.id, row, operation, action);
+        self.transaction.audit(&AuditEntry { changes, detail, ..entry });
+        Ok(())
+    }
+
+    /// Writes an audit entry about who may do what, if the organisation audits at all: no switch of a table hides it.
+    pub(crate) async fn audit_rights(
+        &mut self,
+        table: TableId,
+        row: Guid,
+        action: i32,
+        detail: &AuditDetail,
+    ) -> Result<()> {
+        if self.shared.settings.organization(self.transaction).await?.audits {
+            let entry = self.audit_entry(table, row, AuditOperation::Update, action);
+            self.transaction.audit(&AuditEntry { detail: Some(detail.to_text()), ..entry });
+        }
+        Ok(())
+    }
+
+    /// An audit entry of this request, without values.
+    pub(crate) fn audit_entry(&self, table: TableId, row: Guid, operation: AuditOperation, action: i32) -> AuditEntry {
+        AuditEntry {
             transaction: self.caller.request,
             user: self.acting(),
             calling_user: self.caller.acting_for.map(|_| self.caller.user),
-            origin: self.caller.origin.word().to_owned(),
-            table: table.id,
+            origin: self.caller.origin_text(),
+            table,
             row,
             operation,
             action,
-            changes,
-            detail,
-        };
-        self.transaction.audit(&entry);
-        Ok(())
+            changes: Vec::new(),
+            detail: None,
+        }
     }
 }
 

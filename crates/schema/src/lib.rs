@@ -5,6 +5,7 @@
 //!
 //! Start at [`Schema`]; a [`Table`] lists its [`Column`]s, and [`Value`] is what one column of one record holds.
 
+mod audit_switch;
 mod card_rule;
 mod column;
 mod description;
@@ -20,6 +21,7 @@ mod standard;
 mod table;
 mod value;
 
+pub use audit_switch::AuditSwitch;
 pub use card_rule::{CardPolicy, CardRule, CardRules};
 pub use column::{
     Choice, Column, ColumnKind, DateBehavior, IntegerFormat, LookupFlavor, MoneyRole, RequiredLevel, StateInfo,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{CardRules, ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id};
+use crate::{
+    AuditSwitch, CardRules, ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id,
+};
 
 /// The table in which every activity stands once more.
 const ACTIVITIES: &str = "activitypointer";
@@ -100,6 +102,28 @@ impl Schema {
     #[must_use]
     pub fn card_rules(&self) -> &CardRules {
         &self.card_rules
+    }
+
+    /// The same tables with these switches of the audit as given: an organisation's layer over the standard tables.
+    /// Unknown tables and columns are passed over.
+    #[must_use]
+    pub fn with_audit_switches(&self, switches: &[(AuditSwitch, bool)]) -> Self {
+        let mut layered = self.clone();
+        for (switch, on) in switches {
+            let found = self.by_id.get(&switch.table()).and_then(|&at| layered.tables.get_mut(at));
+            let Some(table) = found.map(Arc::make_mut) else { continue };
+            match switch {
+                AuditSwitch::Table(_) => table.audited = *on,
+                AuditSwitch::Reads(_) => table.reads_audited = *on,
+                AuditSwitch::Lists(_) => table.lists_audited = *on,
+                AuditSwitch::Column(_, column) => {
+                    if let Some(column) = table.columns.iter_mut().find(|found| found.id == *column) {
+                        column.audited = *on;
+                    }
+                }
+            }
+        }
+        layered
     }
 
     /// All tables, in order of their logical names.

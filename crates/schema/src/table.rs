@@ -158,6 +158,10 @@ pub struct Table {
     pub is_intersect: bool,
     /// The table's audit switch.
     pub audited: bool,
+    /// The audit tells of single records that are read. Only an organisation switches it on.
+    pub reads_audited: bool,
+    /// The audit tells of lists of records that are read. Only an organisation switches it on.
+    pub lists_audited: bool,
     /// `If-Match` is honoured.
     pub optimistic_concurrency: bool,
     /// Change tracking may be asked for.

@@ -224,12 +224,8 @@ pub enum Command {
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
-        /// Only records of this table.
-        #[arg(long)]
-        table: Option<String>,
-        /// Only this record.
-        #[arg(long)]
-        record: Option<uuid::Uuid>,
+        #[command(flatten)]
+        only: AuditOnly,
     },
     /// Keep payment card numbers out (docs/cards.md).
     #[command(subcommand)]
@@ -309,6 +305,26 @@ pub enum AuditCommand {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// Which audit entries are listed.
+#[derive(clap::Args)]
+pub struct AuditOnly {
+    /// Only records of this table.
+    #[arg(long)]
+    pub table: Option<String>,
+    /// Only this record.
+    #[arg(long, alias = "id")]
+    pub record: Option<uuid::Uuid>,
+    /// Only what this user did, by e-mail, domain name or id; also through another one who acted for the user.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Only from this day (2026-01-31) or moment (2026-01-31T08:00:00Z) on.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only this action, by its number or name: 13, assign, assign-role-to-user. May be given several times.
+    #[arg(long)]
+    pub action: Vec<String>,
 }
 
 /// Organisations.

@@ -40,7 +40,8 @@ use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
 use crate::cli::{
-    AuditCommand, CardsCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place, TlsMode,
+    AuditCommand, AuditOnly, CardsCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place,
+    TlsMode,
 };
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
@@ -181,9 +182,11 @@ async fn run(command: Command) -> Result<ExitCode> {
             carry_out(&place, Operation::AuditTable { organization: org, table, audited: !off }).await
         }
         Command::Audit { command: Some(command), .. } => keep_audit(command).await,
-        Command::Audit { command: None, place, org, limit, table, record } => {
+        Command::Audit { command: None, place, org, limit, only } => {
+            let AuditOnly { table, record, user, since, action } = only;
+            let only = audit::Only { table, record, user, since, actions: action };
             let organization = org.unwrap_or_default();
-            carry_out(&place, Operation::Audit { organization, limit, table, record }).await
+            carry_out(&place, Operation::Audit { organization, limit, only }).await
         }
         Command::Cards(command) => {
             let (place, organization, request) = match command {

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Service;
 
-/// Audit entries read at one time.
-const AUDIT_PAGE: u32 = 1_000;
-
 /// A command on an installation.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub enum Operation {
@@ -84,10 +81,8 @@ pub enum Operation {
         organization: String,
         /// How many, newest first.
         limit: u32,
-        /// Only of records of this table.
-        table: Option<String>,
-        /// Only of this record.
-        record: Option<uuid::Uuid>,
+        /// Which.
+        only: crate::audit::Only,
     },
     /// Verify an audit.
     VerifyAudit {
@@ -293,9 +288,9 @@ impl Operation {
                 let before = if end_tokens { "are refused now" } else { "stay good until they end" };
                 output.line(&format!("tokens are signed with a new key; those given out before {before}"));
             }
-            Self::Audit { organization, limit, table, record } => {
+            Self::Audit { organization, limit, only } => {
                 let organization = service.organization(&organization).await?;
-                list_audit(&organization, limit, table.as_deref(), record, output).await?;
+                crate::audit::list(&organization, limit, &only, output).await?;
             }
             Self::VerifyAudit { organization, heads } => {
                 let organization = service.organization(&organization).await?;
@@ -428,39 +423,6 @@ async fn limit_organization(
     for limit in OrganizationLimit::ALL {
         let origin = if organization.limits.get(limit).is_some() { "its own" } else { "as configured" };
         output.line(&format!("{:<20} {:>20} {origin}", limit.word(), service.limit_of(&organization, limit)));
-    }
-    Ok(())
-}
-
-async fn list_audit(
-    organization: &custodia_org::Organization,
-    limit: u32,
-    table: Option<&str>,
-    record: Option<uuid::Uuid>,
-    output: &mut dyn Output,
-) -> Result<()> {
-    let schema = organization.schema();
-    let table = match table {
-        Some(name) => Some(schema.table_named(name).with_context(|| format!("there is no table '{name}'"))?.id),
-        None => None,
-    };
-    let of = match (table, record) {
-        (Some(table), Some(record)) => Some((table, record)),
-        (None, Some(_)) => bail!("--record needs --table: ids are unique within a table"),
-        _ => None,
-    };
-    let (mut before, mut listed) = (None, 0);
-    while listed < limit {
-        let entries = organization.audit_entries(before, AUDIT_PAGE.min(limit), of).await?;
-        let Some(last) = entries.last() else { break };
-        before = Some(last.number);
-        for entry in entries.iter().filter(|entry| table.is_none_or(|table| entry.entry.table == table)) {
-            if listed == limit {
-                break;
-            }
-            listed += 1;
-            output.line(&serde_json::to_string(&crate::audit::line(&schema, entry))?);
-        }
     }
     Ok(())
 }

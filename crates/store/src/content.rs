@@ -6,14 +6,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use custodia_schema::{Schema, TableId, Value};
+use custodia_schema::{Schema, Table, TableId, Value};
 
 use crate::change_log::encode_value;
 use crate::database::Database;
 use crate::row::{Row, owned};
 use crate::snapshot::Snapshot;
+use crate::sql::audit_view::is_view;
 use crate::sql::content::{Layout, Part, select_columns};
 use crate::sql::storage::Storage;
 use crate::{Error, Result};
@@ -153,14 +155,16 @@ impl Database {
 
 /// The physical tables of records.
 pub(crate) fn records(schema: &Schema, tables: &[TableId]) -> Result<Vec<Layout>> {
-    tables
-        .iter()
-        .map(|id| {
-            let table = schema.table(*id);
-            table.map(|table| Layout::of(table)).ok_or_else(|| {
-                Error::Corrupt(format!("table {id} is not one that this program knows; a newer program made it"))
-            })
+    let known = tables.iter().map(|id| {
+        schema.table(*id).ok_or_else(|| {
+            Error::Corrupt(format!("table {id} is not one that this program knows; a newer program made it"))
         })
+    });
+    // What only shows other tables is there when they are.
+    let has_rows = |table: &Arc<Table>| !is_view(table);
+    known
+        .filter(|table| table.as_ref().map_or(true, |table| has_rows(table)))
+        .map(|table| Ok(Layout::of(table?)))
         .collect()
 }
 

@@ -14,7 +14,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::head::{Head, Versions};
-use crate::layer::{AUDITED_TABLES, CARD_RULES, Layer, SECURED_COLUMNS, audited_of, card_rules_of, secured_of};
+use crate::layer::{
+    AUDIT_SWITCHES, AUDITED_TABLES, CARD_RULES, Layer, SECURED_COLUMNS, audited_of, card_rules_of, secured_of,
+    switches_of,
+};
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::postgres::{PostgresConnection, PostgresSettings};
@@ -447,6 +450,7 @@ impl Database {
                     secured: secured_of(self.setting(SECURED_COLUMNS).await?)?,
                     audited: audited_of(self.setting(AUDITED_TABLES).await?)?,
                     card_rules: card_rules_of(self.setting(CARD_RULES).await?)?,
+                    switches: switches_of(self.setting(AUDIT_SWITCHES).await?)?,
                 };
                 Metadata { version, tables, schema: layer.over(standard) }
             }
@@ -714,6 +718,7 @@ pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Meta
         secured: secured_of(setting(SECURED_COLUMNS).await?)?,
         audited: audited_of(setting(AUDITED_TABLES).await?)?,
         card_rules: card_rules_of(setting(CARD_RULES).await?)?,
+        switches: switches_of(setting(AUDIT_SWITCHES).await?)?,
     };
     Ok(Metadata { version, tables, schema: layer.over(standard) })
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use custodia_schema::{CardPolicy, CardRule, CardRules, ColumnId, Schema, TableId};
+use custodia_schema::{AuditSwitch, CardPolicy, CardRule, CardRules, ColumnId, Schema, TableId};
 
 use crate::{Error, Result};
 
@@ -15,6 +15,10 @@ pub(crate) const AUDITED_TABLES: &str = "audited tables";
 /// and policy, little-endian.
 pub(crate) const CARD_RULES: &str = "card rules";
 
+/// The setting that lists the switches of the audit that an organisation set: eight bytes each, what it is of, table, column
+/// (0 where it is of a table), on or off; little-endian.
+pub(crate) const AUDIT_SWITCHES: &str = "audit switches";
+
 /// An organisation's layer over the standard tables.
 #[derive(Default)]
 pub(crate) struct Layer {
@@ -24,15 +28,19 @@ pub(crate) struct Layer {
     pub audited: Vec<TableId>,
     /// What becomes of payment card numbers.
     pub card_rules: CardRules,
+    /// Switches of the audit as the organisation set them; they count where `audited` says otherwise.
+    pub switches: Vec<(AuditSwitch, bool)>,
 }
 
 impl Layer {
     /// The standard tables as this organisation has them.
     pub(crate) fn over(&self, standard: &Arc<Schema>) -> Arc<Schema> {
-        if self.secured.is_empty() && self.audited.is_empty() && self.card_rules.all().is_empty() {
+        let lists = self.secured.is_empty() && self.audited.is_empty() && self.switches.is_empty();
+        if lists && self.card_rules.all().is_empty() {
             return Arc::clone(standard);
         }
         let layered = standard.with_secured(&self.secured).with_audited(&self.audited);
+        let layered = layered.with_audit_switches(&self.switches);
         Arc::new(layered.with_card_rules(self.card_rules.clone()))
     }
 }
@@ -54,9 +62,35 @@ pub(crate) fn audited_of(kept: Option<Vec<u8>>) -> Result<Vec<TableId>> {
     entries(kept, "audited tables", |bytes| TableId(u32::from_le_bytes(bytes)))
 }
 
-/// The list of audited tables as it is kept.
-pub(crate) fn audited_bytes(audited: &[TableId]) -> Vec<u8> {
-    audited.iter().flat_map(|table| table.0.to_le_bytes()).collect()
+/// Reads the switches of the audit. Those of a kind that a later program made are passed over.
+pub(crate) fn switches_of(kept: Option<Vec<u8>>) -> Result<Vec<(AuditSwitch, bool)>> {
+    let read = entries(kept, "audit switches", |[kind, a, b, c, d, e, f, on]: [u8; 8]| {
+        let (table, column) = (TableId(u32::from_le_bytes([a, b, c, d])), ColumnId(u16::from_le_bytes([e, f])));
+        let switch = match kind {
+            0 => AuditSwitch::Table(table),
+            1 => AuditSwitch::Column(table, column),
+            2 => AuditSwitch::Reads(table),
+            3 => AuditSwitch::Lists(table),
+            _ => return None,
+        };
+        Some((switch, on != 0))
+    })?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+/// The switches of the audit as they are kept.
+pub(crate) fn switches_bytes(switches: &[(AuditSwitch, bool)]) -> Vec<u8> {
+    let bytes = |(switch, on): &(AuditSwitch, bool)| {
+        let (kind, column) = match switch {
+            AuditSwitch::Table(_) => (0, ColumnId(0)),
+            AuditSwitch::Column(_, column) => (1, *column),
+            AuditSwitch::Reads(_) => (2, ColumnId(0)),
+            AuditSwitch::Lists(_) => (3, ColumnId(0)),
+        };
+        let ([a, b, c, d], [e, f]) = (switch.table().0.to_le_bytes(), column.0.to_le_bytes());
+        [kind, a, b, c, d, e, f, u8::from(*on)]
+    };
+    switches.iter().flat_map(bytes).collect()
 }
 
 /// Reads the rules for payment card numbers. A rule of a later program is damage: not to know one must not open anything.
@@ -126,8 +160,7 @@ mod tests {
     fn lists_come_back_as_they_were() {
         let secured = [(TableId(1), ColumnId(2)), (TableId(0x0102_0304), ColumnId(0x0506))];
         assert_eq!(secured_of(Some(secured_bytes(&secured))).unwrap(), secured);
-        let audited = [TableId(1), TableId(0x0102_0304)];
-        assert_eq!(audited_of(Some(audited_bytes(&audited))).unwrap(), audited);
+        assert_eq!(audited_of(Some(vec![1, 0, 0, 0, 4, 3, 2, 1])).unwrap(), [TableId(1), TableId(0x0102_0304)]);
         assert!(secured_of(None).unwrap().is_empty() && audited_of(None).unwrap().is_empty());
         let (table, column) = secured[1];
         let mut rules = vec![CardRule::PaymentReference(table, column)];
@@ -138,6 +171,14 @@ mod tests {
         let rules = CardRules::new(rules);
         assert_eq!(card_rules_of(Some(card_rules_bytes(&rules))).unwrap(), rules);
         assert_eq!(card_rules_of(None).unwrap(), CardRules::default());
+        let switches = [
+            (AuditSwitch::Table(table), true),
+            (AuditSwitch::Column(table, column), false),
+            (AuditSwitch::Reads(table), true),
+            (AuditSwitch::Lists(TableId(1)), false),
+        ];
+        assert_eq!(switches_of(Some(switches_bytes(&switches))).unwrap(), switches);
+        assert!(switches_of(Some(vec![9; 8])).unwrap().is_empty());
     }
 
     #[test]

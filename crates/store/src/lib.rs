@@ -7,6 +7,7 @@
 mod aggregates;
 mod ambient;
 mod audit;
+mod audit_filter;
 mod backup;
 mod change_log;
 mod container;
@@ -59,6 +60,7 @@ pub use audit::{
     AuditEntry, AuditOperation, AuditRecord, AuditedChange, action as audit_action, decode as decode_audit,
     encode as encode_audit,
 };
+pub use audit_filter::AuditFilter;
 pub use backup::BackupReport;
 pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
 pub use content::{Content, ContentHash, TableContent};
@@ -82,7 +84,7 @@ pub use seal::gap::{Gap, GapFacts, Prune, RestoredThen};
 pub use seal::published::{HeadFacts, KeyFacts, KeyRing, Line, PublicKeys, Publications, Signed};
 pub use seal::verifier::{Fault, Published, Report, Subject, Verifier};
 pub use seal::{Chain, Place};
-pub use sql::{CompileError, Plan, ReadPolicy, RowKey};
+pub use sql::{CompileError, Plan, ReadPolicy, RowKey, audit_id, audit_number};
 pub use store::{Keeper, Settings, Store, WriteTotals};
 pub use transaction::{Reached, StoredRow, Transaction, typed};
 pub use writer::WriteCounters;

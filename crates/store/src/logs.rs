@@ -1,13 +1,14 @@
 //! Reading the two logs, and the store's own small tables.
 
-use custodia_schema::{CardRules, ColumnId, Guid, TableId};
+use custodia_schema::{AuditSwitch, CardRules, ColumnId, Guid, TableId};
 
 use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
+use crate::audit_filter::AuditFilter;
 use crate::change_log::{Change, ChangeKind};
 use crate::database::Database;
 use crate::layer::{
-    AUDITED_TABLES, CARD_RULES, SECURED_COLUMNS, audited_bytes, audited_of, card_rules_bytes, card_rules_of,
-    secured_bytes, secured_of,
+    AUDIT_SWITCHES, CARD_RULES, SECURED_COLUMNS, card_rules_bytes, card_rules_of, secured_bytes, secured_of,
+    switches_bytes, switches_of,
 };
 use crate::row::Row;
 use crate::sql::internal;
@@ -63,17 +64,12 @@ impl Database {
         .await
     }
 
-    /// Audit entries before a number, newest first, optionally of one row.
+    /// The audit entries that a filter names, newest first.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a payload cannot be read; store errors.
-    pub async fn audit_entries(
-        &self,
-        before: i64,
-        limit: u32,
-        of: Option<(TableId, Guid)>,
-    ) -> Result<Vec<AuditRecord>> {
-        let rows = self.internal_rows(&internal::select_audit(before, limit, of), read_audit).await?;
+    pub async fn audit_entries(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
+        let rows = self.internal_rows(&internal::select_audit(filter), read_audit).await?;
         rows.into_iter()
             .map(|(mut record, payload)| {
                 record.erased = crate::audit::is_erased(&payload);
@@ -145,12 +141,12 @@ impl Transaction {
         secured_of(self.setting(SECURED_COLUMNS).await?)
     }
 
-    /// Tables whose changes this organisation audits, beside those of the standard tables.
+    /// The switches of the audit that this organisation set.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn audited_tables(&mut self) -> Result<Vec<TableId>> {
-        audited_of(self.setting(AUDITED_TABLES).await?)
+    pub async fn audit_switches(&mut self) -> Result<Vec<(AuditSwitch, bool)>> {
+        switches_of(self.setting(AUDIT_SWITCHES).await?)
     }
 
     /// The latest gap record of the audit.
@@ -178,10 +174,9 @@ impl Transaction {
         Ok(kept.into_iter().next())
     }
 
-    /// Keeps the tables whose changes this organisation audits; the caller has the database reload its metadata after
-    /// the commit.
-    pub fn set_audited_tables(&mut self, audited: &[TableId]) {
-        self.put_setting(AUDITED_TABLES, audited_bytes(audited));
+    /// Keeps the switches of the audit; the caller has the database reload its metadata after the commit.
+    pub fn set_audit_switches(&mut self, switches: &[(AuditSwitch, bool)]) {
+        self.put_setting(AUDIT_SWITCHES, switches_bytes(switches));
         self.metadata_changed();
     }
 

@@ -36,6 +36,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { oldest_reader: 1, oldest_writer: 3, statements: internal::create_seals, seals_audit: true },
     // Who stands below whom: an older program would not keep it, and gives rights without it.
     Migration { oldest_reader: 1, oldest_writer: 4, statements: internal::create_chains, seals_audit: false },
+    // The table `audit` is a view: an older program would bring it forward as a table.
+    Migration { oldest_reader: 1, oldest_writer: 5, statements: sql::audit_view::forget_table, seals_audit: false },
 ];
 
 /// The number of this program's storage format: a database records the oldest program that may read and write it.

@@ -270,7 +270,7 @@ impl<'a> Comparison<'a> {
                 .find(|entry| entry.table == self.table(parent.table).id)
                 .and_then(|entry| entry.access.as_ref())
                 .is_some_and(|access| reach::reaches(self.world, self.schema, access, parent, self.fault)),
-            RowAccess::Arms(_) => panic!("a line has no arms of its own"),
+            RowAccess::Arms(_) | RowAccess::Telling(_) => panic!("a line has no arms of its own"),
         }
     }
 

@@ -134,6 +134,8 @@ impl<'a> Draft<'a> {
             is_activity: file.activity,
             is_intersect: file.intersect,
             audited: file.audited.unwrap_or(switches.audited),
+            reads_audited: false,
+            lists_audited: false,
             optimistic_concurrency: file.optimistic_concurrency.unwrap_or(switches.optimistic_concurrency),
             change_tracking: file.change_tracking.unwrap_or(switches.change_tracking),
             has_notes: file.notes,

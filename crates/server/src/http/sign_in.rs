@@ -89,7 +89,8 @@ async fn token(
     };
     match endpoint.answer(&token_request, service.now()).await {
         Ok(granted) => {
-            let caller = Caller { user: granted.principal.user, ..Caller::platform("sign-in", request.id) };
+            let (user, address) = (granted.principal.user, Some(request.source));
+            let caller = Caller { user, address, ..Caller::platform("sign-in", request.id) };
             let detail = format!("signed in: {:?}", granted.kind);
             if let Err(error) = organization.audit_access(&caller, 65, &detail).await {
                 return failed(&error);

@@ -65,7 +65,7 @@ pub async fn answer(
         Method::GET | Method::HEAD => Some(service.turns.take(entry.id).await),
         _ => None,
     };
-    let mut caller = Caller::user(principal.user, request.id);
+    let mut caller = Caller { address: Some(request.source), ..Caller::user(principal.user, request.id) };
     match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
         Err(response) => return response,

@@ -50,13 +50,23 @@ fn changes_are_listed_with_old_and_new_values(engine: Engine) {
     assert_eq!(audit(&site, &["--table", "account", "--limit", "1"]).len(), 1);
     assert_eq!(audit(&site, &["--limit", "0"]).len(), 0);
 
-    let switches: Vec<_> = audit(&site, &[]).into_iter().filter(|entry| entry["action"] == json!(0)).collect();
+    let switches = audit(&site, &["--action", "entity-audit-stopped", "--action", "105"]);
     assert_eq!(switches[0]["detail"], json!("audit of account switched off"));
     assert_eq!(switches[1]["detail"], json!("audit of account switched on"));
+    assert_eq!((switches.len(), &switches[1]["action_name"]), (2, &json!("entity-audit-started")));
+    // Who it was, from where, since when.
+    assert_eq!((&updated["origin"], &updated["address"]), (&json!("web-api"), &json!("127.0.0.1")));
+    assert_eq!(audit(&site, &["--user", "ada@north.example", "--id", &kept, "--table", "account"]), of_kept);
+    assert_eq!(audit(&site, &["--user", &me, "--since", "2020-01-01", "--action", "delete"]).len(), 1);
+    assert_eq!(audit(&site, &["--since", "2999-01-01T00:00:00Z"]).len(), 0);
     for arguments in
         [["audit", "--org", "north", "--table", "unicorn"], ["audit-table", "--org", "north", "--off", "unicorn"]]
     {
         assert_eq!(site.refused(&arguments), "there is no table 'unicorn'");
+    }
+    for (option, wrong) in [("--user", "nobody@north.example"), ("--since", "once"), ("--action", "dance")] {
+        let line = site.refused(&["audit", "--org", "north", option, wrong]);
+        assert!(line.contains(wrong), "{line}");
     }
     let line = site.refused(&["audit", "--org", "north", "--record", &kept]);
     assert!(line.contains("--record needs --table"), "{line}");

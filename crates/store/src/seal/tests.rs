@@ -15,8 +15,8 @@ use crate::on_both_engines;
 use crate::site::{Dice, Engine, Site};
 use crate::sql::{Dialect, internal};
 use crate::{
-    AuditEntry, AuditOperation, AuditedChange, Database, Error, MovedAudit, Result, Transaction, audit_action,
-    verify_export,
+    AuditEntry, AuditFilter, AuditOperation, AuditedChange, Database, Error, MovedAudit, Result, Transaction,
+    audit_action, verify_export,
 };
 
 on_both_engines! {
@@ -524,7 +524,7 @@ mod bodies {
         some_history(&database, &dice, 80).await;
         let heads = published(&database, &[place(&database).await]).await;
         let (table, row) = (TableId(1), Guid::from_u128(1));
-        let before = database.audit_entries(i64::MAX, 1_000, Some((table, row))).await.unwrap();
+        let before = database.audit_entries(&AuditFilter::of_row(1_000, table, row)).await.unwrap();
         assert!(before.iter().any(|record| record.entry.changes.iter().any(|change| !change.new.is_null())));
         let told = database
             .write(move |transaction: &mut Transaction| {
@@ -540,7 +540,7 @@ mod bodies {
         assert_eq!(told.entries, before.len());
         let report = verified(&database, &heads).await;
         assert_eq!((report.fault, report.erased, report.heads), (None, before.len() as u64, 1));
-        let after = database.audit_entries(i64::MAX, 1_000, Some((table, row))).await.unwrap();
+        let after = database.audit_entries(&AuditFilter::of_row(1_000, table, row)).await.unwrap();
         assert_eq!(after.len(), before.len() + 1);
         for (after, before) in after.iter().skip(1).zip(&before) {
             assert!(after.erased && after.entry.detail.is_none() && !before.erased);

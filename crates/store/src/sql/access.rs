@@ -7,6 +7,7 @@
 use custodia_access::{Chain, Own, ParentAccess, Reports, RightsMask, RowAccess, RowArms};
 use custodia_schema::{Column, ColumnId, Guid, RowSecurity, Table, Value};
 
+use super::audit_view::TOLD_TABLE;
 use super::storage::{Storage, TARGET};
 use super::writer::{Alias, Writer};
 use super::{CompileError, Context, Dialect};
@@ -89,6 +90,7 @@ impl<'a> AccessWriter<'a> {
                     |parent: &ParentAccess| parent.access.is_some() && self.context.tables.exists(parent.table);
                 if parents.iter().any(reaches) { None } else { Some(false) }
             }
+            RowAccess::Telling(tables) => tables.is_empty().then_some(false),
             RowAccess::Every(all) => {
                 let answers = || all.iter().map(|access| self.constant(table, access));
                 if answers().any(|answer| answer == Some(false)) {
@@ -147,6 +149,17 @@ impl<'a> AccessWriter<'a> {
                 w.text(")");
             }
             RowAccess::Parent(parents) => self.test_parents(w, alias, table, parents)?,
+            RowAccess::Telling(tables) => {
+                if w.dialect == Dialect::Sqlite {
+                    w.text("+");
+                }
+                w.column(alias, TOLD_TABLE, "");
+                for (at, told) in tables.iter().enumerate() {
+                    w.text(if at == 0 { " IN (" } else { ", " });
+                    w.number(u64::from(told.0));
+                }
+                w.text(")");
+            }
             RowAccess::Every(all) => {
                 w.text("(");
                 for (at, access) in all.iter().enumerate() {

@@ -3,6 +3,7 @@
 
 use custodia_schema::{Schema, Table, TableId, Value};
 
+use super::audit_view;
 use super::internal;
 use super::layout;
 use super::storage::{FOLD, Storage, TARGET, physical};
@@ -172,6 +173,9 @@ pub(crate) fn select_columns(dialect: Dialect, table: &str) -> Statement {
 /// Columns come without NOT NULL, since rows are there already. A column that the schema no longer has stays: every
 /// statement names its columns. An index is told from another by its name, which says its columns.
 pub(crate) fn grow_table(dialect: Dialect, schema: &Schema, table: &Table, present: &[String]) -> Vec<String> {
+    if audit_view::is_view(table) {
+        return std::iter::once(audit_view::drop_view(table)).chain(create_table(dialect, schema, table)).collect();
+    }
     let mut statements = Vec::new();
     for column in Layout::of(table).columns.iter().filter(|column| !present.contains(&column.name)) {
         let mut sql = "ALTER TABLE ".to_owned();

@@ -6,6 +6,7 @@
 use custodia_schema::{Column, ColumnId, Schema, Table};
 
 use super::Dialect;
+use super::audit_view;
 use super::index::{Index, indexes};
 use super::layout::laid_out;
 use super::storage::{Storage, comparison_suffix, is_always_set, physical, shorten};
@@ -13,6 +14,9 @@ use super::storage::{Storage, comparison_suffix, is_always_set, physical, shorte
 /// The statements that make a table and its indexes, in order.
 #[must_use]
 pub fn create_table(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<String> {
+    if audit_view::is_view(table) {
+        return audit_view::create(dialect, schema, table);
+    }
     let mut statements = vec![define(dialect, table)];
     statements.extend(indexes(schema, table).iter().map(|index| define_index(dialect, table, index)));
     statements

@@ -7,6 +7,7 @@ use custodia_schema::{Guid, TableId, Value};
 use super::storage::Storage;
 use super::{Dialect, Output, Parameter, Statement};
 use crate::audit::AuditEntry;
+use crate::audit_filter::AuditFilter;
 use crate::head::Head;
 use crate::migration::Programs;
 use crate::seal::Chain;
@@ -482,20 +483,38 @@ pub(crate) fn create_seals(dialect: Dialect) -> Vec<String> {
     ]
 }
 
-/// Audit entries before a number, newest first, optionally of one row: number, created, transaction, user, calling user,
-/// origin, table, row, operation, action, payload (bytes), detail.
-pub(crate) fn select_audit(before: i64, limit: u32, of: Option<(TableId, Guid)>) -> Statement {
+/// Audit entries, newest first: number, created, transaction, user, calling user, origin, table, row, operation, action,
+/// payload (bytes), detail.
+pub(crate) fn select_audit(filter: &AuditFilter) -> Statement {
     let mut sql = "SELECT number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, operation, \
                    action, payload, detail FROM custodia_audit WHERE number < $1"
         .to_owned();
-    let mut parameters = vec![number(before)];
-    if let Some((table, row)) = of {
-        sql.push_str(" AND tableid = $2 AND rowid_ = $3 ORDER BY number DESC LIMIT $4");
-        parameters.extend([number(i64::from(table.0)), guid(row)]);
-    } else {
-        sql.push_str(" ORDER BY number DESC LIMIT $2");
+    let mut parameters = vec![number(filter.before)];
+    let mut add = |condition: &str, parameter: Parameter| {
+        parameters.push(parameter);
+        sql.push_str(&condition.replace('?', &format!("${}", parameters.len())));
+    };
+    if let Some(table) = filter.table {
+        add(" AND tableid = ?", number(i64::from(table.0)));
     }
-    parameters.push(number(i64::from(limit)));
+    if let Some(row) = filter.row {
+        add(" AND rowid_ = ?", guid(row));
+    }
+    if let Some(user) = filter.user {
+        add(" AND (userid = ?", guid(user));
+        add(" OR callinguserid = ?)", guid(user));
+    }
+    if let Some(since) = filter.since {
+        add(" AND created >= ?", number(since));
+    }
+    for (at, action) in filter.actions.iter().enumerate() {
+        add(if at == 0 { " AND action IN (?" } else { ", ?" }, small(*action));
+    }
+    if !filter.actions.is_empty() {
+        sql.push(')');
+    }
+    parameters.push(number(i64::from(filter.limit)));
+    sql.push_str(&format!(" ORDER BY number DESC LIMIT ${}", parameters.len()));
     read(
         &sql,
         parameters,

@@ -12,6 +12,7 @@
 
 mod access;
 mod aggregate;
+pub(crate) mod audit_view;
 mod combined;
 pub(crate) mod content;
 mod context;
@@ -50,6 +51,7 @@ mod writer;
 
 pub(crate) use access::{SHARED_TABLE, SHARES};
 pub use aggregate::aggregate;
+pub use audit_view::{audit_id, audit_number};
 pub use custodia_query::RowKey;
 
 pub use context::{CompileError, Context, Plan, ReadPolicy, Tables};

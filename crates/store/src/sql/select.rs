@@ -93,7 +93,7 @@ impl<'a> Question<'a> {
                 RowAccess::Arms(arms) => Some(arms),
                 _ => None,
             })?,
-            RowAccess::All | RowAccess::Parent(_) => return None,
+            RowAccess::All | RowAccess::Parent(_) | RowAccess::Telling(_) => return None,
         };
         let paths: Vec<Path> = self.writer.paths(self.table, arms).into_iter().flatten().collect();
         (!paths.is_empty()).then_some((arms, paths))

@@ -1,11 +1,13 @@
 //! Functions and actions: one file for each that is there.
 
 mod assign;
+mod audit_history;
 mod bulk_delete;
 mod initialize_from;
 mod members;
 mod merge;
 mod multiple;
+mod publish;
 mod record_team;
 mod retrieve_current_organization;
 mod retrieve_principal_access;
@@ -49,11 +51,8 @@ const LATER_FUNCTIONS: &[&str] = &[
     "IsComponentCustomizable",
     "LocalTimeFromUtcTime",
     "RetrieveAadUserRoles",
-    "RetrieveAttributeChangeHistory",
-    "RetrieveAuditDetails",
     "RetrieveDependenciesForDelete",
     "RetrieveDuplicates",
-    "RetrieveRecordChangeHistory",
     "RetrieveUnpublished",
     "RetrieveUnpublishedMultiple",
     "UtcTimeFromLocalTime",
@@ -96,8 +95,6 @@ const LATER_ACTIONS: &[&str] = &[
     "LoseOpportunity",
     "OrderOption",
     "PickFromQueue",
-    "PublishAllXml",
-    "PublishXml",
     "QualifyLead",
     "ReassignObjectsOwner",
     "ReleaseToQueue",
@@ -130,6 +127,9 @@ pub(crate) async fn call(
     operation.expect(&Method::GET, bound)?;
     match name {
         "InitializeFrom" => initialize_from::answer(&operation).await,
+        "RetrieveAttributeChangeHistory" | "RetrieveAuditDetails" | "RetrieveRecordChangeHistory" => {
+            audit_history::answer(&operation).await
+        }
         "RetrieveCurrentOrganization" => retrieve_current_organization::answer(&operation).await,
         "RetrievePrincipalAccess" => retrieve_principal_access::answer(&operation).await,
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
@@ -173,6 +173,8 @@ pub(crate) async fn prepare(
             multiple::prepare(&operation, &body, numbers_quoted)
         }
         "GrantAccess" | "ModifyAccess" | "RevokeAccess" => sharing::prepare(&operation, &body).await,
+        "PublishAllXml" | "PublishXml" => publish::prepare(&operation, &body).await,
+        "RestoreFromAudit" => audit_history::restore(&operation, &body).await,
         "Merge" => merge::prepare(call, &body, numbers_quoted),
         _ => Err(operation.absent()),
     }
@@ -182,12 +184,15 @@ pub(crate) async fn prepare(
 pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("InitializeFrom", Bound::Nothing),
     ("RetrieveAllEntities", Bound::Nothing),
+    ("RetrieveAttributeChangeHistory", Bound::Nothing),
+    ("RetrieveAuditDetails", Bound::Record),
     ("RetrieveAvailableLanguages", Bound::Nothing),
     ("RetrieveCurrentOrganization", Bound::Nothing),
     ("RetrieveEntity", Bound::Nothing),
     ("RetrieveMetadataChanges", Bound::Nothing),
     ("RetrievePrincipalAccess", Bound::Record),
     ("RetrieveProvisionedLanguages", Bound::Nothing),
+    ("RetrieveRecordChangeHistory", Bound::Nothing),
     ("RetrieveRolePrivilegesRole", Bound::Nothing),
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
     ("RetrieveTimestamp", Bound::Nothing),
@@ -210,10 +215,13 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("GrantAccess", Bound::Nothing),
     ("Merge", Bound::Nothing),
     ("ModifyAccess", Bound::Nothing),
+    ("PublishAllXml", Bound::Nothing),
+    ("PublishXml", Bound::Nothing),
     ("RemoveMembersTeam", Bound::Record),
     ("RemovePrivilegeRole", Bound::Record),
     ("RemoveUserFromRecordTeam", Bound::Record),
     ("ReplacePrivilegesRole", Bound::Record),
+    ("RestoreFromAudit", Bound::Record),
     ("RevokeAccess", Bound::Nothing),
     ("UpdateMultiple", Bound::Collection),
     ("UpsertMultiple", Bound::Collection),

@@ -5,6 +5,7 @@
 //! of them: a secured column is described like any other, with `IsSecured` on it.
 
 mod address;
+mod change;
 pub(crate) mod changes;
 mod columns;
 pub(crate) mod csdl;
@@ -44,8 +45,9 @@ use view::View;
 pub(crate) async fn answer(call: &Call<'_>, path: &str) -> Result<Response<Bytes>, Failure> {
     if call.request.method != Method::GET {
         return match *call.request.method {
-            Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-                Err(Failure::unsupported("changing descriptions of tables and columns"))
+            Method::PUT | Method::PATCH => change::answer(call, path).await,
+            Method::POST | Method::DELETE => {
+                Err(Failure::unsupported("making and removing descriptions of tables and columns"))
             }
             _ => Err(Failure::method(call.request.method.as_str(), "GET, POST, PUT, DELETE")),
         };

@@ -53,6 +53,8 @@ pub(super) fn describe(table: &Table) -> Properties {
         ("IsMappable", managed("IsMappable", has_rows_of_its_own)),
         ("IsOptimisticConcurrencyEnabled", json!(table.optimistic_concurrency)),
         ("IsRenameable", managed("IsRenameable", has_rows_of_its_own)),
+        ("IsRetrieveAuditEnabled", json!(table.reads_audited)),
+        ("IsRetrieveMultipleAuditEnabled", json!(table.lists_audited)),
         ("IsStateModelAware", json!(table.state().is_some())),
         ("IsValidForAdvancedFind", json!(has_rows_of_its_own && !table.set_name.is_empty())),
         ("LogicalCollectionName", text(&table.set_name)),

@@ -3,6 +3,7 @@
 
 mod annotations;
 mod applying;
+mod auditing;
 mod batch;
 mod bulk;
 mod catalogue;

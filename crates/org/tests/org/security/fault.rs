@@ -180,7 +180,7 @@ impl Fault {
 
     fn bend_access(self, access: RowAccess, table: &Table, plan: Plan) -> RowAccess {
         match access {
-            RowAccess::All => RowAccess::All,
+            access @ (RowAccess::All | RowAccess::Telling(_)) => access,
             RowAccess::Arms(arms) => self.bend_arms(arms, plan),
             RowAccess::Parent(_) if self == Self::ParentIgnored => RowAccess::All,
             // A link to a table that is open to everybody shrinks to its other end.

@@ -4,7 +4,8 @@ use custodia_access::{Own, RightsMask, RowAccess, RowArms};
 use custodia_query::{Filter, Query, Related, RowKey};
 use custodia_schema::Value;
 
-use super::super::{Context, Dialect, Plan, Statement, count, fetch, internal};
+use super::super::content::grow_table;
+use super::super::{Context, Dialect, Plan, Statement, audit_id, count, fetch, internal};
 use super::engines::{TestDatabase, engines};
 use super::{Only, TestPolicy, column, compile, equal, id, order, query, schema, table, text};
 
@@ -218,5 +219,74 @@ fn postgres_probes_shares_unless_it_is_told_that_many_rows_are_passed() {
         };
         assert!(!hashed(Plan::Ordered));
         assert!(hashed(Plan::Sweep));
+    }
+}
+
+/// Entries of the audit that tell of five hundred accounts and as many contacts.
+fn fill_audit(database: &TestDatabase) {
+    let (series, blob) = match database.dialect() {
+        Dialect::Sqlite => (
+            format!("WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {ROWS})"),
+            "CAST(printf('%016x', {}) AS BLOB)",
+        ),
+        Dialect::Postgres => (
+            format!("WITH series(n) AS (SELECT generate_series(1, {ROWS}))"),
+            "CAST(lpad(to_hex({}), 32, '0') AS uuid)",
+        ),
+    };
+    let guid = |number: &str| blob.replace("{}", number);
+    database.run(&format!(
+        "INSERT INTO custodia_audit (number, created, transactionid, userid, origin, tableid, rowid_, operation, action, \
+         payload) {series} SELECT n, n / 10, {}, {}, 'web-api', 1 + n % 2, {}, 2, 2, '' FROM series",
+        guid("n"),
+        guid("1"),
+        guid("n % 1000"),
+    ));
+    if database.dialect() == Dialect::Postgres {
+        database.run("ANALYZE");
+    }
+}
+
+#[test]
+fn pages_of_the_audit_are_found_by_index() {
+    for database in engines(&["audit"]) {
+        fill_audit(&database);
+        let policy = TestPolicy::reaching("audit", RowAccess::Telling(vec![custodia_schema::TableId(1)]));
+        let rows = |question: &Query, index: &str| {
+            let statement = compile(database.dialect(), question, &policy, Plan::Ordered);
+            Steps::of(&database, &statement).uses(index).sorts_at_most(0);
+            database.rows(&statement)
+        };
+        // An id of the fill: sixteen letters as bytes, or a number.
+        let row = |number: u32| match database.dialect() {
+            Dialect::Sqlite => custodia_schema::Guid::from_slice(format!("{number:016x}").as_bytes()).unwrap(),
+            Dialect::Postgres => id(u128::from(number)),
+        };
+        let mut of_row = query("audit", &["createdon", "objecttypecode"]);
+        of_row.filter = equal("audit", "objectid", Value::Guid(row(4)));
+        of_row.order = order("audit", &["-createdon"]);
+        let found = rows(&of_row, "custodia_audit_object");
+        assert_eq!(found.len(), 20);
+        assert_eq!(found[0], [Value::Guid(audit_id(19_004)), Value::DateTime(1_900), text("account")]);
+        // Of a table that is not told of.
+        of_row.filter = equal("audit", "objectid", Value::Guid(row(5)));
+        assert_eq!(rows(&of_row, "custodia_audit_object"), Vec::<Vec<Value>>::new());
+
+        let mut newest = query("audit", &["createdon"]);
+        newest.order = order("audit", &["-createdon"]);
+        assert_eq!(rows(&newest, "custodia_audit_created")[0][0], Value::Guid(audit_id(i64::from(ROWS))));
+        let by_number = query("audit", &["createdon"]);
+        assert_eq!(rows(&by_number, "custodia_audit_id")[0][0], Value::Guid(audit_id(2)));
+        let mut one = query("audit", &["versionnumber"]);
+        one.filter = equal("audit", "auditid", Value::Guid(audit_id(1_234)));
+        assert_eq!(rows(&one, "custodia_audit_id"), [[Value::Guid(audit_id(1_234)), Value::BigInt(1_234)]]);
+        let mut named = query("audit", &[]);
+        named.filter = equal("audit", "objecttypecode", text("Account"));
+        named.order = order("audit", &["createdon"]);
+        assert_eq!(rows(&named, "custodia_audit_created").len(), 51);
+        // Made anew where the schema has other tables: the indexes are there already.
+        let statements = grow_table(database.dialect(), &schema(), &table("audit"), &[]);
+        statements.iter().for_each(|sql| database.run(sql));
+        assert_eq!(rows(&named, "custodia_audit_created").len(), 51);
     }
 }

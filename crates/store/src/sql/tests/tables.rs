@@ -4,6 +4,7 @@ use custodia_access::{Own, RightsMask, RowAccess, RowArms};
 use custodia_query::{Field, RowKey};
 use custodia_schema::{Column, ColumnKind, Decimal, Money, Table, Value};
 
+use super::super::audit_view::is_view;
 use super::super::storage::{IDENTIFIER_BYTES_MAX, Storage, physical};
 use super::super::{
     CompileError, Context, Dialect, Plan, count, create_table, delete, estimate, fetch, insert, is_primary_constraint,
@@ -53,7 +54,7 @@ fn every_standard_table_holds_every_value_and_gives_it_back() {
     for database in engines(&[]) {
         let dialect = database.dialect();
         let context = Context { dialect, schema: &schema, tables: &Only(|_| true) };
-        for table in schema.tables() {
+        for table in schema.tables().iter().filter(|table| !is_view(table)) {
             database.create(&table.name);
             let first = samples(table, 1);
             assert_eq!(database.execute(&insert(database.dialect(), table, &first).unwrap()), 1);
@@ -137,9 +138,12 @@ fn every_standard_table_is_listed_counted_and_estimated_with_every_field() {
             }
             let counted = count(&context, &question, &policy, 5_000).unwrap();
             assert_eq!(database.rows(&counted), [[Value::BigInt(0)]]);
-            let estimated = estimate(&context, table, &arms, 100).unwrap();
-            let rows = database.rows(&estimated);
-            assert_eq!(rows[0][0], Value::BigInt(0));
+            // Nobody reaches rows of a view by arms.
+            if !is_view(table) {
+                let estimated = estimate(&context, table, &arms, 100).unwrap();
+                let rows = database.rows(&estimated);
+                assert_eq!(rows[0][0], Value::BigInt(0));
+            }
         }
     }
 }

@@ -1,0 +1,533 @@
+//! The audit over the protocol: its switches, the set `audits`, histories and what restores a value.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    switches_are_set_by_descriptions;
+    descriptions_that_change_more_are_refused;
+    audits_are_a_set_that_is_asked_like_others;
+    nobody_writes_the_audit;
+    histories_tell_what_became_of_a_record;
+    every_kind_of_entry_has_its_detail;
+    the_audit_is_told_to_those_who_may_know;
+    hidden_columns_are_hidden_in_histories;
+    a_value_is_restored_from_its_history;
+    reads_are_told_where_a_switch_asks_for_it;
+    switches_of_the_organization_are_told;
+}
+
+mod bodies {
+    use custodia_org::{Caller, RoleChange};
+    use custodia_schema::{Guid, Level, privilege_id};
+    use serde_json::{Value as Json, json};
+
+    use crate::world::World;
+
+    const TABLE: &str = "EntityDefinitions(LogicalName='account')";
+
+    fn column(name: &str) -> String {
+        format!("{TABLE}/Attributes(LogicalName='{name}')")
+    }
+
+    /// Sends a description back as clients do, with a change.
+    async fn put(world: &World, path: &str, change: impl Fn(&mut Json)) {
+        let mut description = world.get(path).await;
+        change(&mut description);
+        let sent = world.ask("PUT", path, &[("mscrm.mergelabels", "true")], &description.to_string()).await;
+        assert_eq!(sent.status, 204, "{}", sent.text());
+    }
+
+    async fn audit_accounts(world: &World) {
+        put(world, TABLE, |table| table["IsAuditEnabled"]["Value"] = json!(true)).await;
+    }
+
+    async fn change(world: &World, id: &str, body: &Json) {
+        world.ask("PATCH", &format!("accounts({id})"), &[], &body.to_string()).await.expect(204);
+    }
+
+    async fn actions(world: &World, filter: &str) -> Vec<i64> {
+        let found = world.get(&format!("audits?$select=action&$filter={filter}&$orderby=createdon,auditid")).await;
+        found["value"].as_array().unwrap().iter().map(|entry| entry["action"].as_i64().unwrap()).collect()
+    }
+
+    fn history(id: &str, paging: &str) -> String {
+        format!("RetrieveRecordChangeHistory(Target=@t,PagingInfo=@p)?@t={{'@odata.id':'accounts({id})'}}&@p={paging}")
+    }
+
+    /// A user whose only role has these privileges.
+    async fn user(world: &World, name: &str, privileges: &[&str]) -> Caller {
+        let caller = world.user(name, &[]).await;
+        let unit = world.seeded.unit;
+        let body = json!({"name": name, "businessunitid@odata.bind": format!("/businessunits({unit})")});
+        let role = Guid::try_parse(&world.post("roles", &body.to_string()).await).unwrap();
+        let given = privileges.iter().map(|name| {
+            let named = world.org.schema().privilege_named(name).unwrap_or_else(|| panic!("{name}")).clone();
+            (privilege_id(name), named.highest().unwrap_or(Level::Global))
+        });
+        world.org.change_role(&world.admin(), role, RoleChange::Add(given.collect())).await.unwrap();
+        world.give_role(&caller, name).await;
+        caller
+    }
+
+    const READER: [&str; 3] = ["prvReadAuditSummary", "prvReadRecordAuditHistory", "prvReadAccount"];
+
+    pub async fn switches_are_set_by_descriptions(world: World) {
+        assert_eq!(world.get(TABLE).await["IsAuditEnabled"]["Value"], json!(false));
+        audit_accounts(&world).await;
+        assert_eq!(world.get(TABLE).await["IsAuditEnabled"]["Value"], json!(true));
+        let id = world.post("accounts", r#"{"name":"A","fax":"1"}"#).await;
+        // A column by its cast, with what changes alone.
+        let fax = format!("{}/Microsoft.Dynamics.CRM.StringAttributeMetadata", column("fax"));
+        put(&world, &fax, |column| column["IsAuditEnabled"]["Value"] = json!(false)).await;
+        change(&world, &id, &json!({"fax": "2"})).await;
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [1], "the fax is told of no more");
+        put(&world, &column("fax"), |column| column["IsAuditEnabled"]["Value"] = json!(true)).await;
+        change(&world, &id, &json!({"fax": "3"})).await;
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [1, 2]);
+        put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
+        assert_eq!(world.get(&column("fax")).await["IsSecured"], json!(true));
+        // A part of a description is enough.
+        let part = r#"{"IsAuditEnabled":{"Value":false}}"#;
+        world.ask("PATCH", TABLE, &[], part).await.expect(204);
+        change(&world, &id, &json!({"name": "B"})).await;
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [1, 2]);
+        // All of it is told, whatever the switches say.
+        let told = "(action ge 102 and action le 113)";
+        assert_eq!(actions(&world, told).await, [105, 109, 106, 103, 108]);
+        for (action, body) in [("PublishAllXml", "{}"), ("PublishXml", r#"{"ParameterXml":"<importexportxml/>"}"#)] {
+            world.ask("POST", action, &[], body).await.expect(204);
+            let nobody = user(&world, action, &["prvReadAccount"]).await;
+            world.send(&nobody, "POST", action, &[], body).await.expect_error(403, "0x80040220");
+        }
+    }
+
+    pub async fn descriptions_that_change_more_are_refused(world: World) {
+        let whole = world.get(TABLE).await;
+        let mut renamed = whole.clone();
+        renamed["DisplayName"]["UserLocalizedLabel"]["Label"] = json!("Customer");
+        let mut other = whole.clone();
+        other["IsAuditEnabled"]["CanBeChanged"] = json!(false);
+        for (path, body) in [
+            (TABLE.to_owned(), renamed),
+            (TABLE.to_owned(), other),
+            (TABLE.to_owned(), json!({"SchemaName": "Konto"})),
+            (TABLE.to_owned(), json!({"Nothing": true})),
+            (TABLE.to_owned(), json!({"IsAuditEnabled": true})),
+            (TABLE.to_owned(), json!({"IsAuditEnabled": {"Value": "yes"}})),
+            (column("fax"), json!({"MaxLength": 7, "IsSecured": true})),
+            (column("fax"), json!({"IsSecured": 1})),
+        ] {
+            let message = world.ask("PUT", &path, &[], &body.to_string()).await.expect_error(400, "0x80040203");
+            assert!(message.contains('\''), "{message}");
+        }
+        world.ask("PUT", TABLE, &[], "[]").await.expect_error(400, "0x80048d19");
+        world.ask("PUT", "EntityDefinitions", &[], "{}").await.expect_error(501, "0x80060888");
+        world.ask("PUT", "EntityDefinitions(LogicalName='no')", &[], "{}").await.expect_error(404, "0x80040217");
+        // A column that cannot be secured.
+        let refused = world.ask("PUT", &column("accountid"), &[], r#"{"IsSecured":true}"#).await;
+        refused.expect_error(400, "0x8004f508");
+        let nobody = user(&world, "nobody", &["prvReadAccount", "prvWriteAccount"]).await;
+        let switched = world.send(&nobody, "PUT", TABLE, &[], r#"{"IsAuditEnabled":{"Value":true}}"#).await;
+        switched.expect_error(403, "0x80040220");
+        assert_eq!(world.get(TABLE).await, whole, "nothing changed");
+        assert_eq!(actions(&world, "(action ge 102 and action le 113)").await, Vec::<i64>::new());
+    }
+
+    pub async fn audits_are_a_set_that_is_asked_like_others(world: World) {
+        audit_accounts(&world).await;
+        let one = world.post("accounts", r#"{"name":"One","fax":"1"}"#).await;
+        let two = world.post("accounts", r#"{"name":"Two"}"#).await;
+        for number in 0..3 {
+            change(&world, &one, &json!({"fax": format!("{number}0")})).await;
+        }
+        world.ask("DELETE", &format!("accounts({two})"), &[], "").await.expect(204);
+        let of_one = format!("objectid eq {one}");
+        assert_eq!(actions(&world, &of_one).await, [1, 2, 2, 2]);
+        assert_eq!(actions(&world, &format!("objectid eq {two}")).await, [1, 3]);
+        assert_eq!(actions(&world, "operation eq 3 and objecttypecode eq 'account'").await, [3]);
+        assert_eq!(actions(&world, "objecttypecode eq 'contact'").await, Vec::<i64>::new());
+        let admin = world.seeded.administrator;
+        let all = world
+            .get(&format!(
+                "audits?$filter={of_one}&$orderby=createdon desc,auditid desc&$count=true\
+                 &$expand=userid($select=fullname)"
+            ))
+            .await;
+        assert_eq!(all["@odata.count"], json!(4));
+        let newest = &all["value"][0];
+        assert_eq!(newest["_userid_value"], json!(admin.to_string()));
+        assert_eq!(newest["userid"]["fullname"], json!("Ada Admin"));
+        assert_eq!((&newest["operation"], &newest["objecttypecode"]), (&json!(2), &json!("account")));
+        assert_eq!((&newest["_callinguserid_value"], &newest["useradditionalinfo"]), (&Json::Null, &json!("web-api")));
+        assert_eq!(newest["createdon"], json!(crate::world::START));
+        assert_eq!(newest["transactionid"], json!(world.admin().request.to_string()));
+        let id = newest["auditid"].as_str().unwrap();
+        let alone = world.get(&format!("audits({id})?$select=action,useradditionalinfo")).await;
+        assert_eq!((&alone["auditid"], &alone["action"]), (&json!(id), &json!(2)));
+        assert_eq!(world.get(&format!("audits/$count?$filter={of_one}")).await, json!(4));
+        // Pages joined are the list.
+        let (mut ids, mut next) = (Vec::new(), format!("audits?$select=action&$filter={of_one}"));
+        let prefer = [("prefer", "odata.maxpagesize=3")];
+        while !next.is_empty() {
+            let page = world.ask("GET", &next, &prefer, "").await.expect(200);
+            ids.extend(page["value"].as_array().unwrap().iter().map(|entry| entry["auditid"].clone()));
+            let link = page["@odata.nextLink"].as_str().unwrap_or_default();
+            next = link.trim_start_matches(crate::world::ROOT).to_owned();
+        }
+        assert_eq!(ids.len(), 4);
+        assert_eq!(ids.last(), Some(&json!(id)), "in the order of their numbers");
+        // Texts are found as everywhere.
+        assert_eq!(actions(&world, &format!("{of_one} and contains(useradditionalinfo,'WEB')")).await.len(), 4);
+        // FetchXML, with who it was.
+        let fetch = format!(
+            "<fetch><entity name='audit'><attribute name='action'/><order attribute='auditid'/><filter>\
+             <condition attribute='objectid' operator='eq' value='{one}'/></filter>\
+             <link-entity name='systemuser' from='systemuserid' to='userid' alias='who'><attribute name='fullname'/>\
+             </link-entity></entity></fetch>"
+        );
+        let found = world.get(&format!("audits?fetchXml={}", fetch.replace(' ', "%20"))).await;
+        assert_eq!(found["value"].as_array().unwrap().len(), 4);
+        assert_eq!(found["value"][3]["who.fullname"], json!("Ada Admin"));
+        let groups = world.get("audits?$apply=groupby((operation),aggregate($count as n))").await;
+        assert!(groups["value"].as_array().unwrap().iter().any(|group| group["operation"] == 3 && group["n"] == 1));
+    }
+
+    pub async fn nobody_writes_the_audit(world: World) {
+        audit_accounts(&world).await;
+        world.post("accounts", r#"{"name":"A"}"#).await;
+        let entries = world.get("audits?$orderby=auditid").await;
+        let id = entries["value"][0]["auditid"].as_str().unwrap();
+        for (method, path, body) in [
+            ("POST", "audits".to_owned(), "{}"),
+            ("PATCH", format!("audits({id})"), r#"{"useradditionalinfo":"x"}"#),
+            ("PATCH", format!("audits({})", Guid::from_u128(5)), r#"{"useradditionalinfo":"x"}"#),
+            ("DELETE", format!("audits({id})"), ""),
+            ("PUT", format!("audits({id})/useradditionalinfo"), r#"{"value":"x"}"#),
+        ] {
+            let answer = world.ask(method, &path, &[], body).await;
+            assert!((400..500).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
+            assert!(!answer.json()["error"]["message"].as_str().unwrap().is_empty());
+        }
+        assert_eq!(world.get("audits?$orderby=auditid").await, entries);
+    }
+
+    pub async fn histories_tell_what_became_of_a_record(world: World) {
+        audit_accounts(&world).await;
+        let id = world.post("accounts", r#"{"name":"A","revenue":12.5,"creditonhold":false}"#).await;
+        change(&world, &id, &json!({"name": "B", "revenue": 20, "creditonhold": true})).await;
+        change(&world, &id, &json!({"name": "B"})).await;
+        change(&world, &id, &json!({"fax": "1"})).await;
+        let annotations = [("prefer", "odata.include-annotations=\"*\"")];
+        let answer = world.ask("GET", &history(&id, r#"{"PageNumber":1,"Count":50}"#), &annotations, "").await;
+        let answer = answer.expect(200);
+        let told = &answer["AuditDetailCollection"];
+        assert_eq!((&told["MoreRecords"], &told["TotalRecordCount"]), (&json!(false), &json!(-1)));
+        let details = told["AuditDetails"].as_array().unwrap();
+        assert_eq!(details.len(), 3, "{told:#}");
+        let changed = &details[1];
+        assert_eq!(changed["@odata.type"], json!("#Microsoft.Dynamics.CRM.AttributeAuditDetail"));
+        assert_eq!(changed["AuditRecord"]["action"], json!(2));
+        assert_eq!(changed["AuditRecord"]["action@OData.Community.Display.V1.FormattedValue"], json!("Update"));
+        let (old, new) = (&changed["OldValue"], &changed["NewValue"]);
+        assert_eq!(old["@odata.type"], json!("#Microsoft.Dynamics.CRM.account"));
+        assert_eq!((&old["name"], &new["name"]), (&json!("A"), &json!("B")));
+        assert_eq!((old["revenue"].as_f64(), new["revenue"].as_f64()), (Some(12.5), Some(20.0)));
+        assert_eq!(new["revenue@OData.Community.Display.V1.FormattedValue"], json!("$20.00"));
+        assert_eq!((&old["creditonhold"], &new["creditonhold"]), (&json!(false), &json!(true)));
+        assert_eq!(new["creditonhold@OData.Community.Display.V1.FormattedValue"], json!("Yes"));
+        assert_eq!((&details[2]["OldValue"]["name"], &details[2]["NewValue"]["name"]), (&Json::Null, &json!("A")));
+        let me = json!(world.seeded.administrator.to_string());
+        assert_eq!(details[2]["NewValue"]["_ownerid_value"], me);
+        assert_eq!(
+            details[2]["NewValue"]["_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"],
+            json!("systemuser")
+        );
+        // In pages.
+        let page = |number: i32| format!("{{\"PageNumber\":{number},\"Count\":2,\"ReturnTotalRecordCount\":true}}");
+        for (number, entries, more) in [(1, 2, true), (2, 1, false), (3, 0, false)] {
+            let told = &world.get(&history(&id, &page(number))).await["AuditDetailCollection"];
+            assert_eq!(told["AuditDetails"].as_array().unwrap().len(), entries);
+            assert_eq!((&told["MoreRecords"], &told["TotalRecordCount"]), (&json!(more), &json!(3)));
+        }
+        // Of one column.
+        let of = |name: &str| {
+            format!(
+                "RetrieveAttributeChangeHistory(Target=@t,AttributeLogicalName='{name}')\
+                 ?@t={{'@odata.id':'accounts({id})'}}"
+            )
+        };
+        let entries = async |name: &str| {
+            let told = world.get(&of(name)).await;
+            told["AuditDetailCollection"]["AuditDetails"].as_array().unwrap().len()
+        };
+        assert_eq!((entries("name").await, entries("fax").await, entries("telephone3").await), (2, 1, 0));
+        world.ask("GET", &of("nothing"), &[], "").await.expect_error(400, "0x80060888");
+        for paging in ["5", r#"{"Count":0}"#, r#"{"PageNumber":"x"}"#] {
+            assert_eq!(world.ask("GET", &history(&id, paging), &[], "").await.status, 400, "{paging}");
+        }
+        // What is gone is told of to those who read every row; what never was, is not there.
+        world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
+        let told = world.get(&history(&id, "{}")).await;
+        assert_eq!(told["AuditDetailCollection"]["AuditDetails"][0]["OldValue"]["name"], json!("B"));
+        let never = Guid::from_u128(77).to_string();
+        world.ask("GET", &history(&never, "{}"), &[], "").await.expect_error(404, "0x80040217");
+    }
+
+    pub async fn every_kind_of_entry_has_its_detail(world: World) {
+        audit_accounts(&world).await;
+        put(&world, "EntityDefinitions(LogicalName='lead')", |table| {
+            table["IsAuditEnabled"]["Value"] = json!(true);
+        })
+        .await;
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let lead = world.post("leads", r#"{"lastname":"L","subject":"S"}"#).await;
+        let colleague = world.user("colleague", &["Salesperson"]).await;
+        let share = |rights: &str| {
+            json!({"Target": {"@odata.id": format!("accounts({id})")}, "PrincipalAccess": {"AccessMask": rights,
+                "Principal": {"@odata.id": format!("systemusers({})", colleague.user)}}})
+        };
+        world.ask("POST", "GrantAccess", &[], &share("ReadAccess").to_string()).await.expect(204);
+        world.ask("POST", "ModifyAccess", &[], &share("ReadAccess, WriteAccess").to_string()).await.expect(204);
+        let reference = format!("{{\"@odata.id\":\"leads({lead})\"}}");
+        let links = format!("accounts({id})/accountleads_association");
+        world.ask("POST", &format!("{links}/$ref"), &[], &reference).await.expect(204);
+        world.ask("DELETE", &format!("{links}({lead})/$ref"), &[], "").await.expect(204);
+        let found = world.get("roles?$select=roleid&$filter=name eq 'Salesperson'").await;
+        let role = found["value"][0]["roleid"].as_str().unwrap().to_owned();
+        let privilege =
+            json!({"Privileges": [{"PrivilegeId": privilege_id("prvReadAccount").to_string(), "Depth": "Basic"}]});
+        let path = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+        world.ask("POST", &path, &[], &privilege.to_string()).await.expect(204);
+        let team = json!({"name": "T", "businessunitid@odata.bind": format!("/businessunits({})", world.seeded.unit)});
+        let team = world.post("teams", &team.to_string()).await;
+        let members = json!({"Members": [{"@odata.type": "Microsoft.Dynamics.CRM.systemuser",
+            "systemuserid": colleague.user.to_string()}]});
+        let path = format!("teams({team})/Microsoft.Dynamics.CRM.AddMembersTeam");
+        world.ask("POST", &path, &[], &members.to_string()).await.expect(204);
+
+        let details = async |filter: String| -> Vec<Json> {
+            let found = world.get(&format!("audits?$select=action&$filter={filter}&$orderby=auditid")).await;
+            let mut details = Vec::new();
+            for entry in found["value"].as_array().unwrap() {
+                let id = entry["auditid"].as_str().unwrap();
+                let told = world.get(&format!("audits({id})/Microsoft.Dynamics.CRM.RetrieveAuditDetails")).await;
+                assert_eq!(told["AuditDetail"]["AuditRecord"]["auditid"], json!(id));
+                details.push(told["AuditDetail"].clone());
+            }
+            details
+        };
+        let of_account = details(format!("objectid eq {id}")).await;
+        let kinds: Vec<_> = of_account
+            .iter()
+            .map(|detail| {
+                let kind = detail["@odata.type"].as_str().unwrap().rsplit('.').next().unwrap().to_owned();
+                (detail["AuditRecord"]["action"].as_i64().unwrap(), kind)
+            })
+            .collect();
+        let expected = [
+            (1, "AttributeAuditDetail"),
+            (14, "ShareAuditDetail"),
+            (48, "ShareAuditDetail"),
+            (33, "RelationshipAuditDetail"),
+            (34, "RelationshipAuditDetail"),
+        ];
+        assert_eq!(kinds, expected.map(|(action, kind)| (action, kind.to_owned())));
+        let shared = &of_account[2];
+        assert_eq!(shared["OldPrivileges"], json!("ReadAccess"));
+        assert_eq!(shared["NewPrivileges"], json!("ReadAccess, WriteAccess"));
+        assert_eq!(shared["Principal"]["systemuserid"], json!(colleague.user.to_string()));
+        assert_eq!(of_account[3]["RelationshipName"], json!("accountleads_association"));
+        assert_eq!(of_account[3]["TargetRecords"][0]["leadid"], json!(lead));
+        // The other end is told of too.
+        let of_lead = details(format!("objectid eq {lead} and action eq 33")).await;
+        assert_eq!(of_lead[0]["TargetRecords"][0]["accountid"], json!(id));
+        // Rights are told of although their tables' switches are off.
+        let of_role = details(format!("objectid eq {role} and action eq 57")).await;
+        assert_eq!(of_role[0]["@odata.type"], json!("#Microsoft.Dynamics.CRM.RolePrivilegeAuditDetail"));
+        assert_eq!(of_role[0]["NewRolePrivileges"][0]["PrivilegeName"], json!("prvReadAccount"));
+        assert_eq!(of_role[0]["NewRolePrivileges"][0]["Depth"], json!("Basic"));
+        let given = details(format!("objectid eq {} and action eq 55", colleague.user)).await;
+        assert_eq!(given[0]["TargetRecords"][0]["roleid"], json!(role));
+        let joined = details(format!("objectid eq {team} and action eq 35")).await;
+        assert_eq!(joined[0]["TargetRecords"][0]["systemuserid"], json!(colleague.user.to_string()));
+        let nowhere = format!("audits({})/Microsoft.Dynamics.CRM.RetrieveAuditDetails", Guid::from_u128(9));
+        world.ask("GET", &nowhere, &[], "").await.expect_error(404, "0x80040217");
+    }
+
+    pub async fn the_audit_is_told_to_those_who_may_know(world: World) {
+        audit_accounts(&world).await;
+        put(&world, "EntityDefinitions(LogicalName='contact')", |table| {
+            table["IsAuditEnabled"]["Value"] = json!(true);
+        })
+        .await;
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let contact = world.post("contacts", r#"{"lastname":"C"}"#).await;
+        let entry = async |of: &str| {
+            let found = world.get(&format!("audits?$select=action&$filter=objectid eq {of}")).await;
+            found["value"][0]["auditid"].as_str().unwrap().to_owned()
+        };
+        let (of_account, of_contact) = (entry(&account).await, entry(&contact).await);
+        let details = |entry: &str| format!("audits({entry})/Microsoft.Dynamics.CRM.RetrieveAuditDetails");
+
+        let outsider = user(&world, "outsider", &["prvReadAccount", "prvReadRecordAuditHistory"]).await;
+        let summary = user(&world, "summary", &["prvReadAccount", "prvReadAuditSummary"]).await;
+        let reader = user(&world, "reader", &READER).await;
+        for path in ["audits", "audits?$count=true", "systemusers?$expand=lk_audit_userid"] {
+            world.send(&outsider, "GET", path, &[], "").await.expect_error(403, "0x80040220");
+        }
+        for who in [&outsider, &summary] {
+            for path in [history(&account, "{}"), details(&of_account)] {
+                world.send(who, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
+            }
+        }
+        // Tables that the caller reads nothing of are not told of, in any place.
+        for who in [&summary, &reader] {
+            let seen = world.send(who, "GET", "audits?$select=objecttypecode", &[], "").await.expect(200);
+            let seen = seen["value"].as_array().unwrap();
+            assert!(seen.iter().any(|entry| entry["objecttypecode"] == "account"));
+            assert!(seen.iter().all(|entry| entry["objecttypecode"] == "account"), "{seen:?}");
+            let count = world.send(who, "GET", "audits/$count", &[], "").await;
+            assert_eq!(count.text().trim_start_matches('\u{feff}'), seen.len().to_string());
+            let one = world.send(who, "GET", &format!("audits({of_contact})"), &[], "").await;
+            one.expect_error(403, "0x80040220");
+        }
+        world.send(&reader, "GET", &history(&account, "{}"), &[], "").await.expect(200);
+        world.send(&reader, "GET", &details(&of_account), &[], "").await.expect(200);
+        world.send(&reader, "GET", &details(&of_contact), &[], "").await.expect_error(403, "0x80040220");
+        let of_contact = history(&contact, "{}").replace("accounts", "contacts");
+        world.send(&reader, "GET", &of_contact, &[], "").await.expect_error(403, "0x80040220");
+        // Who reads some rows of a table knows nothing of the others, nor of those that are gone.
+        let some = user(&world, "some", &READER[..2]).await;
+        let role = world.get("roles?$select=roleid&$filter=name eq 'some'").await;
+        let role = Guid::try_parse(role["value"][0]["roleid"].as_str().unwrap()).unwrap();
+        let basic = vec![(privilege_id("prvReadAccount"), Level::Basic)];
+        world.org.change_role(&world.admin(), role, RoleChange::Add(basic)).await.unwrap();
+        world.send(&some, "GET", &history(&account, "{}"), &[], "").await.expect_error(403, "0x80040220");
+        world.ask("DELETE", &format!("accounts({account})"), &[], "").await.expect(204);
+        assert_ne!(world.send(&some, "GET", &history(&account, "{}"), &[], "").await.status, 200);
+        assert_ne!(world.send(&some, "GET", &details(&of_account), &[], "").await.status, 200);
+        world.send(&reader, "GET", &history(&account, "{}"), &[], "").await.expect(200);
+    }
+
+    pub async fn hidden_columns_are_hidden_in_histories(world: World) {
+        audit_accounts(&world).await;
+        put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
+        let id = world.post("accounts", r#"{"name":"A","fax":"secret-1"}"#).await;
+        change(&world, &id, &json!({"name": "B", "fax": "secret-2"})).await;
+        let reader = user(&world, "reader", &[&READER[..], &["prvWriteAccount"]].concat()).await;
+        let seen = world.send(&reader, "GET", &history(&id, "{}"), &[], "").await;
+        assert!(!seen.text().contains("secret"), "{}", seen.text());
+        let seen = seen.expect(200);
+        let changed = &seen["AuditDetailCollection"]["AuditDetails"][0];
+        assert_eq!((&changed["OldValue"]["fax"], &changed["NewValue"]["fax"]), (&Json::Null, &Json::Null));
+        assert!(changed["NewValue"].as_object().unwrap().contains_key("fax"), "that it changed is told");
+        assert_eq!(changed["NewValue"]["name"], json!("B"));
+        let entry = changed["AuditRecord"]["auditid"].as_str().unwrap();
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RetrieveAuditDetails");
+        let seen = world.send(&reader, "GET", &path, &[], "").await;
+        assert!(seen.status == 200 && !seen.text().contains("secret"), "{}", seen.text());
+        let set = world.send(&reader, "GET", "audits", &[], "").await;
+        assert!(set.status == 200 && !set.text().contains("secret"), "{}", set.text());
+        // Nor is it given back by those who may not see it.
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+        let message = world.send(&reader, "POST", &path, &[], "{}").await.expect_error(400, "0x80040203");
+        assert!(message.contains("fax") && !message.contains("secret"), "{message}");
+        let mine = world.get(&history(&id, "{}")).await;
+        assert_eq!(mine["AuditDetailCollection"]["AuditDetails"][0]["OldValue"]["fax"], json!("secret-1"));
+    }
+
+    pub async fn a_value_is_restored_from_its_history(world: World) {
+        audit_accounts(&world).await;
+        let parent = world.post("accounts", r#"{"name":"P"}"#).await;
+        let body = json!({"name": "A", "fax": "1", "parentaccountid@odata.bind": format!("/accounts({parent})")});
+        let id = world.post("accounts", &body.to_string()).await;
+        change(&world, &id, &json!({"name": "B", "fax": null, "parentaccountid@odata.bind": null})).await;
+        let newest = async || {
+            let told = world.get(&history(&id, "{}")).await;
+            told["AuditDetailCollection"]["AuditDetails"].as_array().unwrap().clone()
+        };
+        let entry = newest().await[0]["AuditRecord"]["auditid"].as_str().unwrap().to_owned();
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+        let one = r#"{"AttributeLogicalNames":["fax"]}"#;
+        let reader = user(&world, "reader", &READER).await;
+        world.send(&reader, "POST", &path, &[], one).await.expect_error(403, "0x80040220");
+        world.ask("POST", &path, &[], one).await.expect(204);
+        let row = world.get(&format!("accounts({id})")).await;
+        assert_eq!((&row["name"], &row["fax"]), (&json!("B"), &json!("1")));
+        world.ask("POST", &path, &[], "{}").await.expect(204);
+        let row = world.get(&format!("accounts({id})")).await;
+        assert_eq!((&row["name"], &row["_parentaccountid_value"]), (&json!("A"), &json!(parent)));
+        // It is told of like any other change.
+        let told = newest().await;
+        assert_eq!(told.len(), 4);
+        assert_eq!((&told[0]["OldValue"]["name"], &told[0]["NewValue"]["name"]), (&json!("B"), &json!("A")));
+        let created = told[3]["AuditRecord"]["auditid"].as_str().unwrap();
+        for (entry, body) in [(created, "{}"), (&entry, r#"{"AttributeLogicalNames":["telephone1"]}"#)] {
+            let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+            world.ask("POST", &path, &[], body).await.expect_error(400, "0x80040203");
+        }
+        assert_eq!(newest().await.len(), 4);
+    }
+
+    pub async fn reads_are_told_where_a_switch_asks_for_it(world: World) {
+        let id = world.post("accounts", r#"{"name":"A","fax":"1"}"#).await;
+        world.post("accounts", r#"{"name":"B"}"#).await;
+        let told = async || world.get("audits?$filter=action eq 15&$orderby=auditid").await["value"].clone();
+        let organization = world.get("organizations?$select=organizationid").await;
+        let organization = organization["value"][0]["organizationid"].as_str().unwrap().to_owned();
+        let organization = format!("organizations({organization})");
+        world.ask("PATCH", &organization, &[], r#"{"isreadauditenabled":true}"#).await.expect(204);
+        world.get(&format!("accounts({id})")).await;
+        assert_eq!(told().await, json!([]), "the table's switches are off");
+        put(&world, TABLE, |table| table["IsRetrieveAuditEnabled"] = json!(true)).await;
+        assert_eq!(world.get(TABLE).await["IsRetrieveAuditEnabled"], json!(true));
+        world.get(&format!("accounts({id})?$select=name")).await;
+        world.get(&format!("accounts({id})/fax")).await;
+        world.get("accounts?$filter=fax eq '1'").await;
+        world.get("accounts?$select=name").await;
+        let entries = told().await;
+        let of: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["objectid"].clone()).collect();
+        assert_eq!(of, [json!(id), json!(id), json!(id)], "a list of one is that one; a list is none");
+        assert_eq!((&entries[0]["operation"], &entries[0]["objecttypecode"]), (&json!(4), &json!("account")));
+        put(&world, TABLE, |table| {
+            table["IsRetrieveAuditEnabled"] = json!(false);
+            table["IsRetrieveMultipleAuditEnabled"] = json!(true);
+        })
+        .await;
+        world.get("accounts?$select=name&$filter=fax ne 'secret'").await;
+        world.get("contacts?$expand=parentcustomerid_account($select=name)").await;
+        world.get("accounts?$apply=aggregate($count as n)").await;
+        let account = world.org.schema().table_named("account").unwrap().id;
+        let entries = world.org.audit_entries(None, 3, None).await.unwrap();
+        assert!(entries.iter().all(|entry| entry.entry.action == 15 && entry.entry.table == account));
+        let words: Vec<_> = entries.iter().map(|entry| entry.entry.detail.clone().unwrap()).collect();
+        assert!(words[2].contains("rows: columns accountid, name, versionnumber; tested fax"), "{words:?}");
+        assert!(!words[2].contains("secret"), "{words:?}");
+        assert!(words[0].starts_with("1 groups"), "{words:?}");
+        // Off again.
+        world.ask("PATCH", &organization, &[], r#"{"isreadauditenabled":false}"#).await.expect(204);
+        let before = told().await;
+        world.get("accounts").await;
+        assert_eq!(told().await, before);
+    }
+
+    pub async fn switches_of_the_organization_are_told(world: World) {
+        audit_accounts(&world).await;
+        let found = world.get("organizations?$select=organizationid,isauditenabled").await;
+        assert_eq!(found["value"][0]["isauditenabled"], json!(true));
+        let organization = found["value"][0]["organizationid"].as_str().unwrap().to_owned();
+        let set = async |body: Json| {
+            let path = format!("organizations({organization})");
+            world.ask("PATCH", &path, &[], &body.to_string()).await.expect(204);
+        };
+        set(json!({"isauditenabled": false})).await;
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, Vec::<i64>::new());
+        set(json!({"isauditenabled": true, "isuseraccessauditenabled": true, "auditretentionperiodv2": 90})).await;
+        set(json!({"isuseraccessauditenabled": false, "auditretentionperiodv2": 90})).await;
+        change(&world, &id, &json!({"name": "B"})).await;
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [2]);
+        let of_organization = format!("objectid eq {organization} and action ge 102");
+        assert_eq!(actions(&world, &of_organization).await, [110, 107, 112, 104, 113]);
+    }
+}
