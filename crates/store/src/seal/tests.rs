@@ -77,9 +77,15 @@ async fn audit(database: &Database, entries: Vec<AuditEntry>, refused: bool) -> 
     let entries = Arc::new(entries);
     database
         .write(move |transaction: &mut Transaction| {
-            entries.iter().for_each(|entry| transaction.audit(entry));
-            let answer = if refused { Err(Error::Query("refused".to_owned())) } else { Ok(()) };
-            Box::pin(std::future::ready(answer))
+            let entries = Arc::clone(&entries);
+            Box::pin(async move {
+                entries.iter().for_each(|entry| transaction.audit(entry));
+                // Some write what is taken back then.
+                if entries.len() > 1 {
+                    transaction.flush().await?;
+                }
+                if refused { Err(Error::Query("refused".to_owned())) } else { Ok(()) }
+            })
         })
         .await
 }
