@@ -11,6 +11,7 @@
 //!   [`may_share`], [`column_open`], [`column_of_row_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
 //! - [`World::questions`] lists everything there is to ask, [`World::answer`] gives the verdict: a comparison is one loop.
 //! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
+//! - [`forms_of`] says which of a world's forms a user gets.
 //! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
 //!
 //! [`speech`] is another matter: it makes up questions that the query languages can say, and judges nobody.
@@ -24,6 +25,7 @@
 mod column;
 mod coverage;
 mod create;
+mod form;
 mod generate;
 mod give;
 mod grant;
@@ -41,6 +43,7 @@ mod world;
 pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_of_row_open, column_open};
 pub use coverage::{Coverage, Operation};
 pub use create::{NewRow, may_create, may_create_on_behalf};
+pub use form::{WorldForm, forms_of, main_forms};
 pub use give::{may_assign, may_associate, may_link, may_share, rights_on, team_rights_on};
 pub use grant::ACT_ON_BEHALF;
 pub use hierarchy::{Hierarchy, HierarchyModel};

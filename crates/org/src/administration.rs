@@ -56,6 +56,9 @@ impl Writing<'_> {
             "teamtemplate" => self.check_team_template(table, row)?,
             COLUMN_SHARES => self.before_column_share(table, row).await?,
             MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, None, row)?,
+            "systemform" | "savedquery" | "userquery" | "sitemap" => {
+                self.before_definition_create(table, id, row).await?;
+            }
             "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer"
                 if self.authority.platform_name().is_none() =>
             {
@@ -129,6 +132,9 @@ impl Writing<'_> {
             "fieldpermission" => self.authority.check_opens_columns()?,
             COLUMN_SHARES => self.before_column_share_update(table, stored, changes).await?,
             MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, Some(stored), changes)?,
+            "systemform" | "savedquery" | "userquery" | "sitemap" => {
+                self.before_definition_update(table, stored, changes).await?;
+            }
             ASYNC_OPERATION => self.before_job_update(table, stored, changes).await?,
             "role" => {
                 let root = was("parentrootroleid").guid();
@@ -225,6 +231,7 @@ impl Writing<'_> {
                 Ok(self.authority.check_opens_columns()?)
             }
             COLUMN_SHARES => self.before_column_share_delete(table, stored).await,
+            "systemform" | "savedquery" | "sitemap" => self.before_definition_delete(table, stored).await,
             ASYNC_OPERATION | BULK_DELETE_OPERATION => self.before_job_delete(table, stored).await,
             "team" if was("isdefault") == Value::Boolean(true) => {
                 Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))

@@ -23,6 +23,7 @@ mod column_sharing;
 mod create;
 mod credentials;
 mod customization;
+mod definitions;
 mod delete;
 mod describing;
 mod error;
@@ -54,6 +55,7 @@ mod share;
 mod telling;
 mod tracking;
 mod update;
+mod user_interface;
 mod validate;
 mod writing;
 
@@ -87,7 +89,9 @@ pub use settings::{Currency, UserSettings};
 pub use share::Share;
 pub use telling::{HeldPrivilege, Principal};
 pub use tracking::{Moment, TRACKED_SECONDS, TableChanges};
+pub use user_interface::TableInterface;
 pub use writing::{Upserted, Written};
 
 /// What a sink takes and what the store answers, for those above that know no store.
+pub use custodia_interface::Limits as DefinitionLimits;
 pub use custodia_store::{Error as StoreError, Row, RowSink};

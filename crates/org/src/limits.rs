@@ -8,10 +8,12 @@ pub struct WorkLimits {
     pub cascade_rows: u32,
     /// Jobs of the organisation that wait or run; more are refused.
     pub open_jobs: u32,
+    /// How large a form, view or site map may be.
+    pub definitions: custodia_interface::Limits,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
-        Self { cascade_rows: 20_000, open_jobs: 100 }
+        Self { cascade_rows: 20_000, open_jobs: 100, definitions: custodia_interface::Limits::default() }
     }
 }

@@ -95,6 +95,12 @@ pub struct Limits {
     pub cascade_rows: u32,
     /// Jobs of one organisation that wait or run; more are refused.
     pub open_jobs: u32,
+    /// Bytes of a form, view or site map; more is refused when it is stored.
+    pub definition_bytes: usize,
+    /// Elements of one within each other.
+    pub definition_depth: usize,
+    /// Elements and texts of one.
+    pub definition_nodes: u32,
     /// Jobs that one node works on at the same time.
     pub running_jobs: usize,
     /// Jobs of one organisation that are worked on at the same time, on all nodes together.
@@ -219,6 +225,9 @@ impl Default for Limits {
         Self {
             cascade_rows: organization.cascade_rows,
             open_jobs: organization.open_jobs,
+            definition_bytes: organization.definitions.definition_bytes_max,
+            definition_depth: organization.definitions.definition_depth_max,
+            definition_nodes: organization.definitions.definition_nodes_max,
             running_jobs: 4,
             organization_running_jobs: 1,
             job_step_rows: 50,
@@ -360,7 +369,13 @@ impl Config {
 
     /// The bounds of one organisation.
     pub fn work_limits(&self) -> custodia_org::WorkLimits {
-        custodia_org::WorkLimits { cascade_rows: self.limits.cascade_rows, open_jobs: self.limits.open_jobs }
+        let limits = &self.limits;
+        let definitions = custodia_org::DefinitionLimits {
+            definition_bytes_max: limits.definition_bytes,
+            definition_depth_max: limits.definition_depth,
+            definition_nodes_max: limits.definition_nodes,
+        };
+        custodia_org::WorkLimits { cascade_rows: limits.cascade_rows, open_jobs: limits.open_jobs, definitions }
     }
 
     /// The places at which reads are worked on. An embedded database is read by the processors here; PostgreSQL reads by
@@ -400,6 +415,9 @@ impl Limits {
         let numbers = [
             ("limits.cascade_rows", u64::from(self.cascade_rows)),
             ("limits.open_jobs", u64::from(self.open_jobs)),
+            ("limits.definition_bytes", self.definition_bytes as u64),
+            ("limits.definition_depth", self.definition_depth as u64),
+            ("limits.definition_nodes", u64::from(self.definition_nodes)),
             ("limits.running_jobs", self.running_jobs as u64),
             ("limits.organization_running_jobs", self.organization_running_jobs as u64),
             ("limits.job_step_rows", self.job_step_rows as u64),

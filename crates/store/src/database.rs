@@ -196,6 +196,11 @@ impl Database {
         }
     }
 
+    /// The oldest program that may write here, where that is newer than this one.
+    pub(crate) fn writer_needed(&self) -> Option<u32> {
+        self.inner.writer_needed
+    }
+
     /// Bytes it may take from now on.
     pub(crate) fn limit_storage(&self, bytes_max: u64) {
         self.inner.writer.storage.limit(bytes_max);

@@ -14,6 +14,7 @@ mod container;
 mod content;
 mod control;
 mod database;
+mod definitions;
 mod decimal;
 mod derived;
 mod error;

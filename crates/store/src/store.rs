@@ -336,6 +336,7 @@ impl Store {
                 Database::open_postgres(organization.id, settings, services, Some(room)).await?
             }
         };
+        database.renew_definitions().await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         let opened = Opened { database: database.clone(), name: organization.database.clone() };
         self.open.lock().insert(organization.id, opened);

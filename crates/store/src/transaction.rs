@@ -540,6 +540,7 @@ impl Transaction {
             }
             let number = self.next_number();
             self.make_table(table, number, self.batch.commit_time).await?;
+            self.insert_initial(table)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod retrieve_total_record_count;
 mod retrieve_version;
 mod roles;
 mod sharing;
+mod user_interface;
 mod user_privileges;
 mod who_am_i;
 
@@ -131,10 +132,12 @@ pub(crate) async fn call(
             audit_history::answer(&operation).await
         }
         "RetrieveCurrentOrganization" => retrieve_current_organization::answer(&operation).await,
+        "RetrieveFilteredForms" => user_interface::forms(&operation).await,
         "RetrievePrincipalAccess" => retrieve_principal_access::answer(&operation).await,
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
         "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
         "RetrieveTotalRecordCount" => retrieve_total_record_count::answer(&operation).await,
+        "RetrieveUserInterface" => user_interface::interface(&operation).await,
         "RetrieveUserPrivileges" | "RetrieveUserPrivilegeByPrivilegeName" => user_privileges::answer(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
         "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
@@ -189,6 +192,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveAvailableLanguages", Bound::Nothing),
     ("RetrieveCurrentOrganization", Bound::Nothing),
     ("RetrieveEntity", Bound::Nothing),
+    ("RetrieveFilteredForms", Bound::Nothing),
     ("RetrieveMetadataChanges", Bound::Nothing),
     ("RetrievePrincipalAccess", Bound::Record),
     ("RetrieveProvisionedLanguages", Bound::Nothing),
@@ -197,6 +201,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
     ("RetrieveTimestamp", Bound::Nothing),
     ("RetrieveTotalRecordCount", Bound::Nothing),
+    ("RetrieveUserInterface", Bound::Nothing),
     ("RetrieveUserPrivilegeByPrivilegeName", Bound::Record),
     ("RetrieveUserPrivileges", Bound::Record),
     ("RetrieveVersion", Bound::Nothing),

@@ -11,6 +11,7 @@ mod column_security;
 mod delta;
 mod expanding;
 mod fetchxml;
+mod interface;
 mod jobs;
 mod lambdas;
 mod linking;

@@ -2,6 +2,7 @@
 
 mod card_numbers;
 mod credentials;
+mod definitions;
 mod parts;
 mod records;
 mod tracking;

@@ -7,6 +7,7 @@ mod attempts;
 mod beside;
 mod cases;
 mod fault;
+mod forms;
 mod freshness;
 mod hierarchy;
 mod inheritance;

@@ -151,6 +151,8 @@ const TESTED: &[(&str, &str)] = &[
     ("function.RetrieveEntity", "metadata.rs: tables_are_described_whole"),
     ("function.RetrieveAllEntities", "metadata.rs: tables_are_described_whole"),
     ("function.RetrievePrincipalAccess", "rights.rs: rights_of_a_team_are_its_own"),
+    ("function.RetrieveFilteredForms", "interface.rs: forms_are_told_by_role"),
+    ("function.RetrieveUserInterface", "interface.rs: the_interface_is_told_as_far_as_it_may_be_seen"),
     ("function.RetrieveUserPrivileges", "rights.rs: privileges_of_a_user_are_told"),
     ("function.RetrieveUserPrivilegeByPrivilegeName", "rights.rs: privileges_of_a_user_are_told"),
     ("action.GrantAccess", "operations.rs: records_are_shared_and_rights_are_told"),
@@ -302,6 +304,12 @@ fn operations() -> Vec<Row> {
             &format!("RetrieveSharedPrincipalsAndAccess({target}"),
             json!({"PrincipalAccesses": []}),
         ),
+        get(
+            "RetrieveFilteredForms",
+            "RetrieveFilteredForms(EntityLogicalName='account',FormType=2)",
+            json!({"SystemForms": [{"@odata.type": "#Microsoft.Dynamics.CRM.systemform", "name": "Account"}]}),
+        ),
+        get("RetrieveUserInterface", "RetrieveUserInterface()", json!({"Navigation": SOMETHING})),
         get(
             "RetrieveTotalRecordCount",
             "RetrieveTotalRecordCount(EntityNames=['account','task'])",
