@@ -47,10 +47,10 @@ pub fn main_forms(world: &World) -> Vec<WorldForm> {
             }
         })
         .collect();
-    if !forms.iter().any(|form| form.active && form.fallback) {
-        if let Some(first) = forms.first_mut() {
-            (first.active, first.fallback) = (true, true);
-        }
+    if !forms.iter().any(|form| form.active && form.fallback)
+        && let Some(first) = forms.first_mut()
+    {
+        (first.active, first.fallback) = (true, true);
     }
     forms
 }

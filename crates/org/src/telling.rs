@@ -148,7 +148,13 @@ impl Organization {
     }
 
     /// That the caller may read a record; the head that this was read at.
-    pub(crate) async fn check_reads(&self, caller: &Caller, authority: &Authority, table: &Table, id: Guid) -> Result<Head> {
+    pub(crate) async fn check_reads(
+        &self,
+        caller: &Caller,
+        authority: &Authority,
+        table: &Table,
+        id: Guid,
+    ) -> Result<Head> {
         let key = RowKey::Id(id);
         let (rows, head) = self.shared.database.rows(&Query::of_row(table, &key), &Policy(authority)).await?;
         self.check_fresh(authority, head.versions)?;
