@@ -25,10 +25,18 @@ const PLACES: &[Place] = &[
     Place { name: "interface", stands_on: &["schema"], tests: &["query"] },
     Place { name: "sqlite", stands_on: &[], tests: &[] },
     Place { name: "store", stands_on: &["schema", "query", "access", "interface", "sqlite"], tests: &[] },
-    Place { name: "org", stands_on: &["schema", "inspection", "query", "access", "interface", "store"], tests: &["sqlite"] },
+    Place {
+        name: "org",
+        stands_on: &["schema", "inspection", "query", "access", "interface", "store"],
+        tests: &["sqlite"],
+    },
     Place { name: "process", stands_on: &["schema", "inspection", "query", "org"], tests: &["store"] },
     Place { name: "identity", stands_on: &[], tests: &[] },
-    Place { name: "web-api", stands_on: &["schema", "inspection", "query", "access", "interface", "org"], tests: &["store"] },
+    Place {
+        name: "web-api",
+        stands_on: &["schema", "inspection", "query", "access", "interface", "org"],
+        tests: &["store"],
+    },
     Place {
         name: "server",
         stands_on: &["schema", "query", "access", "store", "org", "process", "identity", "web-api"],
