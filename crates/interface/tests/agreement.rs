@@ -110,7 +110,7 @@ fn chosen(world: &World, forms: &[WorldForm], user: Guid, fault: Option<Fault>) 
 
 /// The users of a world for whom rule and oracle differ.
 fn differences(seed: u64, fault: Option<Fault>) -> usize {
-    let world = World::generate(seed);
+    let world = World::generate(seed, None);
     let forms = main_forms(&world);
     let differs = |user: &Guid| chosen(&world, &forms, *user, fault) != forms_of(&world, &forms, *user);
     world.users.iter().map(|user| user.id).filter(differs).count()
@@ -121,7 +121,7 @@ fn forms_are_chosen_as_the_oracle_says() {
     let (mut asked, mut fell_back, mut several) = (0, 0, 0);
     for seed in 0..WORLDS * u64::from(effort()) {
         assert_eq!(differences(seed, None), 0, "world {seed}");
-        let world = World::generate(seed);
+        let world = World::generate(seed, None);
         let forms = main_forms(&world);
         for user in &world.users {
             let shown = forms_of(&world, &forms, user.id);
