@@ -298,7 +298,7 @@ impl<'a> AccessWriter<'a> {
                 w.text(" IN (SELECT ");
                 let member = w.new_alias();
                 w.column(member, MEMBER_PRINCIPAL, "");
-                self.from_reports(w, member, arms.user, reports);
+                self.write_reports(w, member, arms.user, reports);
                 w.text(")");
             }
             Path::SharedWithReports => {
@@ -307,7 +307,7 @@ impl<'a> AccessWriter<'a> {
                 w.column(alias, &primary(table)?.name, "");
                 w.text(" IN (SELECT ");
                 w.column(share, SHARED_OBJECT, "");
-                self.from_reports(w, member, arms.user, reports);
+                self.write_reports(w, member, arms.user, reports);
                 w.text(w.dialect.ordered_join());
                 w.table(SHARES, share);
                 w.text(" ON ");
@@ -325,7 +325,7 @@ impl<'a> AccessWriter<'a> {
     }
 
     /// ` FROM …`: what those below the caller act as, found from the caller downwards.
-    fn from_reports(self, w: &mut Writer, member: Alias, user: Guid, reports: Reports) {
+    fn write_reports(self, w: &mut Writer, member: Alias, user: Guid, reports: Reports) {
         let chain = w.new_alias();
         w.text(" FROM ");
         w.table(chain_table(reports.chain), chain);
