@@ -1,7 +1,7 @@
 //! Column security: which columns of a table are closed to one user, and which of those single records open
 //! (security model 8).
 
-use custodia_schema::{ColumnId, ColumnKind, Guid, MoneyRole, RowSecurity, Table};
+use custodia_schema::{ColumnId, Guid, RowSecurity, Table};
 
 use crate::{Facts, FieldPermission, Unmasking};
 
@@ -129,15 +129,6 @@ pub fn decides_rows(table: &Table, column: ColumnId) -> bool {
         }
 }
 
-/// What a column is computed from.
-fn sources(column: &custodia_schema::Column) -> impl Iterator<Item = ColumnId> + '_ {
-    let base_of = match column.kind {
-        ColumnKind::Money { role: MoneyRole::Base { of }, .. } => Some(of),
-        _ => None,
-    };
-    column.derived_from.iter().copied().chain(base_of)
-}
-
 /// Adds to `closed` (sorted) every column derived from a closed one, over any number of steps: a full name or a base
 /// amount shows what its sources hold.
 fn close_derived(table: &Table, closed: &mut Vec<ColumnId>) {
@@ -146,7 +137,7 @@ fn close_derived(table: &Table, closed: &mut Vec<ColumnId>) {
             .columns()
             .iter()
             .filter(|column| closed.binary_search(&column.id).is_err())
-            .filter(|column| sources(column).any(|source| closed.binary_search(&source).is_ok()))
+            .filter(|column| column.sources().any(|source| closed.binary_search(&source).is_ok()))
             .map(|column| column.id)
             .collect();
         if leaking.is_empty() {
@@ -163,7 +154,7 @@ fn closed_sources(table: &Table, column: ColumnId, secured: &[ColumnId]) -> Vec<
     let mut met = vec![column];
     let mut next = 0;
     while let Some(column) = met.get(next).and_then(|id| table.column_by_id(*id)) {
-        for source in sources(column) {
+        for source in column.sources() {
             if !met.contains(&source) {
                 met.push(source);
             }

@@ -27,6 +27,7 @@ mod place;
 mod reports;
 mod rights;
 mod row_access;
+mod ways;
 
 pub use append::{append_kind, append_to_kind};
 pub use authority::Authority;
@@ -42,3 +43,4 @@ pub use place::Place;
 pub use reports::{Chain, Reports};
 pub use rights::{Grant, Rights};
 pub use row_access::{Own, ParentAccess, RowAccess, RowArms};
+pub use ways::Way;

@@ -212,7 +212,9 @@ fn write_seeds() {
     for text in literals(&["crates/identity/src/address.rs"]).iter().filter(|text| text.contains(':')) {
         address.add(text);
     }
-    for text in literals(&["crates/inspection/src"]).iter().filter(|text| text.bytes().any(|byte| byte.is_ascii_digit())) {
+    for text in
+        literals(&["crates/inspection/src"]).iter().filter(|text| text.bytes().any(|byte| byte.is_ascii_digit()))
+    {
         cards.add(text);
     }
     by_hand(&mut request, &mut batch, &mut record);

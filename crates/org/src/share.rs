@@ -455,11 +455,7 @@ impl Writing<'_> {
 const SHARE_COLUMNS: [&str; 4] = ["principalid", "principaltypecode", "accessrightsmask", "inheritedaccessrightsmask"];
 
 fn share_of(row: &[Value]) -> Option<Share> {
-    let mask = |at: usize| match row.get(at) {
-        Some(Value::BigInt(n)) => RightsMask(u32::try_from(*n).unwrap_or(0)),
-        Some(Value::Integer(n)) => RightsMask(u32::try_from(*n).unwrap_or(0)),
-        _ => RightsMask::NONE,
-    };
+    let mask = |at: usize| row.get(at).map_or(RightsMask::NONE, mask_of);
     Some(Share {
         row: row.first()?.guid()?,
         principal: row.get(1)?.guid()?,
@@ -486,5 +482,14 @@ fn selects(table: &Table, row: &Draft, cascade: AssignCascade) -> bool {
         AssignCascade::Active => {
             table.state().is_none_or(|state| row.get(state.id).is_none_or(|value| *value == Value::Integer(0)))
         }
+    }
+}
+
+/// The rights that a share's column holds.
+pub(crate) fn mask_of(value: &Value) -> RightsMask {
+    match value {
+        Value::BigInt(n) => RightsMask(u32::try_from(*n).unwrap_or(0)),
+        Value::Integer(n) => RightsMask(u32::try_from(*n).unwrap_or(0)),
+        _ => RightsMask::NONE,
     }
 }

@@ -55,9 +55,17 @@ impl Organization {
             Principal::Team(_) => None,
         };
         let users: Vec<Guid> = caller.users().into_iter().chain(asked).collect();
+        self.told_fresh(&users, || self.principal_access_once(caller, principal, table, id)).await
+    }
+
+    /// Asks again while the rights of one of these users are of another version than what was read with them.
+    pub(crate) async fn told_fresh<T, F>(&self, users: &[Guid], ask: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         retry_stale(|| async {
-            let answer = self.principal_access_once(caller, principal, table, id).await;
-            if self.is_outdated(&users, &answer).await? {
+            let answer = ask().await;
+            if self.is_outdated(users, &answer).await? {
                 Err(Error::Store(custodia_store::Error::Stale))
             } else {
                 answer
@@ -103,35 +111,18 @@ impl Organization {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Denied`]; store errors.
     pub async fn user_privileges(&self, caller: &Caller, user: Guid) -> Result<Vec<HeldPrivilege>> {
-        let users = caller.users();
-        retry_stale(|| async {
-            let answer = self.user_privileges_once(caller, user).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
+        self.told_fresh(&caller.users(), || self.user_privileges_once(caller, user)).await
     }
 
     async fn user_privileges_once(&self, caller: &Caller, user: Guid) -> Result<Vec<HeldPrivilege>> {
         let authority = self.authority(caller).await?;
-        let schema = self.schema();
-        let head = if caller.users() == [user] {
-            let head = self.shared.database.head().await?;
-            self.check_fresh(&authority, head.versions)?;
-            authority.acting().map_or(Ok(()), Rights::admitted)?;
-            head
-        } else {
-            authority.rows(model::table(&schema, "role")?, PrivilegeKind::Read)?;
-            self.check_reads(caller, &authority, model::table(&schema, "systemuser")?, user).await?
-        };
+        let head = self.check_tells_of(caller, &authority, user).await?;
         let facts = self.shared.database.user_facts(user).await?;
         let facts = facts.ok_or_else(|| Error::NotFound { table: "systemuser".to_owned(), id: user })?;
         if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
             return Err(Error::Store(custodia_store::Error::Stale));
         }
+        let schema = self.schema();
         let mut held: BTreeMap<(&str, Guid), Level> = BTreeMap::new();
         for role in facts.roles.iter().chain(facts.team_roles.iter().map(|held| &held.role)) {
             for granted in &role.privileges {
@@ -145,6 +136,20 @@ impl Organization {
             Some(HeldPrivilege { privilege, level, unit })
         });
         Ok(named.collect())
+    }
+
+    /// That the caller may be told what a user holds: that of others takes reading the user and roles. The head that this was
+    /// read at.
+    pub(crate) async fn check_tells_of(&self, caller: &Caller, authority: &Authority, user: Guid) -> Result<Head> {
+        if caller.users() == [user] {
+            let head = self.shared.database.head().await?;
+            self.check_fresh(authority, head.versions)?;
+            authority.acting().map_or(Ok(()), Rights::admitted)?;
+            return Ok(head);
+        }
+        let schema = self.schema();
+        authority.rows(model::table(&schema, "role")?, PrivilegeKind::Read)?;
+        self.check_reads(caller, authority, model::table(&schema, "systemuser")?, user).await
     }
 
     /// That the caller may read a record; the head that this was read at.
@@ -178,9 +183,9 @@ fn allowed_level(privilege: &NamedPrivilege, granted: Level) -> Level {
 }
 
 /// A policy that lets through what one right reaches on one table.
-struct Reach {
-    access: RowAccess,
-    table: TableId,
+pub(crate) struct Reach {
+    pub access: RowAccess,
+    pub table: TableId,
 }
 
 impl ReadPolicy for Reach {

@@ -294,3 +294,14 @@ pub struct Column {
     /// (`CAS-{SEQNUM:5}-{RANDSTRING:6}`); only on text columns.
     pub auto_number: Option<String>,
 }
+
+impl Column {
+    /// The columns that this one shows something of: those it is composed of, and the amount that a base amount is of.
+    pub fn sources(&self) -> impl Iterator<Item = ColumnId> + '_ {
+        let base_of = match self.kind {
+            ColumnKind::Money { role: MoneyRole::Base { of }, .. } => Some(of),
+            _ => None,
+        };
+        self.derived_from.iter().copied().chain(base_of)
+    }
+}

@@ -32,9 +32,7 @@ pub(super) fn guarded(text: &str) -> Cow<'_, str> {
 
 /// The text that was guarded.
 pub(crate) fn unguarded(text: &str) -> Cow<'_, str> {
-    let mark_of = |part: &str, is_first| {
-        part.strip_prefix(MARK).is_some_and(|rest| could_be_formula(rest, is_first))
-    };
+    let mark_of = |part: &str, is_first| part.strip_prefix(MARK).is_some_and(|rest| could_be_formula(rest, is_first));
     if !parts(text).any(|(part, is_first)| mark_of(part, is_first)) {
         return Cow::Borrowed(text);
     }

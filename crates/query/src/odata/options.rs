@@ -46,7 +46,7 @@ pub fn query_options(raw: &str, limits: &Limits) -> Result<Vec<(String, String)>
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name, "query string")?;
-        let value = decode(value, &name)?;
+        let value = decode(value, if name.is_empty() { "query string" } else { &name })?;
         options.push((name, value));
     }
     Ok(options)

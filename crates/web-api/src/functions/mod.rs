@@ -3,6 +3,7 @@
 mod assign;
 mod audit_history;
 mod bulk_delete;
+mod explain_access;
 mod initialize_from;
 mod members;
 mod merge;
@@ -21,8 +22,9 @@ mod who_am_i;
 
 pub(crate) use bulk_delete::made as job_made;
 use bytes::Bytes;
+use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
-use custodia_schema::TableId;
+use custodia_schema::{Guid, TableId};
 use http::{Method, Response};
 pub(crate) use record_team::joined as record_team_joined;
 
@@ -32,6 +34,7 @@ use crate::failure::Failure;
 use crate::media::Media;
 use crate::metadata;
 use crate::prepared::PreparedWrite;
+use crate::reads::record_id;
 use crate::withhold::{ACTION_AREA, FUNCTION_AREA};
 
 /// Functions of the protocol that are not here yet.
@@ -127,6 +130,8 @@ pub(crate) async fn call(
     };
     operation.expect(&Method::GET, bound)?;
     match name {
+        // Boxed: it is large, and the future of every request has room for the largest.
+        "custodia_ExplainAccess" => Box::pin(explain_access::answer(&operation)).await,
         "InitializeFrom" => initialize_from::answer(&operation).await,
         "RetrieveAttributeChangeHistory" | "RetrieveAuditDetails" | "RetrieveRecordChangeHistory" => {
             audit_history::answer(&operation).await
@@ -206,6 +211,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveUserPrivileges", Bound::Record),
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
+    ("custodia_ExplainAccess", Bound::Record),
 ];
 
 /// The actions that are here, and what each is called on.
@@ -297,6 +303,15 @@ impl Operation<'_> {
                 Err(Failure::invalid(message))
             }
             None => Err(Failure::invalid(format!("{} lacks the parameter '{name}'", self.name))),
+        }
+    }
+
+    /// The id that a key says; one that says it otherwise is of a record that the caller may read. Whether a record of that id
+    /// may be known of is for the operation to say.
+    async fn id_of(&self, table: TableId, key: &RowKey) -> Result<Guid, Failure> {
+        match key {
+            RowKey::Id(id) => Ok(*id),
+            key @ RowKey::Alternate(_) => record_id(self.call, self.call.table(table)?, key).await,
         }
     }
 

@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use custodia_org::{Change, RoleChange};
-use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::{Guid, Level, NamedPrivilege};
 use http::{Response, StatusCode};
@@ -14,7 +13,6 @@ use crate::body::Object;
 use crate::failure::Failure;
 use crate::json;
 use crate::prepared::PreparedWrite;
-use crate::reads::record_id;
 
 /// The levels as the protocol names them.
 const LEVELS: [(&str, Level); 4] =
@@ -61,13 +59,17 @@ pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes
 
 /// One held privilege, without the end of the object.
 pub(super) fn begin_privilege(body: &mut Vec<u8>, privilege: &NamedPrivilege, level: Level) {
-    let depth = LEVELS.iter().find(|(_, known)| *known == level).map_or("", |(name, _)| name);
     body.extend_from_slice(b"{\"Depth\":");
-    json::text(body, depth);
+    json::text(body, level_name(level));
     body.extend_from_slice(b",\"PrivilegeId\":\"");
     json::guid(body, &privilege.id);
     body.extend_from_slice(b"\",\"PrivilegeName\":");
     json::text(body, &privilege.name);
+}
+
+/// A level as the protocol names it.
+pub(super) fn level_name(level: Level) -> &'static str {
+    LEVELS.iter().find(|(_, known)| *known == level).map_or("", |(name, _)| name)
 }
 
 async fn bound_role(operation: &Operation<'_>) -> Result<Guid, Failure> {
@@ -77,10 +79,7 @@ async fn bound_role(operation: &Operation<'_>) -> Result<Guid, Failure> {
     if operation.table_name(*table) != "role" {
         return Err(Failure::no_such_resource(operation.name));
     }
-    match key {
-        RowKey::Id(id) => Ok(*id),
-        key @ RowKey::Alternate(_) => record_id(operation.call, operation.call.table(*table)?, key).await,
-    }
+    operation.id_of(*table, key).await
 }
 
 fn guid(name: &str, text: &str) -> Result<Guid, Failure> {

@@ -5,6 +5,7 @@ use crate::on_both_engines;
 on_both_engines! {
     rights_of_a_team_are_its_own;
     privileges_of_a_user_are_told;
+    why_a_user_may_is_explained;
 }
 
 mod bodies {
@@ -184,5 +185,205 @@ mod bodies {
         let path = format!("teams({team})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
         world.ask("GET", &path, &[], "").await.expect_error(404, "0x8006088a");
         world.ask("GET", "RetrieveUserPrivileges()", &[], "").await.expect_error(404, "0x8006088a");
+    }
+
+    /// Why a user may do something to an account, as told to a caller.
+    async fn why(world: &World, caller: &Caller, user: &Caller, right: &str, rest: &str) -> Answer {
+        let path =
+            format!("systemusers({})/Microsoft.Dynamics.CRM.custodia_ExplainAccess(Right='{right}',{rest}", user.user);
+        Box::pin(world.send(caller, "GET", &path, &[], "")).await
+    }
+
+    fn of(account: &str) -> String {
+        format!("Target=@t)?@t={{'@odata.id':'accounts({account})'}}")
+    }
+
+    pub async fn why_a_user_may_is_explained(world: World) {
+        let admin = world.admin();
+        let root = world.seeded.unit.to_string();
+        let body = json!({ "name": "East", "parentbusinessunitid@odata.bind": format!("/businessunits({root})") });
+        let east = world.post("businessunits", &body.to_string()).await;
+        let rights: Vec<_> = ACCOUNT_RIGHTS.iter().map(|name| (*name, "Basic")).collect();
+        let basic = role(&world, "Basic on accounts", &rights).await;
+        let deep = role(&world, "Deep reading", &[("prvReadAccount", "Deep"), ("prvWriteAccount", "Local")]).await;
+        let only_team = json!({ "name": "Of the team alone", "isinherited": 0,
+            "businessunitid@odata.bind": format!("/businessunits({root})") });
+        let only_team = world.post("roles", &only_team.to_string()).await;
+        let given = json!({ "Privileges": [{ "PrivilegeId": privilege_id("prvDeleteAccount"), "Depth": "Basic" }] });
+        let path = format!("roles({only_team})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+        world.ask("POST", &path, &[], &given.to_string()).await.expect(204);
+
+        let owners = team(&world, "Owners", &root, 0).await;
+        let eastern = team(&world, "Eastern", &east, 0).await;
+        let sam = world.user("sam", &[]).await;
+        let mia = world.user("mia", &[]).await;
+        let bo = world.user("bo", &[]).await;
+        let [sam_path, mia_path] = [&sam, &mia].map(|caller| format!("systemusers({})", caller.user));
+        give(&world, &sam_path, "systemuserroles_association", &basic).await;
+        give(&world, &mia_path, "systemuserroles_association", &deep).await;
+        for team in [&owners, &eastern] {
+            let filter = format!("roles?$filter=_parentrootroleid_value eq {basic} and _businessunitid_value eq ");
+            let unit = if team == &owners { &root } else { &east };
+            let copy = if team == &owners {
+                basic.clone()
+            } else {
+                world.get(&format!("{filter}{unit}")).await["value"][0]["roleid"].as_str().unwrap().to_owned()
+            };
+            give(&world, &format!("teams({team})"), "teamroles_association", &copy).await;
+        }
+        give(&world, &format!("teams({owners})"), "teamroles_association", &only_team).await;
+        let add = json!({ "@odata.id": mia_path }).to_string();
+        world.ask("POST", &format!("teams({owners})/teammembership_association/$ref"), &[], &add).await.expect(204);
+
+        let account = async |name: &str, owner: &str| {
+            world
+                .post("accounts", &json!({ "name": name, "ownerid@odata.bind": format!("/{owner}") }).to_string())
+                .await
+        };
+        let of_sam = account("Of Sam", &sam_path).await;
+        let of_team = account("Of the team", &format!("teams({owners})")).await;
+        let in_east = account("In the east", &format!("teams({eastern})")).await;
+        let of_admin = world.post("accounts", r#"{"name":"Of the administrator"}"#).await;
+        grant(&world, &of_admin, "systemusers", &sam.user.to_string(), "ReadAccess").await;
+        grant(&world, &of_admin, "teams", &owners, "ReadAccess, WriteAccess").await;
+
+        // The verdict is that of the rights, for everybody, every record and every right, and follows from some role.
+        let accounts = [&of_sam, &of_team, &in_east, &of_admin];
+        for user in [&sam, &mia, &bo, &admin] {
+            for account in accounts {
+                let told = told(&world, &admin, &format!("systemusers({})", user.user), account).await.expect(200);
+                let held: Vec<&str> = told["AccessRights"].as_str().unwrap().split(", ").collect();
+                for right in ["Read", "Write", "Append", "AppendTo", "Delete", "Assign", "Share"] {
+                    let right = format!("{right}Access");
+                    let why = why(&world, &admin, user, &right, &of(account)).await.expect(200);
+                    let allowed = held.contains(&right.as_str());
+                    assert_eq!(why["Allowed"], allowed, "{right} of {} on {account}: {why}", user.user);
+                    let grants = why["Grants"].as_array().unwrap();
+                    let reaching = grants.iter().filter(|grant| grant["Reaches"] != json!([])).count();
+                    assert_eq!(reaching > 0, allowed, "{why}");
+                    assert_eq!(why["Missing"] == json!([]), allowed, "{why}");
+                }
+            }
+        }
+
+        // By whom and by which way.
+        let reaches = async |user: &Caller, right: &str, account: &str| -> Vec<Json> {
+            let why = why(&world, &admin, user, right, &of(account)).await.expect(200);
+            let grants = why["Grants"].as_array().unwrap().clone();
+            grants
+                .into_iter()
+                .filter(|grant| grant["Reaches"] != json!([]))
+                .map(|grant| json!([grant["Role"]["Name"], grant["Team"]["Name"], grant["Depth"], grant["Reaches"]]))
+                .collect()
+        };
+        assert_eq!(
+            reaches(&sam, "Delete", &of_sam).await,
+            [json!(["Basic on accounts", null, "Basic", [{ "By": "Owner" }]])]
+        );
+        let unit =
+            json!({ "Id": root, "Name": world.get(&format!("businessunits({root})?$select=name")).await["name"] });
+        let team_of = |name: &str, id: &str| json!({ "Id": id, "Name": name });
+        let owned = json!({ "By": "OwnerTeam", "Team": team_of("Owners", &owners) });
+        let mut found = reaches(&mia, "Delete", &of_team).await;
+        found.sort_by_key(Json::to_string);
+        assert_eq!(
+            found,
+            [
+                json!(["Basic on accounts", "Owners", "Basic", [owned]]),
+                json!(["Of the team alone", "Owners", "Basic", [owned]]),
+            ]
+        );
+        let subtree = json!({ "By": "ParentChildBusinessUnits", "BusinessUnit": unit });
+        assert_eq!(reaches(&mia, "Read", &in_east).await, [json!(["Deep reading", null, "Deep", [subtree]])]);
+        let shared =
+            json!({ "By": "Shared", "Shares": [{ "Principal": team_of("Owners", &owners), "Inherited": false }] });
+        let local = json!({ "By": "BusinessUnit", "BusinessUnit": unit });
+        assert_eq!(
+            reaches(&mia, "Write", &of_admin).await,
+            [
+                json!(["Deep reading", null, "Local", [local, shared]]),
+                json!(["Basic on accounts", "Owners", "Basic", [shared]]),
+            ]
+        );
+        let everything = reaches(&admin, "Read", &in_east).await;
+        assert_eq!(everything[0][3], json!([{ "By": "Everything" }]));
+
+        // What is missing: the privilege, the reach, a role at all.
+        let missing = async |user: &Caller, right: &str, rest: &str| {
+            let why = why(&world, &admin, user, right, rest).await.expect(200);
+            why["Missing"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(missing(&sam, "AssignAccess", &of(&of_sam)).await[0].contains("prvAssignAccount"));
+        let far = missing(&sam, "WriteAccess", &of(&in_east)).await.concat();
+        assert!(far.contains("owned by Eastern") && far.contains("unit East"), "{far}");
+        assert!(far.contains("level Deep"), "{far}");
+        assert!(missing(&bo, "ReadAccess", &of(&of_sam)).await[0].contains("no security role"));
+
+        // Oneself may ask about what one cannot read, and is not told whose it is.
+        let mine = why(&world, &sam, &sam, "ReadAccess", &of(&in_east)).await.expect(200);
+        assert_eq!((&mine["Allowed"], mine.to_string().contains("Eastern")), (&json!(false), false), "{mine}");
+        why(&world, &sam, &mia, "ReadAccess", &of(&in_east)).await.expect_error(403, "0x80040220");
+
+        // A column: closed until a profile opens it.
+        let column = "EntityLogicalName='account',AttributeLogicalName='creditlimit')";
+        let open = why(&world, &admin, &sam, "ReadAccess", column).await.expect(200);
+        assert_eq!(
+            open["Column"],
+            json!({ "Allowed": true, "IsSecured": false, "IsMasked": false, "Profiles": [], "SharedWith": [] })
+        );
+        let account_table = world.org.schema().table_named("account").unwrap().clone();
+        let credit = account_table.column("creditlimit").unwrap().id;
+        world.org.secure_column(&admin, account_table.id, credit, true).await.unwrap();
+        let closed = why(&world, &admin, &sam, "ReadAccess", column).await.expect(200);
+        assert_eq!((&closed["Allowed"], &closed["Column"]["IsSecured"]), (&json!(false), &json!(true)));
+        assert!(closed["Missing"][0].as_str().unwrap().contains("creditlimit is secured"), "{closed}");
+        let profile = world.post("fieldsecurityprofiles", r#"{"name":"Credit"}"#).await;
+        let says = json!({ "entityname": "account", "attributelogicalname": "creditlimit", "canread": 4, "cancreate": 0,
+            "canupdate": 0, "fieldsecurityprofileid@odata.bind": format!("/fieldsecurityprofiles({profile})") });
+        world.post("fieldpermissions", &says.to_string()).await;
+        let to = json!({ "@odata.id": format!("fieldsecurityprofiles({profile})") }).to_string();
+        world.ask("POST", &format!("{sam_path}/systemuserprofiles_association/$ref"), &[], &to).await.expect(204);
+        let opened = why(&world, &admin, &sam, "ReadAccess", column).await.expect(200);
+        let profiles = json!([{ "Id": profile, "Name": "Credit" }]);
+        assert_eq!(opened["Column"]["Profiles"], profiles);
+        assert_eq!((&opened["Allowed"], &opened["Column"]["IsSecured"]), (&json!(true), &json!(true)));
+        // The base amount shows what the secured amount holds.
+        let base = "EntityLogicalName='account',AttributeLogicalName='creditlimit_base')";
+        assert_eq!(why(&world, &admin, &sam, "ReadAccess", base).await.expect(200)["Column"]["Profiles"], profiles);
+        let written = why(&world, &admin, &sam, "WriteAccess", column).await.expect(200);
+        assert_eq!((&written["Allowed"], &written["Column"]["Profiles"]), (&json!(false), &json!([])));
+
+        // Shared on one record, for changing: there and nowhere else.
+        let description =
+            custodia_schema::column_description_id(&account_table, account_table.column("creditlimit").unwrap());
+        let share = json!({ "attributeid": description, "readaccess": true, "updateaccess": true,
+            "objectid_account@odata.bind": format!("/accounts({of_sam})"),
+            "principalid_systemuser@odata.bind": format!("/{sam_path}") });
+        world.post("principalobjectattributeaccessset", &share.to_string()).await;
+        let on = |account: &str| {
+            format!("Target=@t,AttributeLogicalName='creditlimit')?@t={{'@odata.id':'accounts({account})'}}")
+        };
+        let shared = why(&world, &admin, &sam, "WriteAccess", &on(&of_sam)).await.expect(200);
+        assert_eq!((&shared["Allowed"], &shared["Column"]["SharedWith"][0]["Id"]), (&json!(true), &json!(sam.user)));
+        assert_eq!(why(&world, &admin, &sam, "WriteAccess", column).await.expect(200)["Allowed"], false);
+        assert_eq!(
+            why(&world, &admin, &mia, "ReadAccess", &on(&of_team)).await.expect(200)["Column"]["Allowed"],
+            false
+        );
+
+        // Questions that make no sense.
+        for (right, rest) in [
+            ("FlyAccess", of(&of_sam)),
+            ("CreateAccess", of(&of_sam)),
+            ("DeleteAccess", column.to_owned()),
+            ("ReadAccess", "EntityLogicalName='boat')".to_owned()),
+            ("ReadAccess", "EntityLogicalName='account',AttributeLogicalName='boat')".to_owned()),
+        ] {
+            let answer = why(&world, &admin, &sam, right, &rest).await;
+            assert_eq!(answer.status, 400, "{right} {rest}: {}", answer.text());
+        }
+        let nobody = "systemusers(00000000-0000-0000-0000-00000000004d)/Microsoft.Dynamics.CRM.custodia_ExplainAccess(\
+                      Right='Read',EntityLogicalName='account')";
+        world.ask("GET", nobody, &[], "").await.expect_error(404, "0x80040217");
     }
 }

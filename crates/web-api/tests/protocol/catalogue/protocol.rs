@@ -155,6 +155,7 @@ const TESTED: &[(&str, &str)] = &[
     ("function.RetrieveUserInterface", "interface.rs: the_interface_is_told_as_far_as_it_may_be_seen"),
     ("function.RetrieveUserPrivileges", "rights.rs: privileges_of_a_user_are_told"),
     ("function.RetrieveUserPrivilegeByPrivilegeName", "rights.rs: privileges_of_a_user_are_told"),
+    ("function.custodia_ExplainAccess", "rights.rs: why_a_user_may_is_explained"),
     ("action.GrantAccess", "operations.rs: records_are_shared_and_rights_are_told"),
     ("action.ModifyAccess", "operations.rs: records_are_shared_and_rights_are_told"),
     ("action.RevokeAccess", "operations.rs: records_are_shared_and_rights_are_told"),
@@ -298,6 +299,12 @@ fn operations() -> Vec<Row> {
             "RetrievePrincipalAccess",
             &format!("systemusers({{admin}})/Microsoft.Dynamics.CRM.RetrievePrincipalAccess({target}"),
             json!({"AccessRights": SOMETHING}),
+        ),
+        get(
+            "custodia_ExplainAccess",
+            "systemusers({admin})/Microsoft.Dynamics.CRM.custodia_ExplainAccess(Right='ReadAccess',\
+             EntityLogicalName='account')",
+            json!({"Allowed": true, "PrivilegeName": "prvReadAccount", "Missing": []}),
         ),
         get(
             "RetrieveSharedPrincipalsAndAccess",

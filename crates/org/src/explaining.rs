@@ -1,0 +1,538 @@
+//! Telling why a user may do something, or what is missing: the roles, teams, units, shares and profiles that decide.
+//!
+//! Nothing is judged here by rules of its own. The verdict is that of the user's rights; each role is tried by rights that
+//! are computed from that role alone, and each way to reach a record by a statement that has that way alone.
+
+use std::sync::Arc;
+
+use custodia_access::{Authority, Facts, Rights, RightsMask, TeamRole, Way};
+use custodia_query::{Filter, Path, Query};
+use custodia_schema::{
+    ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value, column_description_id,
+};
+use custodia_store::{ADMINISTRATOR_PROFILE, RowKey};
+
+use crate::caller::Caller;
+use crate::column_sharing::COLUMN_SHARES;
+use crate::error::{Error, Result};
+use crate::model;
+use crate::organization::Organization;
+use crate::share::mask_of;
+use crate::telling::Reach;
+
+/// Teams, shares and profiles of one user that are looked at, at most.
+const LISTED_MAX: u32 = 5_000;
+
+/// "May this user do that?"
+#[derive(Clone, Debug)]
+pub struct AccessQuestion {
+    /// The user.
+    pub user: Guid,
+    /// The right. With a column: Read, Create or Write.
+    pub right: PrivilegeKind,
+    /// The table.
+    pub table: TableId,
+    /// One record of it; without one the question is about any.
+    pub record: Option<Guid>,
+    /// A column besides.
+    pub column: Option<ColumnId>,
+}
+
+/// The answer, and what it follows from.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Whether the user may.
+    pub allowed: bool,
+    /// The name of the privilege; `None` where the table has none of its own for this right.
+    pub privilege: Option<String>,
+    /// Each role that gives the privilege.
+    pub grants: Vec<Granted>,
+    /// How the column stands, where one was asked about.
+    pub column: Option<ColumnOpening>,
+    /// What is missing, each a sentence; empty when the user may.
+    pub missing: Vec<String>,
+}
+
+/// A row of the security model, by id and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its id.
+    pub id: Guid,
+    /// Its name, empty where it has none.
+    pub name: String,
+}
+
+/// A role that gives the privilege.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The role, by the topmost one that it is a copy of.
+    pub role: Named,
+    /// The team that it is held through.
+    pub team: Option<Named>,
+    /// Its Basic level covers rows of that team alone.
+    pub team_privileges_only: bool,
+    /// The highest level; `None` where rows follow others.
+    pub level: Option<Level>,
+    /// The business unit that the level is measured from.
+    pub unit: Named,
+    /// The ways by which this role reaches the record that was asked about.
+    pub reaches: Vec<Reached>,
+}
+
+/// How a record is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// As every record of the table.
+    Everything,
+    /// It is owned by the user, or stands for the user.
+    Own,
+    /// It is owned by a team of the user.
+    OfTeam(Named),
+    /// It sits in this business unit.
+    Unit(Named),
+    /// It sits in this business unit or below.
+    Subtree(Named),
+    /// It is shared with the user or a team of theirs, and what was given or inherited contains the right.
+    Shared(Vec<SharedBy>),
+    /// It is owned by somebody below the user in the hierarchy, or such a user was given the right on it.
+    Reports,
+    /// The record that one of these lookups points at is reached.
+    Parent(Vec<String>),
+    /// It is an entry of the audit about a table that the user may read.
+    Telling,
+    /// Everything that this record connects is reached.
+    All,
+}
+
+/// A share that contains the right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedBy {
+    /// The user or the team that it is shared with.
+    pub with: Named,
+    /// Whether it was given for this record; otherwise it was inherited from a record above.
+    pub explicit: bool,
+}
+
+/// How a column stands to a user.
+#[derive(Clone, Debug)]
+pub struct ColumnOpening {
+    /// Whether it may be used.
+    pub allowed: bool,
+    /// Whether it is secured, or derived from columns that are.
+    pub secured: bool,
+    /// Whether it shows masked only.
+    pub masked: bool,
+    /// Profiles of the user that open it, or the columns that it is derived from.
+    pub profiles: Vec<Named>,
+    /// Users and teams with whom it was shared on this record, where no profile opens it.
+    pub shared_with: Vec<Named>,
+}
+
+impl Organization {
+    /// Why a user may do something, or what is missing. Everybody may ask about themselves; about others who reads that user
+    /// and roles. About a record that the caller may not read only what concerns the caller's own rights is told.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Denied`]; [`Error::Invalid`] when the question makes no sense; store errors.
+    pub async fn explain_access(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
+        let users: Vec<Guid> = caller.users().into_iter().chain([question.user]).collect();
+        self.told_fresh(&users, || self.explain_access_once(caller, question)).await
+    }
+
+    async fn explain_access_once(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
+        let asking = self.authority(caller).await?;
+        let head = self.check_tells_of(caller, &asking, question.user).await?;
+        let schema = self.schema();
+        let found = schema.table(question.table);
+        let table = found.ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
+        let of_oneself = caller.users() == [question.user];
+        let mut readable = true;
+        if let Some(record) = question.record {
+            if question.right == PrivilegeKind::Create {
+                return Err(Error::Invalid(
+                    "a record that is there already is not created: ask without one".to_owned(),
+                ));
+            }
+            match self.check_reads(caller, &asking, table, record).await {
+                Err(Error::Denied(_)) if of_oneself => readable = false,
+                checked => drop(checked?),
+            }
+        }
+        let facts = self.shared.database.user_facts(question.user).await?;
+        let facts = facts.ok_or_else(|| Error::NotFound { table: "systemuser".to_owned(), id: question.user })?;
+        if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
+            return Err(Error::Store(custodia_store::Error::Stale));
+        }
+        let explaining = Explaining { org: self, schema: &schema, table, question, facts: &facts, readable };
+        Box::pin(explaining.explanation()).await
+    }
+}
+
+/// One question at work.
+struct Explaining<'e> {
+    org: &'e Organization,
+    schema: &'e Arc<Schema>,
+    table: &'e Arc<Table>,
+    question: &'e AccessQuestion,
+    facts: &'e Facts,
+    /// Whether the caller may read the record, and so be told whose it is.
+    readable: bool,
+}
+
+impl Explaining<'_> {
+    async fn explanation(&self) -> Result<Explanation> {
+        let rights = Arc::new(Rights::build(self.schema, self.facts));
+        let mut missing = Vec::new();
+        let mut grants = Vec::new();
+        let mut allowed = true;
+        match Authority::user(Arc::clone(&rights)).rows(self.table, self.question.right) {
+            Err(denied) => {
+                allowed = false;
+                missing.push(denied.to_string());
+            }
+            Ok(access) => {
+                grants = self.grants().await?;
+                if let Some(record) = self.question.record
+                    && !self.is_reached(record, access).await?
+                {
+                    allowed = false;
+                    missing.push(self.not_reached(record, &grants).await?);
+                }
+            }
+        }
+        let column = match self.question.column {
+            Some(column) => Some(self.column(&rights, column, &mut missing).await?),
+            None => None,
+        };
+        allowed &= column.as_ref().is_none_or(|column| column.allowed);
+        let privilege = self.table.privilege(self.question.right).map(|privilege| privilege.name.clone());
+        Ok(Explanation { allowed, privilege, grants, column, missing })
+    }
+
+    /// Each role by itself: whether it passes the gate, and by which ways it reaches the record.
+    async fn grants(&self) -> Result<Vec<Granted>> {
+        let direct = self.facts.roles.iter().map(|role| (role, None));
+        let through_teams = self.facts.team_roles.iter().map(|held| (&held.role, Some(held)));
+        let mut grants = Vec::new();
+        for (role, held) in direct.chain(through_teams) {
+            let alone = Arc::new(Rights::build(self.schema, &self.only(role, held)));
+            let Ok(access) = Authority::user(Arc::clone(&alone)).rows(self.table, self.question.right) else {
+                continue;
+            };
+            let mut reaches = Vec::new();
+            if let Some(record) = self.question.record.filter(|_| self.readable) {
+                for (way, access) in access.ways() {
+                    // What is below comes last, and is asked together with shares: it tells something only without these.
+                    let is_known = way == Way::Reports && reaches.iter().any(|way| matches!(way, Reached::Shared(_)));
+                    if !is_known && self.is_reached(record, access).await? {
+                        reaches.push(self.reached(record, way).await?);
+                    }
+                }
+            }
+            grants.push(Granted {
+                role: self.named("role", role.root).await?,
+                team: match held {
+                    Some(held) => Some(self.named("team", held.team).await?),
+                    None => None,
+                },
+                team_privileges_only: held.is_some_and(|held| held.team_privileges_only),
+                level: alone.level(self.table.id, self.question.right),
+                unit: self.named("businessunit", role.base_unit).await?,
+                reaches,
+            });
+        }
+        Ok(grants)
+    }
+
+    /// What the user would have with one role alone.
+    fn only(&self, role: &custodia_access::RoleGrant, held: Option<&TeamRole>) -> Facts {
+        let roles = if held.is_none() { vec![role.clone()] } else { Vec::new() };
+        Facts { roles, team_roles: held.cloned().into_iter().collect(), ..self.facts.clone() }
+    }
+
+    async fn is_reached(&self, record: Guid, access: custodia_access::RowAccess) -> Result<bool> {
+        let query = Query::of_row(self.table, &RowKey::Id(record));
+        let (rows, _) = self.org.shared.database.rows(&query, &Reach { access, table: self.table.id }).await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn reached(&self, record: Guid, way: Way) -> Result<Reached> {
+        Ok(match way {
+            Way::Everything => Reached::Everything,
+            Way::Owned => match self.place_of(record).await?.owner {
+                Some(owner) if owner != self.question.user => Reached::OfTeam(self.named("team", owner).await?),
+                _ => Reached::Own,
+            },
+            Way::Unit(unit) => Reached::Unit(self.named("businessunit", unit).await?),
+            Way::Subtree(unit) => Reached::Subtree(self.named("businessunit", unit).await?),
+            Way::Shared => Reached::Shared(self.shares_of(record).await?),
+            Way::Parent(parents) => Reached::Parent(
+                parents.iter().filter_map(|(lookup, _)| Some(self.table.column_by_id(*lookup)?.name.clone())).collect(),
+            ),
+            Way::Reports => Reached::Reports,
+            Way::Telling => Reached::Telling,
+            Way::All => Reached::All,
+        })
+    }
+
+    /// What is missing to reach a record, although the privilege is held.
+    async fn not_reached(&self, record: Guid, grants: &[Granted]) -> Result<String> {
+        let right = self.question.right.word();
+        let general = format!("None of the roles with this privilege reaches the record, and no share gives {right}");
+        let place = self.place_of(record).await?;
+        let (true, Some(unit)) = (self.readable, place.unit) else { return Ok(format!("{general}.")) };
+        let mut text = general;
+        if let Some(owner) = place.owner {
+            let owner = self.principal(owner).await?;
+            text.push_str(&format!(": it is owned by {}", owner.name));
+        }
+        let unit = self.named("businessunit", unit).await?;
+        text.push_str(&format!(", in the business unit {}", unit.name));
+        let above = self.units_above(unit.id).await?;
+        let mut bases: Vec<&Named> = grants.iter().map(|grant| &grant.unit).collect();
+        bases.dedup();
+        for base in bases {
+            let needed = if base.id == unit.id {
+                "Local"
+            } else if above.contains(&base.id) {
+                "Deep"
+            } else {
+                "Global"
+            };
+            text.push_str(&format!(". A role measured from {} would need the level {needed}", base.name));
+        }
+        text.push('.');
+        Ok(text)
+    }
+
+    async fn column(&self, rights: &Arc<Rights>, column: ColumnId, missing: &mut Vec<String>) -> Result<ColumnOpening> {
+        let found = self.table.column_by_id(column);
+        let found = found.ok_or_else(|| Error::Invalid("there is no such column".to_owned()))?;
+        let table = self.table.id;
+        let opened = |column: ColumnId| match self.question.right {
+            PrivilegeKind::Read => Some(rights.reads_column(table, column)),
+            PrivilegeKind::Create => Some(rights.creates_column(table, column)),
+            PrivilegeKind::Write => Some(rights.updates_column(table, column)),
+            _ => None,
+        };
+        let reads = self.question.right == PrivilegeKind::Read;
+        let Some(mut allowed) = opened(column) else {
+            return Err(Error::Invalid("a column is read, created or written: no other right has columns".to_owned()));
+        };
+        let masked = reads && !allowed && Authority::user(Arc::clone(rights)).mask(self.table, column).is_some();
+        let secured = self.secured_behind(column);
+        let mut profiles = Vec::new();
+        for profile in self.profiles().await? {
+            if self.opens(profile, &secured).await? {
+                profiles.push(self.named("fieldsecurityprofile", profile).await?);
+            }
+        }
+        let mut shared_with = Vec::new();
+        if let Some(record) = self.question.record.filter(|_| !allowed && !masked) {
+            let closed = secured.iter().filter(|source| opened(**source) == Some(false));
+            let needed: Vec<ColumnId> = if reads { closed.copied().collect() } else { vec![column] };
+            let mut all = !needed.is_empty();
+            for source in needed {
+                let with = self.column_shares(record, source).await?;
+                all &= !with.is_empty();
+                shared_with.extend(with);
+            }
+            allowed = all;
+        }
+        allowed |= masked;
+        if !allowed {
+            let names: Vec<&str> =
+                secured.iter().filter_map(|source| Some(self.table.column_by_id(*source)?.name.as_str())).collect();
+            missing.push(format!(
+                "The column {} is secured{}, and no profile of the user opens it for this.",
+                found.name,
+                if names == [found.name.as_str()] { String::new() } else { format!(" with {}", names.join(", ")) }
+            ));
+        }
+        Ok(ColumnOpening { allowed, secured: !secured.is_empty(), masked, profiles, shared_with })
+    }
+
+    /// The secured columns that this one is or shows something of, over any number of steps.
+    fn secured_behind(&self, column: ColumnId) -> Vec<ColumnId> {
+        let mut seen = vec![column];
+        let mut at = 0;
+        while let Some(column) = seen.get(at).and_then(|id| self.table.column_by_id(*id)) {
+            let new: Vec<ColumnId> = column.sources().filter(|source| !seen.contains(source)).collect();
+            seen.extend(new);
+            at += 1;
+        }
+        let is_secured = |id: &ColumnId| self.table.column_by_id(*id).is_some_and(|column| column.secured);
+        seen.retain(is_secured);
+        seen
+    }
+
+    /// Whether a profile says that one of these columns may be used for what was asked.
+    async fn opens(&self, profile: Guid, columns: &[ColumnId]) -> Result<bool> {
+        if columns.is_empty() {
+            return Ok(false);
+        }
+        if profile == ADMINISTRATOR_PROFILE {
+            return Ok(true);
+        }
+        let permissions = model::table(self.schema, "fieldpermission")?;
+        let said = match self.question.right {
+            PrivilegeKind::Create => "cancreate",
+            PrivilegeKind::Write => "canupdate",
+            _ => "canread",
+        };
+        let names = columns.iter().filter_map(|column| Some(self.table.column_by_id(*column)?.name.clone()));
+        let filter = Filter::And(vec![
+            Filter::equal(model::column(permissions, "fieldsecurityprofileid")?, Value::Guid(profile)),
+            Filter::equal(model::column(permissions, "entityname")?, Value::Text(self.table.name.clone())),
+            Filter::In {
+                path: Path::own(model::column(permissions, "attributelogicalname")?),
+                values: names.map(Value::Text).collect(),
+            },
+            Filter::equal(model::column(permissions, said)?, Value::Integer(4)),
+        ]);
+        Ok(!self.rows("fieldpermission", filter, &["fieldpermissionid"]).await?.is_empty())
+    }
+
+    /// The profiles of the user, direct and through teams.
+    async fn profiles(&self) -> Result<Vec<Guid>> {
+        let user = vec![Value::Guid(self.question.user)];
+        let mut profiles = self.ids("systemuserprofiles", "systemuserid", user, "fieldsecurityprofileid").await?;
+        let teams = self.teams().await?.into_iter().map(Value::Guid).collect();
+        profiles.extend(self.ids("teamprofiles", "teamid", teams, "fieldsecurityprofileid").await?);
+        if self.facts.all_columns {
+            profiles.push(ADMINISTRATOR_PROFILE);
+        }
+        profiles.sort_unstable();
+        profiles.dedup();
+        Ok(profiles)
+    }
+
+    async fn teams(&self) -> Result<Vec<Guid>> {
+        self.ids("teammembership", "systemuserid", vec![Value::Guid(self.question.user)], "teamid").await
+    }
+
+    /// Shares of a record with the user and the user's teams that contain the right.
+    async fn shares_of(&self, record: Guid) -> Result<Vec<SharedBy>> {
+        let mut principals = self.teams().await?;
+        principals.push(self.question.user);
+        let shares = model::table(self.schema, "principalobjectaccess")?;
+        let names = self.schema.shared_as(self.table).map(|name| Value::Text(name.to_owned())).collect();
+        let filter = Filter::And(vec![
+            Filter::equal(model::column(shares, "objectid")?, Value::Guid(record)),
+            Filter::In { path: Path::own(model::column(shares, "objecttypecode")?), values: names },
+            Filter::In {
+                path: Path::own(model::column(shares, "principalid")?),
+                values: principals.into_iter().map(Value::Guid).collect(),
+            },
+        ]);
+        let asked = ["principalid", "accessrightsmask", "inheritedaccessrightsmask"];
+        let mut found = Vec::new();
+        for row in self.rows("principalobjectaccess", filter, &asked).await? {
+            let contains =
+                |at: usize| row.get(at).is_some_and(|mask| mask_of(mask).contains(RightsMask::of(self.question.right)));
+            let (Some(with), true) = (row.first().and_then(Value::guid), contains(1) || contains(2)) else { continue };
+            found.push(SharedBy { with: self.principal(with).await?, explicit: contains(1) });
+        }
+        Ok(found)
+    }
+
+    /// The user or the teams of theirs with whom a column of a record was shared for what was asked.
+    async fn column_shares(&self, record: Guid, column: ColumnId) -> Result<Vec<Named>> {
+        let Some(column) = self.table.column_by_id(column) else { return Ok(Vec::new()) };
+        let shares = model::table(self.schema, COLUMN_SHARES)?;
+        let said = if self.question.right == PrivilegeKind::Read { "readaccess" } else { "updateaccess" };
+        let mut principals = self.teams().await?;
+        principals.push(self.question.user);
+        let filter = Filter::And(vec![
+            Filter::equal(model::column(shares, "objectid")?, Value::Lookup(self.table.id, record)),
+            Filter::equal(
+                model::column(shares, "attributeid")?,
+                Value::Guid(column_description_id(self.table, column)),
+            ),
+            Filter::equal(model::column(shares, said)?, Value::Boolean(true)),
+        ]);
+        let mut found = Vec::new();
+        for row in self.rows(COLUMN_SHARES, filter, &["principalid"]).await? {
+            let with = row.first().and_then(Value::guid).filter(|with| principals.contains(with));
+            if let Some(with) = with {
+                found.push(self.principal(with).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn place_of(&self, record: Guid) -> Result<PlaceOf> {
+        let (owner, unit) = match self.table.security {
+            RowSecurity::Owned { owner, unit } => (Some(owner), Some(unit)),
+            RowSecurity::Unit { unit, .. } => (None, Some(unit)),
+            RowSecurity::Organization | RowSecurity::Parent { .. } | RowSecurity::Intersect => (None, None),
+        };
+        let query = Query::of_row(self.table, &RowKey::Id(record)).showing(owner.into_iter().chain(unit));
+        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        let row = rows.first();
+        let at = |at: usize| row.and_then(|row| row.get(at)).and_then(Value::guid);
+        // The id of the record is the first value.
+        let owner = owner.and_then(|_| at(1));
+        Ok(PlaceOf { owner, unit: unit.and_then(|_| at(if owner.is_some() { 2 } else { 1 })) })
+    }
+
+    async fn units_above(&self, unit: Guid) -> Result<Vec<Guid>> {
+        let units = model::table(self.schema, "businessunit")?;
+        let parent = model::column(units, "parentbusinessunitid")?;
+        let mut above: Vec<Guid> = Vec::new();
+        let mut next = Some(unit);
+        while let Some(unit) = next {
+            let query = Query::of_row(units, &RowKey::Id(unit)).showing([parent]);
+            let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+            next = rows.first().and_then(|row| row.get(1)).and_then(Value::guid).filter(|next| !above.contains(next));
+            above.extend(next);
+        }
+        Ok(above)
+    }
+
+    /// A user or a team by name.
+    async fn principal(&self, id: Guid) -> Result<Named> {
+        let user = self.named("systemuser", id).await?;
+        if user.name.is_empty() { self.named("team", id).await } else { Ok(user) }
+    }
+
+    async fn named(&self, table: &str, id: Guid) -> Result<Named> {
+        let table = model::table(self.schema, table)?;
+        let query = Query::of_row(table, &RowKey::Id(id)).showing(table.primary_name);
+        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        let name = match rows.first().and_then(|row| row.get(1)) {
+            Some(Value::Text(name)) => name.clone(),
+            _ => String::new(),
+        };
+        Ok(Named { id, name })
+    }
+
+    /// One id of each row of a table in which a column is one of these values.
+    async fn ids(&self, table: &str, of: &str, values: Vec<Value>, shown: &str) -> Result<Vec<Guid>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let column = model::column(model::table(self.schema, table)?, of)?;
+        let rows = self.rows(table, Filter::In { path: Path::own(column), values }, &[shown]).await?;
+        Ok(rows.iter().filter_map(|row| row.first().and_then(Value::guid)).collect())
+    }
+
+    /// Rows of a table of the security model, with these columns.
+    async fn rows(&self, table: &str, filter: Filter, shown: &[&str]) -> Result<Vec<Vec<Value>>> {
+        let table = model::table(self.schema, table)?;
+        let query = Query { filter, ..Query::of(table, LISTED_MAX) };
+        let fields = query.fields.len();
+        let query = query.showing(model::columns(table, shown)?);
+        let (mut rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        for row in &mut rows {
+            row.drain(..fields.min(row.len()));
+        }
+        Ok(rows)
+    }
+}
+
+/// Where a record is.
+struct PlaceOf {
+    owner: Option<Guid>,
+    unit: Option<Guid>,
+}
