@@ -254,12 +254,16 @@ impl Writing<'_> {
         for (table, record, far, other) in
             [(link.first, first, link.second, second), (link.second, second, link.first, first)]
         {
-            let detail = AuditDetail::Link { relationship: link.name.clone(), table: far, other };
+            let detail = || AuditDetail::Link { relationship: link.name.clone(), table: far, other };
             if gives_rights {
-                self.audit_rights(table, record, kind, &detail).await?;
-            } else {
-                let table = self.table(table)?;
-                self.audit(&table, record, AuditOperation::Update, kind, Vec::new(), Some(detail.to_text())).await?;
+                Box::pin(self.audit_rights(table, record, kind, &detail())).await?;
+                continue;
+            }
+            let table = self.table(table)?;
+            // Nothing is put into words for tables that are not told of, and the request is no larger for it.
+            if self.shared.settings.audits(self.transaction, &table).await? {
+                let detail = Some(detail().to_text());
+                Box::pin(self.audit(&table, record, AuditOperation::Update, kind, Vec::new(), detail)).await?;
             }
         }
         Ok(())
