@@ -50,6 +50,9 @@ impl OrganizationOptions {
         if text.trim().is_empty() {
             return Ok(options);
         }
+        if custodia_schema::markup::is_costly(text) {
+            return Err(OrganizationOptionsError::Malformed("an element has too many attributes".to_owned()));
+        }
         let limits = roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..Default::default() };
         let document = roxmltree::Document::parse_with_options(text, limits)
             .map_err(|error| OrganizationOptionsError::Malformed(error.to_string()))?;

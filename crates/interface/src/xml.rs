@@ -1,5 +1,6 @@
 //! XML texts of definitions: read within bounds and with places, and written.
 
+use custodia_schema::markup;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::error::DefinitionError;
@@ -19,6 +20,9 @@ pub(crate) fn document<'t>(text: &'t str, limits: &Limits) -> Result<Document<'t
     let too_much = |limit, max| Err(DefinitionError::TooMuch { limit, max });
     if text.len() > limits.definition_bytes_max {
         return too_much("definition_bytes_max", limits.definition_bytes_max as u64);
+    }
+    if markup::is_costly(text) {
+        return too_much("attributes of an element", markup::ATTRIBUTES_MAX as u64);
     }
     let nodes_limit = limits.definition_nodes_max;
     let options = ParsingOptions { allow_dtd: false, nodes_limit, ..ParsingOptions::default() };

@@ -449,7 +449,7 @@ impl Writing<'_> {
     }
 
     /// The one unit without a parent.
-    async fn root_unit(&mut self) -> Result<Guid> {
+    pub(crate) async fn root_unit(&mut self) -> Result<Guid> {
         let table = self.table_named("businessunit")?;
         let filter = Filter::IsNull(Path::own(column(&table, "parentbusinessunitid")?));
         let roots = self.platform_ids("root unit", &Query { filter, ..Query::of(&table, 1) }).await?;

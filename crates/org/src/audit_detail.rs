@@ -49,6 +49,7 @@ pub struct PrivilegeChange {
 
 /// Dataverse's numbers of actions (`audit.action`) that entries with a detail have.
 pub(crate) mod action {
+    pub(crate) const DELETE: i32 = 3;
     pub(crate) const MERGE: i32 = 12;
     pub(crate) const SHARE: i32 = 14;
     pub(crate) const RETRIEVE: i32 = 15;

@@ -86,9 +86,11 @@ impl Organization {
         let table = model::table(&schema, "organization")?;
         let query = Query::of(table, 1).showing(model::columns(table, &["auditretentionperiodv2"])?);
         let (rows, _) = self.shared.platform_rows("audit retention", &query).await?;
-        let days = rows.first().and_then(|row| row.first());
+        // The id of the record is the first value.
+        let days = rows.first().and_then(|row| row.get(1));
         Ok(match days {
             Some(Value::BigInt(days)) => u32::try_from(*days).ok().filter(|days| *days > 0),
+            Some(Value::Integer(days)) => u32::try_from(*days).ok().filter(|days| *days > 0),
             _ => None,
         })
     }

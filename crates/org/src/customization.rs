@@ -29,6 +29,10 @@ impl Organization {
 impl Writing<'_> {
     pub(crate) async fn secure_column(&mut self, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
         self.authority.check_privilege(CUSTOMIZE)?;
+        if !secured {
+            // It opens the column to everybody.
+            self.authority.check_opens_columns()?;
+        }
         let found = self.table(table)?;
         let named = found.column_by_id(column);
         let named =

@@ -8,6 +8,7 @@ use custodia_query::{Filter, Query};
 use custodia_schema::{ColumnId, DeleteCascade, Guid, PrivilegeKind, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
+use crate::administration::is_kept_team;
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, Reference};
@@ -133,6 +134,10 @@ impl Writing<'_> {
                         let column = relationship.referencing_column;
                         plan.unlinked.push((Arc::clone(&child_table), child, column, permit));
                     } else if plan.met.insert((child_table.id, child.id)) {
+                        if child_table.name == "team" && !is_kept_team(&child_table, &child) {
+                            // A team may own records, which nobody would own then.
+                            self.before_delete(&child_table, &child).await?;
+                        }
                         let table = Arc::clone(&child_table);
                         plan.removed.push(Removal { table, row: child, permit, is_part: false });
                     }

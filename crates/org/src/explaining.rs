@@ -1,7 +1,8 @@
 //! Telling why a user may do something, or what is missing: the roles, teams, units, shares and profiles that decide.
 //!
-//! Nothing is judged here by rules of its own. The verdict is that of the user's rights; each role is tried by rights that
-//! are computed from that role alone, and each way to reach a record by a statement that has that way alone.
+//! The verdict on a record is that of the user's rights; each role is tried by rights that are computed from that role
+//! alone, and each way to reach a record by a statement that has that way alone. Which profiles and shares open a column is
+//! read here once more, from the records.
 
 use std::sync::Arc;
 
@@ -163,7 +164,8 @@ impl Organization {
         if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
             return Err(Error::Store(custodia_store::Error::Stale));
         }
-        let explaining = Explaining { org: self, schema: &schema, table, question, facts: &facts, readable };
+        let explaining =
+            Explaining { org: self, schema: &schema, table, question, facts: &facts, readable, asking: &asking };
         Box::pin(explaining.explanation()).await
     }
 }
@@ -177,6 +179,8 @@ struct Explaining<'e> {
     facts: &'e Facts,
     /// Whether the caller may read the record, and so be told whose it is.
     readable: bool,
+    /// The caller, to whom no name is told that is closed to them.
+    asking: &'e Authority,
 }
 
 impl Explaining<'_> {
@@ -290,6 +294,7 @@ impl Explaining<'_> {
         text.push_str(&format!(", in the business unit {}", unit.name));
         let above = self.units_above(unit.id).await?;
         let mut bases: Vec<&Named> = grants.iter().map(|grant| &grant.unit).collect();
+        bases.sort_by_key(|base| base.id);
         bases.dedup();
         for base in bases {
             let needed = if base.id == unit.id {
@@ -322,7 +327,9 @@ impl Explaining<'_> {
         let masked = reads && !allowed && Authority::user(Arc::clone(rights)).mask(self.table, column).is_some();
         let secured = self.secured_behind(column);
         let mut profiles = Vec::new();
-        for profile in self.profiles().await? {
+        // Which profiles there are is told to whoever may read profiles.
+        let told = self.asking.rows(model::table(self.schema, "fieldsecurityprofile")?, PrivilegeKind::Read).is_ok();
+        for profile in self.profiles().await?.into_iter().filter(|_| told) {
             if self.opens(profile, &secured).await? {
                 profiles.push(self.named("fieldsecurityprofile", profile).await?);
             }
@@ -492,13 +499,16 @@ impl Explaining<'_> {
 
     /// A user or a team by name.
     async fn principal(&self, id: Guid) -> Result<Named> {
-        let user = self.named("systemuser", id).await?;
-        if user.name.is_empty() { self.named("team", id).await } else { Ok(user) }
+        let users = model::table(self.schema, "systemuser")?;
+        let query = Query::of_row(users, &RowKey::Id(id));
+        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        self.named(if rows.is_empty() { "team" } else { "systemuser" }, id).await
     }
 
     async fn named(&self, table: &str, id: Guid) -> Result<Named> {
         let table = model::table(self.schema, table)?;
-        let query = Query::of_row(table, &RowKey::Id(id)).showing(table.primary_name);
+        let name = table.primary_name.filter(|name| self.asking.reads_column(table, *name));
+        let query = Query::of_row(table, &RowKey::Id(id)).showing(name);
         let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
         let name = match rows.first().and_then(|row| row.get(1)) {
             Some(Value::Text(name)) => name.clone(),

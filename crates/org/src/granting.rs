@@ -22,6 +22,8 @@ const COLUMN_PRIVILEGES: &[(&str, &str, &str)] = &[
     ("organization", "ishierarchicalsecuritymodelenabled", HIERARCHY),
     ("organization", "maxdepthforhierarchicalsecuritymodel", HIERARCHY),
     ("organization", "usepositionhierarchy", HIERARCHY),
+    ("organization", "orgdborgsettings", HIERARCHY),
+    ("organization", "auditretentionperiodv2", "prvDeleteAuditData"),
     ("position", "parentpositionid", "prvAssignPosition"),
     ("team", "businessunitid", "prvReparentTeam"),
     ("businessunit", "isdisabled", "prvEnableOrDisableBusinessUnit"),

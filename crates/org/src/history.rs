@@ -12,7 +12,7 @@ use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
 use custodia_store::{AuditFilter, AuditOperation, AuditRecord, RowKey, audit_id, audit_number};
 
-use crate::audit_detail::AuditDetail;
+use crate::audit_detail::{AuditDetail, action};
 use crate::caller::Caller;
 use crate::changes::Change;
 use crate::error::{Error, Result};
@@ -91,6 +91,9 @@ impl Organization {
             let schema = self.schema();
             let found = self.check_reads_history(caller, &authority, &schema, table, id).await?;
             let history = self.history(&authority, &schema, &found, id, page).await?;
+            if found.reads_audited {
+                self.tell_reads(caller, vec![(found.id, id)], "its history".to_owned()).await?;
+            }
             self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
             Ok(history)
         })
@@ -113,6 +116,12 @@ impl Organization {
             let record = found.into_iter().find(|record| record.number == number).ok_or_else(missing)?;
             let (table, row) = (record.entry.table, record.entry.row);
             let table = self.check_reads_history(caller, &authority, &schema, table, row).await?;
+            if record.number <= self.former_life(&authority, &table, row).await? {
+                return Err(missing());
+            }
+            if table.reads_audited {
+                self.tell_reads(caller, vec![(table.id, row)], "an entry of its history".to_owned()).await?;
+            }
             let told = tell(&authority, &schema, &table, record);
             self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
             Ok(told)
@@ -132,6 +141,9 @@ impl Organization {
         let entry = &told.record.entry;
         if entry.operation != AuditOperation::Update || entry.changes.is_empty() {
             return Err(Error::Invalid("only the values of a change can be restored".to_owned()));
+        }
+        if told.record.erased {
+            return Err(Error::Invalid("the values of this entry were erased: there is nothing to restore".to_owned()));
         }
         let schema = self.schema();
         let table = table_of(&schema, entry.table)?;
@@ -205,6 +217,16 @@ impl Organization {
         Ok(table)
     }
 
+    /// The last entry about an earlier record of the same id, which was deleted; 0 where there was none, and for those who
+    /// read every row. An id can be given again, by anybody: that does not make somebody the reader of what it named before.
+    async fn former_life(&self, authority: &Authority, table: &Table, id: Guid) -> Result<i64> {
+        if authority.rows(table, PrivilegeKind::Read)? == RowAccess::All {
+            return Ok(0);
+        }
+        let filter = AuditFilter { actions: vec![action::DELETE], ..AuditFilter::of_row(1, table.id, id) };
+        Ok(self.shared.database.audit_entries(&filter).await?.first().map_or(0, |record| record.number))
+    }
+
     async fn history(
         &self,
         authority: &Authority,
@@ -214,12 +236,13 @@ impl Organization {
         page: HistoryPage,
     ) -> Result<History> {
         let mut history = History { entries: Vec::new(), more: false, total: None };
+        let former = self.former_life(authority, table, id).await?;
         let (mut filter, mut met, mut matching) = (AuditFilter::of_row(PAGE, table.id, id), 0, 0);
         loop {
             let found = self.shared.database.audit_entries(&filter).await?;
-            let is_last = found.len() < PAGE as usize;
+            let is_last = found.len() < PAGE as usize || found.last().is_some_and(|record| record.number <= former);
             met += found.len();
-            for record in found {
+            for record in found.into_iter().filter(|record| record.number > former) {
                 filter.before = record.number;
                 let tells = |column| record.entry.changes.iter().any(|change| change.column == column);
                 if !page.column.is_none_or(tells) {

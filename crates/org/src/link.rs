@@ -243,7 +243,7 @@ impl Writing<'_> {
     }
 
     /// Tells of a link on both records that it joins. Those that give rights are told whatever the switches of the tables.
-    async fn audit_link(
+    pub(crate) async fn audit_link(
         &mut self,
         link: &ManyToMany,
         ids: &[(custodia_schema::ColumnId, Guid); 2],

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use custodia_query::{Aggregation, Expand, Field, Filter, Query};
+use custodia_query::{Aggregation, Expand, Field, Filter, Link, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, TableId};
 use custodia_store::{AuditEntry, AuditOperation, Row, RowSink};
 
@@ -79,6 +79,10 @@ impl Organization {
         let schema = self.schema();
         let query = &aggregation.rows;
         let mut told = beside(&schema, query);
+        let grouped = aggregation.groups.iter().flat_map(|group| &group.path.steps).map(|step| step.target);
+        let is_told =
+            |table: &TableId| schema.table(*table).is_some_and(|table| table.lists_audited || table.reads_audited);
+        told.extend(grouped.filter(is_told));
         told.extend(schema.table(query.table).filter(|table| table.lists_audited).map(|table| table.id));
         if told.is_empty() {
             return Ok(());
@@ -87,7 +91,7 @@ impl Organization {
         self.tell_reads(caller, told, format!("{} groups: {}", read.rows, shape(&schema, query))).await
     }
 
-    async fn tell_reads(&self, caller: &Caller, of: Vec<(TableId, Guid)>, detail: String) -> Result<()> {
+    pub(crate) async fn tell_reads(&self, caller: &Caller, of: Vec<(TableId, Guid)>, detail: String) -> Result<()> {
         // What the platform reads for itself nobody is shown.
         if matches!(caller.origin, Origin::Platform(_)) {
             return Ok(());
@@ -110,10 +114,14 @@ impl Organization {
     }
 }
 
-/// The tables beside the one asked whose rows a query shows or combines, and of which reads are told. Collections within
-/// rows are questions of their own.
+/// The tables beside the one asked whose rows a query shows, combines, tests or sorts by, and of which reads are told: what a
+/// test answers is read as well. Collections within rows are questions of their own.
 fn beside(schema: &Schema, query: &Query) -> BTreeSet<TableId> {
-    let mut tables: BTreeSet<_> = query.links.iter().map(|link| link.table).collect();
+    let mut tested = Tested::default();
+    tested.filter(&query.filter);
+    query.order.iter().for_each(|order| tested.path(&order.path));
+    tested.links(&query.links);
+    let mut tables = tested.tables;
     let mut open: Vec<&Expand> = query.expand.iter().collect();
     while let Some(expand) = open.pop() {
         if let Expand::One { step, expand, .. } = expand {
@@ -131,11 +139,11 @@ fn shape(schema: &Schema, query: &Query) -> String {
     let Some(table) = schema.table(query.table) else { return String::new() };
     let column = |field: &Field| if let Field::Column(column) = field { Some(*column) } else { None };
     let shown: BTreeSet<ColumnId> = query.fields.iter().filter_map(column).collect();
-    let mut tested = BTreeSet::new();
-    gather(&query.filter, &mut tested);
+    let mut tested = Tested::default();
+    tested.filter(&query.filter);
     let mut text = format!("columns {}", names(table, &shown));
-    if !tested.is_empty() {
-        text.push_str(&format!("; tested {}", names(table, &tested)));
+    if !tested.columns.is_empty() {
+        text.push_str(&format!("; tested {}", names(table, &tested.columns)));
     }
     for link in &query.links {
         if let Some(linked) = schema.table(link.table) {
@@ -156,25 +164,61 @@ fn names(table: &Table, columns: &BTreeSet<ColumnId>) -> String {
     names.join(", ")
 }
 
-/// The columns of the rows themselves that a filter tests.
-fn gather(filter: &Filter, columns: &mut BTreeSet<ColumnId>) {
-    let mut add = |path: &custodia_query::Path| {
+/// What a question tests.
+#[derive(Default)]
+struct Tested {
+    /// Columns of the rows themselves.
+    columns: BTreeSet<ColumnId>,
+    /// Tables of other rows.
+    tables: BTreeSet<TableId>,
+}
+
+impl Tested {
+    fn path(&mut self, path: &Path) {
         if path.row == 0 && path.steps.is_empty() {
-            columns.insert(path.column);
+            self.columns.insert(path.column);
         }
-    };
-    match filter {
-        Filter::True | Filter::False => {}
-        Filter::And(all) | Filter::Or(all) => all.iter().for_each(|filter| gather(filter, columns)),
-        Filter::Not(inner) => gather(inner, columns),
-        Filter::CompareColumns { left, right, .. } => [left, right].into_iter().for_each(add),
-        Filter::Compare { path, .. }
-        | Filter::IsNull(path)
-        | Filter::In { path, .. }
-        | Filter::Like { path, .. }
-        | Filter::ContainsAny { path, .. }
-        | Filter::InPeriod { path, .. }
-        | Filter::Hierarchy { path, .. } => add(path),
-        Filter::Exists(exists) => add(&exists.near),
+        self.tables.extend(path.steps.iter().map(|step| step.target));
+    }
+
+    fn links(&mut self, links: &[Link]) {
+        for link in links {
+            self.tables.insert(link.table);
+            self.of_others(&link.filter);
+            link.order.iter().for_each(|order| self.path_of_others(&order.path));
+        }
+    }
+
+    /// A filter on other rows than those that were asked for: its columns are not theirs.
+    fn of_others(&mut self, filter: &Filter) {
+        let mut beyond = Self::default();
+        beyond.filter(filter);
+        self.tables.extend(beyond.tables);
+    }
+
+    fn path_of_others(&mut self, path: &Path) {
+        self.tables.extend(path.steps.iter().map(|step| step.target));
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        match filter {
+            Filter::True | Filter::False => {}
+            Filter::And(all) | Filter::Or(all) => all.iter().for_each(|filter| self.filter(filter)),
+            Filter::Not(inner) => self.filter(inner),
+            Filter::CompareColumns { left, right, .. } => [left, right].into_iter().for_each(|path| self.path(path)),
+            Filter::Compare { path, .. }
+            | Filter::IsNull(path)
+            | Filter::In { path, .. }
+            | Filter::Like { path, .. }
+            | Filter::ContainsAny { path, .. }
+            | Filter::InPeriod { path, .. }
+            | Filter::Hierarchy { path, .. } => self.path(path),
+            Filter::Exists(exists) => {
+                self.path(&exists.near);
+                self.tables.insert(exists.table);
+                self.links(&exists.links);
+                self.of_others(&exists.filter);
+            }
+        }
     }
 }

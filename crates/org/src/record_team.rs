@@ -7,6 +7,7 @@ use custodia_access::{Denied, RightsMask};
 use custodia_schema::{Guid, PrivilegeKind, RowSecurity, Table, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
+use crate::administration::is_kept_team;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::Reference;
@@ -69,11 +70,25 @@ impl Writing<'_> {
         self.get(&users, member.user).await?;
         let team = record_team_id(&table, record.id, template.id);
         let teams = self.table_named("team")?;
-        if self.find(&teams, &RowKey::Id(team)).await?.is_none() {
-            self.make_record_team(&table, &record, team, &template).await?;
-            self.transaction.flush().await?;
-            let target = Reference::id(table.id, record.id);
-            self.share_with(&target, team, Sharing::Grant(rights)).await?;
+        match self.find(&teams, &RowKey::Id(team)).await? {
+            Some(row) if is_record_team(&teams, &row, template.id) => {
+                // The template may say less by now than the team was given.
+                let shares = self.shares_of(&table, record.id).await?;
+                let share = shares.into_iter().find(|share| share.principal == team);
+                let given = share.map_or(RightsMask::NONE, |share| share.explicit.union(share.inherited));
+                if self.authority.platform_name().is_none() {
+                    let _checked = self.authority.permit_share(&table, held, rights.union(given))?;
+                }
+            }
+            // The id follows from record and template: somebody made another team of it beforehand.
+            Some(_) => return Err(Error::Duplicate { table: teams.name.clone(), id: team }),
+            None => {
+                self.check_principal_id(&teams, team).await?;
+                self.make_record_team(&table, record.id, team, &template).await?;
+                self.transaction.flush().await?;
+                let target = Reference::id(table.id, record.id);
+                self.share_with(&target, team, Sharing::Grant(rights)).await?;
+            }
         }
         let memberships = self.table_named("teammembership")?;
         let ends = [(column(&memberships, "teamid")?, team), (column(&memberships, "systemuserid")?, member.user)];
@@ -82,7 +97,7 @@ impl Writing<'_> {
             let permit = self.platform_permit(WHY, &memberships, PrivilegeKind::Create)?;
             let id = self.fresh.id();
             self.transaction.insert(permit, &memberships, id, values)?;
-            self.audit_member(&teams, team, member.user, 33).await?;
+            self.audit_member(team, member.user, true).await?;
         }
         Ok(team)
     }
@@ -94,6 +109,11 @@ impl Writing<'_> {
         let shares = held.contains(RightsMask::of(PrivilegeKind::Share));
         let _checked = self.permit_on(&table, PrivilegeKind::Share, shares)?;
         let team = record_team_id(&table, record.id, template.id);
+        let teams = self.table_named("team")?;
+        match self.find(&teams, &RowKey::Id(team)).await? {
+            Some(row) if is_record_team(&teams, &row, template.id) => {}
+            _ => return Ok(team),
+        }
         let memberships = self.table_named("teammembership")?;
         let (of, who) = (column(&memberships, "teamid")?, column(&memberships, "systemuserid")?);
         let members = self.intersect_rows(&memberships, &[(of, team)]).await?;
@@ -102,8 +122,7 @@ impl Writing<'_> {
         };
         let permit = self.platform_permit(WHY, &memberships, PrivilegeKind::Delete)?;
         self.transaction.delete(permit, &memberships, leaves)?;
-        let teams = self.table_named("team")?;
-        self.audit_member(&teams, team, member.user, 34).await?;
+        self.audit_member(team, member.user, false).await?;
         if members.len() == 1 {
             self.transaction.flush().await?;
             let target = Reference::id(table.id, record.id);
@@ -121,7 +140,10 @@ impl Writing<'_> {
         for share in shares.iter().filter(|share| share.is_team) {
             let Some(team) = self.find(&teams, &RowKey::Id(share.principal)).await? else { continue };
             // Teams of the records above have shares here too.
-            let is_own = team.get(template).guid().is_some_and(|id| record_team_id(of, record, id) == team.id);
+            let is_own = team
+                .get(template)
+                .guid()
+                .is_some_and(|id| is_record_team(&teams, &team, id) && record_team_id(of, record, id) == team.id);
             if is_own {
                 self.transaction.flush().await?;
                 self.remove_record_team(&teams, team.id).await?;
@@ -164,11 +186,11 @@ impl Writing<'_> {
     async fn make_record_team(
         &mut self,
         table: &Arc<Table>,
-        record: &StoredRow,
+        record: Guid,
         team: Guid,
         template: &StoredRow,
     ) -> Result<()> {
-        let RowSecurity::Owned { unit, .. } = table.security else {
+        let RowSecurity::Owned { .. } = table.security else {
             return Err(Error::Denied(Denied::NotApplicable {
                 table: table.name.clone(),
                 right: PrivilegeKind::Share,
@@ -177,12 +199,14 @@ impl Writing<'_> {
         let teams = self.table_named("team")?;
         let (templates, users) = (self.table_named("teamtemplate")?, self.table_named("systemuser")?);
         let mut row = Draft::default();
-        row.stamp(&teams, "name", Value::Text(format!("{}+{}", record.id, template.id)));
+        row.stamp(&teams, "name", Value::Text(format!("{record}+{}", template.id)));
         row.stamp(&teams, "teamtype", Value::Integer(1));
         row.stamp(&teams, "isdefault", Value::Boolean(false));
         row.stamp(&teams, "systemmanaged", Value::Boolean(true));
         row.stamp(&teams, "teamtemplateid", Value::Lookup(templates.id, template.id));
-        row.stamp(&teams, "businessunitid", record.get(unit).clone());
+        // It owns nothing, so its unit decides nothing; the root is never in anybody's way.
+        let root = self.root_unit().await?;
+        row.stamp(&teams, "businessunitid", Value::Lookup(self.table_named("businessunit")?.id, root));
         row.stamp(&teams, "administratorid", Value::Lookup(users.id, self.acting()));
         self.stamp_new(&teams, &mut row);
         let permit = self.platform_permit(WHY, &teams, PrivilegeKind::Create)?;
@@ -190,9 +214,15 @@ impl Writing<'_> {
         self.audit(&teams, team, AuditOperation::Create, 1, Vec::new(), None).await
     }
 
-    async fn audit_member(&mut self, teams: &Table, team: Guid, user: Guid, action: i32) -> Result<()> {
-        let detail = Some(format!("teammembership_association: {user}"));
-        self.audit(teams, team, AuditOperation::Update, action, Vec::new(), detail).await
+    /// Tells of a member who came or went, as of a link that somebody made or cut.
+    async fn audit_member(&mut self, team: Guid, user: Guid, joins: bool) -> Result<()> {
+        let schema = Arc::clone(&self.schema);
+        let link = schema.many_to_many().iter().find(|link| link.name == "teammembership_association");
+        let link = link.ok_or_else(|| Error::Invalid("teams have no members".to_owned()))?;
+        let teams = self.table_named("team")?;
+        let ends = [link.first, link.second].map(|end| if end == teams.id { team } else { user });
+        let [first, second] = ends;
+        self.audit_link(link, &[(link.first_column, first), (link.second_column, second)], joins).await
     }
 
     /// That a template says something: rights that there are, for a table whose records can be shared.
@@ -216,6 +246,12 @@ impl Writing<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a team is one that the platform keeps for a template.
+fn is_record_team(teams: &Table, team: &StoredRow, template: Guid) -> bool {
+    let made_from = teams.column("teamtemplateid").and_then(|column| team.get(column.id).guid());
+    is_kept_team(teams, team) && made_from == Some(template)
 }
 
 /// A record has one team of a template, so its id follows from both.

@@ -14,6 +14,23 @@ use crate::model;
 use crate::organization::Organization;
 use crate::reading::Policy;
 
+/// Tables whose rows say who may do and see what: their changes are told of whatever the switches of these tables say.
+const ALWAYS_TOLD: &[&str] = &[
+    "attributemaskingrule",
+    "businessunit",
+    "fieldpermission",
+    "fieldsecurityprofile",
+    "maskingrule",
+    "position",
+    "principalobjectattributeaccess",
+    "role",
+    "sitemap",
+    "systemform",
+    "systemuser",
+    "team",
+    "teamtemplate",
+];
+
 /// Users whose settings are kept; beyond, all are forgotten and read again.
 const USERS_KEPT_MAX: usize = 10_000;
 
@@ -101,9 +118,11 @@ impl SettingsCache {
         Ok(settings)
     }
 
-    /// Whether changes of a table are audited: the organisation's switch and the table's.
+    /// Whether changes of a table are audited: the organisation's switch and the table's, which tables that decide who may do
+    /// what do without.
     pub(crate) async fn audits(&self, transaction: &mut Transaction, table: &Table) -> Result<bool> {
-        Ok(table.audited && self.organization(transaction).await?.audits)
+        let told = table.audited || ALWAYS_TOLD.contains(&table.name.as_str());
+        Ok(told && self.organization(transaction).await?.audits)
     }
 }
 

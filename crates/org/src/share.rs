@@ -310,8 +310,9 @@ impl Writing<'_> {
             present.as_ref().map_or((RightsMask::NONE, RightsMask::NONE), |share| (share.explicit, share.inherited));
         let after = before.union(FORMER_OWNER_RIGHTS);
         self.write_share(table, stored.id, former, is_team, after, inherited, present.as_ref())?;
-        let detail = format!("principal {former}: {before} -> {after}");
-        self.audit(table, stored.id, AuditOperation::Update, 14, Vec::new(), Some(detail)).await?;
+        let kind = if before == RightsMask::NONE { action::SHARE } else { action::MODIFY_SHARE };
+        let detail = AuditDetail::Share { principal: former, is_team, before, after }.to_text();
+        self.audit(table, stored.id, AuditOperation::Update, kind, Vec::new(), Some(detail)).await?;
         self.pass_shares_down(table, stored.id, |relationship| relationship.cascade.share).await
     }
 

@@ -62,7 +62,7 @@ impl Organization {
     pub async fn table_interface(&self, caller: &Caller, table: &Table) -> Result<TableInterface> {
         let holder = self.holder(caller, caller.acting()).await?;
         let (schema, authority) = (self.schema(), self.authority(caller).await?);
-        let sight = Sight { schema: &schema, authority: &authority };
+        let sight = Sight { schema: &schema, authority: &authority, limits: &self.shared.limits.definitions };
         let (mut main, mut others) = (Vec::new(), Vec::new());
         if sight.holds(&table.name, PrivilegeKind::Read) || sight.holds(&table.name, PrivilegeKind::Create) {
             let kinds = FormKind::ALL.map(|(kind, _)| kind);
@@ -97,7 +97,7 @@ impl Organization {
         authority.acting().map_or(Ok(()), Rights::admitted)?;
         let schema = self.shared.database.schema_as_of(versions).await?;
         let mut navigation = self.stored_navigation(&schema).await?;
-        let sight = Sight { schema: &schema, authority: &authority };
+        let sight = Sight { schema: &schema, authority: &authority, limits: &self.shared.limits.definitions };
         for area in &mut navigation.areas {
             for group in &mut area.groups {
                 group.items.retain(|item| {
@@ -274,6 +274,7 @@ fn small(value: &Value) -> Option<i32> {
 struct Sight<'s> {
     schema: &'s Schema,
     authority: &'s Authority,
+    limits: &'s custodia_interface::Limits,
 }
 
 impl Sight<'_> {
@@ -308,7 +309,7 @@ impl Sight<'_> {
     fn can_run(&self, view: &View, caller: &Caller) -> bool {
         let limits = QueryLimits::default();
         let asker = Asker::plain(0, caller.acting(), Guid::nil());
-        let reads_all = asked_tables(&view.fetch_xml, &custodia_interface::Limits::default())
+        let reads_all = asked_tables(&view.fetch_xml, self.limits)
             .is_ok_and(|tables| tables.iter().all(|table| self.holds(table, PrivilegeKind::Read)));
         reads_all
             && Fetch::read(&view.fetch_xml, &limits)

@@ -13,6 +13,7 @@ mod fold;
 mod id;
 mod label;
 mod load;
+pub mod markup;
 mod privilege;
 mod relationship;
 mod role;

@@ -24,7 +24,8 @@ const OWNER_AND_GROUP: u32 = 0o640;
 pub struct AuditHeads {
     file: PathBuf,
     ring: ArcSwap<KeyRing>,
-    writing: Mutex<()>,
+    /// Who writes the file; the id of the newest key that is known to stand in it.
+    writing: Mutex<Option<String>>,
 }
 
 impl AuditHeads {
@@ -41,7 +42,7 @@ impl AuditHeads {
                 ring
             }
         };
-        Ok(Self { file, ring: ArcSwap::from_pointee(ring), writing: Mutex::new(()) })
+        Ok(Self { file, ring: ArcSwap::from_pointee(ring), writing: Mutex::new(None) })
     }
 
     /// The keys.
@@ -115,9 +116,12 @@ impl AuditHeads {
         Ok(())
     }
 
-    /// Adds lines to the file; to a new one all keys first, so that each file can be read by itself.
+    /// Adds lines to the file, and before them the keys that are not in it yet: those of a new file, and those that another
+    /// node made or that could not be written when they were made. So each file can be read by itself.
     fn append(&self, lines: &[Line]) -> Result<()> {
-        let _one_at_a_time = self.writing.lock();
+        let mut newest = self.writing.lock();
+        let ring = self.ring();
+        let present = ring.keys().last().map(|key| key.facts.id.clone());
         let failed = || {
             format!(
                 "heads of audits cannot be published in {}: see audit.heads_file in the configuration",
@@ -127,19 +131,21 @@ impl AuditHeads {
         let open = File::options().create(true).append(true).read(true).mode(OWNER_AND_GROUP).open(&self.file);
         let mut file = open.with_context(failed)?;
         let mut text = String::new();
-        match file.seek(SeekFrom::End(0)).with_context(failed)? {
-            0 => {
-                for key in self.ring().keys() {
-                    text.push_str(&Line::Key(key.clone()).text()?);
-                    text.push('\n');
-                }
+        if file.seek(SeekFrom::End(0)).with_context(failed)? > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).with_context(failed)?;
+            if last != *b"\n" {
+                // Somebody was stopped by force while writing.
+                text.push('\n');
             }
-            _ => {
-                let mut last = [0];
-                file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).with_context(failed)?;
-                if last != *b"\n" {
-                    // Somebody was stopped by force while writing.
-                    text.push('\n');
+        }
+        if *newest != present {
+            let mut there = String::new();
+            file.rewind().and_then(|()| file.read_to_string(&mut there)).with_context(failed)?;
+            for key in ring.keys() {
+                let line = Line::Key(key.clone()).text()? + "\n";
+                if !there.contains(&line) {
+                    text.push_str(&line);
                 }
             }
         }
@@ -149,7 +155,9 @@ impl AuditHeads {
                 text.push_str(&line);
             }
         }
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).with_context(failed)
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).with_context(failed)?;
+        *newest = present;
+        Ok(())
     }
 }
 

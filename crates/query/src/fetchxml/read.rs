@@ -1,5 +1,6 @@
 //! XML into a [`Fetch`].
 
+use custodia_schema::markup;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::FetchXmlError;
@@ -21,6 +22,9 @@ impl Fetch {
     pub fn read(text: &str, limits: &Limits) -> Result<Self, FetchXmlError> {
         if text.len() > limits.fetchxml_bytes_max {
             return Err(too_much("fetchxml_bytes_max", limits.fetchxml_bytes_max));
+        }
+        if markup::is_costly(text) {
+            return Err(too_much("attributes of an element", markup::ATTRIBUTES_MAX));
         }
         let nodes_limit = u32::try_from(limits.fetchxml_nodes_max).unwrap_or(u32::MAX);
         let options = ParsingOptions { allow_dtd: false, nodes_limit, ..ParsingOptions::default() };

@@ -428,17 +428,15 @@ impl Verifier {
     fn gap_fault(&self) -> Option<Fault> {
         let gap = self.gap.as_ref()?;
         let number = gap.facts.through;
-        // A restored organisation may come from an installation with other keys, under another id.
-        let is_from_here = self.restores.is_empty() && gap.facts.restores.is_empty();
         let why = if gap.facts.place().is_none() {
             "the gap record cannot be read"
-        } else if gap.facts.organization != self.subject.organization && is_from_here {
+        } else if gap.facts.organization != self.subject.organization {
             "the gap record is another organisation's"
         } else if self.told_gap.as_ref() != Some(gap) {
             "no sealed entry tells of it"
         } else if self.keys.has(&gap.key) && self.keys.check(gap).is_err() {
             "the signature of the gap record does not fit"
-        } else if !self.keys.is_empty() && !self.keys.has(&gap.key) && is_from_here {
+        } else if !self.keys.is_empty() && !self.keys.has(&gap.key) {
             "a key that was never published signed the gap record"
         } else {
             return None;

@@ -14,6 +14,10 @@ on_both_engines! {
     a_value_is_restored_from_its_history;
     reads_are_told_where_a_switch_asks_for_it;
     switches_of_the_organization_are_told;
+    an_id_given_again_opens_no_former_history;
+    opening_a_column_takes_that_every_column_is_open;
+    what_decides_rights_is_told_whatever_the_switches_say;
+    how_long_entries_are_kept_is_set_by_whoever_may_delete_them;
 }
 
 mod bodies {
@@ -529,5 +533,75 @@ mod bodies {
         assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [2]);
         let of_organization = format!("objectid eq {organization} and action ge 102");
         assert_eq!(actions(&world, &of_organization).await, [110, 107, 112, 104, 113]);
+    }
+
+    pub async fn an_id_given_again_opens_no_former_history(world: World) {
+        audit_accounts(&world).await;
+        let privileges = ["prvReadAuditSummary", "prvReadRecordAuditHistory", "prvCreateAccount"];
+        let thief = user(&world, "thief", &privileges).await;
+        let own =
+            json!({"name": "Own rows", "businessunitid@odata.bind": format!("/businessunits({})", world.seeded.unit)});
+        let own = Guid::try_parse(&world.post("roles", &own.to_string()).await).unwrap();
+        let given = ["prvReadAccount", "prvWriteAccount"].map(|name| (privilege_id(name), Level::Basic));
+        world.org.change_role(&world.admin(), own, RoleChange::Add(given.to_vec())).await.unwrap();
+        world.give_role(&thief, "Own rows").await;
+
+        let id = world.post("accounts", r#"{"name":"Secret deal"}"#).await;
+        change(&world, &id, &json!({"name": "Secret deal, once more"})).await;
+        world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
+        let former = world.get(&format!("audits?$select=action&$filter=objectid eq {id} and action eq 3")).await;
+        let former = former["value"][0]["auditid"].as_str().unwrap().to_owned();
+        let again = json!({"accountid": id, "name": "Mine"});
+        world.send(&thief, "POST", "accounts", &[], &again.to_string()).await.expect(204);
+        world.send(&thief, "PATCH", &format!("accounts({id})"), &[], r#"{"name":"Mine, changed"}"#).await.expect(204);
+
+        let page = r#"{"PageNumber":1,"Count":50,"ReturnTotalRecordCount":true}"#;
+        let told = world.send(&thief, "GET", &history(&id, page), &[], "").await.expect(200);
+        assert_eq!(told["AuditDetailCollection"]["TotalRecordCount"], json!(2), "{told}");
+        assert!(!told.to_string().contains("Secret"), "{told}");
+        let details = format!("audits({former})/Microsoft.Dynamics.CRM.RetrieveAuditDetails()");
+        world.send(&thief, "GET", &details, &[], "").await.expect_error(404, "0x80040217");
+        // Who reads every row knows both lives.
+        let all = world.get(&history(&id, page)).await;
+        assert_eq!(all["AuditDetailCollection"]["TotalRecordCount"], json!(5), "{all}");
+        assert!(world.get(&details).await.to_string().contains("Secret"));
+    }
+
+    pub async fn opening_a_column_takes_that_every_column_is_open(world: World) {
+        let customizer = user(&world, "customizer", &["prvPublishCustomization", "prvReadEntity"]).await;
+        put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
+        let open = r#"{"IsSecured":false}"#;
+        world.send(&customizer, "PATCH", &column("fax"), &[], open).await.expect_error(403, "0x80040220");
+        assert_eq!(world.get(&column("fax")).await["IsSecured"], json!(true));
+        world.send(&customizer, "PATCH", &column("telephone2"), &[], r#"{"IsSecured":true}"#).await.expect(204);
+        world.ask("PATCH", &column("fax"), &[], open).await.expect(204);
+    }
+
+    pub async fn what_decides_rights_is_told_whatever_the_switches_say(world: World) {
+        let profile = world.post("fieldsecurityprofiles", r#"{"name":"P"}"#).await;
+        put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
+        let says = json!({ "entityname": "account", "attributelogicalname": "fax", "canread": 4, "cancreate": 0,
+            "canupdate": 0, "fieldsecurityprofileid@odata.bind": format!("/fieldsecurityprofiles({profile})") });
+        let permission = world.post("fieldpermissions", &says.to_string()).await;
+        world.ask("PATCH", &format!("fieldpermissions({permission})"), &[], r#"{"canupdate":4}"#).await.expect(204);
+        assert_eq!(actions(&world, &format!("objectid eq {profile}")).await, [1]);
+        assert_eq!(actions(&world, &format!("objectid eq {permission}")).await, [1, 2]);
+    }
+
+    pub async fn how_long_entries_are_kept_is_set_by_whoever_may_delete_them(world: World) {
+        let path = format!("organizations({})", world.org.id());
+        assert_eq!(world.org.audit_retention_days().await.unwrap(), None);
+        for (days, kept) in [(90, Some(90)), (-1, None), (1, Some(1))] {
+            let body = json!({ "auditretentionperiodv2": days }).to_string();
+            world.ask("PATCH", &path, &[], &body).await.expect(204);
+            assert_eq!(world.org.audit_retention_days().await.unwrap(), kept, "{days}");
+        }
+        let privileges = ["prvReadOrganization", "prvWriteOrganization"];
+        let customizer = user(&world, "customizer", &privileges).await;
+        let body = r#"{"auditretentionperiodv2":2}"#;
+        world.send(&customizer, "PATCH", &path, &[], body).await.expect_error(403, "0x80040220");
+        let body = r#"{"orgdborgsettings":"<OrgSettings/>"}"#;
+        world.send(&customizer, "PATCH", &path, &[], body).await.expect_error(403, "0x80040220");
+        assert_eq!(world.org.audit_retention_days().await.unwrap(), Some(1));
     }
 }

@@ -194,9 +194,6 @@ mod bodies {
 
     pub async fn changes_of_rights_are_audited(world: World) {
         let scene = Scene::of(world);
-        for table in ["systemuser", "role", "team"] {
-            scene.org().audit_table(&scene.admin, scene.world.table(table), true).await.unwrap();
-        }
         let user = scene.user("user", scene.root).await;
         let role = scene.role("R", scene.root, &[("prvReadAccount", Level::Basic)]).await;
         let team = scene.team("T", scene.root, OWNER_TEAM).await;

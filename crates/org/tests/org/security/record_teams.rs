@@ -8,6 +8,8 @@ on_both_engines! {
     a_record_team_is_not_touched_by_hand;
     a_record_team_goes_with_its_record_and_with_its_template;
     templates_that_say_nothing_are_refused;
+    a_team_of_the_same_id_is_not_taken_for_it;
+    what_the_team_was_given_is_held_by_whoever_adds;
 }
 
 mod bodies {
@@ -221,5 +223,37 @@ mod bodies {
         assert!(matches!(refused, Err(Error::Invalid(_))));
         let mask = [("defaultaccessrightsmask", Value::Integer(8))];
         assert_eq!(code(scene.try_change(&scene.admin, "teamtemplate", of_contacts, &mask).await), Some(0x8004_020d));
+    }
+
+    pub async fn a_team_of_the_same_id_is_not_taken_for_it(world: World) {
+        let stage = stage(world).await;
+        let scene = &stage.scene;
+        let id = stage.add(&stage.owner, &stage.user).await.unwrap();
+        stage.remove(&stage.owner, &stage.user).await.unwrap();
+        // Somebody who knows how ids are made makes an ordinary team of it, which is given a role later.
+        let unit = scene.world.lookup("businessunit", scene.root);
+        let values = [
+            ("teamid", Value::Guid(id)),
+            ("name", text("Deal desk")),
+            ("teamtype", Value::Integer(0)),
+            ("businessunitid", unit),
+        ];
+        scene.try_create(&scene.admin, "team", &values).await.unwrap();
+        let refused = stage.add(&stage.owner, &stage.owner).await;
+        assert!(matches!(refused, Err(Error::Duplicate { .. })), "{refused:?}");
+        let members = [("teamid", Value::Guid(id))];
+        assert!(scene.world.select(&scene.admin, "teammembership", &["systemuserid"], &members).await.is_empty());
+    }
+
+    pub async fn what_the_team_was_given_is_held_by_whoever_adds(world: World) {
+        let stage = stage(world).await;
+        let scene = &stage.scene;
+        stage.add(&stage.owner, &stage.user).await.unwrap();
+        // The template says less from now on; the team that is there keeps what it has.
+        let less = [("defaultaccessrightsmask", Value::Integer(i32::try_from(READ).unwrap()))];
+        scene.try_change(&scene.admin, "teamtemplate", stage.template, &less).await.unwrap();
+        scene.share("account", stage.account, stage.other.user, READ | 262_144).await;
+        let refused = stage.add(&stage.other, &stage.other).await;
+        assert_eq!(code(refused.map(drop)), LACKS);
     }
 }
