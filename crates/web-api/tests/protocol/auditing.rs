@@ -568,7 +568,7 @@ mod bodies {
     }
 
     pub async fn opening_a_column_takes_that_every_column_is_open(world: World) {
-        let customizer = user(&world, "customizer", &["prvPublishCustomization", "prvReadEntity"]).await;
+        let customizer = user(&world, "customizer", &["prvPublishCustomization"]).await;
         put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
         let open = r#"{"IsSecured":false}"#;
         world.send(&customizer, "PATCH", &column("fax"), &[], open).await.expect_error(403, "0x80040220");

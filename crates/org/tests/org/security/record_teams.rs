@@ -13,7 +13,7 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Caller, Error, RecordTeamMember};
+    use custodia_org::{Caller, Error, RecordInput, RecordTeamMember};
     use custodia_schema::{Guid, Level, Value};
 
     use crate::security::load::text;
@@ -232,13 +232,9 @@ mod bodies {
         stage.remove(&stage.owner, &stage.user).await.unwrap();
         // Somebody who knows how ids are made makes an ordinary team of it, which is given a role later.
         let unit = scene.world.lookup("businessunit", scene.root);
-        let values = [
-            ("teamid", Value::Guid(id)),
-            ("name", text("Deal desk")),
-            ("teamtype", Value::Integer(0)),
-            ("businessunitid", unit),
-        ];
-        scene.try_create(&scene.admin, "team", &values).await.unwrap();
+        let values = [("name", text("Deal desk")), ("teamtype", Value::Integer(0)), ("businessunitid", unit)];
+        let input = RecordInput { id: Some(id), ..scene.world.input("team", &values) };
+        scene.org().create(&scene.admin, input).await.unwrap();
         let refused = stage.add(&stage.owner, &stage.owner).await;
         assert!(matches!(refused, Err(Error::Duplicate { .. })), "{refused:?}");
         let members = [("teamid", Value::Guid(id))];
