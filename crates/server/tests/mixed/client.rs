@@ -139,7 +139,7 @@ impl<'a> Client<'a> {
             51..63 => self.create(organization),
             63..75 => {
                 let path = format!("accounts({})", account(number));
-                let body = json!({ "telephone1": format!("{}", self.random) });
+                let body = json!({ "telephone1": format!("{}", self.random >> 40) });
                 self.send(organization, "PATCH", &path, "", Some(&body)).expect(204);
                 "W5"
             }
@@ -185,7 +185,7 @@ impl<'a> Client<'a> {
         if self.own.len() >= OWN_MAX {
             return self.delete();
         }
-        let body = json!({ "firstname": "New", "lastname": format!("Contact {}", self.random) });
+        let body = json!({ "firstname": "New", "lastname": format!("Contact {}", self.random >> 40) });
         let id = self.send(organization, "POST", "contacts", "", Some(&body)).expect(204).created_id();
         self.own.push((organization, id));
         "W4"
