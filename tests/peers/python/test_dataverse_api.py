@@ -91,9 +91,13 @@ class Descriptions(EntityTest):
         self.assertEqual(relationship.referenced_entity, "account")
         self.assertEqual(self.client.get_language_codes(), [1033])
 
+    def test_one_that_is_sent_back_as_it_was_changes_nothing(self):
+        account = self.client.get_entity_definition("account")
+        self.client.update_entity(account)
+        self.assertEqual(self.client.get_entity_definition("account").schema_name, account.schema_name)
+
     def test_changing_them_is_refused_by_name(self):
         for attempt in (
-            lambda: self.client.update_entity(self.client.get_entity_definition("account")),
             lambda: self.client.delete_entity("account"),
             lambda: self.accounts.remove_attribute(logical_name="name"),
         ):
