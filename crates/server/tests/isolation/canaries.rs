@@ -63,7 +63,8 @@ impl Canaries {
                     }
                 }
                 ColumnKind::Memo { max_length, .. } => {
-                    if let Some(text) = canary(self.columns + columns, *max_length, TextFormat::Text) {
+                    let text = canary(self.columns + columns, *max_length, TextFormat::Text);
+                    if let Some(text) = text.and_then(|text| definition(&column.name, text)) {
                         body.insert(column.name.clone(), Value::String(text));
                         columns += 1;
                     }
@@ -149,6 +150,18 @@ fn first_of(api: &Api, set: &str, key: &str) -> Option<String> {
         return None;
     }
     Some(answer.json()["value"].as_array()?.first()?[key].as_str()?.to_owned())
+}
+
+/// The text as a column takes it that holds a question, with the canary in it; columns of layouts take none.
+fn definition(column: &str, canary: String) -> Option<String> {
+    match column {
+        "fetchxml" => Some(format!(
+            "<fetch><entity name='account'><attribute name='name'/><filter>\
+             <condition attribute='name' operator='eq' value='{canary}'/></filter></entity></fetch>"
+        )),
+        "layoutxml" => None,
+        _ => Some(canary),
+    }
 }
 
 /// The canary of that number, if the column has room for one.
