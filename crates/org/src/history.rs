@@ -86,7 +86,7 @@ impl Organization {
         id: Guid,
         page: HistoryPage,
     ) -> Result<History> {
-        self.told(caller, || async {
+        self.told_fresh(&caller.users(), || async {
             let authority = self.authority(caller).await?;
             let schema = self.schema();
             let found = self.check_reads_history(caller, &authority, &schema, table, id).await?;
@@ -105,7 +105,7 @@ impl Organization {
     /// # Errors
     /// As [`Self::record_history`] for the record that it tells of; [`Error::NotFound`] when there is no such entry.
     pub async fn audit_entry(&self, caller: &Caller, id: Guid) -> Result<Told> {
-        self.told(caller, || async {
+        self.told_fresh(&caller.users(), || async {
             let authority = self.authority(caller).await?;
             let schema = self.schema();
             let missing = || Error::NotFound { table: "audit".to_owned(), id };
@@ -171,24 +171,6 @@ impl Organization {
         let input = RecordInput { table: table.id, id: None, columns };
         let target = Reference::id(table.id, entry.row);
         Ok(Change::Update { target, input, when: Precondition::Exists })
-    }
-
-    /// Asks again where rights changed meanwhile.
-    async fn told<T, F, A>(&self, caller: &Caller, ask: A) -> Result<T>
-    where
-        A: Fn() -> F,
-        F: Future<Output = Result<T>>,
-    {
-        let users = caller.users();
-        custodia_store::retry_stale(|| async {
-            let answer = ask().await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
     }
 
     fn check_reads_audit(&self, authority: &Authority, schema: &Schema) -> Result<()> {

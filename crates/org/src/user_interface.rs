@@ -13,7 +13,7 @@ use custodia_query::odata::Limits as QueryLimits;
 use custodia_query::operator::Asker;
 use custodia_query::{Filter, Query};
 use custodia_schema::{Guid, PrivilegeKind, Schema, Table, Value, builtin_roles};
-use custodia_store::{RowKey, retry_stale};
+use custodia_store::RowKey;
 
 use crate::caller::Caller;
 use crate::definitions::active_forms;
@@ -116,16 +116,7 @@ impl Organization {
 
     /// What decides which forms a user gets.
     async fn holder(&self, caller: &Caller, user: Guid) -> Result<Holder> {
-        let users = caller.users();
-        retry_stale(|| async {
-            let answer = self.holder_once(caller, user).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
+        self.told_fresh(&caller.users(), || self.holder_once(caller, user)).await
     }
 
     async fn holder_once(&self, caller: &Caller, user: Guid) -> Result<Holder> {
