@@ -177,6 +177,8 @@ pub struct Limits {
     pub open_wait_ms: u64,
     /// Connections to PostgreSQL that open databases hold together, three each at most.
     pub postgres_connections: usize,
+    /// Statements kept prepared on one connection to PostgreSQL; with one more all are let go.
+    pub prepared_statements: usize,
     /// Seconds after which an unused database is closed.
     pub idle_close_seconds: u64,
     /// Seconds between two looks at what other nodes changed: organisations, signing keys, passwords that ended tokens.
@@ -267,6 +269,7 @@ impl Default for Limits {
             rest_seconds: store.rest_ms / 1000,
             open_wait_ms: store.open_wait_ms,
             postgres_connections: store.postgres_connections_max,
+            prepared_statements: store.prepared_statements_max,
             idle_close_seconds: store.idle_close_ms / 1000,
             housekeeping_seconds: 60,
             drain_seconds: 0,
@@ -356,6 +359,7 @@ impl Config {
             rest_ms: self.limits.rest_seconds.saturating_mul(1000),
             open_wait_ms: self.limits.open_wait_ms,
             postgres_connections_max: self.limits.postgres_connections,
+            prepared_statements_max: self.limits.prepared_statements,
             organization_storage_bytes_max: self.limits.organization_storage_bytes,
             idle_close_ms: self.limits.idle_close_seconds.saturating_mul(1000),
             ..custodia_store::Limits::default()
@@ -451,6 +455,7 @@ impl Limits {
             ("limits.writer_threads", self.writer_threads as u64),
             ("limits.open_databases", self.open_databases as u64),
             ("limits.postgres_connections", self.postgres_connections as u64),
+            ("limits.prepared_statements", self.prepared_statements as u64),
         ];
         for (key, value) in numbers {
             if value == 0 {

@@ -36,6 +36,8 @@ pub struct Limits {
     /// Connections to PostgreSQL that open databases hold together, three each at most. The cluster must allow more: one is
     /// for the control database, and commands such as a backup take a few while they run.
     pub postgres_connections_max: usize,
+    /// Statements kept prepared on one connection to PostgreSQL: with one more all are let go.
+    pub prepared_statements_max: usize,
     /// Milliseconds after which an open embedded database that nobody asks gives back its page caches, and all reading
     /// connections but one.
     pub rest_ms: u64,
@@ -63,6 +65,7 @@ impl Default for Limits {
             open_databases_max: 256,
             // A cluster allows 100 unless it is told otherwise.
             postgres_connections_max: 72,
+            prepared_statements_max: 512,
             rest_ms: 10_000,
             open_wait_ms: 10_000,
             organization_storage_bytes_max: STORAGE_UNLIMITED,

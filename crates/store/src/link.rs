@@ -98,8 +98,9 @@ impl Link {
                 writer.run(internal::COMMIT)
             }
             Self::Postgres(connection) => {
-                connection.prepare_statement(head).await?;
-                let (stored, committed) = futures::join!(connection.execute(head), connection.run(internal::COMMIT));
+                let ready = connection.ready(head).await?;
+                let (stored, committed) =
+                    futures::join!(connection.execute_ready(&ready, head), connection.run(internal::COMMIT));
                 stored?;
                 committed
             }

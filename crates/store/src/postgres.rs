@@ -24,8 +24,6 @@ use crate::sql::{Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
 use crate::{Error, Limits, Result};
 
-/// Statements kept prepared on one connection.
-const PREPARED_STATEMENTS_MAX: usize = 512;
 /// Seconds between 1970-01-01 and PostgreSQL's epoch, 2000-01-01.
 const EPOCH_SECONDS: i64 = 946_684_800;
 /// Days between the two.
@@ -38,11 +36,15 @@ pub(crate) struct PostgresConnection {
     client: Client,
     closed: Arc<AtomicBool>,
     prepared: Mutex<HashMap<Arc<str>, tokio_postgres::Statement>>,
+    prepared_max: usize,
     limit_ms: u64,
     statements: StatementCount,
     /// How long it is waited for an answer; nothing, where statements have no limit.
     patience: Option<Duration>,
 }
+
+/// A statement that a connection has prepared.
+pub(crate) struct ReadyStatement(tokio_postgres::Statement);
 
 /// Where a database is.
 #[derive(Clone)]
@@ -52,6 +54,8 @@ pub(crate) struct PostgresSettings {
     /// How long a transaction may stand still; 0 for ever.
     pub stalled_limit_ms: u64,
     pub statements: StatementCount,
+    /// Statements kept prepared on one connection.
+    pub prepared_max: usize,
     /// Milliseconds that the server may be silent beyond the limit of a statement.
     pub silence_ms: u64,
 }
@@ -67,6 +71,7 @@ impl PostgresSettings {
             statement_limit_ms: limits.statement_ms,
             stalled_limit_ms: limits.stalled_ms,
             silence_ms: limits.silence_ms,
+            prepared_max: limits.prepared_statements_max,
             statements: StatementCount::default(),
         })
     }
@@ -128,6 +133,7 @@ impl PostgresConnection {
             client,
             closed,
             prepared: Mutex::new(HashMap::new()),
+            prepared_max: settings.prepared_max,
             limit_ms,
             patience: Some(patience),
             statements: settings.statements.clone(),
@@ -162,7 +168,7 @@ impl PostgresConnection {
         self.statements.count();
         let statement = self.client.prepare(sql).await.map_err(|error| self.error("preparing a statement", error))?;
         let mut prepared = self.prepared.lock();
-        if prepared.len() >= PREPARED_STATEMENTS_MAX {
+        if prepared.len() >= self.prepared_max {
             // Rare: shapes are few. Dropping all is simpler than ordering them and costs one round of preparing.
             prepared.clear();
         }
@@ -170,44 +176,56 @@ impl PostgresConnection {
         Ok(statement)
     }
 
+    /// Makes statements ready to be run without a round trip between them. Whoever runs them in an order holds them: asked for
+    /// one by one, a statement that the connection let go meanwhile would be sent after those behind it.
+    pub(crate) async fn ready(&self, statement: &Statement) -> Result<ReadyStatement> {
+        if let Some(known) = self.prepared.lock().get(statement.sql.as_str()) {
+            return Ok(ReadyStatement(known.clone()));
+        }
+        self.in_time("preparing a statement", self.prepare(&statement.sql)).await.map(ReadyStatement)
+    }
+
     /// Runs a statement and hands its rows to the sink.
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
-        self.in_time("running a statement", self.query_in_any_time(statement, sink)).await
+        let ready = self.ready(statement).await?;
+        self.query_ready(&ready, statement, sink).await
     }
 
-    async fn query_in_any_time(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
-        let prepared = self.prepare(&statement.sql).await?;
-        let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
-        self.statements.count();
-        let stream = self
-            .client
-            .query_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
-            .await
-            .map_err(|error| self.error("running a statement", error))?;
-        let mut stream = std::pin::pin!(stream);
-        while let Some(row) = stream.try_next().await.map_err(|error| self.error("running a statement", error))? {
-            sink.row(&Row::postgres(&row, &statement.outputs));
-        }
-        Ok(())
-    }
-
-    /// Runs a statement that gives no rows; how many rows it changed. Calls polled together are pipelined.
-    pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
+    async fn query_ready(&self, ready: &ReadyStatement, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let work = async {
-            let prepared = self.prepare(&statement.sql).await?;
             let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
             self.statements.count();
-            self.client
-                .execute_raw(&prepared, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
+            let stream = self
+                .client
+                .query_raw(&ready.0, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
                 .await
-                .map_err(|error| self.error("running a statement", error))
+                .map_err(|error| self.error("running a statement", error))?;
+            let mut stream = std::pin::pin!(stream);
+            while let Some(row) = stream.try_next().await.map_err(|error| self.error("running a statement", error))? {
+                sink.row(&Row::postgres(&row, &statement.outputs));
+            }
+            Ok(())
         };
         self.in_time("running a statement", work).await
     }
 
-    /// Makes sure that a statement is prepared, so that executing it pipelines without a round trip.
-    pub(crate) async fn prepare_statement(&self, statement: &Statement) -> Result<()> {
-        self.in_time("preparing a statement", self.prepare(&statement.sql)).await.map(drop)
+    /// Runs a statement that gives no rows; how many rows it changed.
+    pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64> {
+        let ready = self.ready(statement).await?;
+        self.execute_ready(&ready, statement).await
+    }
+
+    /// Runs a statement that was made ready. Calls polled together are pipelined, in the order of the polls.
+    pub(crate) async fn execute_ready(&self, ready: &ReadyStatement, statement: &Statement) -> Result<u64> {
+        let work = async {
+            let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
+            self.statements.count();
+            self.client
+                .execute_raw(&ready.0, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
+                .await
+                .map_err(|error| self.error("running a statement", error))
+        };
+        self.in_time("running a statement", work).await
     }
 
     /// Runs statements without parameters: transactions and table definitions.
@@ -309,14 +327,16 @@ impl PostgresConnection {
     }
 
     /// A read, then the head. Versions only grow: a later head that still shows the expected ones proves them for
-    /// the earlier snapshot too (decision 0007). Both are pipelined.
+    /// the earlier snapshot too (decision 0007). Both are pipelined, the read first: it is made ready before, or a head
+    /// sent while it is prepared would prove nothing.
     pub(crate) async fn read(
         &self,
         expected: Option<Versions>,
         statement: &Statement,
         sink: &mut dyn RowSink,
     ) -> Result<Head> {
-        let (read, head) = futures::join!(self.query(statement, sink), self.head());
+        let ready = self.ready(statement).await?;
+        let (read, head) = futures::join!(self.query_ready(&ready, statement, sink), self.head());
         read?;
         let head = head?;
         if expected.is_some_and(|expected| expected != head.versions) {

@@ -662,12 +662,14 @@ pub(crate) async fn run(link: &Link, schema: &Schema, operations: &[Operation]) 
             Ok(())
         }
         Link::Postgres(connection) => {
+            let mut ready = Vec::with_capacity(operations.len());
             for operation in operations {
-                connection.prepare_statement(&operation.statement).await?;
+                ready.push((connection.ready(&operation.statement).await?, &operation.statement));
             }
-            let outcomes =
-                futures::future::join_all(operations.iter().map(|operation| connection.execute(&operation.statement)))
-                    .await;
+            let outcomes = futures::future::join_all(
+                ready.iter().map(|(ready, statement)| connection.execute_ready(ready, statement)),
+            )
+            .await;
             for (operation, outcome) in operations.iter().zip(outcomes) {
                 settle(schema, operation, outcome)?;
             }

@@ -11,22 +11,23 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Looks at least.
 const LOOKS_MIN: u32 = 20;
 
-/// Something that is counted, and how much it may grow: a line through the second half of the looks rises by no more than
-/// what is noise anyway and what is allowed for an hour.
+/// Something that is counted; how much of it there may be at any time, and how much it may grow: a line through the second half
+/// of the looks rises by no more than what is noise anyway and what is allowed for an hour.
 struct Bound {
     name: &'static str,
     unit: &'static str,
+    most: f64,
     noise: f64,
     per_hour: f64,
 }
 
 const BOUNDS: [Bound; 6] = [
-    Bound { name: "resident memory", unit: "MiB", noise: 24.0, per_hour: 16.0 },
-    Bound { name: "open files", unit: "", noise: 40.0, per_hour: 10.0 },
-    Bound { name: "threads", unit: "", noise: 24.0, per_hour: 4.0 },
-    Bound { name: "write-ahead logs", unit: "MiB", noise: 32.0, per_hour: 8.0 },
-    Bound { name: "files of the data folder", unit: "", noise: 10.0, per_hour: 2.0 },
-    Bound { name: "connections to PostgreSQL", unit: "", noise: 6.0, per_hour: 1.0 },
+    Bound { name: "resident memory", unit: "MiB", most: 384.0, noise: 24.0, per_hour: 16.0 },
+    Bound { name: "open files", unit: "", most: 200.0, noise: 40.0, per_hour: 10.0 },
+    Bound { name: "threads", unit: "", most: 64.0, noise: 24.0, per_hour: 4.0 },
+    Bound { name: "write-ahead logs", unit: "MiB", most: 64.0, noise: 32.0, per_hour: 8.0 },
+    Bound { name: "files of the data folder", unit: "", most: 64.0, noise: 10.0, per_hour: 2.0 },
+    Bound { name: "connections to PostgreSQL", unit: "", most: 40.0, noise: 6.0, per_hour: 1.0 },
 ];
 
 /// All looks: when, in seconds since the first one, and the numbers in the order of the bounds.
@@ -53,7 +54,16 @@ impl Samples {
         }
     }
 
-    /// What grew by more than it may.
+    /// What there was more of, at some time, than there may be.
+    pub fn excesses(&self) -> Vec<String> {
+        let most = |at: usize| self.looks.iter().map(|(_, numbers)| numbers[at]).fold(0.0, f64::max);
+        let found = BOUNDS.iter().enumerate().filter(|(at, bound)| most(*at) > bound.most);
+        found
+            .map(|(at, bound)| format!("{}: {:.1} {}, {:.1} at most", bound.name, most(at), bound.unit, bound.most))
+            .collect()
+    }
+
+    /// What grew by more than it may. Seconds say nothing of it: an import and a backup take what the next ones use again.
     pub fn faults(&self) -> Vec<String> {
         let half = self.second_half();
         let (Some((from, _)), Some((to, _))) = (half.first(), half.last()) else { return Vec::new() };
@@ -168,5 +178,8 @@ mod tests {
         assert_eq!(settling.faults(), [""; 0]);
         let swaying = over_an_hour(|seconds| 200.0 + if (seconds as u64).is_multiple_of(20) { 60.0 } else { 0.0 });
         assert_eq!(swaying.faults(), [""; 0]);
+        assert_eq!(swaying.excesses(), [""; 0]);
+        let [excess] = over_an_hour(|seconds| if seconds == 50.0 { 400.0 } else { 1.0 }).excesses().try_into().unwrap();
+        assert_eq!(excess, "resident memory: 400.0 MiB, 384.0 at most");
     }
 }

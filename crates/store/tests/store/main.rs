@@ -4,6 +4,7 @@
 mod backup;
 mod fixture;
 mod many;
+mod order;
 mod replay;
 mod restore;
 mod site;
