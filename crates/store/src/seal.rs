@@ -32,7 +32,7 @@ pub(crate) mod verifier;
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use custodia_schema::{ColumnId, Guid};
 
 use crate::ambient::Random;
@@ -217,7 +217,7 @@ impl<'e> Stored<'e> {
         }
         let salt = self.salt?;
         if let Some(detail) = self.detail {
-            field(bytes, 3, &commitment(salt, detail.as_bytes()));
+            field(bytes, 3, &commitment(&mut Vec::new(), salt, [detail.as_bytes()]));
         }
         let begin = bytes.len();
         field(bytes, 4, &[]);
@@ -238,7 +238,7 @@ impl<'e> Stored<'e> {
         match self.detail {
             Some(detail) => {
                 bytes.push(1);
-                bytes.extend_from_slice(&commitment(salt, detail.as_bytes()));
+                bytes.extend_from_slice(&commitment(&mut Vec::new(), salt, [detail.as_bytes()]));
             }
             None => bytes.push(0),
         }
@@ -281,27 +281,26 @@ fn field(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
 
 /// Adds number and commitment of each column of a payload with values.
 fn push_commitments(bytes: &mut Vec<u8>, salt: &[u8], payload: &[u8]) -> Option<()> {
+    let mut salted = Vec::with_capacity(salt.len() + payload.len());
     let mut pieces = Pieces::of(payload).ok()?;
     while let Some((column, old)) = pieces.next().ok()? {
         let (same, new) = pieces.next().ok()??;
         if column != same {
             return None;
         }
-        let mut context = Context::new(&SHA256);
-        context.update(salt);
-        context.update(old);
-        context.update(new);
         bytes.extend_from_slice(&column.0.to_le_bytes());
-        bytes.extend_from_slice(context.finish().as_ref());
+        bytes.extend_from_slice(&commitment(&mut salted, salt, [old, new]));
     }
     Some(())
 }
 
-fn commitment(salt: &[u8], value: &[u8]) -> Hash {
-    let mut context = Context::new(&SHA256);
-    context.update(salt);
-    context.update(value);
-    hash_of(&context.finish())
+/// The commitment of a value in parts. They are put together in `salted`: hashing in parts would take a context from the heap
+/// for each value.
+fn commitment<const PARTS: usize>(salted: &mut Vec<u8>, salt: &[u8], value: [&[u8]; PARTS]) -> Hash {
+    salted.clear();
+    salted.extend_from_slice(salt);
+    value.iter().for_each(|part| salted.extend_from_slice(part));
+    hash(salted)
 }
 
 fn hash(bytes: &[u8]) -> Hash {
