@@ -13,7 +13,8 @@ use crate::service::Service;
 /// Answers one request of the operations listener.
 pub async fn operations(service: Arc<Service>, request: Request<Incoming>) -> Response<Bytes> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return respond::text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        let refusal = respond::text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        return respond::allowing(refusal, "GET, HEAD");
     }
     match request.uri().path() {
         "/health/live" => respond::text(StatusCode::OK, "alive\n"),

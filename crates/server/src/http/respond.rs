@@ -1,7 +1,7 @@
 //! Small answers: errors as JSON, texts.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 /// Headers that every answer of the service carries.
@@ -19,6 +19,12 @@ pub fn secured(mut response: Response<Bytes>, over_tls: bool) -> Response<Bytes>
 pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     with_type(status, "application/json; charset=utf-8", body.to_string())
+}
+
+/// A refusal of a method, with those that the address knows.
+pub fn allowing(mut response: Response<Bytes>, allow: &'static str) -> Response<Bytes> {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
 }
 
 /// The service cannot do it now, and may be asked again in a second.

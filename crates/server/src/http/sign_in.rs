@@ -10,7 +10,7 @@ use custodia_identity::{
 };
 use custodia_org::{Caller, Organization};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 
 use super::respond;
 use super::routes::PublicRequest;
@@ -29,10 +29,11 @@ pub async fn answer(service: &Arc<Service>, name: &str, rest: &str, request: Pub
     let Ok(root) = Address::parse(&request.base).and_then(|base| base.join(organization.name())) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
-    let wanted = if rest.ends_with("token") { Method::POST } else { Method::GET };
-    if *request.method != wanted {
+    let wanted = if rest.ends_with("token") { "POST" } else { "GET" };
+    if request.method.as_str() != wanted {
         let message = format!("Use {wanted} here.");
-        return respond::error(StatusCode::METHOD_NOT_ALLOWED, "0x80060888", &message);
+        let refusal = respond::error(StatusCode::METHOD_NOT_ALLOWED, "0x80060888", &message);
+        return respond::allowing(refusal, wanted);
     }
     if rest.ends_with("token") {
         token(service, &organization, version, &root, request).await

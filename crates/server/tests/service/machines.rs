@@ -15,7 +15,8 @@ fn health_and_metrics_have_a_listener_of_their_own() {
     assert_eq!(machines.get("/health/ready").expect(200).text(), "ready\n");
     machines.get("/").expect(404);
     machines.get("/north/api/data/v9.2/WhoAmI").expect(404);
-    machines.request("POST", "/metrics", &[], Some("")).expect(405);
+    let refused = machines.request("POST", "/metrics", &[], Some("")).expect(405);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
     for path in ["/health/live", "/health/ready", "/metrics"] {
         server.client().get(path).expect(404);
     }

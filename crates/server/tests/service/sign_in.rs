@@ -141,7 +141,9 @@ fn what_is_refused_says_why() {
     ];
     assert_eq!(refusal(ask(&elsewhere), 400), "invalid_scope");
     assert_eq!(refusal(server.client().get("/north/oauth2/v2.0/authorize"), 400), "unsupported_response_type");
-    server.client().get("/north/oauth2/v2.0/token").expect(405);
+    assert_eq!(server.client().get("/north/oauth2/v2.0/token").expect(405).header("allow"), Some("POST"));
+    let keys = server.client().form("/north/discovery/v2.0/keys", &[]);
+    assert_eq!(keys.expect(405).header("allow"), Some("GET"));
     server.client().form("/nowhere/oauth2/v2.0/token", &[]).expect(404);
     assert!(!server.log().contains(&password) && !server.log().contains("guess"));
     let counted = server.machines().get("/metrics");
