@@ -7,13 +7,14 @@
 use custodia_access::{RowAccess, RowArms};
 use custodia_query::Order;
 
-use super::CompileError;
 use super::access::{Path, primary};
+use super::define::{ROW_NUMBER, has_row_numbers};
 use super::filter::Indexing;
 use super::order::{SortKeys, write_direction};
 use super::outputs::{Naming, Outputs};
 use super::select::{Conditions, Question, Source};
 use super::writer::{Alias, Writer, require_columns};
+use super::{CompileError, Dialect};
 
 impl<'a> Question<'a> {
     /// The statement for a query that no page can continue after.
@@ -139,13 +140,17 @@ impl<'a> Question<'a> {
         conditions: &mut Conditions,
     ) -> Result<(), CompileError> {
         conditions.next(w);
-        let id = primary(self.table)?;
-        w.column(row, &id.name, "");
+        // Found by their ids, rows of SQLite take a look into the index of ids each, and lie here and there. A table that is read
+        // through a subquery has no numbers.
+        let is_plain = self.policy.shared_columns(self.table).is_empty();
+        let by_number = w.dialect == Dialect::Sqlite && is_plain && has_row_numbers(self.table);
+        let found_by = if by_number { ROW_NUMBER } else { primary(self.table)?.name.as_str() };
+        w.column(row, found_by, "");
         w.text(" IN (");
         for (at, path) in paths.iter().enumerate() {
             let source = w.new_alias();
             w.text(if at > 0 { " UNION ALL SELECT " } else { "SELECT " });
-            w.column(source, &id.name, "");
+            w.column(source, found_by, "");
             w.text(" FROM ");
             w.table(&self.table.name, source);
             w.text(" WHERE ");

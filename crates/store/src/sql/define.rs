@@ -56,9 +56,17 @@ fn define(dialect: Dialect, table: &Table) -> String {
     sql.push(')');
     if dialect == Dialect::Sqlite {
         // Strict: a value of another type is an error there too, instead of a row that matches nothing.
-        sql.push_str(if table.is_intersect { " STRICT, WITHOUT ROWID" } else { " STRICT" });
+        sql.push_str(if has_row_numbers(table) { " STRICT" } else { " STRICT, WITHOUT ROWID" });
     }
     sql
+}
+
+/// What SQLite calls the number by which it keeps a row.
+pub(crate) const ROW_NUMBER: &str = "_rowid_";
+
+/// Whether SQLite keeps the rows of a table by numbers of its own, and not by their ids.
+pub(crate) fn has_row_numbers(table: &Table) -> bool {
+    !table.is_intersect
 }
 
 fn push_column(sql: &mut String, dialect: Dialect, column: &Column, suffix: &str, storage: Storage) {

@@ -2,12 +2,12 @@ WITH t1 AS (SELECT 1 AS c, t0."address1_city" AS g0, t0."address1_city__f" AS f0
 FROM (SELECT date(((SELECT (t3.s + 0 + 86400000000) / 86400 - 1000000
 FROM (SELECT CASE WHEN t0."createdon" < -62104060800 THEN -62104060800 WHEN t0."createdon" > 253402214399 THEN 253402214399 ELSE t0."createdon" END AS s) t3) - 0) * 86400, 'unixepoch') AS d) t2) AS g1, t0."primarycontactid" AS v1, t0."revenue" AS v2, t0."exchangerate" AS v3, t0."numberofemployees" AS v4, t0."createdon" AS v5
 FROM "account" t0
-WHERE t0."accountid" IN (SELECT t4."accountid"
+WHERE t0."_rowid_" IN (SELECT t4."_rowid_"
 FROM "account" t4
 WHERE t4."ownerid" IN (SELECT t5."principalid"
 FROM "custodia_member" t5
 WHERE t5."userid" = ?1)
-UNION ALL SELECT t6."accountid"
+UNION ALL SELECT t6."_rowid_"
 FROM "account" t6
 WHERE t6."accountid" IN (SELECT t8."objectid"
 FROM "custodia_member" t7

@@ -7,12 +7,12 @@ WHERE t3."userid" = ?1 AND t3."principalid" = +t1."ownerid") OR EXISTS (SELECT 1
 FROM "principalobjectaccess" t4
 CROSS JOIN "custodia_member" t5 ON t5."userid" = ?1 AND t5."principalid" = t4."principalid"
 WHERE t4."objectid" = +t1."contactid" AND t4."objecttypecode" = ?2 AND ((t4."accessrightsmask" | t4."inheritedaccessrightsmask") & ?3) <> 0)) AND t1."lastname__f" = ?4
-WHERE t0."accountid" IN (SELECT t6."accountid"
+WHERE t0."_rowid_" IN (SELECT t6."_rowid_"
 FROM "account" t6
 WHERE t6."ownerid" IN (SELECT t7."principalid"
 FROM "custodia_member" t7
 WHERE t7."userid" = ?1)
-UNION ALL SELECT t8."accountid"
+UNION ALL SELECT t8."_rowid_"
 FROM "account" t8
 WHERE t8."accountid" IN (SELECT t10."objectid"
 FROM "custodia_member" t9
