@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The privilege to act for another user. It counts only from a role assigned to the caller directly.
-pub(crate) const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
+pub const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
 
 /// On whose behalf a request runs: a user; a user for whom another one acts, and who then may do only what both may; or
 /// a named caller of the platform itself, which reaches everything.

@@ -30,7 +30,7 @@ mod row_access;
 mod ways;
 
 pub use append::{append_kind, append_to_kind};
-pub use authority::Authority;
+pub use authority::{ACT_ON_BEHALF, Authority};
 pub use columns::{ColumnShare, SharedColumn, decides_rows};
 pub use denied::Denied;
 pub use facts::{FEW_TEAMS, Facts, FieldPermission, MaskedColumn, RoleGrant, RolePrivilege, TeamRole, UserFacts};

@@ -8,6 +8,7 @@ use custodia_schema::{BuiltinRole, ColumnId, Guid, ManyToMany, PrivilegeKind, Ta
 use custodia_store::{RowKey, StoredRow};
 
 use crate::column_sharing::COLUMN_SHARES;
+use crate::duties::gives_roles;
 use crate::error::{Error, Result};
 use crate::jobs::{ASYNC_OPERATION, BULK_DELETE_OPERATION};
 use crate::masking::{MASKED_COLUMNS, MASKING_RULES};
@@ -84,6 +85,7 @@ impl Writing<'_> {
             "systemuser" => {
                 if let Some(unit) = row.named(table, "businessunitid").and_then(Value::guid) {
                     self.join_default_team(id, unit).await?;
+                    Box::pin(self.check_duties_held(id)).await?;
                     let settings = self.table_named("usersettings")?;
                     let mut values = Draft::default();
                     values.stamp(&settings, "businessunitid", Value::Guid(unit));
@@ -200,6 +202,9 @@ impl Writing<'_> {
                         self.change_default_team(stored.id, former, moved).await?;
                     }
                     self.move_principal(table, stored.id, former, moved).await?;
+                    if table.name == "systemuser" {
+                        Box::pin(self.check_duties_held(stored.id)).await?;
+                    }
                 }
             }
         }
@@ -317,6 +322,9 @@ impl Writing<'_> {
     /// Refuses links that the security model forbids.
     pub(crate) async fn before_link(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
         self.check_link_given(link, ids).await?;
+        if gives_roles(link) {
+            Box::pin(self.check_duties_of_link(link, ids)).await?;
+        }
         let [(_, first), (_, second)] = *ids;
         match link.name.as_str() {
             "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830b).await,

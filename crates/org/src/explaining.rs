@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
-use custodia_access::{Authority, Facts, Rights, RightsMask, TeamRole, Way};
+use custodia_access::{
+    ACT_ON_BEHALF, Authority, Facts, Rights, RightsMask, RoleGrant, TeamRole, Way, new_owner_may_hold,
+};
 use custodia_query::{Filter, Path, Query};
 use custodia_schema::{
     ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value, column_description_id,
 };
-use custodia_store::{ADMINISTRATOR_PROFILE, RowKey};
+use custodia_store::{ADMINISTRATOR_PROFILE, Head, RowKey};
 
 use crate::caller::Caller;
 use crate::column_sharing::COLUMN_SHARES;
@@ -19,24 +21,47 @@ use crate::error::{Error, Result};
 use crate::model;
 use crate::organization::Organization;
 use crate::share::mask_of;
-use crate::telling::Reach;
+use crate::supposing::Supposed;
+use crate::telling::{Principal, Reach};
 
 /// Teams, shares and profiles of one user that are looked at, at most.
 const LISTED_MAX: u32 = 5_000;
 
-/// "May this user do that?"
+/// "May this user or team do that?"
 #[derive(Clone, Debug)]
 pub struct AccessQuestion {
-    /// The user.
-    pub user: Guid,
+    /// The user, or a team by itself.
+    pub of: Principal,
+    /// What.
+    pub asked: Asked,
+    /// Roles that are supposed to be held, or not to be.
+    pub supposed: Supposed,
+}
+
+/// What is asked about.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A right on records of a table.
+    Right(RightQuestion),
+    /// A privilege that belongs to no table, by its name.
+    Privilege(String),
+    /// Acting for this user.
+    ActingFor(Guid),
+}
+
+/// A right on records of a table.
+#[derive(Clone, Debug)]
+pub struct RightQuestion {
     /// The right. With a column: Read, Create or Write.
     pub right: PrivilegeKind,
     /// The table.
     pub table: TableId,
     /// One record of it; without one the question is about any.
     pub record: Option<Guid>,
-    /// A column besides.
+    /// A column besides; of users alone.
     pub column: Option<ColumnId>,
+    /// Who shall own the record, with Assign.
+    pub owner: Option<Principal>,
 }
 
 /// The answer, and what it follows from.
@@ -130,23 +155,76 @@ pub struct ColumnOpening {
 }
 
 impl Organization {
-    /// Why a user may do something, or what is missing. Everybody may ask about themselves; about others who reads that user
-    /// and roles. About a record that the caller may not read only what concerns the caller's own rights is told.
+    /// Why a user or team may do something, or what is missing. Everybody may ask about themselves; about others who reads that
+    /// user or team and roles. About a record that the caller may not read only what concerns the caller's own rights is told.
+    /// What is supposed of roles takes reading roles, and is told of in the audit.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Denied`]; [`Error::Invalid`] when the question makes no sense; store errors.
     pub async fn explain_access(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
-        let users: Vec<Guid> = caller.users().into_iter().chain([question.user]).collect();
-        self.told_fresh(&users, || self.explain_access_once(caller, question)).await
+        let explanation =
+            self.told_fresh(&caller.users(), || Box::pin(self.explain_access_once(caller, question))).await?;
+        Box::pin(self.tell_supposed(caller, question.of, &question.supposed)).await?;
+        Ok(explanation)
     }
 
     async fn explain_access_once(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
         let asking = self.authority(caller).await?;
-        let head = self.check_tells_of(caller, &asking, question.user).await?;
+        let head = self.check_tells_of(caller, &asking, question.of).await?;
         let schema = self.schema();
-        let found = schema.table(question.table);
+        let facts = self.facts_as_of(question.of, &head).await?;
+        let facts = Box::pin(self.supposed_facts(caller, &asking, facts, &question.supposed)).await?;
+        let general = Holding { org: self, schema: &schema, of: question.of, facts: &facts, asking: &asking };
+        match &question.asked {
+            Asked::Privilege(name) => Box::pin(general.privilege(name)).await,
+            Asked::ActingFor(user) => {
+                self.check_tells_of(caller, &asking, Principal::User(*user)).await?;
+                let other = self.facts_as_of(Principal::User(*user), &head).await?;
+                Box::pin(general.acting_for(&other)).await
+            }
+            Asked::Right(right) => {
+                let explaining = Box::pin(self.explaining(caller, general, right)).await?;
+                let mut explanation = Box::pin(explaining.explanation()).await?;
+                if let Some(owner) = right.owner {
+                    self.check_tells_of(caller, &asking, owner).await?;
+                    let missing = Box::pin(self.why_not_owner(caller, right, owner, &head)).await?;
+                    explanation.allowed &= missing.is_none();
+                    explanation.missing.extend(missing);
+                }
+                Ok(explanation)
+            }
+        }
+    }
+
+    /// What decides the rights of somebody, at the moment of a head.
+    pub(crate) async fn facts_as_of(&self, of: Principal, head: &Head) -> Result<Facts> {
+        let (found, table) = match of {
+            Principal::User(user) => (self.shared.database.user_facts(user).await?, "systemuser"),
+            Principal::Team(team) => (self.shared.database.team_facts(team).await?, "team"),
+        };
+        let facts = found.ok_or_else(|| Error::NotFound { table: table.to_owned(), id: of.id() })?;
+        if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
+            return Err(Error::Store(custodia_store::Error::Stale));
+        }
+        Ok(facts)
+    }
+
+    /// A question about a right, once it makes sense.
+    async fn explaining<'e>(
+        &self,
+        caller: &Caller,
+        general: Holding<'e>,
+        question: &'e RightQuestion,
+    ) -> Result<Explaining<'e>> {
+        let found = general.schema.table(question.table);
         let table = found.ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
-        let of_oneself = caller.users() == [question.user];
+        if question.column.is_some() && matches!(general.of, Principal::Team(_)) {
+            let why = "columns are asked about of users: what the profiles of a team open, it opens to its members";
+            return Err(Error::Invalid(why.to_owned()));
+        }
+        if question.owner.is_some() && question.right != PrivilegeKind::Assign {
+            return Err(Error::Invalid("a new owner is asked about with the right Assign alone".to_owned()));
+        }
         let mut readable = true;
         if let Some(record) = question.record {
             if question.right == PrivilegeKind::Create {
@@ -154,38 +232,164 @@ impl Organization {
                     "a record that is there already is not created: ask without one".to_owned(),
                 ));
             }
-            match self.check_reads(caller, &asking, table, record).await {
-                Err(Error::Denied(_)) if of_oneself => readable = false,
+            match self.check_reads(caller, general.asking, table, record).await {
+                Err(Error::Denied(_)) if caller.users() == [general.of.id()] => readable = false,
                 checked => drop(checked?),
             }
         }
-        let facts = self.shared.database.user_facts(question.user).await?;
-        let facts = facts.ok_or_else(|| Error::NotFound { table: "systemuser".to_owned(), id: question.user })?;
-        if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
-            return Err(Error::Store(custodia_store::Error::Stale));
-        }
-        let explaining =
-            Explaining { org: self, schema: &schema, table, question, facts: &facts, readable, asking: &asking };
-        Box::pin(explaining.explanation()).await
+        Ok(Explaining { general, table, question, readable })
+    }
+
+    /// Why somebody cannot own records of a table; `None` where nothing stands in the way.
+    async fn why_not_owner(
+        &self,
+        caller: &Caller,
+        question: &RightQuestion,
+        owner: Principal,
+        head: &Head,
+    ) -> Result<Option<String>> {
+        let (asked, security) = (question.table, head.versions.security);
+        self.in_transaction(caller, move |writing| {
+            Box::pin(async move {
+                if writing.transaction.versions().security != security {
+                    return Err(Error::Store(custodia_store::Error::Stale));
+                }
+                let kind = writing.table_named(owner.table_name())?.id;
+                let found = writing.owner_facts(kind, owner.id()).await?;
+                let not_found = || Error::NotFound { table: owner.table_name().to_owned(), id: owner.id() };
+                let facts = found.ok_or_else(not_found)?;
+                let table = writing.table(asked)?;
+                Ok(new_owner_may_hold(&facts, &table).err().map(|denied| denied.to_string()))
+            })
+        })
+        .await
     }
 }
 
-/// One question at work.
-struct Explaining<'e> {
+/// Who is asked about, with what decides their rights, and who asks.
+#[derive(Clone, Copy)]
+struct Holding<'e> {
     org: &'e Organization,
     schema: &'e Arc<Schema>,
-    table: &'e Arc<Table>,
-    question: &'e AccessQuestion,
+    of: Principal,
     facts: &'e Facts,
-    /// Whether the caller may read the record, and so be told whose it is.
-    readable: bool,
     /// The caller, to whom no name is told that is closed to them.
     asking: &'e Authority,
 }
 
+impl Holding<'_> {
+    /// Whether a privilege that belongs to no table is held, and by which roles.
+    async fn privilege(&self, name: &str) -> Result<Explanation> {
+        let known = self.schema.privileges().iter().find(|known| known.name.eq_ignore_ascii_case(name));
+        let known = known.ok_or_else(|| Error::Invalid(format!("there is no privilege '{name}'")))?;
+        if known.kind.is_some() {
+            let why = format!("{} is a right on records: ask for the right and the table", known.name);
+            return Err(Error::Invalid(why));
+        }
+        let authority = Authority::user(Arc::new(Rights::build(self.schema, self.facts)));
+        let refused = authority.check_privilege(&known.name).err();
+        let grants = self.holding(|alone| alone.holds(&known.name)).await?;
+        Ok(Explanation {
+            allowed: refused.is_none(),
+            privilege: Some(known.name.clone()),
+            grants,
+            column: None,
+            missing: refused.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Whether one user may act for another.
+    async fn acting_for(&self, other: &Facts) -> Result<Explanation> {
+        if matches!(self.of, Principal::Team(_)) {
+            return Err(Error::Invalid("a team acts for nobody: ask about a user".to_owned()));
+        }
+        let [caller, user] = [self.facts, other].map(|facts| Arc::new(Rights::build(self.schema, facts)));
+        let refused = Authority::on_behalf(caller, user).err();
+        Ok(Explanation {
+            allowed: refused.is_none(),
+            privilege: Some(ACT_ON_BEHALF.to_owned()),
+            grants: self.holding(|alone| alone.holds_directly(ACT_ON_BEHALF)).await?,
+            column: None,
+            missing: refused.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Each role by itself that passes a test, for privileges that no level goes with.
+    async fn holding(&self, gives: impl Fn(&Rights) -> bool) -> Result<Vec<Granted>> {
+        let mut grants = Vec::new();
+        for (role, held) in self.roles() {
+            if gives(&Rights::build(self.schema, &self.only(role, held))) {
+                grants.push(self.granted(role, held, None, Vec::new()).await?);
+            }
+        }
+        Ok(grants)
+    }
+
+    /// The roles held, with the team that each is held through.
+    fn roles(&self) -> impl Iterator<Item = (&RoleGrant, Option<&TeamRole>)> {
+        let direct = self.facts.roles.iter().map(|role| (role, None));
+        direct.chain(self.facts.team_roles.iter().map(|held| (&held.role, Some(held))))
+    }
+
+    /// What would be held with one role alone.
+    fn only(&self, role: &RoleGrant, held: Option<&TeamRole>) -> Facts {
+        let roles = if held.is_none() { vec![role.clone()] } else { Vec::new() };
+        Facts { roles, team_roles: held.cloned().into_iter().collect(), ..self.facts.clone() }
+    }
+
+    async fn granted(
+        &self,
+        role: &RoleGrant,
+        held: Option<&TeamRole>,
+        level: Option<Level>,
+        reaches: Vec<Reached>,
+    ) -> Result<Granted> {
+        Ok(Granted {
+            role: self.named("role", role.root).await?,
+            team: match held {
+                Some(held) => Some(self.named("team", held.team).await?),
+                None => None,
+            },
+            team_privileges_only: held.is_some_and(|held| held.team_privileges_only),
+            level,
+            unit: self.named("businessunit", role.base_unit).await?,
+            reaches,
+        })
+    }
+
+    /// A user or a team by name.
+    async fn principal(&self, id: Guid) -> Result<Named> {
+        let users = model::table(self.schema, "systemuser")?;
+        let query = Query::of_row(users, &RowKey::Id(id));
+        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        self.named(if rows.is_empty() { "team" } else { "systemuser" }, id).await
+    }
+
+    async fn named(&self, table: &str, id: Guid) -> Result<Named> {
+        let table = model::table(self.schema, table)?;
+        let name = table.primary_name.filter(|name| self.asking.reads_column(table, *name));
+        let query = Query::of_row(table, &RowKey::Id(id)).showing(name);
+        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        let name = match rows.first().and_then(|row| row.get(1)) {
+            Some(Value::Text(name)) => name.clone(),
+            _ => String::new(),
+        };
+        Ok(Named { id, name })
+    }
+}
+
+/// One question about a right at work.
+struct Explaining<'e> {
+    general: Holding<'e>,
+    table: &'e Arc<Table>,
+    question: &'e RightQuestion,
+    /// Whether the caller may read the record, and so be told whose it is.
+    readable: bool,
+}
+
 impl Explaining<'_> {
     async fn explanation(&self) -> Result<Explanation> {
-        let rights = Arc::new(Rights::build(self.schema, self.facts));
+        let rights = Arc::new(Rights::build(self.general.schema, self.general.facts));
         let mut missing = Vec::new();
         let mut grants = Vec::new();
         let mut allowed = true;
@@ -204,6 +408,12 @@ impl Explaining<'_> {
                 }
             }
         }
+        if self.question.owner.is_some()
+            && let Some(lacks) = self.lacks_write(&rights).await?
+        {
+            allowed = false;
+            missing.push(lacks);
+        }
         let column = match self.question.column {
             Some(column) => Some(self.column(&rights, column, &mut missing).await?),
             None => None,
@@ -213,13 +423,25 @@ impl Explaining<'_> {
         Ok(Explanation { allowed, privilege, grants, column, missing })
     }
 
+    /// Giving a record away takes Write besides Assign: why that is missing.
+    async fn lacks_write(&self, rights: &Arc<Rights>) -> Result<Option<String>> {
+        let access = match Authority::user(Arc::clone(rights)).rows(self.table, PrivilegeKind::Write) {
+            Ok(access) => access,
+            Err(denied) => return Ok(Some(denied.to_string())),
+        };
+        match self.question.record {
+            Some(record) if !self.is_reached(record, access).await? => Ok(Some(
+                "Giving a record to somebody takes Write on it as well, and no role or share gives it.".to_owned(),
+            )),
+            _ => Ok(None),
+        }
+    }
+
     /// Each role by itself: whether it passes the gate, and by which ways it reaches the record.
     async fn grants(&self) -> Result<Vec<Granted>> {
-        let direct = self.facts.roles.iter().map(|role| (role, None));
-        let through_teams = self.facts.team_roles.iter().map(|held| (&held.role, Some(held)));
         let mut grants = Vec::new();
-        for (role, held) in direct.chain(through_teams) {
-            let alone = Arc::new(Rights::build(self.schema, &self.only(role, held)));
+        for (role, held) in self.general.roles() {
+            let alone = Arc::new(Rights::build(self.general.schema, &self.general.only(role, held)));
             let Ok(access) = Authority::user(Arc::clone(&alone)).rows(self.table, self.question.right) else {
                 continue;
             };
@@ -233,30 +455,15 @@ impl Explaining<'_> {
                     }
                 }
             }
-            grants.push(Granted {
-                role: self.named("role", role.root).await?,
-                team: match held {
-                    Some(held) => Some(self.named("team", held.team).await?),
-                    None => None,
-                },
-                team_privileges_only: held.is_some_and(|held| held.team_privileges_only),
-                level: alone.level(self.table.id, self.question.right),
-                unit: self.named("businessunit", role.base_unit).await?,
-                reaches,
-            });
+            let level = alone.level(self.table.id, self.question.right);
+            grants.push(self.general.granted(role, held, level, reaches).await?);
         }
         Ok(grants)
     }
 
-    /// What the user would have with one role alone.
-    fn only(&self, role: &custodia_access::RoleGrant, held: Option<&TeamRole>) -> Facts {
-        let roles = if held.is_none() { vec![role.clone()] } else { Vec::new() };
-        Facts { roles, team_roles: held.cloned().into_iter().collect(), ..self.facts.clone() }
-    }
-
     async fn is_reached(&self, record: Guid, access: custodia_access::RowAccess) -> Result<bool> {
         let query = Query::of_row(self.table, &RowKey::Id(record));
-        let (rows, _) = self.org.shared.database.rows(&query, &Reach { access, table: self.table.id }).await?;
+        let (rows, _) = self.general.org.shared.database.rows(&query, &Reach { access, table: self.table.id }).await?;
         Ok(!rows.is_empty())
     }
 
@@ -264,11 +471,13 @@ impl Explaining<'_> {
         Ok(match way {
             Way::Everything => Reached::Everything,
             Way::Owned => match self.place_of(record).await?.owner {
-                Some(owner) if owner != self.question.user => Reached::OfTeam(self.named("team", owner).await?),
+                Some(owner) if owner != self.general.of.id() => {
+                    Reached::OfTeam(self.general.named("team", owner).await?)
+                }
                 _ => Reached::Own,
             },
-            Way::Unit(unit) => Reached::Unit(self.named("businessunit", unit).await?),
-            Way::Subtree(unit) => Reached::Subtree(self.named("businessunit", unit).await?),
+            Way::Unit(unit) => Reached::Unit(self.general.named("businessunit", unit).await?),
+            Way::Subtree(unit) => Reached::Subtree(self.general.named("businessunit", unit).await?),
             Way::Shared => Reached::Shared(self.shares_of(record).await?),
             Way::Parent(parents) => Reached::Parent(
                 parents.iter().filter_map(|(lookup, _)| Some(self.table.column_by_id(*lookup)?.name.clone())).collect(),
@@ -287,10 +496,10 @@ impl Explaining<'_> {
         let (true, Some(unit)) = (self.readable, place.unit) else { return Ok(format!("{general}.")) };
         let mut text = general;
         if let Some(owner) = place.owner {
-            let owner = self.principal(owner).await?;
+            let owner = self.general.principal(owner).await?;
             text.push_str(&format!(": it is owned by {}", owner.name));
         }
-        let unit = self.named("businessunit", unit).await?;
+        let unit = self.general.named("businessunit", unit).await?;
         text.push_str(&format!(", in the business unit {}", unit.name));
         let above = self.units_above(unit.id).await?;
         let mut bases: Vec<&Named> = grants.iter().map(|grant| &grant.unit).collect();
@@ -328,10 +537,14 @@ impl Explaining<'_> {
         let secured = self.secured_behind(column);
         let mut profiles = Vec::new();
         // Which profiles there are is told to whoever may read profiles.
-        let told = self.asking.rows(model::table(self.schema, "fieldsecurityprofile")?, PrivilegeKind::Read).is_ok();
+        let told = self
+            .general
+            .asking
+            .rows(model::table(self.general.schema, "fieldsecurityprofile")?, PrivilegeKind::Read)
+            .is_ok();
         for profile in self.profiles().await?.into_iter().filter(|_| told) {
             if self.opens(profile, &secured).await? {
-                profiles.push(self.named("fieldsecurityprofile", profile).await?);
+                profiles.push(self.general.named("fieldsecurityprofile", profile).await?);
             }
         }
         let mut shared_with = Vec::new();
@@ -381,7 +594,7 @@ impl Explaining<'_> {
         if profile == ADMINISTRATOR_PROFILE {
             return Ok(true);
         }
-        let permissions = model::table(self.schema, "fieldpermission")?;
+        let permissions = model::table(self.general.schema, "fieldpermission")?;
         let said = match self.question.right {
             PrivilegeKind::Create => "cancreate",
             PrivilegeKind::Write => "canupdate",
@@ -402,11 +615,11 @@ impl Explaining<'_> {
 
     /// The profiles of the user, direct and through teams.
     async fn profiles(&self) -> Result<Vec<Guid>> {
-        let user = vec![Value::Guid(self.question.user)];
+        let user = vec![Value::Guid(self.general.of.id())];
         let mut profiles = self.ids("systemuserprofiles", "systemuserid", user, "fieldsecurityprofileid").await?;
         let teams = self.teams().await?.into_iter().map(Value::Guid).collect();
         profiles.extend(self.ids("teamprofiles", "teamid", teams, "fieldsecurityprofileid").await?);
-        if self.facts.all_columns {
+        if self.general.facts.all_columns {
             profiles.push(ADMINISTRATOR_PROFILE);
         }
         profiles.sort_unstable();
@@ -415,15 +628,20 @@ impl Explaining<'_> {
     }
 
     async fn teams(&self) -> Result<Vec<Guid>> {
-        self.ids("teammembership", "systemuserid", vec![Value::Guid(self.question.user)], "teamid").await
+        match self.general.of {
+            Principal::User(user) => {
+                self.ids("teammembership", "systemuserid", vec![Value::Guid(user)], "teamid").await
+            }
+            Principal::Team(_) => Ok(Vec::new()),
+        }
     }
 
     /// Shares of a record with the user and the user's teams that contain the right.
     async fn shares_of(&self, record: Guid) -> Result<Vec<SharedBy>> {
         let mut principals = self.teams().await?;
-        principals.push(self.question.user);
-        let shares = model::table(self.schema, "principalobjectaccess")?;
-        let names = self.schema.shared_as(self.table).map(|name| Value::Text(name.to_owned())).collect();
+        principals.push(self.general.of.id());
+        let shares = model::table(self.general.schema, "principalobjectaccess")?;
+        let names = self.general.schema.shared_as(self.table).map(|name| Value::Text(name.to_owned())).collect();
         let filter = Filter::And(vec![
             Filter::equal(model::column(shares, "objectid")?, Value::Guid(record)),
             Filter::In { path: Path::own(model::column(shares, "objecttypecode")?), values: names },
@@ -438,7 +656,7 @@ impl Explaining<'_> {
             let contains =
                 |at: usize| row.get(at).is_some_and(|mask| mask_of(mask).contains(RightsMask::of(self.question.right)));
             let (Some(with), true) = (row.first().and_then(Value::guid), contains(1) || contains(2)) else { continue };
-            found.push(SharedBy { with: self.principal(with).await?, explicit: contains(1) });
+            found.push(SharedBy { with: self.general.principal(with).await?, explicit: contains(1) });
         }
         Ok(found)
     }
@@ -446,10 +664,10 @@ impl Explaining<'_> {
     /// The user or the teams of theirs with whom a column of a record was shared for what was asked.
     async fn column_shares(&self, record: Guid, column: ColumnId) -> Result<Vec<Named>> {
         let Some(column) = self.table.column_by_id(column) else { return Ok(Vec::new()) };
-        let shares = model::table(self.schema, COLUMN_SHARES)?;
+        let shares = model::table(self.general.schema, COLUMN_SHARES)?;
         let said = if self.question.right == PrivilegeKind::Read { "readaccess" } else { "updateaccess" };
         let mut principals = self.teams().await?;
-        principals.push(self.question.user);
+        principals.push(self.general.of.id());
         let filter = Filter::And(vec![
             Filter::equal(model::column(shares, "objectid")?, Value::Lookup(self.table.id, record)),
             Filter::equal(
@@ -462,7 +680,7 @@ impl Explaining<'_> {
         for row in self.rows(COLUMN_SHARES, filter, &["principalid"]).await? {
             let with = row.first().and_then(Value::guid).filter(|with| principals.contains(with));
             if let Some(with) = with {
-                found.push(self.principal(with).await?);
+                found.push(self.general.principal(with).await?);
             }
         }
         Ok(found)
@@ -475,7 +693,7 @@ impl Explaining<'_> {
             RowSecurity::Organization | RowSecurity::Parent { .. } | RowSecurity::Intersect => (None, None),
         };
         let query = Query::of_row(self.table, &RowKey::Id(record)).showing(owner.into_iter().chain(unit));
-        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        let (rows, _) = self.general.org.shared.platform_rows("explain a right", &query).await?;
         let row = rows.first();
         let at = |at: usize| row.and_then(|row| row.get(at)).and_then(Value::guid);
         // The id of the record is the first value.
@@ -484,37 +702,17 @@ impl Explaining<'_> {
     }
 
     async fn units_above(&self, unit: Guid) -> Result<Vec<Guid>> {
-        let units = model::table(self.schema, "businessunit")?;
+        let units = model::table(self.general.schema, "businessunit")?;
         let parent = model::column(units, "parentbusinessunitid")?;
         let mut above: Vec<Guid> = Vec::new();
         let mut next = Some(unit);
         while let Some(unit) = next {
             let query = Query::of_row(units, &RowKey::Id(unit)).showing([parent]);
-            let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+            let (rows, _) = self.general.org.shared.platform_rows("explain a right", &query).await?;
             next = rows.first().and_then(|row| row.get(1)).and_then(Value::guid).filter(|next| !above.contains(next));
             above.extend(next);
         }
         Ok(above)
-    }
-
-    /// A user or a team by name.
-    async fn principal(&self, id: Guid) -> Result<Named> {
-        let users = model::table(self.schema, "systemuser")?;
-        let query = Query::of_row(users, &RowKey::Id(id));
-        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
-        self.named(if rows.is_empty() { "team" } else { "systemuser" }, id).await
-    }
-
-    async fn named(&self, table: &str, id: Guid) -> Result<Named> {
-        let table = model::table(self.schema, table)?;
-        let name = table.primary_name.filter(|name| self.asking.reads_column(table, *name));
-        let query = Query::of_row(table, &RowKey::Id(id)).showing(name);
-        let (rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
-        let name = match rows.first().and_then(|row| row.get(1)) {
-            Some(Value::Text(name)) => name.clone(),
-            _ => String::new(),
-        };
-        Ok(Named { id, name })
     }
 
     /// One id of each row of a table in which a column is one of these values.
@@ -522,18 +720,18 @@ impl Explaining<'_> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let column = model::column(model::table(self.schema, table)?, of)?;
+        let column = model::column(model::table(self.general.schema, table)?, of)?;
         let rows = self.rows(table, Filter::In { path: Path::own(column), values }, &[shown]).await?;
         Ok(rows.iter().filter_map(|row| row.first().and_then(Value::guid)).collect())
     }
 
     /// Rows of a table of the security model, with these columns.
     async fn rows(&self, table: &str, filter: Filter, shown: &[&str]) -> Result<Vec<Vec<Value>>> {
-        let table = model::table(self.schema, table)?;
+        let table = model::table(self.general.schema, table)?;
         let query = Query { filter, ..Query::of(table, LISTED_MAX) };
         let fields = query.fields.len();
         let query = query.showing(model::columns(table, shown)?);
-        let (mut rows, _) = self.org.shared.platform_rows("explain a right", &query).await?;
+        let (mut rows, _) = self.general.org.shared.platform_rows("explain a right", &query).await?;
         for row in &mut rows {
             row.drain(..fields.min(row.len()));
         }

@@ -146,7 +146,7 @@ impl Writing<'_> {
     }
 
     /// The far ends of a record's links.
-    async fn linked_to(&mut self, intersect: &str, near: &str, id: Guid, far: &str) -> Result<Vec<Guid>> {
+    pub(crate) async fn linked_to(&mut self, intersect: &str, near: &str, id: Guid, far: &str) -> Result<Vec<Guid>> {
         let intersect = self.table_named(intersect)?;
         let (near, far) = (column(&intersect, near)?, column(&intersect, far)?);
         let rows = self.intersect_rows(&intersect, &[(near, id)]).await?;

@@ -107,6 +107,7 @@ impl Writing<'_> {
             let reach = if is_copied && *level == Level::Local { Level::Deep } else { *level };
             self.authority.check_gives(known, reach, &unit)?;
         }
+        Box::pin(self.check_duties_of_role(role, &before, &after)).await?;
         self.store_privileges(role, &before, &after, template.is_some()).await?;
         if template.is_some() {
             // Edited, it is no longer the role that the program ships.

@@ -23,6 +23,25 @@ pub enum Principal {
     Team(Guid),
 }
 
+impl Principal {
+    /// Its id.
+    #[must_use]
+    pub fn id(self) -> Guid {
+        match self {
+            Self::User(id) | Self::Team(id) => id,
+        }
+    }
+
+    /// Logical name of the table that it is a record of.
+    #[must_use]
+    pub fn table_name(self) -> &'static str {
+        match self {
+            Self::User(_) => "systemuser",
+            Self::Team(_) => "team",
+        }
+    }
+}
+
 /// One privilege that a user holds.
 #[derive(Clone, Debug)]
 pub struct HeldPrivilege {
@@ -116,7 +135,7 @@ impl Organization {
 
     async fn user_privileges_once(&self, caller: &Caller, user: Guid) -> Result<Vec<HeldPrivilege>> {
         let authority = self.authority(caller).await?;
-        let head = self.check_tells_of(caller, &authority, user).await?;
+        let head = self.check_tells_of(caller, &authority, Principal::User(user)).await?;
         let facts = self.shared.database.user_facts(user).await?;
         let facts = facts.ok_or_else(|| Error::NotFound { table: "systemuser".to_owned(), id: user })?;
         if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
@@ -138,10 +157,10 @@ impl Organization {
         Ok(named.collect())
     }
 
-    /// That the caller may be told what a user holds: that of others takes reading the user and roles. The head that this was
-    /// read at.
-    pub(crate) async fn check_tells_of(&self, caller: &Caller, authority: &Authority, user: Guid) -> Result<Head> {
-        if caller.users() == [user] {
+    /// That the caller may be told what a user or team holds: that of others takes reading the user or team and roles. The head
+    /// that this was read at.
+    pub(crate) async fn check_tells_of(&self, caller: &Caller, authority: &Authority, of: Principal) -> Result<Head> {
+        if caller.users() == [of.id()] {
             let head = self.shared.database.head().await?;
             self.check_fresh(authority, head.versions)?;
             authority.acting().map_or(Ok(()), Rights::admitted)?;
@@ -149,7 +168,7 @@ impl Organization {
         }
         let schema = self.schema();
         authority.rows(model::table(&schema, "role")?, PrivilegeKind::Read)?;
-        self.check_reads(caller, authority, model::table(&schema, "systemuser")?, user).await
+        self.check_reads(caller, authority, model::table(&schema, of.table_name())?, of.id()).await
     }
 
     /// That the caller may read a record; the head that this was read at.
@@ -177,7 +196,7 @@ impl Organization {
 }
 
 /// The level that a privilege has where a role grants it this one: the highest it may take up to there, or its lowest.
-fn allowed_level(privilege: &NamedPrivilege, granted: Level) -> Level {
+pub(crate) fn allowed_level(privilege: &NamedPrivilege, granted: Level) -> Level {
     let up_to = privilege.levels.iter().copied().filter(|level| *level <= granted).max();
     up_to.or_else(|| privilege.levels.iter().copied().min()).unwrap_or(granted)
 }

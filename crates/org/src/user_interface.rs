@@ -23,7 +23,7 @@ use crate::organization::Organization;
 use crate::reading::Rows;
 
 /// The built-in role that, beside System Administrator, sees every form.
-const CUSTOMIZER: &str = "System Customizer";
+pub(crate) const CUSTOMIZER: &str = "System Customizer";
 /// Views of one table that are told, of the organisation and of the user each.
 const VIEWS_MAX: u32 = 1_000;
 
@@ -148,7 +148,7 @@ impl Organization {
     }
 
     /// The active forms of a table.
-    async fn stored_forms(&self, table: &Table, kinds: &[FormKind]) -> Result<Vec<Form>> {
+    pub(crate) async fn stored_forms(&self, table: &Table, kinds: &[FormKind]) -> Result<Vec<Form>> {
         let Some(forms) = self.has_definitions("systemform").await? else {
             let shipped = standard().forms.iter().filter(|form| form.table == table.name && kinds.contains(&form.kind));
             return Ok(shipped.cloned().collect());
@@ -242,7 +242,7 @@ impl Organization {
 }
 
 /// The forms that somebody gets, in order. Only main forms are bound to roles.
-fn chosen(mut forms: Vec<Form>, holder: &Holder) -> Vec<Form> {
+pub(crate) fn chosen(mut forms: Vec<Form>, holder: &Holder) -> Vec<Form> {
     let candidates: Vec<_> = forms.iter().map(|form| (&form.display, form.name.as_str(), form.id)).collect();
     let order = visible_forms(&candidates, holder);
     let place = |id: Guid| order.iter().position(|at| candidates.get(*at).is_some_and(|(.., found)| *found == id));

@@ -14,7 +14,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 not done (one line says what, why and what to do), 2 the command line is wrong, \
-     3 done, but some rows of an import were refused, or a scan found card numbers that are still there.";
+     3 done, but some rows of an import were refused, something was found (card numbers that are still there, roles to look \
+     at), or the answer is no.";
 
 /// Where an installation is.
 #[derive(Args, Clone)]
@@ -230,6 +231,39 @@ pub enum Command {
     /// Keep payment card numbers out (docs/cards.md).
     #[command(subcommand)]
     Cards(CardsCommand),
+    /// Tell why a user or team may do something, or what is missing (docs/explanations.md); exit code 3: it may not.
+    Why {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        question: WhyQuestion,
+    },
+    /// Print what the Web API would answer a user, and store nothing; exit code 3: it would refuse (docs/explanations.md).
+    Simulate {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// The user, by e-mail address, domain name or id.
+        #[arg(long = "as", value_name = "USER")]
+        user: String,
+        /// GET: nothing else is simulated.
+        #[arg(value_name = "METHOD")]
+        method: String,
+        /// The path below /api/data/v9.2, with its query: '/accounts?$top=5'.
+        #[arg(value_name = "PATH")]
+        path: String,
+    },
+    /// Look over who may do what (docs/explanations.md).
+    #[command(subcommand)]
+    Roles(RolesCommand),
+    /// Keep roles or privileges apart that nobody is to hold together (docs/explanations.md).
+    #[command(subcommand)]
+    Duties(DutiesCommand),
     /// List and cancel jobs of an organisation.
     #[command(subcommand)]
     Job(JobCommand),
@@ -440,6 +474,136 @@ pub enum CardsCommand {
         /// Go on from where another scan stopped.
         #[arg(long, value_name = "TABLE[/ID]")]
         from: Option<String>,
+    },
+}
+
+/// Who may do what?
+#[derive(Args)]
+pub struct WhyQuestion {
+    /// The user, by e-mail address, domain name or id.
+    #[arg(long, required_unless_present = "team", conflicts_with = "team")]
+    user: Option<String>,
+    /// A team by itself, by name or id.
+    #[arg(long)]
+    team: Option<String>,
+    /// A right (create, read, write, delete, append, append-to, assign, share) or the name of a privilege.
+    #[arg(long, value_name = "RIGHT|PRIVILEGE")]
+    may: Option<String>,
+    /// The table: account.
+    #[arg(long, requires = "may")]
+    table: Option<String>,
+    /// One record of the table; without it, whether any.
+    #[arg(long, value_name = "ID", requires = "table")]
+    record: Option<uuid::Uuid>,
+    /// A column of the table.
+    #[arg(long, requires = "table")]
+    column: Option<String>,
+    /// With assign: the user whom the record would be given to.
+    #[arg(long, value_name = "USER", requires = "table", conflicts_with = "to_team")]
+    to_user: Option<String>,
+    /// With assign: the team that the record would be given to.
+    #[arg(long, value_name = "TEAM", requires = "table")]
+    to_team: Option<String>,
+    /// Instead of a right: acting for this user.
+    #[arg(long, value_name = "USER", conflicts_with = "may")]
+    acting_for: Option<String>,
+    /// Suppose that this role is held, by name or id; without --may, what would change. May be given several times.
+    #[arg(long, value_name = "ROLE")]
+    with_role: Vec<String>,
+    /// Suppose that this role is not held any more.
+    #[arg(long, value_name = "ROLE")]
+    without_role: Vec<String>,
+    /// Tell in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl WhyQuestion {
+    /// What the installation is asked.
+    pub fn into_request(self) -> crate::why::Request {
+        crate::why::Request {
+            user: self.user,
+            team: self.team,
+            may: self.may,
+            table: self.table,
+            record: self.record,
+            column: self.column,
+            to_user: self.to_user,
+            to_team: self.to_team,
+            acting_for: self.acting_for,
+            with_roles: self.with_role,
+            without_roles: self.without_role,
+            json: self.json,
+        }
+    }
+}
+
+/// Roles.
+#[derive(Subcommand)]
+pub enum RolesCommand {
+    /// Tell what somebody who looks after rights would want to know of; exit code 3: something was found.
+    Lint {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Roles of one user, also through teams, that are not too many.
+        #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+        roles_max: usize,
+        /// System Administrators that are not too many.
+        #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+        administrators_max: usize,
+        /// Tell in JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Separation of duties.
+#[derive(Subcommand)]
+pub enum DutiesCommand {
+    /// Make a rule of two roles, two privileges, or one of each; it holds for what is given from now on.
+    Set {
+        /// What people call the rule; it takes the place of one of the same name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// A role, by name or id.
+        #[arg(long, value_name = "ROLE")]
+        role: Vec<String>,
+        /// A privilege, by name: prvDeleteAccount.
+        #[arg(long, value_name = "PRIVILEGE")]
+        privilege: Vec<String>,
+    },
+    /// Take a rule away.
+    Remove {
+        /// The rule.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+    },
+    /// List the rules.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+    },
+    /// Tell who holds both sides of a rule now; exit code 3: somebody does.
+    Check {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
     },
 }
 

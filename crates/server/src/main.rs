@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod demo;
 mod directory;
+mod duties;
 mod export;
 mod folder;
 mod handles;
@@ -21,12 +22,15 @@ mod metrics;
 mod operation;
 mod present;
 mod protection;
+mod roles;
 mod serve;
 mod service;
+mod simulate;
 mod socket;
 mod timers;
 mod tls;
 mod turns;
+mod why;
 
 use std::io::Write;
 use std::path::Path;
@@ -40,8 +44,8 @@ use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
 use crate::cli::{
-    AuditCommand, AuditOnly, CardsCommand, Cli, Command, ConfigCommand, JobCommand, KeyCommand, OrgCommand, Place,
-    TlsMode,
+    AuditCommand, AuditOnly, CardsCommand, Cli, Command, ConfigCommand, DutiesCommand, JobCommand, KeyCommand,
+    OrgCommand, Place, RolesCommand, TlsMode,
 };
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
@@ -201,6 +205,28 @@ async fn run(command: Command) -> Result<ExitCode> {
                 }
             };
             carry_out(&place, Operation::Cards { organization, request }).await
+        }
+        Command::Why { place, org, question } => {
+            carry_out(&place, Operation::Why { organization: org, request: question.into_request() }).await
+        }
+        Command::Simulate { place, org, user, method, path } => {
+            let request = crate::simulate::Request { user, method, path };
+            carry_out(&place, Operation::Simulate { organization: org, request }).await
+        }
+        Command::Roles(RolesCommand::Lint { place, org, roles_max, administrators_max, json }) => {
+            let request = crate::roles::Request { roles_max, administrators_max, json };
+            carry_out(&place, Operation::LintRoles { organization: org, request }).await
+        }
+        Command::Duties(command) => {
+            let (place, organization, request) = match command {
+                DutiesCommand::Set { name, place, org, role, privilege } => {
+                    (place, org, crate::duties::Request::Set { name, roles: role, privileges: privilege })
+                }
+                DutiesCommand::Remove { name, place, org } => (place, org, crate::duties::Request::Remove { name }),
+                DutiesCommand::List { place, org } => (place, org, crate::duties::Request::List),
+                DutiesCommand::Check { place, org } => (place, org, crate::duties::Request::Check),
+            };
+            carry_out(&place, Operation::Duties { organization, request }).await
         }
         Command::Job(JobCommand::List { org, place }) => {
             carry_out(&place, Operation::ListJobs { organization: org }).await

@@ -175,6 +175,34 @@ pub enum Operation {
         /// What.
         request: crate::cards::Request,
     },
+    /// Tell why somebody may do something.
+    Why {
+        /// The organisation.
+        organization: String,
+        /// Who, and what.
+        request: crate::why::Request,
+    },
+    /// Try a request out with somebody's rights.
+    Simulate {
+        /// The organisation.
+        organization: String,
+        /// As whom, and what.
+        request: crate::simulate::Request,
+    },
+    /// Look over who may do what.
+    LintRoles {
+        /// The organisation.
+        organization: String,
+        /// How.
+        request: crate::roles::Request,
+    },
+    /// Rules of what nobody is to hold together.
+    Duties {
+        /// The organisation.
+        organization: String,
+        /// What.
+        request: crate::duties::Request,
+    },
     /// Import CSV files.
     Import {
         /// The organisation.
@@ -203,7 +231,7 @@ pub trait Output: Send {
     fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>>;
     /// How far long work has got, on standard error.
     fn progress(&mut self, text: &str);
-    /// The work is done, but some rows were refused, or something was found: the exit code says so.
+    /// The work is done, but some rows were refused, something was found, or the answer is no: the exit code says so.
     fn refused_rows(&mut self);
 }
 
@@ -377,6 +405,22 @@ impl Operation {
             Self::Cards { organization, request } => {
                 let organization = service.organization(&organization).await?;
                 crate::cards::run(service, &organization, request, output).await?;
+            }
+            Self::Why { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::why::run(service, &organization, &request, output).await?;
+            }
+            Self::Simulate { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::simulate::run(service, &organization, &request, output).await?;
+            }
+            Self::LintRoles { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::roles::run(service, &organization, &request, output).await?;
+            }
+            Self::Duties { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::duties::run(service, &organization, request, output).await?;
             }
             Self::Import { organization, user, map, files } => {
                 let organization = service.organization(&organization).await?;

@@ -15,6 +15,9 @@ use crate::sql::internal;
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
+/// The setting that keeps the rules of which roles and privileges nobody is to hold together, as the gate writes them.
+const SEPARATED_DUTIES: &str = "separated duties";
+
 impl Database {
     /// Changes after a number, in the one order, at most `limit`.
     ///
@@ -167,6 +170,19 @@ impl Transaction {
     pub fn set_card_rules(&mut self, rules: &CardRules) {
         self.put_setting(CARD_RULES, card_rules_bytes(rules));
         self.metadata_changed();
+    }
+
+    /// The rules that say which roles and privileges nobody is to hold together, as they were kept.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn separated_duties(&mut self) -> Result<Option<Vec<u8>>> {
+        self.setting(SEPARATED_DUTIES).await
+    }
+
+    /// Keeps these rules.
+    pub fn set_separated_duties(&mut self, rules: Vec<u8>) {
+        self.put_setting(SEPARATED_DUTIES, rules);
     }
 
     async fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {

@@ -40,6 +40,7 @@ mod writes;
 pub use answer::refusal;
 pub use call::ApiRequest;
 pub use custodia_query::odata::Limits;
+pub use functions::{explanation_json, finding_json, privilege_change_json};
 pub use impersonation::acting_for;
 pub use kept::KeptQuestions;
 pub use routes::handle;

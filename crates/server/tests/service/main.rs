@@ -9,6 +9,7 @@ mod columns;
 mod configuration;
 mod demo;
 mod encryption;
+mod explanations;
 mod exports;
 mod http;
 mod imports;

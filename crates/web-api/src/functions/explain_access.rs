@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use custodia_access::RightsMask;
-use custodia_org::{AccessQuestion, ColumnOpening, Explanation, Granted, Named, Reached, SharedBy};
+use custodia_org::{
+    AccessQuestion, Asked, ColumnOpening, Explanation, Granted, Named, Principal, PrivilegeChange, Reached,
+    RightQuestion, SharedBy, Supposed,
+};
 use custodia_query::odata::{Binding, ParameterValue};
-use custodia_schema::{PrivilegeKind, Table};
+use custodia_schema::{Guid, Level, PrivilegeKind, Schema, Table};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
@@ -13,23 +16,86 @@ use crate::answer;
 use crate::failure::Failure;
 
 /// `systemusers(id)/Microsoft.Dynamics.CRM.custodia_ExplainAccess(Right='ReadAccess',Target=@t,EntityLogicalName='account',
-/// AttributeLogicalName='creditlimit')`: with a record or a table, with a column or without.
+/// AttributeLogicalName='creditlimit')`: with a record or a table, with a column or without, of a user or a team.
+/// `NewOwner=@o`: whether it may be given to that one. Instead of a right `PrivilegeName` or `ActingFor=@u`. `WithRoles` and
+/// `WithoutRoles` are lists of roles that are supposed to be held or not.
 pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
     let call = operation.call;
-    let user = match operation.binding {
-        Binding::Record(table, key) if operation.table_name(*table) == "systemuser" => {
-            operation.id_of(*table, key).await?
-        }
-        _ => return Err(Failure::no_such_resource(operation.name)),
+    let Binding::Record(table, key) = operation.binding else {
+        return Err(Failure::no_such_resource(operation.name));
     };
-    let text = |name: &str| match operation.parameters.iter().find(|(known, _)| known == name) {
+    let id = operation.id_of(*table, key).await?;
+    let of = principal_of(operation.table_name(*table), id).ok_or_else(|| Failure::no_such_resource(operation.name))?;
+    let supposed = Supposed { with: roles_of(operation, "WithRoles")?, without: roles_of(operation, "WithoutRoles")? };
+    let question = AccessQuestion { of, asked: Box::pin(asked(operation)).await?, supposed };
+    let explanation = Box::pin(call.organization.explain_access(call.caller, &question)).await?;
+    let mut shown = explanation_json(&call.schema, &question, &explanation);
+    if !question.supposed.is_nothing() {
+        let changes = Box::pin(call.organization.suppose_roles(call.caller, of, &question.supposed)).await?;
+        let now = AccessQuestion { supposed: Supposed::default(), ..question };
+        let now = Box::pin(call.organization.explain_access(call.caller, &now)).await?;
+        if let Json::Object(shown) = &mut shown {
+            let changes: Vec<Json> = changes.iter().map(privilege_change_json).collect();
+            shown.insert("Supposed".to_owned(), json!({ "AllowedNow": now.allowed, "PrivilegeChanges": changes }));
+        }
+    }
+    let mut body = begin(call, "custodia_ExplainAccessResponse");
+    // Without the brace that has been written already.
+    body.extend_from_slice(shown.to_string().as_bytes().get(1..).unwrap_or_default());
+    Ok(answer::json(StatusCode::OK, call.media, body))
+}
+
+fn principal_of(table: &str, id: Guid) -> Option<Principal> {
+    match table {
+        "systemuser" => Some(Principal::User(id)),
+        "team" => Some(Principal::Team(id)),
+        _ => None,
+    }
+}
+
+fn has(operation: &Operation<'_>, name: &str) -> bool {
+    operation.parameters.iter().any(|(known, _)| known == name)
+}
+
+fn text<'o>(operation: &Operation<'o>, name: &str) -> Result<Option<&'o str>, Failure> {
+    match operation.parameters.iter().find(|(known, _)| known == name) {
         Some((_, ParameterValue::Text(text))) => Ok(Some(text.as_str())),
         Some(_) => Err(Failure::invalid(format!("the parameter '{name}' of {} is a text", operation.name))),
         None => Ok(None),
+    }
+}
+
+/// Ids of roles: `["…","…"]`.
+fn roles_of(operation: &Operation<'_>, name: &str) -> Result<Vec<Guid>, Failure> {
+    let read = match operation.parameters.iter().find(|(known, _)| known == name) {
+        None => return Ok(Vec::new()),
+        Some((_, ParameterValue::Json(text))) => serde_json::from_str::<Vec<Guid>>(text).ok(),
+        Some(_) => None,
     };
-    let right = right_of(text("Right")?.unwrap_or_default())?;
-    let has_target = operation.parameters.iter().any(|(name, _)| name == "Target");
-    let (table, record) = match (has_target, text("EntityLogicalName")?) {
+    read.ok_or_else(|| {
+        let message = format!("the parameter '{name}' of {} is a list of ids of roles: [\"…\"]", operation.name);
+        Failure::invalid(message)
+    })
+}
+
+/// What is asked about: a right, a privilege of no table, or acting for somebody.
+async fn asked(operation: &Operation<'_>) -> Result<Asked, Failure> {
+    let names = ["Right", "PrivilegeName", "ActingFor"];
+    if names.iter().filter(|name| has(operation, name)).count() != 1 {
+        return Err(Failure::invalid(format!("{} takes one of {}", operation.name, names.join(", "))));
+    }
+    if let Some(name) = text(operation, "PrivilegeName")? {
+        return Ok(Asked::Privilege(name.to_owned()));
+    }
+    if has(operation, "ActingFor") {
+        return match principal(operation, "ActingFor").await? {
+            Principal::User(user) => Ok(Asked::ActingFor(user)),
+            Principal::Team(_) => Err(Failure::invalid("the parameter 'ActingFor' is a user")),
+        };
+    }
+    let right = right_of(text(operation, "Right")?.unwrap_or_default())?;
+    let call = operation.call;
+    let (table, record) = match (has(operation, "Target"), text(operation, "EntityLogicalName")?) {
         (true, None) => {
             let target = operation.reference("Target")?;
             (call.table(target.table)?, Some(operation.id_of(target.table, &target.key).await?))
@@ -43,21 +109,26 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
             return Err(Failure::invalid(message));
         }
     };
-    let column = match text("AttributeLogicalName")? {
+    let column = match text(operation, "AttributeLogicalName")? {
         Some(name) => {
             let found = table.column(name);
             Some(found.ok_or_else(|| Failure::invalid(format!("table '{}' has no column '{name}'", table.name)))?.id)
         }
         None => None,
     };
-    let question = AccessQuestion { user, right, table: table.id, record, column };
-    let explanation = call.organization.explain_access(call.caller, &question).await?;
-    let mut body = begin(call, "custodia_ExplainAccessResponse");
-    // Without the brace that has been written already.
-    body.extend_from_slice(shown(table, right, &explanation).to_string().as_bytes().get(1..).unwrap_or_default());
-    Ok(answer::json(StatusCode::OK, call.media, body))
+    let owner = if has(operation, "NewOwner") { Some(principal(operation, "NewOwner").await?) } else { None };
+    Ok(Asked::Right(RightQuestion { right, table: table.id, record, column, owner }))
 }
 
+/// The user or team that a parameter stands for.
+async fn principal(operation: &Operation<'_>, name: &str) -> Result<Principal, Failure> {
+    let reference = operation.reference(name)?;
+    let id = operation.id_of(reference.table, &reference.key).await?;
+    let found = principal_of(operation.table_name(reference.table), id);
+    found.ok_or_else(|| Failure::invalid(format!("the parameter '{name}' is a user or a team")))
+}
+
+/// A right by its name: `ReadAccess`, also without `Access`.
 fn right_of(text: &str) -> Result<PrivilegeKind, Failure> {
     let known = PrivilegeKind::ALL.into_iter().find(|kind| {
         let name = RightsMask::of(*kind).to_text();
@@ -69,16 +140,30 @@ fn right_of(text: &str) -> Result<PrivilegeKind, Failure> {
     })
 }
 
-fn shown(table: &Table, right: PrivilegeKind, explanation: &Explanation) -> Json {
+/// An explanation as the function answers it.
+#[must_use]
+pub fn explanation_json(schema: &Schema, question: &AccessQuestion, explanation: &Explanation) -> Json {
+    let right = match &question.asked {
+        Asked::Right(right) => Some(right),
+        Asked::Privilege(_) | Asked::ActingFor(_) => None,
+    };
+    let table: Option<&Table> = right.and_then(|right| schema.table(right.table)).map(AsRef::as_ref);
     json!({
         "Allowed": explanation.allowed,
-        "Right": RightsMask::of(right).to_text(),
-        "EntityLogicalName": table.name,
+        "Right": right.map(|right| RightsMask::of(right.right).to_text()),
+        "EntityLogicalName": table.map(|table| &table.name),
         "PrivilegeName": explanation.privilege,
         "Grants": explanation.grants.iter().map(shown_grant).collect::<Vec<_>>(),
         "Column": explanation.column.as_ref().map(shown_column),
         "Missing": explanation.missing,
     })
+}
+
+/// How the level of a privilege would change, as the function answers it.
+#[must_use]
+pub fn privilege_change_json(change: &PrivilegeChange) -> Json {
+    let level = |level: Option<Level>| level.map(roles::level_name);
+    json!({ "PrivilegeName": change.name, "Before": level(change.before), "After": level(change.after) })
 }
 
 fn shown_grant(grant: &Granted) -> Json {

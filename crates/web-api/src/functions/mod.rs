@@ -5,6 +5,7 @@ mod audit_history;
 mod bulk_delete;
 mod explain_access;
 mod initialize_from;
+mod lint_roles;
 mod members;
 mod merge;
 mod multiple;
@@ -25,7 +26,9 @@ use bytes::Bytes;
 use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::{Guid, TableId};
+pub use explain_access::{explanation_json, privilege_change_json};
 use http::{Method, Response};
+pub use lint_roles::finding_json;
 pub(crate) use record_team::joined as record_team_joined;
 
 use crate::body::Object;
@@ -132,6 +135,7 @@ pub(crate) async fn call(
     match name {
         // Boxed: it is large, and the future of every request has room for the largest.
         "custodia_ExplainAccess" => Box::pin(explain_access::answer(&operation)).await,
+        "custodia_LintRoles" => Box::pin(lint_roles::answer(call)).await,
         "InitializeFrom" => initialize_from::answer(&operation).await,
         "RetrieveAttributeChangeHistory" | "RetrieveAuditDetails" | "RetrieveRecordChangeHistory" => {
             audit_history::answer(&operation).await
@@ -212,6 +216,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
     ("custodia_ExplainAccess", Bound::Record),
+    ("custodia_LintRoles", Bound::Nothing),
 ];
 
 /// The actions that are here, and what each is called on.

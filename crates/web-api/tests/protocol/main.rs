@@ -10,6 +10,7 @@ mod catalogue;
 mod column_security;
 mod delta;
 mod expanding;
+mod explaining;
 mod fetchxml;
 mod interface;
 mod jobs;

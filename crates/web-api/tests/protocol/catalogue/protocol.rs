@@ -156,6 +156,8 @@ const TESTED: &[(&str, &str)] = &[
     ("function.RetrieveUserPrivileges", "rights.rs: privileges_of_a_user_are_told"),
     ("function.RetrieveUserPrivilegeByPrivilegeName", "rights.rs: privileges_of_a_user_are_told"),
     ("function.custodia_ExplainAccess", "rights.rs: why_a_user_may_is_explained"),
+    ("function.custodia_ExplainAccess", "explaining.rs: teams_privileges_and_acting_are_explained"),
+    ("function.custodia_LintRoles", "explaining.rs: roles_are_looked_over"),
     ("action.GrantAccess", "operations.rs: records_are_shared_and_rights_are_told"),
     ("action.ModifyAccess", "operations.rs: records_are_shared_and_rights_are_told"),
     ("action.RevokeAccess", "operations.rs: records_are_shared_and_rights_are_told"),
@@ -306,6 +308,7 @@ fn operations() -> Vec<Row> {
              EntityLogicalName='account')",
             json!({"Allowed": true, "PrivilegeName": "prvReadAccount", "Missing": []}),
         ),
+        get("custodia_LintRoles", "custodia_LintRoles()", json!({"Findings": SOMETHING})),
         get(
             "RetrieveSharedPrincipalsAndAccess",
             &format!("RetrieveSharedPrincipalsAndAccess({target}"),

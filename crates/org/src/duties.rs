@@ -1,0 +1,363 @@
+//! Separation of duties: pairs of roles or privileges that nobody is to hold together. The rules are a setting of the
+//! organisation; they stand in the way wherever somebody gets a role, and of what was there before a report tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use custodia_access::{Facts, RolePrivilege};
+use custodia_query::Query;
+use custodia_schema::{ColumnId, Guid, Level, ManyToMany, Value, builtin_roles};
+
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::explaining::Named;
+use crate::lint::LOOKS_OVER;
+use crate::model;
+use crate::organization::Organization;
+use crate::writing::Writing;
+
+/// What a refusal is known by: a code of our own.
+const SEPARATED: u32 = 0x8005_f120;
+/// Rules of one organisation at most: all of them are looked at whenever somebody gets a role.
+const RULES_MAX: usize = 100;
+/// Characters of a rule's name at most.
+const NAME_CHARACTERS_MAX: usize = 100;
+/// Users that a report looks at; of an organisation with more it is refused, since nothing is left out without a word.
+const USERS_MAX: u32 = 50_000;
+
+/// One half of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duty {
+    /// A role, by its topmost one: all copies are meant.
+    Role(Guid),
+    /// A privilege by its name, at any level. Holding it as a System Administrator does not count: that role has them all.
+    Privilege(String),
+}
+
+/// Two things that nobody is to hold together.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DutyRule {
+    /// What people call it; one of its kind in the organisation.
+    pub name: String,
+    /// One.
+    pub first: Duty,
+    /// The other.
+    pub second: Duty,
+}
+
+/// Somebody who holds both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DutyConflict {
+    /// The name of the rule.
+    pub rule: String,
+    /// The user.
+    pub user: Named,
+}
+
+impl Organization {
+    /// The rules, by name.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without the privilege to configure hierarchy security; store errors.
+    pub async fn duty_rules(&self, caller: &Caller) -> Result<Vec<DutyRule>> {
+        self.in_transaction(caller, |writing| {
+            Box::pin(async move {
+                writing.authority.check_privilege(LOOKS_OVER)?;
+                writing.duty_rules().await
+            })
+        })
+        .await
+    }
+
+    /// Makes a rule, in the place of one of the same name. It holds for what is given from now on; who holds both already
+    /// keeps them, and is told of by [`Self::duty_conflicts`].
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without the privilege to configure hierarchy security; [`Error::Invalid`] for a role or privilege
+    /// that there is not, twice the same, a name that is empty or too long, or too many rules; store errors.
+    pub async fn set_duty_rule(&self, caller: &Caller, rule: DutyRule) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let rule = rule.clone();
+            Box::pin(async move { writing.set_duty_rule(rule).await })
+        })
+        .await
+    }
+
+    /// Takes a rule away; whether there was one of that name.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without the privilege to configure hierarchy security; store errors.
+    pub async fn remove_duty_rule(&self, caller: &Caller, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.in_transaction(caller, move |writing| {
+            let name = name.clone();
+            Box::pin(async move {
+                writing.authority.check_privilege(LOOKS_OVER)?;
+                writing.transaction.claim_alone()?;
+                let mut rules = writing.duty_rules().await?;
+                let before = rules.len();
+                rules.retain(|rule| rule.name != name);
+                let is_gone = rules.len() < before;
+                if is_gone {
+                    writing.store_duty_rules(&rules)?;
+                    writing.audit_service(writing.acting(), 0, &format!("separation of duties: '{name}' removed"));
+                }
+                Ok(is_gone)
+            })
+        })
+        .await
+    }
+
+    /// Who holds now what a rule says nobody is to hold together, disabled users among them.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without the privilege to configure hierarchy security; [`Error::TooManyDependents`] in an
+    /// organisation that is too large to be looked over at once; store errors.
+    pub async fn duty_conflicts(&self, caller: &Caller) -> Result<Vec<DutyConflict>> {
+        let rules = self.duty_rules(caller).await?;
+        if rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let schema = self.schema();
+        let users = model::table(&schema, "systemuser")?;
+        let query = Query::of(users, USERS_MAX).showing(model::columns(users, &["fullname"])?);
+        let (rows, _) = self.shared.platform_rows("separation of duties", &query).await?;
+        if rows.len() > USERS_MAX as usize {
+            return Err(Error::TooManyDependents { table: users.name.clone(), limit: USERS_MAX as usize });
+        }
+        let mut conflicts = Vec::new();
+        for row in &rows {
+            let Some(user) = row.first().and_then(Value::guid) else { continue };
+            let facts = custodia_store::retry_stale(|| self.shared.database.user_facts(user)).await?;
+            let Some(held) = facts.map(|facts| Held::of(&facts, None)) else { continue };
+            let name = match row.get(1) {
+                Some(Value::Text(name)) => name.clone(),
+                _ => String::new(),
+            };
+            let broken = rules.iter().filter(|rule| held.has(&rule.first) && held.has(&rule.second));
+            conflicts.extend(
+                broken
+                    .map(|rule| DutyConflict { rule: rule.name.clone(), user: Named { id: user, name: name.clone() } }),
+            );
+        }
+        conflicts.sort_by(|a, b| (&a.rule, &a.user.name, a.user.id).cmp(&(&b.rule, &b.user.name, b.user.id)));
+        Ok(conflicts)
+    }
+}
+
+impl Writing<'_> {
+    async fn duty_rules(&mut self) -> Result<Vec<DutyRule>> {
+        let Some(kept) = self.transaction.separated_duties().await? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&kept)
+            .map_err(|error| Error::Store(custodia_store::Error::Corrupt(format!("rules of duties: {error}"))))
+    }
+
+    fn store_duty_rules(&mut self, rules: &[DutyRule]) -> Result<()> {
+        let kept = serde_json::to_vec(rules).map_err(|error| Error::Invalid(error.to_string()))?;
+        self.transaction.set_separated_duties(kept);
+        Ok(())
+    }
+
+    async fn set_duty_rule(&mut self, rule: DutyRule) -> Result<()> {
+        self.authority.check_privilege(LOOKS_OVER)?;
+        if rule.name.trim().is_empty() || rule.name.chars().count() > NAME_CHARACTERS_MAX {
+            return Err(Error::Invalid(format!("the name of a rule has 1 to {NAME_CHARACTERS_MAX} characters")));
+        }
+        let rule = DutyRule {
+            first: self.known_duty(rule.first).await?,
+            second: self.known_duty(rule.second).await?,
+            name: rule.name,
+        };
+        if rule.first == rule.second {
+            return Err(Error::Invalid("a rule is about two different roles or privileges".to_owned()));
+        }
+        self.transaction.claim_alone()?;
+        let mut rules = self.duty_rules().await?;
+        rules.retain(|known| known.name != rule.name);
+        if rules.len() >= RULES_MAX {
+            return Err(Error::Invalid(format!("an organisation has at most {RULES_MAX} rules of this kind")));
+        }
+        let said =
+            format!("separation of duties: '{}' set: {} and {}", rule.name, word(&rule.first), word(&rule.second));
+        rules.push(rule);
+        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        self.store_duty_rules(&rules)?;
+        self.audit_service(self.acting(), 0, &said);
+        Ok(())
+    }
+
+    /// A half of a rule, with a role by its topmost one and a privilege as it is written.
+    async fn known_duty(&mut self, duty: Duty) -> Result<Duty> {
+        match duty {
+            Duty::Role(role) => {
+                let table = self.table_named("role")?;
+                let row = self.get(&table, role).await?;
+                Ok(Duty::Role(row.get(model::column(&table, "parentrootroleid")?).guid().unwrap_or(role)))
+            }
+            Duty::Privilege(name) => {
+                let schema = Arc::clone(&self.schema);
+                let known = schema.privileges().iter().find(|known| known.name.eq_ignore_ascii_case(&name));
+                let known = known.ok_or_else(|| Error::Invalid(format!("there is no privilege '{name}'")))?;
+                Ok(Duty::Privilege(known.name.clone()))
+            }
+        }
+    }
+
+    /// That nobody gets by a link what a rule keeps from what they hold: a role, or membership of a team with roles.
+    pub(crate) async fn check_duties_of_link(&mut self, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> Result<()> {
+        let rules = self.duty_rules().await?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        // What the same request gave before counts as well.
+        self.transaction.flush().await?;
+        let mut given = Held::default();
+        let users = match link.name.as_str() {
+            "teammembership_association" => {
+                let team = self.end(link, ids, "team")?;
+                for role in self.linked_to("teamroles", "teamid", team, "roleid").await? {
+                    self.add_role(&mut given, role).await?;
+                }
+                vec![self.end(link, ids, "systemuser")?]
+            }
+            "teamroles_association" => {
+                self.add_role(&mut given, self.end(link, ids, "role")?).await?;
+                let team = self.end(link, ids, "team")?;
+                self.linked_to("teammembership", "teamid", team, "systemuserid").await?
+            }
+            _ => {
+                self.add_role(&mut given, self.end(link, ids, "role")?).await?;
+                vec![self.end(link, ids, "systemuser")?]
+            }
+        };
+        for user in users {
+            let Some(facts) = self.transaction.user_facts(user).await? else { continue };
+            refuse_broken(&rules, &Held::of(&facts, None), &given, user)?;
+        }
+        Ok(())
+    }
+
+    /// That no holder of a role gains by a change of its privileges what a rule keeps from what they hold.
+    pub(crate) async fn check_duties_of_role(
+        &mut self,
+        root: Guid,
+        before: &BTreeMap<Guid, Level>,
+        after: &BTreeMap<Guid, Level>,
+    ) -> Result<()> {
+        let rules = self.duty_rules().await?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        // What the same request gave before counts as well.
+        self.transaction.flush().await?;
+        let schema = Arc::clone(&self.schema);
+        let name_of = |id: &Guid| schema.privilege_of(*id).map(|privilege| privilege.name.clone());
+        let gained = after.keys().filter(|id| !before.contains_key(id)).filter_map(name_of).collect();
+        let given = Held { roles: BTreeSet::new(), privileges: gained };
+        let table = self.table_named("role")?;
+        let mut users = Vec::new();
+        for copy in self.rows_where(&table, "parentrootroleid", root).await? {
+            users.extend(self.linked_to("systemuserroles", "roleid", copy, "systemuserid").await?);
+            for team in self.linked_to("teamroles", "roleid", copy, "teamid").await? {
+                users.extend(self.linked_to("teammembership", "teamid", team, "systemuserid").await?);
+            }
+        }
+        users.sort_unstable();
+        users.dedup();
+        for user in users {
+            let Some(facts) = self.transaction.user_facts(user).await? else { continue };
+            let mut held = Held::of(&facts, Some(root));
+            held.privileges.extend(after.keys().filter_map(name_of));
+            refuse_broken(&rules, &held, &given, user)?;
+        }
+        Ok(())
+    }
+
+    /// That a user who got roles beside a request, by the team of a business unit, holds nothing that a rule keeps apart.
+    pub(crate) async fn check_duties_held(&mut self, user: Guid) -> Result<()> {
+        let rules = self.duty_rules().await?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        self.transaction.flush().await?;
+        let Some(facts) = self.transaction.user_facts(user).await? else { return Ok(()) };
+        let held = Held::of(&facts, None);
+        refuse_broken(&rules, &held, &held, user)
+    }
+
+    async fn add_role(&mut self, held: &mut Held, role: Guid) -> Result<()> {
+        let table = self.table_named("role")?;
+        let row = self.get(&table, role).await?;
+        let named = |name: &str| Ok::<_, Error>(row.get(model::column(&table, name)?).guid());
+        let (root, template) = (named("parentrootroleid")?.unwrap_or(role), named("roletemplateid")?);
+        let privileges = self.transaction.role_privileges(root, template).await?;
+        held.add(root, &privileges);
+        Ok(())
+    }
+}
+
+/// Whether a link gives somebody roles.
+pub(crate) fn gives_roles(link: &ManyToMany) -> bool {
+    matches!(link.name.as_str(), "systemuserroles_association" | "teamroles_association" | "teammembership_association")
+}
+
+/// Roles, and the privileges that they give.
+#[derive(Default)]
+struct Held {
+    roles: BTreeSet<Guid>,
+    privileges: BTreeSet<String>,
+}
+
+impl Held {
+    /// What somebody holds, without the privileges of one role.
+    fn of(facts: &Facts, without: Option<Guid>) -> Self {
+        let mut held = Self::default();
+        for role in facts.roles.iter().chain(facts.team_roles.iter().map(|held| &held.role)) {
+            held.add(role.root, if Some(role.root) == without { &[] } else { &role.privileges });
+        }
+        held
+    }
+
+    fn add(&mut self, root: Guid, privileges: &[RolePrivilege]) {
+        self.roles.insert(root);
+        // System Administrators have every privilege: no rule about privileges could be kept by them.
+        if !builtin_roles().iter().any(|role| role.is_administrator() && role.root_id == root) {
+            self.privileges.extend(privileges.iter().map(|privilege| privilege.name.clone()));
+        }
+    }
+
+    fn has(&self, duty: &Duty) -> bool {
+        match duty {
+            Duty::Role(root) => self.roles.contains(root),
+            Duty::Privilege(name) => self.privileges.contains(name),
+        }
+    }
+}
+
+/// Refuses what is given where it makes up a rule, by itself or with what is held.
+fn refuse_broken(rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> Result<()> {
+    let has = |duty: &Duty| held.has(duty) || given.has(duty);
+    let is_broken = |rule: &&DutyRule| {
+        (given.has(&rule.first) && has(&rule.second)) || (given.has(&rule.second) && has(&rule.first))
+    };
+    match rules.iter().find(is_broken) {
+        None => Ok(()),
+        Some(rule) => {
+            let why = format!(
+                "User {user} would hold what the rule '{}' separates: {} and {}. Take the one before giving the other.",
+                rule.name,
+                word(&rule.first),
+                word(&rule.second)
+            );
+            Err(Error::Refused { code: SEPARATED, why })
+        }
+    }
+}
+
+fn word(duty: &Duty) -> String {
+    match duty {
+        Duty::Role(role) => format!("role {role}"),
+        Duty::Privilege(name) => format!("privilege {name}"),
+    }
+}

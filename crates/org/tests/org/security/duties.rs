@@ -1,0 +1,228 @@
+//! Separation of duties: what a rule keeps apart, nobody gets together, whichever way and in whichever order it is given.
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    nobody_gets_what_a_rule_keeps_apart;
+    privileges_are_kept_apart_too;
+    rules_take_the_privilege_and_make_sense;
+}
+
+mod bodies {
+    use custodia_org::{Duty, DutyRule, Error, LinkRequest, RoleChange};
+    use custodia_schema::{Guid, Level, Value, builtin_roles, privilege_id};
+
+    use crate::security::scene::{LACKS, OWNER_TEAM, Scene, code, named};
+    use crate::world::World;
+
+    const SEPARATED: Option<u32> = Some(0x8005_f120);
+
+    async fn rule(scene: &Scene, name: &str, first: Duty, second: Duty) {
+        let rule = DutyRule { name: name.into(), first, second };
+        scene.org().set_duty_rule(&scene.admin, rule).await.unwrap();
+    }
+
+    async fn link(scene: &Scene, table: &str, id: Guid, relationship: &str, other: &str, to: Guid) -> Option<u32> {
+        let request = LinkRequest {
+            record: scene.world.reference(table, id),
+            relationship: relationship.into(),
+            other: scene.world.reference(other, to),
+        };
+        code(scene.org().associate(&scene.admin, request).await)
+    }
+
+    /// The team of all users of a unit.
+    async fn team_of(scene: &Scene, unit: Guid) -> Guid {
+        let of_unit = [("businessunitid", Value::Guid(unit)), ("isdefault", Value::Boolean(true))];
+        scene.world.select(&scene.admin, "team", &["teamid"], &of_unit).await[0][0].guid().unwrap()
+    }
+
+    async fn conflicts(scene: &Scene) -> Vec<(String, Guid)> {
+        let found = scene.org().duty_conflicts(&scene.admin).await.unwrap();
+        found.into_iter().map(|conflict| (conflict.rule, conflict.user.id)).collect()
+    }
+
+    pub async fn nobody_gets_what_a_rule_keeps_apart(world: World) {
+        let scene = Scene::of(world);
+        let reads = [("prvReadAccount", Level::Basic)];
+        let pays = scene.role("Pays", scene.root, &reads).await;
+        let approves = scene.role("Approves", scene.root, &reads).await;
+        let other = scene.role("Other", scene.root, &reads).await;
+        let east = scene.unit("East", scene.root).await;
+        let before = scene.user("before", scene.root).await;
+        scene.give(&before, pays).await;
+        scene.give(&before, approves).await;
+        assert_eq!(conflicts(&scene).await, []);
+        rule(&scene, "Pays and approves", Duty::Role(pays), Duty::Role(scene.copy(approves, east).await)).await;
+        // Who has both keeps them and is told of.
+        assert_eq!(conflicts(&scene).await, [("Pays and approves".to_owned(), before.user)]);
+
+        // And what they have may be edited.
+        scene.change_role(pays, RoleChange::Add(named(&[("prvReadContact", Level::Basic)]))).await;
+
+        let has = async |user: Guid, role: Guid| {
+            link(&scene, "systemuser", user, "systemuserroles_association", "role", role).await
+        };
+        let holds =
+            async |team: Guid, role: Guid| link(&scene, "team", team, "teamroles_association", "role", role).await;
+        let joins = async |team: Guid, user: Guid| {
+            link(&scene, "team", team, "teammembership_association", "systemuser", user).await
+        };
+        // Both directions, from either side of the link, and by the copies of another unit.
+        for (first, second) in [(pays, approves), (approves, pays)] {
+            for (name, unit) in [("root", scene.root), ("east", east)] {
+                let user = scene.user(&format!("{name}{}", if first == pays { 1 } else { 2 }), unit).await;
+                let [first, second] = [scene.copy(first, unit).await, scene.copy(second, unit).await];
+                assert_eq!(has(user.user, first).await, None);
+                assert_eq!(has(user.user, scene.copy(other, unit).await).await, None);
+                assert_eq!(has(user.user, second).await, SEPARATED);
+                let from_role =
+                    link(&scene, "role", second, "systemuserroles_association", "systemuser", user.user).await;
+                assert_eq!(from_role, SEPARATED);
+                let request = scene.has_role(&user, first);
+                scene.unlink(&request).await;
+                assert_eq!(has(user.user, second).await, None, "one of them is free to give");
+            }
+        }
+        // Both in one request: nothing of it is done.
+        let both = scene.user("both", scene.root).await;
+        let links = [pays, approves].map(|role| LinkRequest {
+            record: scene.world.reference("systemuser", both.user),
+            relationship: "systemuserroles_association".into(),
+            other: scene.world.reference("role", role),
+        });
+        assert_eq!(code(scene.org().associate_all(&scene.admin, links.to_vec()).await), SEPARATED);
+        assert_eq!(has(both.user, pays).await, None, "neither was given");
+        // Through teams: who joins, and what the team gets.
+        let sam = scene.user("sam", scene.root).await;
+        scene.give(&sam, pays).await;
+        let approvers = scene.team("Approvers", scene.root, OWNER_TEAM).await;
+        assert_eq!(holds(approvers, approves).await, None);
+        assert_eq!(joins(approvers, sam.user).await, SEPARATED);
+        let mixed = scene.team("Mixed", scene.root, OWNER_TEAM).await;
+        assert_eq!(joins(mixed, sam.user).await, None);
+        assert_eq!(holds(mixed, other).await, None);
+        assert_eq!(holds(mixed, approves).await, SEPARATED);
+        let mia = scene.user("mia", scene.root).await;
+        assert_eq!(joins(approvers, mia.user).await, None);
+        assert_eq!(has(mia.user, pays).await, SEPARATED, "held through a team, it counts");
+
+        // The team of a unit takes everybody of the unit: one who comes there, and one who is made there.
+        let of_east = team_of(&scene, east).await;
+        let west = scene.unit("West", scene.root).await;
+        let eve = scene.user("eve", west).await;
+        let group = scene.team("Across", scene.root, OWNER_TEAM).await;
+        assert_eq!(holds(group, pays).await, None);
+        assert_eq!(joins(group, eve.user).await, None);
+        // Users of the east have one of the two already.
+        assert_eq!(holds(of_east, scene.copy(pays, east).await).await, SEPARATED);
+        let of_west = team_of(&scene, west).await;
+        let kim = scene.user("kim", scene.root).await;
+        assert_eq!(joins(group, kim.user).await, None);
+        assert_eq!(holds(of_west, scene.copy(approves, west).await).await, SEPARATED, "eve pays");
+        scene
+            .unlink(&crate::security::scene::Link {
+                table: "team",
+                id: group,
+                relationship: "teammembership_association",
+                other: "systemuser",
+                to: eve.user,
+            })
+            .await;
+        assert_eq!(holds(of_west, scene.copy(approves, west).await).await, None);
+        let unit = [("businessunitid", scene.world.lookup("businessunit", west))];
+        assert_eq!(code(scene.try_change(&scene.admin, "systemuser", kim.user, &unit).await), SEPARATED);
+        // Nothing of what was refused came about.
+        assert_eq!(conflicts(&scene).await, [("Pays and approves".to_owned(), before.user)]);
+        // Without the rule, everything goes.
+        assert!(scene.org().remove_duty_rule(&scene.admin, "Pays and approves").await.unwrap());
+        assert!(!scene.org().remove_duty_rule(&scene.admin, "Pays and approves").await.unwrap());
+        assert_eq!(joins(approvers, sam.user).await, None);
+        assert_eq!(conflicts(&scene).await, []);
+    }
+
+    pub async fn privileges_are_kept_apart_too(world: World) {
+        let scene = Scene::of(world);
+        let [deletes, merges, reads] = [
+            ("Deletes", ("prvDeleteAccount", Level::Basic)),
+            ("Merges", ("prvMerge", Level::Global)),
+            ("Reads", ("prvReadAccount", Level::Basic)),
+        ];
+        let deletes = scene.role(deletes.0, scene.root, &[deletes.1]).await;
+        let merges = scene.role(merges.0, scene.root, &[merges.1]).await;
+        let reads = scene.role(reads.0, scene.root, &[reads.1]).await;
+        let duty = |name: &str| Duty::Privilege(name.to_owned());
+        rule(&scene, "Deletes and merges", duty("prvdeleteaccount"), duty("prvMerge")).await;
+        let sam = scene.user("sam", scene.root).await;
+        scene.give(&sam, deletes).await;
+        scene.give(&sam, reads).await;
+        let has = async |user: Guid, role: Guid| {
+            link(&scene, "systemuser", user, "systemuserroles_association", "role", role).await
+        };
+        assert_eq!(has(sam.user, merges).await, SEPARATED);
+
+        // A role is edited: what it gets counts for all who hold it, also through teams; what it loses does not.
+        let changed =
+            async |role: Guid, change: RoleChange| code(scene.org().change_role(&scene.admin, role, change).await);
+        let merge = || named(&[("prvMerge", Level::Global)]);
+        assert_eq!(changed(reads, RoleChange::Add(merge())).await, SEPARATED);
+        assert_eq!(changed(deletes, RoleChange::Add(merge())).await, SEPARATED);
+        assert_eq!(changed(deletes, RoleChange::Replace(merge())).await, None);
+        assert_eq!(changed(deletes, RoleChange::Replace(named(&[("prvDeleteAccount", Level::Local)]))).await, None);
+        let team = scene.team("Team", scene.root, OWNER_TEAM).await;
+        let through = scene.role("Through the team", scene.root, &[("prvReadContact", Level::Basic)]).await;
+        scene.give_team(team, through).await;
+        scene.join(team, &sam).await;
+        assert_eq!(changed(through, RoleChange::Add(merge())).await, SEPARATED);
+        assert_eq!(changed(deletes, RoleChange::Remove(privilege_id("prvDeleteAccount"))).await, None);
+        assert_eq!(changed(through, RoleChange::Add(merge())).await, None);
+        assert_eq!(changed(deletes, RoleChange::Add(named(&[("prvDeleteAccount", Level::Basic)]))).await, SEPARATED);
+
+        // System Administrators have every privilege, and may have others' roles besides.
+        let administrators = builtin_roles().iter().find(|role| role.is_administrator()).unwrap().root_id;
+        assert_eq!(has(sam.user, administrators).await, None);
+        assert_eq!(conflicts(&scene).await, []);
+        // A rule of a role and a privilege.
+        rule(&scene, "Deletes and merges", Duty::Role(administrators), duty("prvMerge")).await;
+        assert_eq!(conflicts(&scene).await, [("Deletes and merges".to_owned(), sam.user)]);
+        let mia = scene.user("mia", scene.root).await;
+        assert_eq!(has(mia.user, merges).await, None);
+        assert_eq!(has(mia.user, administrators).await, SEPARATED);
+    }
+
+    pub async fn rules_take_the_privilege_and_make_sense(world: World) {
+        let scene = Scene::of(world);
+        let role = scene.role("Role", scene.root, &[("prvReadAccount", Level::Basic)]).await;
+        let copy = scene.copy(role, scene.unit("East", scene.root).await).await;
+        let sam = scene.user("sam", scene.root).await;
+        scene.give(&sam, role).await;
+        let sensible =
+            || DutyRule { name: "R".into(), first: Duty::Role(role), second: Duty::Privilege("prvMerge".into()) };
+        assert_eq!(code(scene.org().set_duty_rule(&sam, sensible()).await), LACKS);
+        assert_eq!(code(scene.org().remove_duty_rule(&sam, "R").await), LACKS);
+        assert_eq!(code(scene.org().duty_rules(&sam).await), LACKS);
+        assert_eq!(code(scene.org().duty_conflicts(&sam).await), LACKS);
+        for wrong in [
+            DutyRule { name: " ".into(), ..sensible() },
+            DutyRule { name: "x".repeat(101), ..sensible() },
+            DutyRule { second: Duty::Role(copy), ..sensible() },
+            DutyRule { second: Duty::Privilege("prvFly".into()), ..sensible() },
+        ] {
+            let refused = scene.org().set_duty_rule(&scene.admin, wrong).await;
+            assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        }
+        let unknown = DutyRule { second: Duty::Role(Guid::from_u128(77)), ..sensible() };
+        assert!(matches!(scene.org().set_duty_rule(&scene.admin, unknown).await, Err(Error::NotFound { .. })));
+        assert_eq!(scene.org().duty_rules(&scene.admin).await.unwrap(), []);
+        scene.org().set_duty_rule(&scene.admin, sensible()).await.unwrap();
+        for number in 1..100 {
+            let more = DutyRule { name: format!("R{number}"), ..sensible() };
+            scene.org().set_duty_rule(&scene.admin, more).await.unwrap();
+        }
+        let one_more = DutyRule { name: "S".into(), ..sensible() };
+        assert!(matches!(scene.org().set_duty_rule(&scene.admin, one_more).await, Err(Error::Invalid(_))));
+        // One of a name that is there takes its place.
+        scene.org().set_duty_rule(&scene.admin, sensible()).await.unwrap();
+        assert_eq!(scene.org().duty_rules(&scene.admin).await.unwrap().len(), 100);
+    }
+}
