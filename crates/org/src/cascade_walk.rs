@@ -142,6 +142,10 @@ impl Organization {
             let second = (link.second == table.id).then_some(link.second_column);
             for column in [first, second].into_iter().flatten() {
                 for (row, linked) in self.pointing_at(intersect, column, table.id, ids).await? {
+                    // One that is a record too goes as such.
+                    if walk.has_met(&(intersect.id, row)) {
+                        continue;
+                    }
                     walk.items.push(CascadeItem::Link { table: intersect.id, id: row, of: (table.id, linked) });
                 }
                 walk.check(intersect)?;

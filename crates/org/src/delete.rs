@@ -12,6 +12,7 @@ use crate::administration::is_kept_team;
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, Reference};
+use crate::link::end_of;
 use crate::share::parents;
 use crate::update::check_version;
 use crate::writing::{Draft, Writing};
@@ -72,7 +73,7 @@ impl Writing<'_> {
                 // A part has none of its own: an activity is shared in one with its row of all activities.
                 self.remove_shares(&table, row.id).await?;
             }
-            self.remove_links(&table, row.id).await?;
+            self.remove_links(&table, row.id, &met).await?;
             self.transaction.delete(permit, &table, &row)?;
             let last = row
                 .values()
@@ -170,8 +171,14 @@ impl Writing<'_> {
         self.audit(table, row.id, AuditOperation::Update, 2, vec![change], None).await
     }
 
-    /// Removes the N:N links of a row that goes.
-    pub(crate) async fn remove_links(&mut self, table: &Arc<Table>, id: Guid) -> Result<()> {
+    /// Removes the N:N links of a row that goes, but for those that go as records by themselves: members of a list and items of
+    /// a campaign are both.
+    pub(crate) async fn remove_links(
+        &mut self,
+        table: &Arc<Table>,
+        id: Guid,
+        removed: &HashSet<(TableId, Guid)>,
+    ) -> Result<()> {
         let links: Vec<_> = self.schema.links_of(table.id).cloned().collect();
         for link in links {
             let intersect = self.table(link.intersect)?;
@@ -186,7 +193,11 @@ impl Writing<'_> {
                 sides.push(link.second_column);
             }
             for side in sides {
-                for row in self.intersect_rows(&intersect, &[(side, id)]).await? {
+                let end = end_of(&intersect, side, table.id, id);
+                for row in self.rows_between(&intersect, &[(side, end)]).await? {
+                    if removed.contains(&(intersect.id, row.id)) {
+                        continue;
+                    }
                     let permit = self.platform_permit("remove link", &intersect, PrivilegeKind::Delete)?;
                     self.transaction.delete(permit, &intersect, &row)?;
                     self.audit_right_lost(&link, &row).await?;
@@ -202,7 +213,17 @@ impl Writing<'_> {
         intersect: &Arc<Table>,
         ids: &[(ColumnId, Guid)],
     ) -> Result<Vec<StoredRow>> {
-        let tests = ids.iter().map(|(column, id)| Filter::equal(*column, Value::Guid(*id)));
+        let ends: Vec<_> = ids.iter().map(|(column, id)| (*column, Value::Guid(*id))).collect();
+        self.rows_between(intersect, &ends).await
+    }
+
+    /// Rows of an intersect with these ends, as [`end_of`](crate::link::end_of) gives them.
+    pub(crate) async fn rows_between(
+        &mut self,
+        intersect: &Arc<Table>,
+        ends: &[(ColumnId, Value)],
+    ) -> Result<Vec<StoredRow>> {
+        let tests = ends.iter().map(|(column, end)| Filter::equal(*column, end.clone()));
         let query =
             Query { filter: Filter::And(tests.collect()), ..Query::of(intersect, self.shared.limits.cascade_rows) };
         let mut found = Vec::new();

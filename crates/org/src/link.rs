@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use custodia_access::append_kind;
-use custodia_schema::{Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
+use custodia_schema::{ColumnId, Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
 use crate::audit_detail::{AuditDetail, action};
@@ -107,13 +107,14 @@ impl Writing<'_> {
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;
-                if !self.intersect_rows(&intersect, &ids).await?.is_empty() {
+                let ends = ends_of(&intersect, &link, &ids);
+                if !self.rows_between(&intersect, &ends).await?.is_empty() {
                     return Err(Error::DuplicateKey { constraint: link.name.clone() });
                 }
                 self.before_link(&link, &ids).await?;
                 let mut row = Draft::default();
-                for (column, id) in &ids {
-                    row.set(*column, Value::Guid(*id));
+                for (column, end) in ends {
+                    row.set(column, end);
                 }
                 let permit = self.platform_permit("associate", &intersect, PrivilegeKind::Create)?;
                 let id = self.fresh.id();
@@ -136,7 +137,7 @@ impl Writing<'_> {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;
                 self.before_unlink(&link, &ids).await?;
-                let rows = self.intersect_rows(&intersect, &ids).await?;
+                let rows = self.rows_between(&intersect, &ends_of(&intersect, &link, &ids)).await?;
                 let none = rows.is_empty();
                 for row in rows {
                     let permit = self.platform_permit("disassociate", &intersect, PrivilegeKind::Delete)?;
@@ -186,7 +187,7 @@ impl Writing<'_> {
         request: &LinkRequest,
         link: &ManyToMany,
         first: bool,
-    ) -> Result<(Arc<Table>, [(custodia_schema::ColumnId, Guid); 2])> {
+    ) -> Result<(Arc<Table>, [(ColumnId, Guid); 2])> {
         let record = self.reached(&request.record).await?;
         let other = self.reached(&request.other).await?;
         let intersect = self.table(link.intersect)?;
@@ -246,7 +247,7 @@ impl Writing<'_> {
     pub(crate) async fn audit_link(
         &mut self,
         link: &ManyToMany,
-        ids: &[(custodia_schema::ColumnId, Guid); 2],
+        ids: &[(ColumnId, Guid); 2],
         made: bool,
     ) -> Result<()> {
         let [(_, first), (_, second)] = *ids;
@@ -268,6 +269,21 @@ impl Writing<'_> {
         }
         Ok(())
     }
+}
+
+/// What a column of an intersect holds of a record at that end: a column that may lead to several tables tells which one.
+pub(crate) fn end_of(intersect: &Table, column: ColumnId, table: TableId, id: Guid) -> Value {
+    let leads = intersect.column_by_id(column).is_some_and(|column| !column.kind.targets().is_empty());
+    if leads { Value::Lookup(table, id) } else { Value::Guid(id) }
+}
+
+/// Both ends of a link, by the ids that stand in the columns of its intersect.
+fn ends_of(intersect: &Table, link: &ManyToMany, ids: &[(ColumnId, Guid); 2]) -> [(ColumnId, Value); 2] {
+    let [(first_column, first), (second_column, second)] = *ids;
+    [
+        (first_column, end_of(intersect, first_column, link.first, first)),
+        (second_column, end_of(intersect, second_column, link.second, second)),
+    ]
 }
 
 /// Dataverse's number for a link that is made or goes, by its relationship, and whether it gives somebody rights.

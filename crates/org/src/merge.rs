@@ -9,6 +9,7 @@ use crate::audit_detail::action;
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, RecordInput, Reference};
+use crate::link::end_of;
 use crate::share::parents;
 use crate::writing::{Draft, Writing};
 
@@ -134,22 +135,24 @@ impl Writing<'_> {
                 continue;
             }
             let ends = [
-                (link.first, link.first_column, link.second_column),
-                (link.second, link.second_column, link.first_column),
+                (link.first, link.first_column, link.second, link.second_column),
+                (link.second, link.second_column, link.first, link.first_column),
             ];
-            for (_, own, other) in ends.into_iter().filter(|(end, ..)| *end == table.id) {
-                for row in self.intersect_rows(&intersect, &[(own, from)]).await? {
+            for (_, own, far_table, other) in ends.into_iter().filter(|(end, ..)| *end == table.id) {
+                let lesser = end_of(&intersect, own, table.id, from);
+                for row in self.rows_between(&intersect, &[(own, lesser)]).await? {
                     let Some(far) = row.get(other).guid() else { continue };
-                    let is_there = !self.intersect_rows(&intersect, &[(own, to), (other, far)]).await?.is_empty();
+                    let far = end_of(&intersect, other, far_table, far);
+                    let moved = vec![(own, end_of(&intersect, own, table.id, to)), (other, far)];
+                    let is_there = !self.rows_between(&intersect, &moved).await?.is_empty();
                     let permit = self.platform_permit("merge", &intersect, PrivilegeKind::Delete)?;
                     self.transaction.delete(permit, &intersect, &row)?;
                     if is_there {
                         continue;
                     }
-                    let values = vec![(own, Value::Guid(to)), (other, Value::Guid(far))];
                     let permit = self.platform_permit("merge", &intersect, PrivilegeKind::Create)?;
                     let id = self.fresh.id();
-                    self.transaction.insert(permit, &intersect, id, values)?;
+                    self.transaction.insert(permit, &intersect, id, moved)?;
                 }
             }
         }

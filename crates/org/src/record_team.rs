@@ -1,6 +1,7 @@
 //! The access team of a record: made from a template when the first user is added to it, and gone with the last one or with
 //! the record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use custodia_access::{Denied, RightsMask};
@@ -155,7 +156,7 @@ impl Writing<'_> {
     async fn remove_record_team(&mut self, teams: &Arc<Table>, team: Guid) -> Result<()> {
         self.remove_shares_of_principal(team).await?;
         let Some(row) = self.find(teams, &RowKey::Id(team)).await? else { return Ok(()) };
-        self.remove_links(teams, team).await?;
+        self.remove_links(teams, team, &HashSet::new()).await?;
         let permit = self.platform_permit(WHY, teams, PrivilegeKind::Delete)?;
         self.transaction.delete(permit, teams, &row)?;
         self.audit(teams, team, AuditOperation::Delete, 3, Vec::new(), None).await

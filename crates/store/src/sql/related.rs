@@ -22,6 +22,7 @@ pub(crate) fn write(w: &mut Writer, joins: &Joins<'_>, related: &Related) -> Res
 pub(crate) struct LinkEnds {
     pub(crate) intersect: TableId,
     queried: TableId,
+    other: TableId,
     near: ColumnId,
     far: ColumnId,
 }
@@ -30,12 +31,12 @@ pub(crate) struct LinkEnds {
 pub(crate) fn link_ends(schema: &Schema, related: &Related) -> Option<LinkEnds> {
     let Related::ByLink { relationship, queried_is_second, .. } = related else { return None };
     let link = schema.many_to_many().get(usize::try_from(relationship.0).ok()?)?;
-    let (queried, near, far) = if *queried_is_second {
-        (link.second, link.second_column, link.first_column)
+    let (queried, near, other, far) = if *queried_is_second {
+        (link.second, link.second_column, link.first, link.first_column)
     } else {
-        (link.first, link.first_column, link.second_column)
+        (link.first, link.first_column, link.second, link.second_column)
     };
-    Some(LinkEnds { intersect: link.intersect, queried, near, far })
+    Some(LinkEnds { intersect: link.intersect, queried, other, near, far })
 }
 
 fn by_lookup(
@@ -86,6 +87,16 @@ fn by_link(w: &mut Writer, joins: &Joins<'_>, related: &Related, parent: Guid) -
     w.column(row, &stored(intersect, link.far)?.name, "");
     w.text(" = ");
     w.guid(parent);
+    // Where an end may be in several tables, an id alone does not tell which record it is.
+    for (end, table) in [(link.near, link.queried), (link.far, link.other)] {
+        let column = stored(intersect, end)?;
+        if column.kind.is_polymorphic() {
+            w.text(" AND ");
+            w.column(row, &column.name, TARGET);
+            w.text(" = ");
+            w.number(u64::from(table.0));
+        }
+    }
     w.text(")");
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::on_both_engines;
 on_both_engines! {
     single_links_are_set_and_cleared;
     links_of_collections_are_added_and_removed;
+    links_whose_end_may_be_in_several_tables_are_added_moved_and_removed;
 }
 
 mod bodies {
@@ -72,5 +73,63 @@ mod bodies {
         world.ask("DELETE", &format!("{path}/$ref"), &[], "").await.expect_error(400, "0x80060888");
         let wrong = format!("{{\"@odata.id\":\"/accounts({account})\"}}");
         world.ask("POST", &format!("{path}/$ref"), &[], &wrong).await.expect_error(400, "0x80048d19");
+    }
+
+    /// Members of lists and items of campaigns are held by lookups into several tables, not by bare ids.
+    pub async fn links_whose_end_may_be_in_several_tables_are_added_moved_and_removed(world: World) {
+        let list = world.post("lists", r#"{"listname":"L","createdfromcode":1}"#).await;
+        let campaign = world.post("campaigns", r#"{"name":"C"}"#).await;
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        // A contact that has the id of the account: its links are its own.
+        let contact = format!("{{\"contactid\":\"{account}\",\"lastname\":\"A\"}}");
+        assert_eq!(world.post("contacts", &contact).await, account);
+        let linked = async |path: &str, key: &str| {
+            let page = world.get(path).await;
+            page["value"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| row[key].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let members = format!("lists({list})/listaccount_association");
+        let add = format!("{members}/$ref");
+        let body = format!("{{\"@odata.id\":\"accounts({account})\"}}");
+        world.ask("POST", &add, &[], &body).await.expect(204);
+        world.ask("POST", &add, &[], &body).await.expect_error(412, "0x80040237");
+        assert!(linked(&format!("lists({list})/listcontact_association"), "contactid").await.is_empty());
+        let elsewhere = world.post("lists", r#"{"listname":"M","createdfromcode":2}"#).await;
+        let other = format!("lists({elsewhere})/listcontact_association");
+        world.ask("POST", &format!("{other}/$ref"), &[], &body.replace("accounts", "contacts")).await.expect(204);
+        let items = format!("campaigns({campaign})/campaignlist_association");
+        let body = format!("{{\"@odata.id\":\"lists({list})\"}}");
+        world.ask("POST", &format!("{items}/$ref"), &[], &body).await.expect(204);
+        assert_eq!(linked(&items, "listid").await, [list.as_str()]);
+        assert_eq!(linked(&format!("accounts({account})/listaccount_association"), "listid").await, [list.as_str()]);
+
+        // The account goes into another one: its place on the list goes along, the contact's stays.
+        let greater = world.post("accounts", r#"{"name":"B"}"#).await;
+        let record = |id: &str| json!({"@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": id});
+        let merge =
+            json!({"Target": record(&greater), "Subordinate": record(&account), "PerformParentingChecks": false});
+        world.ask("POST", "Merge", &[], &merge.to_string()).await.expect(204);
+        assert_eq!(linked(&members, "accountid").await, [greater.as_str()]);
+        assert_eq!(linked(&other, "contactid").await, [account.as_str()]);
+
+        world.ask("DELETE", &format!("accounts({account})"), &[], "").await.expect(204);
+        assert_eq!(linked(&other, "contactid").await, [account.as_str()]);
+        world.ask("DELETE", &format!("accounts({greater})"), &[], "").await.expect(204);
+        assert!(linked(&members, "accountid").await.is_empty());
+        world.ask("DELETE", &format!("{items}({list})/$ref"), &[], "").await.expect(204);
+        assert!(linked(&items, "listid").await.is_empty());
+
+        // Deleting a list takes its members and its place in campaigns with it, and each once.
+        world.ask("POST", &format!("{items}/$ref"), &[], &body).await.expect(204);
+        let third = world.post("accounts", r#"{"name":"D"}"#).await;
+        let body = format!("{{\"@odata.id\":\"accounts({third})\"}}");
+        world.ask("POST", &add, &[], &body).await.expect(204);
+        world.ask("DELETE", &format!("lists({list})"), &[], "").await.expect(204);
+        assert!(linked(&items, "listid").await.is_empty());
+        assert!(linked(&format!("accounts({third})/listaccount_association"), "listid").await.is_empty());
     }
 }
