@@ -1,6 +1,6 @@
-//! W11: what the sealed audit costs. The same writes with the audit of their table on and off, turn by turn; then the
-//! verifier beside a bare reader that hashes the same bytes of the same rows and checks nothing. Custodia is compared with
-//! itself here.
+//! W11: what the sealed audit and the inspection for card numbers cost. The same writes with the one or the other on and
+//! off, turn by turn; then the verifier beside a bare reader that hashes the same bytes of the same rows and checks nothing.
+//! Custodia is compared with itself here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +19,50 @@ const CONNECTIONS: usize = 16;
 /// The table that is written.
 const TABLE: &str = "contact";
 
+/// What each write does besides, and can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The audit of the table.
+    Audit,
+    /// The inspection of values for payment card numbers.
+    Cards,
+}
+
+impl Guard {
+    /// The command that switches it.
+    fn command(self, on: bool) -> Vec<&'static str> {
+        match (self, on) {
+            (Self::Audit, true) => vec!["audit-table", "--org", ORGANIZATION, TABLE],
+            (Self::Audit, false) => vec!["audit-table", "--org", ORGANIZATION, TABLE, "--off"],
+            (Self::Cards, true) => vec!["cards", "policy", "--org", ORGANIZATION, "block"],
+            (Self::Cards, false) => vec!["cards", "policy", "--org", ORGANIZATION, "off"],
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Audit => "audited and not",
+            Self::Cards => "audited, inspected for card numbers and not",
+        }
+    }
+}
+
+/// A kind of write with something it does besides, and without.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guarded {
+    /// The write.
+    pub work: Work,
+    /// What is left out.
+    pub guard: Guard,
+    /// Rates of the turns: with it, and without.
+    pub turns: Vec<(f64, f64)>,
+}
+
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sealed {
-    /// Each kind of write with the rates of its turns: audited, and not.
-    pub writes: Vec<(Work, Vec<(f64, f64)>)>,
+    /// The writes.
+    pub writes: Vec<Guarded>,
     /// Entries that were verified.
     pub entries: u64,
     /// Their bytes.
@@ -38,13 +77,16 @@ pub struct Sealed {
 /// A program that does not start, a request that is refused, an audit that is not whole.
 pub async fn measure(program: &Path, folder: &Path, postgres: Option<&str>, plan: Plan) -> Result<Sealed> {
     let custodia = Custodia::start(program, folder, postgres, Content::World).await?;
-    let switch = |audited: bool| {
-        let mut arguments = vec!["audit-table", "--org", ORGANIZATION, TABLE];
-        arguments.extend((!audited).then_some("--off"));
-        custodia.place.run(&arguments)
-    };
     let mut writes = Vec::new();
-    for work in [Work::Update, Work::Create] {
+    // Each turn writes records that no other one wrote.
+    let mut turns_taken = 0_u64;
+    custodia.place.run(&Guard::Audit.command(true))?;
+    for (guard, work) in [
+        (Guard::Cards, Work::Update),
+        (Guard::Cards, Work::Create),
+        (Guard::Audit, Work::Update),
+        (Guard::Audit, Work::Create),
+    ] {
         let render = |ask| of_custodia(ask, work, ROOT, &custodia.token);
         let requests = scattered(work, questions(work).iter().map(render).collect());
         let mut turns = Vec::new();
@@ -52,22 +94,23 @@ pub async fn measure(program: &Path, folder: &Path, postgres: Option<&str>, plan
             let mut rates = [0.0; 2];
             // Who begins alternates.
             for turn in 0..2 {
-                let audited = (turn + repeat) % 2 == 0;
-                switch(audited)?;
-                let first = u64::from(2 * repeat + turn) << 32;
+                let on = (turn + repeat) % 2 == 0;
+                custodia.place.run(&guard.command(on))?;
+                turns_taken += 1;
+                let first = turns_taken << 32;
                 let address = custodia.server.address;
                 let outcome = run(address, CONNECTIONS, plan.turn, work.status(), first, &requests).await?;
-                if let Some(rate) = rates.get_mut(usize::from(!audited)) {
+                if let Some(rate) = rates.get_mut(usize::from(!on)) {
                     *rate = outcome.rate();
                 }
             }
             // The first round only warms up.
             if repeat > 0 {
-                let [audited, unaudited] = rates;
-                turns.push((audited, unaudited));
+                let [guarded, bare] = rates;
+                turns.push((guarded, bare));
             }
         }
-        writes.push((work, turns));
+        writes.push(Guarded { work, guard, turns });
     }
     let data = custodia.place.data.clone();
     drop(custodia);
@@ -107,7 +150,7 @@ pub async fn measure(program: &Path, folder: &Path, postgres: Option<&str>, plan
 /// When there are none.
 pub fn table(engine: &str, sealed: &Sealed) -> Result<String> {
     let mut text = format!(
-        "**W11, the sealed audit, {engine}**\n\n\
+        "**W11, the sealed audit and card numbers, {engine}**\n\n\
          | what | with | without | ratio, lowest to highest | aim |\n| --- | --- | --- | --- | --- |\n"
     );
     let row = |text: &mut String, what: &str, pairs: &[(f64, f64)], aim: &str| -> Result<()> {
@@ -122,8 +165,9 @@ pub fn table(engine: &str, sealed: &Sealed) -> Result<String> {
         ));
         Ok(())
     };
-    for (work, turns) in &sealed.writes {
-        row(&mut text, &format!("{}, audited and not", work.words()), turns, "0.80")?;
+    for Guarded { work, guard, turns } in &sealed.writes {
+        let aim = if *guard == Guard::Audit { "0.80" } else { "-" };
+        row(&mut text, &format!("{}, {}", work.words(), guard.words()), turns, aim)?;
     }
     let entries = as_f64(sealed.entries);
     let rates: Vec<_> = sealed.rounds.iter().map(|(verified, hashed)| (entries / verified, entries / hashed)).collect();
