@@ -2,7 +2,7 @@
 
 use aws_lc_rs::{digest, hmac};
 use custodia_schema::Guid;
-use custodia_store::MasterKey;
+use custodia_store::{KeyRing, MasterKey};
 
 use crate::world::world;
 
@@ -20,7 +20,8 @@ pub(crate) fn manifest(data: &[u8]) {
     let world = world();
     let path = world.folder.path().join("fuzzed-backup");
     std::fs::write(&path, file).expect("a file is written");
-    let restored = world.run(world.store.restore(&path, None, false, &mut |_: &str| {}));
+    let ring = KeyRing::generate(world.random.as_ref(), 7).expect("a key is made");
+    let restored = world.run(world.store.restore(&path, None, false, &ring, &mut |_: &str| {}));
     let error = restored.expect_err("what is not a database is not restored");
     assert!(!error.to_string().is_empty());
     assert!(world.store.organization("demo").is_ok(), "what there is stays");

@@ -184,3 +184,59 @@ pub fn read(file: &Path, organization: Guid, tell: &mut dyn FnMut(&str)) -> Resu
 pub fn none(ring: &KeyRing) -> Published {
     Published { heads: Vec::new(), keys: PublicKeys::of(ring) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use custodia_store::{Chain, MasterKey, Place, Settings};
+
+    use super::*;
+    use crate::ambient::{SystemClock, SystemRandom};
+
+    /// Each file of an installation's nodes is read by itself, whichever node made a key and whichever wrote since.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_file_has_the_keys_that_other_nodes_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let random = Arc::new(SystemRandom);
+        let store = Store::open(Settings {
+            folder: folder.path().to_owned(),
+            postgres: None,
+            master: MasterKey::generate(random.as_ref()),
+            limits: custodia_store::Limits::default(),
+            schema: custodia_schema::standard(),
+            clock: Arc::new(SystemClock::start()),
+            random: random.clone(),
+            file_layer: None,
+        })
+        .await
+        .unwrap();
+        let organization = Guid::from_u128(5);
+        let open = async |name: &str| {
+            let file = folder.path().join(name);
+            AuditHeads::open(&store, file, random.as_ref(), 7).await.unwrap()
+        };
+        let (here, there) = (open("here").await, open("there").await);
+        let publish = |heads: &AuditHeads, number: i64| {
+            let place = Place { number, chain: Chain::BEGINNING };
+            heads.publish_all(&[MovedAudit { organization, epoch: 1, place }], 8).unwrap();
+        };
+        let check = |heads: &AuditHeads, numbers: &[i64]| {
+            let found = read(heads.file(), organization, &mut |line| panic!("{line}")).unwrap();
+            assert_eq!(found.heads.iter().map(|head| head.number).collect::<Vec<_>>(), numbers);
+        };
+        publish(&here, 1);
+        publish(&there, 2);
+        here.rotate(&store, random.as_ref(), 9).await.unwrap();
+        here.rotate(&store, random.as_ref(), 10).await.unwrap();
+        publish(&here, 3);
+        there.reload(&store).await.unwrap();
+        publish(&there, 4);
+        check(&here, &[1, 3]);
+        check(&there, &[2, 4]);
+        // A file that was moved away begins anew with all of them.
+        std::fs::remove_file(there.file()).unwrap();
+        let again = open("there").await;
+        publish(&again, 5);
+        check(&again, &[5]);
+    }
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use custodia_org::{Caller, Organization};
-use custodia_store::{Fault, Published, Report};
+use custodia_store::{Fault, Published, Report, RestoreProof};
 
 use crate::audit::timestamp;
 use crate::audit_heads;
@@ -94,9 +94,16 @@ fn tell(report: &Report, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
             timestamp(*when)
         ));
     }
-    for restore in &report.restores {
+    for (restore, proof) in &report.restores {
+        let who = match proof {
+            RestoreProof::Signed => "",
+            RestoreProof::Unsigned => " (not signed: an older program's, or only said)",
+            RestoreProof::UnknownKey => " (its key is not known here: the signature was not checked)",
+            RestoreProof::OtherOrganization => " (signed for another organisation, of which this is a copy)",
+            RestoreProof::Forged => " (the signature does not fit)",
+        };
         say(&format!(
-            "restored to entry {} of a backup of {}: epoch {} began",
+            "restored to entry {} of a backup of {}: epoch {} began{who}",
             restore.after,
             timestamp(restore.taken),
             restore.epoch

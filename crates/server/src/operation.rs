@@ -375,9 +375,12 @@ impl Operation {
                 output.line(&report.to_string());
             }
             Self::Restore { from, organization, replace } => {
+                // Another node may have changed the keys.
+                service.audit_heads.reload(&service.store).await?;
+                let ring = service.audit_heads.ring();
                 let report = service
                     .store
-                    .restore(&from, organization.as_deref(), replace, &mut |text: &str| output.progress(text))
+                    .restore(&from, organization.as_deref(), replace, &ring, &mut |text: &str| output.progress(text))
                     .await?;
                 service.jobs.restored();
                 output.line(&report.to_string());

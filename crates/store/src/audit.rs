@@ -73,6 +73,15 @@ pub struct AuditRecord {
     pub entry: AuditEntry,
 }
 
+/// Some entries, in the order that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditPage {
+    /// The entries.
+    pub records: Vec<AuditRecord>,
+    /// There may be further ones.
+    pub more: bool,
+}
+
 /// The first byte of a payload that holds the values themselves.
 pub(crate) const VALUES: u8 = 1;
 /// The first byte of a payload whose values were erased: of each only its commitment is left (see `seal`).

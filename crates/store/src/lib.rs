@@ -58,7 +58,7 @@ mod site;
 
 pub use ambient::{Clock, Random, new_id};
 pub use audit::{
-    AuditEntry, AuditOperation, AuditRecord, AuditedChange, action as audit_action, decode as decode_audit,
+    AuditEntry, AuditOperation, AuditPage, AuditRecord, AuditedChange, action as audit_action, decode as decode_audit,
     encode as encode_audit,
 };
 pub use audit_filter::AuditFilter;
@@ -81,7 +81,7 @@ pub use row::{Row, RowSink, owned};
 pub use seal::erasure::ErasedThen;
 pub use seal::existing::SealedThen;
 pub use seal::export::{AuditExport, HashedAudit, verify_export};
-pub use seal::gap::{Gap, GapFacts, Prune, RestoredThen};
+pub use seal::gap::{Gap, GapFacts, Prune, RestoreProof, RestoredThen};
 pub use seal::published::{HeadFacts, KeyFacts, KeyRing, Line, PublicKeys, Publications, Signed};
 pub use seal::verifier::{Fault, Published, Report, Subject, Verifier};
 pub use seal::{Chain, Place};

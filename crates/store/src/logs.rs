@@ -2,7 +2,7 @@
 
 use custodia_schema::{AuditSwitch, CardRules, ColumnId, Guid, TableId};
 
-use crate::audit::{AuditEntry, AuditOperation, AuditRecord};
+use crate::audit::{AuditEntry, AuditOperation, AuditPage, AuditRecord};
 use crate::audit_filter::AuditFilter;
 use crate::change_log::{Change, ChangeKind};
 use crate::database::Database;
@@ -11,7 +11,7 @@ use crate::layer::{
     switches_bytes, switches_of,
 };
 use crate::row::Row;
-use crate::sql::internal;
+use crate::sql::{audit_log, internal};
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
@@ -72,15 +72,39 @@ impl Database {
     /// # Errors
     /// [`Error::Corrupt`] when a payload cannot be read; store errors.
     pub async fn audit_entries(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
-        let rows = self.internal_rows(&internal::select_audit(filter), read_audit).await?;
-        rows.into_iter()
+        Ok(self.audit_page(filter, usize::MAX).await?.records)
+    }
+
+    /// The same, but no more entries once so many bytes of values and details are held: one entry at least, and no more than
+    /// one beyond the bound.
+    ///
+    /// # Errors
+    /// As [`Self::audit_entries`].
+    pub async fn audit_page(&self, filter: &AuditFilter, bytes_max: usize) -> Result<AuditPage> {
+        let (mut met, mut held) = (0_u32, 0_usize);
+        let rows = self
+            .internal_rows(&audit_log::select_audit(filter), |row| {
+                met += 1;
+                if held >= bytes_max {
+                    return Some(None);
+                }
+                let (record, payload) = read_audit(row)?;
+                held += payload.len() + record.entry.detail.as_ref().map_or(0, String::len);
+                Some(Some((record, payload)))
+            })
+            .await?;
+        let records: Vec<AuditRecord> = rows
+            .into_iter()
+            .flatten()
             .map(|(mut record, payload)| {
                 record.erased = crate::audit::is_erased(&payload);
                 record.entry.changes = crate::audit::decode(&payload)
                     .map_err(|error| Error::Corrupt(format!("audit entry {}: {error}", record.number)))?;
                 Ok(record)
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        let more = met >= filter.limit || records.len() < met as usize;
+        Ok(AuditPage { records, more })
     }
 
     /// Credentials of one kind of a principal: name, kept form, when set.

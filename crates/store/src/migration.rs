@@ -13,7 +13,7 @@ use custodia_schema::{Schema, TableId};
 use parking_lot::Mutex;
 
 use crate::link::Link;
-use crate::sql::{self, Dialect, content, internal};
+use crate::sql::{self, Dialect, audit_log, content, internal};
 use crate::{Error, Result, Services};
 
 /// A step from one format of the store's own tables to the next.
@@ -33,7 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     // Which tables have shares: an older program would share rows and not note it.
     Migration { oldest_reader: 1, oldest_writer: 2, statements: internal::create_shared, seals_audit: false },
     // The audit's chain: an older program would write entries without it.
-    Migration { oldest_reader: 1, oldest_writer: 3, statements: internal::create_seals, seals_audit: true },
+    Migration { oldest_reader: 1, oldest_writer: 3, statements: audit_log::create_seals, seals_audit: true },
     // Who stands below whom: an older program would not keep it, and gives rights without it.
     Migration { oldest_reader: 1, oldest_writer: 4, statements: internal::create_chains, seals_audit: false },
     // The table `audit` is a view: an older program would bring it forward as a table.

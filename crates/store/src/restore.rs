@@ -20,7 +20,8 @@ use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, data_key};
 use crate::link::Link;
 use crate::seal::existing::of_the_platform;
-use crate::seal::gap::RestoredThen;
+use crate::seal::gap::{RestoreFacts, RestoredThen};
+use crate::seal::published::KeyRing;
 use crate::snapshot::Snapshot;
 use crate::sql::{RowKey, internal};
 use crate::sqlite::SqliteFile;
@@ -70,7 +71,8 @@ struct Target {
 
 impl Store {
     /// Restores the backup at `from`: as a new organisation called `name` (or as it was called), or, with `replace`, in
-    /// place of the organisation of that name. Replacing throws away everything that was written since the backup.
+    /// place of the organisation of that name. Replacing throws away everything that was written since the backup. An entry
+    /// of the audit tells of it, signed with the installation's key.
     ///
     /// # Errors
     /// [`Error::Backup`] for a file that is damaged, cut short or none; [`Error::Key`] for another master key's;
@@ -82,13 +84,14 @@ impl Store {
         from: &Path,
         name: Option<&str>,
         replace: bool,
+        ring: &KeyRing,
         progress: &mut (dyn FnMut(&str) + Send),
     ) -> Result<RestoreReport> {
         let begun = self.services().clock.monotonic_ms();
         let _turn = self.restoring.lock().await;
         let mut backup = off_the_worker(|| Container::open(from))?;
         let mut key = backup.manifest.unwrap_key(self.master())?;
-        let restored = self.restore_with(&mut backup, &mut key, name, replace, progress).await;
+        let restored = self.restore_with(&mut backup, &mut key, (name, replace), ring, progress).await;
         key.fill(0);
         let (organization, content, replaced) = restored?;
         Ok(RestoreReport {
@@ -107,8 +110,8 @@ impl Store {
         &self,
         backup: &mut Container,
         key: &mut [u8; KEY_BYTES],
-        name: Option<&str>,
-        replace: bool,
+        (name, replace): (Option<&str>, bool),
+        ring: &KeyRing,
         progress: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Organization, Content, bool)> {
         backup.prove(key)?;
@@ -138,7 +141,7 @@ impl Store {
         let snapshot = Arc::new(Snapshot::of_file(&file)?);
         let expected = self.everything(&snapshot).await?;
 
-        let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?).await?;
+        let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?, ring).await?;
         let outcome = self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await;
         if let Err(error) = outcome {
             match existing {
@@ -206,6 +209,7 @@ impl Store {
         name: String,
         existing: Option<&Organization>,
         head: Head,
+        ring: &KeyRing,
     ) -> Result<Target> {
         let manifest = &backup.manifest;
         // Numbers that the replaced organisation has given away are not given again: somebody may hold a version number.
@@ -224,7 +228,8 @@ impl Store {
         organization.epoch = epoch;
         organization.created = existing.map_or(manifest.created, |old| old.created);
         organization.state = existing.map_or(OrganizationState::Creating, |old| old.state);
-        let told = RestoredThen { epoch, after: head.audit_number, taken: manifest.taken };
+        let facts = RestoreFacts { organization: id, epoch, after: head.audit_number, taken: manifest.taken };
+        let told = RestoredThen::signed(facts, ring)?;
         let head = Head {
             number: head.number.max(given.number),
             audit_number: head.audit_number.max(given.audit_number),
@@ -334,7 +339,7 @@ pub(crate) async fn set_head(link: &Link, head: &Head) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
-    use crate::site::{Engine, Site, account, write};
+    use crate::site::{Engine, Site, account, ring, write};
 
     /// A restore that was killed leaves an organisation half made, with the id that the backup names.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -350,14 +355,14 @@ mod tests {
         let mut half = store.new_organization(database.organization(), "demo", "Demo", "half.db".into()).unwrap();
         half.state = OrganizationState::Creating;
         store.control().insert(&half).await.unwrap();
-        let refused = store.restore(&from, None, false, &mut |_: &str| {}).await;
+        let refused = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await;
         assert!(matches!(refused, Err(Error::OrganizationName { .. })), "{refused:?}");
-        let refused = store.restore(&from, None, true, &mut |_: &str| {}).await;
+        let refused = store.restore(&from, None, true, &ring(), &mut |_: &str| {}).await;
         assert!(matches!(refused, Err(Error::OrganizationState { .. })), "{refused:?}");
 
         let half = store.organization("demo").unwrap();
         store.delete_organization(&half).await.unwrap();
-        let restored = store.restore(&from, None, false, &mut |_: &str| {}).await.unwrap();
+        let restored = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await.unwrap();
         assert_eq!(restored.id, database.organization());
     }
 

@@ -39,7 +39,7 @@ use crate::ambient::Random;
 use crate::audit::{AuditEntry, ERASED, ERASED_COLUMN_BYTES, VALUES};
 use crate::change_log::Pieces;
 use crate::row::Row;
-use crate::sql::{Parameter, Statement, internal};
+use crate::sql::{Parameter, Statement, audit_log};
 use crate::{Error, hex};
 
 pub(crate) use existing::seal_existing;
@@ -147,7 +147,7 @@ pub(crate) struct Stored<'e> {
 }
 
 impl<'e> Stored<'e> {
-    /// A row of `internal::select_sealed`; `None` when a value is missing that every entry has.
+    /// A row of `audit_log::select_sealed`; `None` when a value is missing that every entry has.
     pub(crate) fn of_row(row: &'e Row<'_>) -> Option<Self> {
         Some(Self {
             number: row.integer(0)?,
@@ -334,7 +334,7 @@ impl Unsealed {
             // Only a payload that is not this program's has none; the verifier would tell of it.
             tracing::error!(table = %entry.table, "an audit entry cannot be sealed");
         }
-        Self { values: internal::audit_values(created, entry, payload, salt), canonical }
+        Self { values: audit_log::audit_values(created, entry, payload, salt), canonical }
     }
 
     /// The statement that writes the entry at the next place, which is moved on.
@@ -342,7 +342,7 @@ impl Unsealed {
         place.number += 1;
         set_number(&mut self.canonical, place.number);
         place.chain = place.chain.then(&hash(&self.canonical));
-        internal::insert_audit(self.values, place.number, &place.chain)
+        audit_log::insert_audit(self.values, place.number, &place.chain)
     }
 }
 

@@ -4,7 +4,7 @@ use custodia_schema::{Guid, TableId};
 use serde::{Deserialize, Serialize};
 
 use super::Stored;
-use crate::sql::internal;
+use crate::sql::audit_log;
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ impl Transaction {
     pub async fn erase_audit(&mut self, table: TableId, row: Guid, entries_max: u32, why: &str) -> Result<ErasedThen> {
         self.claim_alone()?;
         let through = self.audit_number();
-        let statement = internal::select_sealed_of(table, row, through, entries_max);
+        let statement = audit_log::select_sealed_of(table, row, through, entries_max);
         let found = self
             .internal_rows(&statement, |row| {
                 let stored = Stored::of_row(row)?;
@@ -42,7 +42,7 @@ impl Transaction {
                     "audit entry {number} is not as it was written: 'custodia audit verify' says more"
                 ))
             })?;
-            self.internal(internal::erase_audit(*number, payload));
+            self.internal(audit_log::erase_audit(*number, payload));
         }
         Ok(ErasedThen { entries: found.len(), through, why: why.to_owned() })
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Place, SALT_BYTES, Stored, Unsealed, hash};
 use crate::audit::{AuditEntry, AuditOperation, action};
 use crate::link::Link;
-use crate::sql::internal;
+use crate::sql::{audit_log, internal};
 use crate::{Error, Result, Services};
 
 /// Entries read at a time.
@@ -29,7 +29,7 @@ pub(crate) async fn seal_existing(link: &Link, services: &Services) -> Result<()
     let mut place = Place::default();
     let mut entries = 0_u64;
     loop {
-        let page = crate::link::rows(link, &internal::select_sealed_after(place.number, PAGE), |row| {
+        let page = crate::link::rows(link, &audit_log::select_sealed_after(place.number, PAGE), |row| {
             let stored = Stored::of_row(row)?;
             let mut salt = vec![0; SALT_BYTES];
             services.random.fill(&mut salt);
@@ -44,7 +44,7 @@ pub(crate) async fn seal_existing(link: &Link, services: &Services) -> Result<()
         for (number, salt, digest) in page {
             place = Place { number, chain: place.chain.then(&digest) };
             entries += 1;
-            link.execute(&internal::update_seal(number, salt, &place.chain)).await?;
+            link.execute(&audit_log::update_seal(number, salt, &place.chain)).await?;
         }
     }
     let mut head = link.locked_head().await?;

@@ -13,7 +13,7 @@ use super::{Chain, Place, Stored};
 use crate::database::Database;
 use crate::row::Row;
 use crate::snapshot::Snapshot;
-use crate::sql::internal;
+use crate::sql::{audit_log, internal};
 use crate::{Error, Result, hex};
 
 /// The form of the file.
@@ -97,7 +97,7 @@ impl AuditExport {
         }
         let page = self
             .snapshot
-            .rows(&internal::select_sealed_after(self.after, PAGE), |row| Some(Exported::of(&Stored::of_row(row)?)))
+            .rows(&audit_log::select_sealed_after(self.after, PAGE), |row| Some(Exported::of(&Stored::of_row(row)?)))
             .await?;
         let Some(last) = page.last() else { return Ok(None) };
         self.after = last.number;
@@ -149,7 +149,7 @@ impl Database {
                 progress(&format!("verified {} entries", verifier.seen()));
             }
         };
-        snapshot.query(&internal::select_sealed(), &mut sink).await?;
+        snapshot.query(&audit_log::select_sealed(), &mut sink).await?;
         Ok(verifier.finish())
     }
 }
@@ -190,7 +190,7 @@ impl Database {
             take(stored.salt.unwrap_or_default());
             take(stored.chain.as_ref().map_or(&[], Chain::as_bytes));
         };
-        snapshot.query(&internal::select_sealed(), &mut sink).await?;
+        snapshot.query(&audit_log::select_sealed(), &mut sink).await?;
         Ok(HashedAudit { bytes, hash: Chain(super::hash_of(&context.finish())) })
     }
 }
@@ -199,7 +199,7 @@ impl Snapshot {
     /// What a database says of its audit.
     async fn audit_subject(&self, organization: Guid) -> Result<(Subject, Option<Gap>)> {
         let head = self.head().await?;
-        let chain = self.rows(&internal::select_audit_chain(), |row| Some(row.bytes(0).map(<[u8]>::to_vec))).await?;
+        let chain = self.rows(&audit_log::select_audit_chain(), |row| Some(row.bytes(0).map(<[u8]>::to_vec))).await?;
         let chain = Chain::of_head(chain.into_iter().flatten().next().as_deref())?;
         let kept = self.rows(&internal::select_setting(GAP), |row| Some(row.bytes(0)?.to_vec())).await?;
         let place = Place { number: head.audit_number, chain };

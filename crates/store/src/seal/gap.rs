@@ -6,17 +6,17 @@
 use custodia_schema::Guid;
 use serde::{Deserialize, Serialize};
 
-use super::published::{Facts, KeyRing, Signed};
+use super::published::{Facts, KeyRing, PublicKeys, Signed};
 use super::{Chain, Place};
 use crate::audit::action;
-use crate::sql::internal;
+use crate::sql::audit_log;
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
 /// The setting that holds the latest gap record.
 pub(crate) const GAP: &str = "audit gap";
 
-/// A restore, as its audit entry tells of it.
+/// A restore, as its audit entry tells of it. What signs it is missing where an older program restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoredThen {
     /// The epoch that began with it.
@@ -25,6 +25,73 @@ pub struct RestoredThen {
     pub after: i64,
     /// When the backup was taken, seconds since 1970.
     pub taken: i64,
+    /// The organisation that it was restored to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Guid>,
+    /// The key that signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Its signature in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// What is signed of a restore.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RestoreFacts {
+    pub organization: Guid,
+    pub epoch: i64,
+    pub after: i64,
+    pub taken: i64,
+}
+
+impl Facts for RestoreFacts {
+    const LABEL: &'static str = "custodia audit restore 1";
+}
+
+/// What is known of who said that there was a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreProof {
+    /// A key of the installation signed it.
+    Signed,
+    /// Nobody did: an older program restored, or somebody only says that there was a restore.
+    Unsigned,
+    /// A key did that is not known here.
+    UnknownKey,
+    /// It was signed for another organisation, of which this one may be a copy.
+    OtherOrganization,
+    /// The signature does not fit what it stands under.
+    Forged,
+}
+
+impl RestoredThen {
+    /// What an entry is to tell of a restore.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub(crate) fn signed(facts: RestoreFacts, ring: &KeyRing) -> Result<Self> {
+        let signed = ring.sign(facts)?;
+        let RestoreFacts { organization, epoch, after, taken } = signed.facts;
+        let organization = Some(organization);
+        Ok(Self { epoch, after, taken, organization, key: Some(signed.key), signature: Some(signed.signature) })
+    }
+
+    /// Who said so, as far as keys of an organisation's audit tell.
+    #[must_use]
+    pub(crate) fn proof(&self, of: Guid, keys: &PublicKeys) -> RestoreProof {
+        let (Some(organization), Some(key), Some(signature)) = (self.organization, &self.key, &self.signature) else {
+            return RestoreProof::Unsigned;
+        };
+        if !keys.has(key) {
+            return RestoreProof::UnknownKey;
+        }
+        let facts = RestoreFacts { organization, epoch: self.epoch, after: self.after, taken: self.taken };
+        match keys.check(&Signed { facts, key: key.clone(), signature: signature.clone() }) {
+            Err(_) => RestoreProof::Forged,
+            Ok(()) if organization != of => RestoreProof::OtherOrganization,
+            Ok(()) => RestoreProof::Signed,
+        }
+    }
 }
 
 /// A part of the audit that was removed.
@@ -105,13 +172,13 @@ impl Transaction {
         let former = gap_of(self.audit_gap().await?)?;
         let begin = former.as_ref().and_then(|gap| gap.facts.place()).unwrap_or_default();
         let last = self
-            .internal_rows(&internal::select_last_before(prune.before, prune.entries_max), |row| {
+            .internal_rows(&audit_log::select_last_before(prune.before, prune.entries_max), |row| {
                 Some(Place { number: row.integer(0)?, chain: Chain::of_bytes(row.bytes(1)?)? })
             })
             .await?;
         let Some(last) = last.first().copied() else { return Ok(None) };
         let told = self
-            .internal_rows(&internal::select_audit_details(action::RESTORED, last.number), |row| {
+            .internal_rows(&audit_log::select_audit_details(action::RESTORED, last.number), |row| {
                 Some(row.text(0).map(str::to_owned))
             })
             .await?;
@@ -128,7 +195,7 @@ impl Transaction {
             why: prune.why.to_owned(),
             restores,
         })?;
-        self.internal(internal::delete_audit(last.number));
+        self.internal(audit_log::delete_audit(last.number));
         let kept = serde_json::to_vec(&gap).map_err(|error| Error::Corrupt(error.to_string()))?;
         self.put_setting(GAP, kept);
         Ok(Some(gap))

@@ -3,7 +3,7 @@
 //!
 //! What is signed with Ed25519 is: a label, a line feed, the key's id, a line feed, and the facts as JSON without blanks, in
 //! the order in which the published line has them. Labels: `custodia audit head 1`, `custodia audit key 1`,
-//! `custodia audit gap 1`. A key's id is the first 16 hexadecimal digits of the SHA-256 of its 32 public bytes. A new key is
+//! `custodia audit gap 1`, `custodia audit restore 1`. A key's id is the first 16 hexadecimal digits of the SHA-256 of its 32 public bytes. A new key is
 //! endorsed by the one before it: whoever knows the first knows them all.
 
 use std::collections::HashMap;
@@ -40,6 +40,10 @@ pub struct HeadFacts {
     pub chain: String,
     /// When that was said, seconds since 1970.
     pub time: i64,
+    /// Whether the program that said so signs restores: then one that nobody signed did not happen since. Left out where
+    /// it does not, as programs before that did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restores_signed: bool,
 }
 
 impl Facts for HeadFacts {
@@ -196,7 +200,8 @@ impl KeyRing {
     /// # Errors
     /// None that is known.
     pub fn sign_head(&self, organization: Guid, epoch: i64, place: Place, now: i64) -> Result<Signed<HeadFacts>> {
-        self.sign(HeadFacts { organization, epoch, number: place.number, chain: place.chain.to_string(), time: now })
+        let chain = place.chain.to_string();
+        self.sign(HeadFacts { organization, epoch, number: place.number, chain, time: now, restores_signed: true })
     }
 }
 

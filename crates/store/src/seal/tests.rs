@@ -6,14 +6,14 @@ use std::sync::Arc;
 use custodia_schema::{ColumnId, Guid, TableId, Value};
 
 use super::existing::of_the_platform;
-use super::gap::Prune;
+use super::gap::{Prune, RestoreFacts, RestoreProof, RestoredThen};
 use super::published::{HeadFacts, KeyRing, PublicKeys};
 use super::verifier::{Fault, Published, Report};
-use super::{Place, Stored, seal_existing};
+use super::{Place, Stored, Unsealed, seal_existing};
 use crate::link::Link;
 use crate::on_both_engines;
 use crate::site::{Dice, Engine, Site};
-use crate::sql::{Dialect, internal};
+use crate::sql::{Dialect, audit_log, internal};
 use crate::{
     AuditEntry, AuditFilter, AuditOperation, AuditedChange, Database, Error, MovedAudit, Result, Transaction,
     audit_action, verify_export,
@@ -24,7 +24,9 @@ on_both_engines! {
     whatever_is_done_to_an_entry_is_found_and_named;
     what_was_there_before_is_sealed_where_it_stands;
     a_restore_is_told_as_what_it_is;
+    a_restore_that_is_only_said_excuses_nothing;
     what_retention_removes_is_accounted_for;
+    a_forged_gap_record_that_claims_a_restore_is_not_believed;
     erased_values_leave_the_chain_whole;
     an_export_is_verified_like_the_database;
 }
@@ -115,7 +117,14 @@ async fn published(database: &Database, places: &[Place]) -> Vec<HeadFacts> {
     let (organization, epoch) = (database.organization(), database.head().await.unwrap().versions.epoch);
     places
         .iter()
-        .map(|place| HeadFacts { organization, epoch, number: place.number, chain: place.chain.to_string(), time: 7 })
+        .map(|place| HeadFacts {
+            organization,
+            epoch,
+            number: place.number,
+            chain: place.chain.to_string(),
+            time: 7,
+            restores_signed: true,
+        })
         .collect()
 }
 
@@ -177,7 +186,7 @@ impl Sealed {
 
     /// Chains all entries anew, as they are now, and the head with them.
     async fn rewrite(&self) {
-        let rows = crate::link::rows(&self.link, &internal::select_sealed(), |row| {
+        let rows = crate::link::rows(&self.link, &audit_log::select_sealed(), |row| {
             let stored = Stored::of_row(row)?;
             let mut canonical = Vec::new();
             stored.canonical(&mut canonical)?;
@@ -188,7 +197,7 @@ impl Sealed {
         let mut place = Place::default();
         for (number, salt, digest) in rows {
             place = Place { number, chain: place.chain.then(&digest) };
-            self.link.execute(&internal::update_seal(number, salt, &place.chain)).await.unwrap();
+            self.link.execute(&audit_log::update_seal(number, salt, &place.chain)).await.unwrap();
         }
         self.set_head(place).await;
     }
@@ -348,11 +357,11 @@ impl Sealed {
             }
             _ => {
                 let number = pick(1, last);
-                let statement = internal::select_sealed_after(number - 1, 1);
+                let statement = audit_log::select_sealed_after(number - 1, 1);
                 let payload = crate::link::rows(&self.link, &statement, |row| Stored::of_row(row)?.erased_payload())
                     .await
                     .unwrap();
-                self.link.execute(&internal::erase_audit(number, payload[0].clone())).await.unwrap();
+                self.link.execute(&audit_log::erase_audit(number, payload[0].clone())).await.unwrap();
                 Fault::Erased { number }
             }
         }
@@ -423,7 +432,7 @@ mod bodies {
         let link = link_of(&database).await;
         run(&link, &older.map(str::to_owned)).await;
         // What the step of the storage format does.
-        run(&link, &internal::create_seals(link.dialect())).await;
+        run(&link, &audit_log::create_seals(link.dialect())).await;
         seal_existing(&link, site.store.services()).await.unwrap();
         let report = verified(&database, &[]).await;
         assert_eq!(report.fault, None);
@@ -449,10 +458,16 @@ mod bodies {
         let lost = place(&database).await;
         let mut heads = published(&database, &[then, lost]).await;
         drop(database);
-        site.store.restore(&from, None, true, &mut |_: &str| {}).await.unwrap();
+        let ring = KeyRing::generate(&dice, 7).unwrap();
+        site.store.restore(&from, None, true, &ring, &mut |_: &str| {}).await.unwrap();
         let database = site.store.database("demo").await.unwrap();
+        let verified = async |database: &Database, heads: &[HeadFacts]| {
+            let published = Published { heads: heads.to_vec(), keys: PublicKeys::of(&ring) };
+            database.verify_audit(published, &mut |_: &str| {}).await.unwrap()
+        };
         let report = verified(&database, &heads).await;
         assert_eq!(report.fault, None);
+        assert_eq!(report.restores.iter().map(|(_, proof)| *proof).collect::<Vec<_>>(), [RestoreProof::Signed]);
         assert_eq!((report.heads, report.last.number), (1, lost.number + 1));
         let [(head, restore)] = &report.lost[..] else { panic!("{:?}", report.lost) };
         assert_eq!((head.number, restore.after, restore.epoch), (lost.number, then.number, report.epoch));
@@ -463,6 +478,73 @@ mod bodies {
         let link = link_of(&database).await;
         run(&link, &[format!("DELETE FROM custodia_audit WHERE number > {}", lost.number + 1)]).await;
         assert!(matches!(verified(&database, &heads).await.fault, Some(Fault::EndRemoved { .. })));
+    }
+
+    /// The entries after a place are removed, and an entry says that a restore did it, in a chain that holds.
+    async fn pretend(database: &Database, then: Place, told: &RestoredThen) -> i64 {
+        pretend_by(database, then, told.epoch, &of_the_platform("restore", audit_action::RESTORED, told).unwrap()).await
+    }
+
+    async fn pretend_by(database: &Database, then: Place, epoch: i64, entry: &AuditEntry) -> i64 {
+        let link = link_of(database).await;
+        let (mut head, chain) = link.sealed_head().await.unwrap();
+        run(&link, &[format!("DELETE FROM custodia_audit WHERE number > {}", then.number)]).await;
+        let mut place = Place { number: head.audit_number.max(then.number), chain: then.chain };
+        assert_ne!(chain, then.chain);
+        link.execute(&Unsealed::new(entry, head.commit_time, &Dice::new(99)).sealed(&mut place)).await.unwrap();
+        (head.audit_number, head.versions.epoch) = (place.number, epoch);
+        link.execute(&internal::store_head(&head, &place.chain)).await.unwrap();
+        place.number
+    }
+
+    pub async fn a_restore_that_is_only_said_excuses_nothing(engine: Engine) {
+        let dice = Dice::new(18);
+        let ring = KeyRing::generate(&dice, 7).unwrap();
+        let other = KeyRing::generate(&dice, 7).unwrap();
+        let mut found = Vec::new();
+        for way in 0..5 {
+            let site = Site::new(engine).await;
+            let database = site.organization("demo").await;
+            some_history(&database, &dice, 6).await;
+            let then = place(&database).await;
+            some_history(&database, &dice, 6).await;
+            let mut heads = published(&database, &[then, place(&database).await]).await;
+            let organization = database.organization();
+            let (epoch, after) = (heads[0].epoch + 1, then.number);
+            let facts = RestoreFacts { organization, epoch, after, taken: 7 };
+            let plain = RestoredThen { epoch, after, taken: 7, organization: None, key: None, signature: None };
+            let told = match way {
+                // A head that was published by a program which did not sign restores lets older ones count.
+                0 => {
+                    heads.iter_mut().for_each(|head| head.restores_signed = false);
+                    plain
+                }
+                1 => plain,
+                2 => RestoredThen::signed(facts, &other).unwrap(),
+                3 => RestoredThen::signed(RestoreFacts { organization: dice.guid(), ..facts }, &ring).unwrap(),
+                // A signature of an earlier restore, under other facts.
+                _ => RestoredThen {
+                    epoch,
+                    ..RestoredThen::signed(RestoreFacts { epoch: epoch + 5, ..facts }, &ring).unwrap()
+                },
+            };
+            let number = pretend(&database, then, &told).await;
+            let against = Published { heads, keys: PublicKeys::of(&ring) };
+            let report = database.verify_audit(against, &mut |_: &str| {}).await.unwrap();
+            let [(_, proof)] = report.restores[..] else { panic!("{:?}", report.restores) };
+            let fault = report.fault.map(|fault| fault.number() == number || fault.number() == then.number + 1);
+            found.push((proof, fault, report.lost.len()));
+        }
+        assert_eq!(
+            found,
+            [
+                (RestoreProof::Unsigned, None, 1),
+                (RestoreProof::Unsigned, Some(true), 0),
+                (RestoreProof::UnknownKey, Some(true), 0),
+                (RestoreProof::OtherOrganization, Some(true), 0),
+                (RestoreProof::Forged, Some(true), 0),
+            ]
+        );
     }
 
     async fn pruned(database: &Database, ring: &Arc<KeyRing>, before: i64, entries_max: u32) -> bool {
@@ -521,6 +603,42 @@ mod bodies {
         link.execute(&internal::upsert_setting(crate::seal::gap::GAP, forged)).await.unwrap();
         let found = verified(&database, &[]).await.fault;
         assert!(matches!(found, Some(Fault::Gap { number, .. }) if number == first.number), "{found:?}");
+    }
+
+    pub async fn a_forged_gap_record_that_claims_a_restore_is_not_believed(engine: Engine) {
+        let dice = Dice::new(19);
+        let site = Site::new(engine).await;
+        let database = site.organization("demo").await;
+        let ring = Arc::new(KeyRing::generate(&dice, 7).unwrap());
+        some_history(&database, &dice, 8).await;
+        site.clock.0.fetch_add(10_000, std::sync::atomic::Ordering::Relaxed);
+        let now = site.clock.0.load(std::sync::atomic::Ordering::Relaxed) / 1000;
+        some_history(&database, &dice, 4).await;
+        assert!(pruned(&database, &ring, now - 5, 4).await);
+        let then = place(&database).await;
+        some_history(&database, &dice, 8).await;
+        let mut heads = published(&database, &[then, place(&database).await]).await;
+        // Also those who trusted restores that nobody signed.
+        heads.iter_mut().for_each(|head| head.restores_signed = false);
+        let against = || Published { heads: heads.clone(), keys: PublicKeys::of(&ring) };
+        let found = database.verify_audit(against(), &mut |_: &str| {}).await.unwrap();
+        assert_eq!((found.fault.clone(), found.gap_checked), (None, true));
+        let mut gap = found.gap.unwrap();
+        let epoch = heads[0].epoch + 1;
+        let claim =
+            RestoredThen { epoch, after: then.number, taken: 7, organization: None, key: None, signature: None };
+        gap.facts.restores.push(claim);
+        let link = link_of(&database).await;
+        let forged = serde_json::to_vec(&gap).unwrap();
+        link.execute(&internal::upsert_setting(crate::seal::gap::GAP, forged)).await.unwrap();
+        let found = database.verify_audit(against(), &mut |_: &str| {}).await.unwrap().fault;
+        assert!(matches!(found, Some(Fault::Gap { .. })), "{found:?}");
+        // And where an entry in a chain that holds repeats it, its signature tells.
+        let repeated = of_the_platform("test", audit_action::LOG_DELETED, &gap).unwrap();
+        pretend_by(&database, then, epoch, &repeated).await;
+        let found = database.verify_audit(against(), &mut |_: &str| {}).await.unwrap().fault;
+        let fits = |why: &str| why == "the signature of the gap record does not fit";
+        assert!(matches!(found, Some(Fault::Gap { why, .. }) if fits(why)), "{found:?}");
     }
 
     pub async fn erased_values_leave_the_chain_whole(engine: Engine) {

@@ -13,7 +13,7 @@ use custodia_schema::Guid;
 
 use super::erasure::ErasedThen;
 use super::existing::SealedThen;
-use super::gap::{Gap, RestoredThen};
+use super::gap::{Gap, RestoreProof, RestoredThen};
 use super::published::{HeadFacts, PublicKeys};
 use super::{Chain, Erased, Place, Stored, hash};
 use crate::audit::action;
@@ -39,7 +39,7 @@ pub struct Subject {
 pub struct Published {
     /// Its heads, by their numbers.
     pub heads: Vec<HeadFacts>,
-    /// Keys that gap records are signed with.
+    /// Keys that gap records and restores are signed with.
     pub keys: PublicKeys,
 }
 
@@ -110,6 +110,11 @@ pub enum Fault {
         /// The entry.
         number: i64,
     },
+    /// An entry tells of a restore under a signature that is not the installation's.
+    Restore {
+        /// The entry.
+        number: i64,
+    },
     /// The oldest entries are missing, and the gap record does not account for it.
     Gap {
         /// The last number that is missing.
@@ -131,6 +136,7 @@ impl Fault {
             | Self::Moved { number, .. }
             | Self::EndChanged { number }
             | Self::Erased { number }
+            | Self::Restore { number }
             | Self::Gap { number, .. }
             | Self::Removed { from: number, .. }
             | Self::EndRemoved { from: number, .. } => *number,
@@ -172,6 +178,9 @@ impl fmt::Display for Fault {
                 write!(f, "the database names another end of the chain than entry {number}, the last one, has")
             }
             Self::Erased { number } => write!(f, "the values of entry {number} were erased, and no entry tells of it"),
+            Self::Restore { number } => {
+                write!(f, "entry {number} tells of a restore, and the signature under it does not fit")
+            }
             Self::Gap { number, why } => write!(f, "entries up to {number} are missing: {why}"),
         }
     }
@@ -206,8 +215,8 @@ pub struct Report {
     pub gap_checked: bool,
     /// Entries that were there before the audit was sealed, and when they were, seconds since 1970.
     pub sealed_then: Option<(SealedThen, i64)>,
-    /// Restores that entries tell of.
-    pub restores: Vec<RestoredThen>,
+    /// Restores that entries tell of, and who says so.
+    pub restores: Vec<(RestoredThen, RestoreProof)>,
     /// Entries whose values were erased.
     pub erased: u64,
 }
@@ -392,8 +401,15 @@ impl Verifier {
             former.chain(self.restores.iter().map(|(told, _)| told.clone())).collect()
         };
         let mut lost = Vec::new();
+        let (organization, keys) = (self.subject.organization, &self.keys);
+        let is_signed = |restore: &RestoredThen| restore.proof(organization, keys) == RestoreProof::Signed;
         self.heads.retain(|(head, comparison)| {
-            let by = restores.iter().find(|restore| restore.epoch > head.epoch && restore.after < head.number);
+            let by = restores.iter().find(|restore| {
+                restore.epoch > head.epoch
+                    && restore.after < head.number
+                    // Whoever writes the database can say that there was a restore, but not sign it.
+                    && (!head.restores_signed || is_signed(restore))
+            });
             match (comparison, by) {
                 (Comparison::Open | Comparison::Differs, Some(restore)) => {
                     lost.push((head.clone(), restore.clone()));
@@ -419,9 +435,13 @@ impl Verifier {
             gap_checked: self.gap.as_ref().is_some_and(|gap| self.keys.has(&gap.key)),
             gap: self.gap.clone(),
             sealed_then: self.sealed_then.clone(),
-            restores: self.restores.iter().map(|(told, _)| told.clone()).collect(),
+            restores: self.restores.iter().map(|(told, _)| (told.clone(), self.proof(told))).collect(),
             erased: self.erased,
         }
+    }
+
+    fn proof(&self, told: &RestoredThen) -> RestoreProof {
+        told.proof(self.subject.organization, &self.keys)
     }
 
     /// Whether the gap record accounts for the entries that are missing at the beginning.
@@ -461,6 +481,8 @@ impl Verifier {
             faults.push(Fault::EndChanged { number: end.number });
         }
         faults.extend(self.erased_untold());
+        let forged = self.restores.iter().find(|(told, _)| self.proof(told) == RestoreProof::Forged);
+        faults.extend(forged.map(|(_, number)| Fault::Restore { number: *number }));
         faults.extend(self.published_fault(faults.is_empty()));
         faults.into_iter().min_by_key(Fault::number)
     }

@@ -12,6 +12,7 @@
 
 mod access;
 mod aggregate;
+pub(crate) mod audit_log;
 pub(crate) mod audit_view;
 mod combined;
 pub(crate) mod content;

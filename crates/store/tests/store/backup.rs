@@ -7,7 +7,7 @@ use custodia_schema::Guid;
 use custodia_store::{BackupReport, Database, Error};
 
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, account, random_history, write};
+use crate::site::{Dice, Engine, Site, account, random_history, ring, write};
 
 on_both_engines! {
     a_backup_holds_what_the_organisation_held;
@@ -78,7 +78,7 @@ mod bodies {
         assert_eq!(report.number, before, "nothing of what came later is in it");
         assert_eq!(report.content.difference(&content), None, "no row of it either");
         assert_eq!(number(&database).await, before + written);
-        site.store.restore(&to, Some("copy"), false, &mut |_: &str| {}).await.unwrap();
+        site.store.restore(&to, Some("copy"), false, &ring(), &mut |_: &str| {}).await.unwrap();
         let copy = site.store.database("copy").await.unwrap();
         assert_eq!(copy.content().await.unwrap().difference(&content), None);
         let changes = copy.changes(0, u32::MAX).await.unwrap();

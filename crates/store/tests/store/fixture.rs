@@ -9,7 +9,7 @@ use custodia_schema::{ColumnId, Decimal, Guid, Money, Table, Value};
 use custodia_store::{Database, ReadPolicy};
 
 use crate::on_both_engines;
-use crate::site::{Engine, Site, Step, account, table, values, write};
+use crate::site::{Engine, Site, Step, account, ring, table, values, write};
 
 on_both_engines! {
     an_organisation_of_the_first_version_opens_and_goes_on;
@@ -108,7 +108,7 @@ mod bodies {
 
     pub async fn an_organisation_of_the_first_version_opens_and_goes_on(engine: Engine) {
         let site = Site::new(engine).await;
-        let report = site.store.restore(&fixture(), None, false, &mut |_: &str| {}).await.unwrap();
+        let report = site.store.restore(&fixture(), None, false, &ring(), &mut |_: &str| {}).await.unwrap();
         assert_eq!((report.organization.as_str(), report.content.rows()), ("fixture", 4));
         let database = site.store.database("fixture").await.unwrap();
 

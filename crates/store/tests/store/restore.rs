@@ -8,7 +8,7 @@ use custodia_store::{Error, Limits, RestoreReport, Result};
 
 use crate::backup::{back_up, number};
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, Step, account, master_key, random_history, table, values, write};
+use crate::site::{Dice, Engine, Site, Step, account, master_key, random_history, ring, table, values, write};
 
 on_both_engines! {
     a_backup_comes_back_on_either_engine_and_goes_on;
@@ -21,7 +21,7 @@ on_both_engines! {
 }
 
 async fn restore(site: &Site, from: &Path, name: Option<&str>, replace: bool) -> Result<RestoreReport> {
-    site.store.restore(from, name, replace, &mut |_: &str| {}).await
+    site.store.restore(from, name, replace, &ring(), &mut |_: &str| {}).await
 }
 
 /// An organisation with a past, and its backup.

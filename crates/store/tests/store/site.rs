@@ -8,7 +8,9 @@ use custodia_access::{Authority, Permit};
 use custodia_schema::{
     ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, PrivilegeKind, Table, Value, standard,
 };
-use custodia_store::{Clock, Database, Limits, MasterKey, Random, Result, RowKey, Settings, Store, Transaction};
+use custodia_store::{
+    Clock, Database, KeyRing, Limits, MasterKey, Random, Result, RowKey, Settings, Store, Transaction,
+};
 
 /// A clock that stands still until it is moved.
 pub struct HeldClock(pub AtomicI64);
@@ -54,6 +56,11 @@ impl Random for Dice {
             chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
         }
     }
+}
+
+/// Keys to sign restores with.
+pub fn ring() -> KeyRing {
+    KeyRing::generate(&Dice::new(1), 7).unwrap()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

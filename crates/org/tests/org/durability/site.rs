@@ -107,6 +107,7 @@ impl Site {
             number: audit.place.number,
             chain: audit.place.chain.to_string(),
             time: START,
+            restores_signed: true,
         };
         moved.map(head).collect()
     }
