@@ -118,9 +118,9 @@ def functions(tables):
         "RetrieveTotalRecordCount": [
             ("/RetrieveTotalRecordCount(EntityNames=@n)", {"@n": text("['account','task']", "[\"contact\"]")})
         ],
-        "RetrieveUserInterface": [
-            ("/RetrieveUserInterface()", {}),
-            ("/RetrieveUserInterface(EntityLogicalName={name})", {"name": literal("account", "contact")}),
+        "custodia_RetrieveUserInterface": [
+            ("/custodia_RetrieveUserInterface()", {}),
+            ("/custodia_RetrieveUserInterface(EntityLogicalName={name})", {"name": literal("account", "contact")}),
         ],
         "RetrieveUserPrivilegeByPrivilegeName": [
             (
@@ -197,6 +197,7 @@ def actions(tables, kept):
         ],
         "CreateMultiple": [(f"{bulk}CreateMultiple", {}, targets(name=name))],
         "DeleteMultiple": [(f"{bulk}DeleteMultiple", {}, targets(accountid=text(*account.doomed[2:])))],
+        "DeleteRecordChangeHistory": [("/DeleteRecordChangeHistory", {}, body(Target=pointing(account)))],
         "GrantAccess": [("/GrantAccess", {}, share)],
         "Merge": [
             ("/Merge", {}, body(Target=merged, Subordinate=merged, PerformParentingChecks={"type": "boolean"}))
@@ -232,9 +233,9 @@ def actions(tables, kept):
                 body(Privileges=several(privilege, 1)),
             )
         ],
-        "RestoreFromAudit": [
+        "custodia_RestoreFromAudit": [
             (
-                f"/audits({{id}})/{MICROSOFT}.RestoreFromAudit",
+                f"/audits({{id}})/{MICROSOFT}.custodia_RestoreFromAudit",
                 {"id": text(*(kept["changes"] or audit.rows[:1]))},
                 body(required=["AttributeLogicalNames"], AttributeLogicalNames=several(text("name"), 1)),
             )

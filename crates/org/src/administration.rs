@@ -9,7 +9,7 @@ use custodia_store::{RowKey, StoredRow};
 
 use crate::column_sharing::COLUMN_SHARES;
 use crate::duties::gives_roles;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::jobs::{ASYNC_OPERATION, BULK_DELETE_OPERATION};
 use crate::masking::{MASKED_COLUMNS, MASKING_RULES};
 use crate::model::column;
@@ -157,7 +157,10 @@ impl Writing<'_> {
                         .iter()
                         .any(|column| changes.named(table, column).is_some_and(|value| *value != was(column))) =>
             {
-                return Err(refused(0x8004_830a, "the default team of a business unit cannot be renamed or moved"));
+                return Err(Error::refused(
+                    refusal::DEFAULT_TEAM_CHANGED,
+                    "the default team of a business unit cannot be renamed or moved",
+                ));
             }
             "businessunit" => {
                 let root = was("parentbusinessunitid").is_null();
@@ -179,11 +182,13 @@ impl Writing<'_> {
             "systemuser" => {
                 if changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
                     let why = "the last System Administrator cannot be disabled";
-                    self.keep_an_administrator(|user, _| user == stored.id, 0x8004_1d2f, why).await?;
+                    self.keep_an_administrator(|user, _| user == stored.id, refusal::LAST_ADMINISTRATOR_DISABLED, why)
+                        .await?;
                 }
                 if changes.named(table, "businessunitid").is_some_and(|unit| *unit != was("businessunitid")) {
                     let why = "the last System Administrator cannot be moved: who moves loses all roles";
-                    self.keep_an_administrator(|user, _| user == stored.id, 0x8004_1d30, why).await?;
+                    self.keep_an_administrator(|user, _| user == stored.id, refusal::LAST_ADMINISTRATOR_LOST, why)
+                        .await?;
                 }
             }
             _ => {}
@@ -238,21 +243,28 @@ impl Writing<'_> {
             COLUMN_SHARES => self.before_column_share_delete(table, stored).await,
             "systemform" | "savedquery" | "sitemap" => self.before_definition_delete(table, stored).await,
             ASYNC_OPERATION | BULK_DELETE_OPERATION => self.before_job_delete(table, stored).await,
-            "team" if was("isdefault") == Value::Boolean(true) => {
-                Err(refused(0x8004_8307, "the default team of a business unit cannot be deleted"))
-            }
+            "team" if was("isdefault") == Value::Boolean(true) => Err(Error::refused(
+                refusal::DEFAULT_TEAM_DELETED,
+                "the default team of a business unit cannot be deleted",
+            )),
             "team" if is_kept_team(table, stored) && self.authority.platform_name().is_none() => {
                 Err(kept_by_platform(table))
             }
             "team" => {
                 if self.owns_records(stored.id).await? {
-                    return Err(refused(0x8004_830e, "a team that owns records cannot be deleted; assign them first"));
+                    return Err(Error::refused(
+                        refusal::TEAM_OWNS_RECORDS,
+                        "a team that owns records cannot be deleted; assign them first",
+                    ));
                 }
                 Ok(())
             }
             "role" => {
                 if was("roletemplateid").guid() == administrator_template() {
-                    return Err(refused(0x8004_1d2e, "the System Administrator role cannot be deleted"));
+                    return Err(Error::refused(
+                        refusal::ADMINISTRATOR_ROLE_DELETED,
+                        "the System Administrator role cannot be deleted",
+                    ));
                 }
                 if was("parentrootroleid").guid() != Some(stored.id) {
                     return Err(Error::Invalid("this role is a copy; delete the role it was made from".to_owned()));
@@ -261,27 +273,37 @@ impl Writing<'_> {
             }
             "businessunit" => {
                 if was("isdisabled") != Value::Boolean(true) {
-                    return Err(refused(0x8004_1d60, "a business unit must be disabled before it is deleted"));
+                    return Err(Error::refused(
+                        refusal::UNIT_ENABLED,
+                        "a business unit must be disabled before it is deleted",
+                    ));
                 }
                 let children = self.rows_where(table, "parentbusinessunitid", stored.id).await?;
                 if !children.is_empty() {
-                    return Err(refused(0x8004_1d61, "a business unit with units below it cannot be deleted"));
+                    return Err(Error::refused(
+                        refusal::UNIT_HAS_UNITS,
+                        "a business unit with units below it cannot be deleted",
+                    ));
                 }
                 let users = self.table_named("systemuser")?;
                 if !self.rows_where(&users, "businessunitid", stored.id).await?.is_empty() {
-                    return Err(refused(0x8004_1d62, "users still belong to this business unit; move them first"));
+                    return Err(Error::refused(
+                        refusal::UNIT_IN_USE,
+                        "users still belong to this business unit; move them first",
+                    ));
                 }
                 if self.owns_records(default_team_id(stored.id)).await? {
                     let why = "the default team of this business unit owns records; assign them first";
-                    return Err(refused(0x8004_1d62, why));
+                    return Err(Error::refused(refusal::UNIT_IN_USE, why));
                 }
                 if self.any_owned("owningbusinessunit", stored.id).await? {
                     let why = "records of other owners sit in this business unit; put them into another first";
-                    return Err(refused(0x8004_1d62, why));
+                    return Err(Error::refused(refusal::UNIT_IN_USE, why));
                 }
                 let copies: Vec<Guid> = self.roles_of_unit(stored.id).await?.iter().map(|role| role.id).collect();
                 let why = "the last System Administrator holds the role by the copy of this business unit";
-                self.keep_an_administrator(|_, role| copies.contains(&role), 0x8004_1d30, why).await
+                self.keep_an_administrator(|_, role| copies.contains(&role), refusal::LAST_ADMINISTRATOR_LOST, why)
+                    .await
             }
             _ => Ok(()),
         }
@@ -327,7 +349,9 @@ impl Writing<'_> {
         }
         let [(_, first), (_, second)] = *ids;
         match link.name.as_str() {
-            "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830b).await,
+            "teammembership_association" => {
+                self.check_members_changeable(link, first, second, refusal::DEFAULT_TEAM_JOINED).await
+            }
             "systemuserroles_association" | "teamroles_association" => {
                 let (principal_table, principal, role) = if self.table(link.first)?.name == "role" {
                     (self.table(link.second)?, second, first)
@@ -338,7 +362,7 @@ impl Writing<'_> {
                 let role = self.get(&roles, role).await?;
                 let principal = self.get(&principal_table, principal).await?;
                 if principal_table.name == "team" && teamtype(&principal_table, &principal) == Some(1) {
-                    return Err(refused(0x8004_8331, "an access team can hold no roles"));
+                    return Err(Error::refused(refusal::ACCESS_TEAM_HOLDS_NONE, "an access team can hold no roles"));
                 }
                 let unit_of = |table: &Table, row: &StoredRow| {
                     table.column("businessunitid").and_then(|column| row.get(column.id).guid())
@@ -346,8 +370,8 @@ impl Writing<'_> {
                 let elsewhere = unit_of(&roles, &role) != unit_of(&principal_table, &principal);
                 // Across units, users hold roles of other units, which are measured from there.
                 if elsewhere && (principal_table.name == "team" || !self.owns_across_units().await?) {
-                    return Err(refused(
-                        0x8004_1d36,
+                    return Err(Error::refused(
+                        refusal::ROLE_ELSEWHERE,
                         "the role belongs to another business unit; use the copy of the role in the unit of the user or team",
                     ));
                 }
@@ -358,7 +382,10 @@ impl Writing<'_> {
                 let team = if link.first == teams.id { first } else { second };
                 let team = self.get(&teams, team).await?;
                 if teamtype(&teams, &team) == Some(1) {
-                    return Err(refused(0x8004_8331, "an access team can hold no column security profiles"));
+                    return Err(Error::refused(
+                        refusal::ACCESS_TEAM_HOLDS_NONE,
+                        "an access team can hold no column security profiles",
+                    ));
                 }
                 Ok(())
             }
@@ -371,7 +398,9 @@ impl Writing<'_> {
         self.check_link_taken(link, ids).await?;
         let [(_, first), (_, second)] = *ids;
         match link.name.as_str() {
-            "teammembership_association" => self.check_members_changeable(link, first, second, 0x8004_830c).await,
+            "teammembership_association" => {
+                self.check_members_changeable(link, first, second, refusal::DEFAULT_TEAM_LEFT).await
+            }
             "systemuserroles_association" => {
                 let (user, role) =
                     if self.table(link.first)?.name == "role" { (second, first) } else { (first, second) };
@@ -382,7 +411,7 @@ impl Writing<'_> {
                     let taken = role.id;
                     self.keep_an_administrator(
                         |holder, role| (holder, role) == (user, taken),
-                        0x8004_1d30,
+                        refusal::LAST_ADMINISTRATOR_LOST,
                         "the last user of the System Administrator role cannot lose it",
                     )
                     .await?;
@@ -405,7 +434,10 @@ impl Writing<'_> {
         let team = self.get(&teams, team).await?;
         let is_default = teams.column("isdefault").map(|column| team.get(column.id)) == Some(&Value::Boolean(true));
         if is_default && self.authority.platform_name().is_none() {
-            return Err(refused(code, "the members of a business unit's default team are the users of the unit"));
+            return Err(Error::refused(
+                code,
+                "the members of a business unit's default team are the users of the unit",
+            ));
         }
         if is_kept_team(&teams, &team) && self.authority.platform_name().is_none() {
             return Err(Error::Invalid(
@@ -446,7 +478,7 @@ impl Writing<'_> {
                 loses = true;
             }
         }
-        if loses { Err(refused(code, why)) } else { Ok(()) }
+        if loses { Err(Error::refused(code, why)) } else { Ok(()) }
     }
 
     /// Ids of the rows whose column holds `id`.
@@ -730,8 +762,4 @@ fn teamtype(table: &Table, row: &StoredRow) -> Option<i32> {
 
 fn kept_by_platform(table: &Table) -> Error {
     Error::Invalid(format!("records of '{}' are kept by the platform", table.name))
-}
-
-fn refused(code: u32, why: &str) -> Error {
-    Error::Refused { code, why: why.to_owned() }
 }

@@ -52,7 +52,7 @@ impl Organization {
             // How many rows there are is said of those that the caller may still see.
             Err(error @ custodia_store::Error::TooManyRows { .. }) => {
                 self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
-                Err(Error::Refused { code: TOO_MANY_AGGREGATED, why: error.to_string() })
+                Err(Error::refused(TOO_MANY_AGGREGATED, error.to_string()))
             }
             Err(error) => Err(error.into()),
         }

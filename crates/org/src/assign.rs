@@ -7,7 +7,8 @@ use custodia_access::{Permit, RightsMask};
 use custodia_schema::{ColumnId, Guid, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, StoredRow};
 
-use crate::error::{Error, Result};
+use crate::audit_detail::action;
+use crate::error::{Error, Result, refusal};
 use crate::writing::{Draft, Writing};
 
 impl Writing<'_> {
@@ -22,9 +23,9 @@ impl Writing<'_> {
         held: RightsMask,
     ) -> Result<Vec<(ColumnId, Value)>> {
         let facts = self.owner_facts(target, owner).await?;
-        let facts = facts.ok_or_else(|| Error::Refused {
-            code: 0x8004_0229,
-            why: format!("there is no user or team {owner} that could own the record"),
+        let facts = facts.ok_or_else(|| {
+            let why = format!("there is no user or team {owner} that could own the record");
+            Error::refused(refusal::UNKNOWN_OWNER, why)
         })?;
         let permit = self.authority.permit_assign(table, held, &facts)?;
         let owner = NewOwner { table: target, id: owner, unit: facts.unit.unit };
@@ -89,7 +90,7 @@ impl Writing<'_> {
         self.stamp_modified(table, &mut changes);
         self.mirror_activity(table, child.id, &changes, false).await?;
         self.transaction.update(permit, table, child.id, changes.into_values())?;
-        self.audit(table, child.id, AuditOperation::Update, 13, audited, None).await
+        self.audit(table, child.id, AuditOperation::Update, action::ASSIGN, audited, None).await
     }
 }
 

@@ -25,8 +25,8 @@ pub enum AuditDetail {
         relationship: String,
         /// The table of the other record.
         table: TableId,
-        /// The other record.
-        other: Guid,
+        /// The other record; `None` for those who may not read it.
+        other: Option<Guid>,
     },
     /// The privileges of a role changed: each with its level before and after.
     Privileges(Vec<PrivilegeChange>),
@@ -47,10 +47,14 @@ pub struct PrivilegeChange {
     pub after: Option<Level>,
 }
 
-/// Dataverse's numbers of actions (`audit.action`) that entries with a detail have.
+/// The actions (`audit.action`) that entries tell of, in Dataverse's numbers; those about the audit itself are
+/// [`custodia_store::audit_action`].
 pub(crate) mod action {
+    pub(crate) const CREATE: i32 = 1;
+    pub(crate) const UPDATE: i32 = 2;
     pub(crate) const DELETE: i32 = 3;
     pub(crate) const MERGE: i32 = 12;
+    pub(crate) const ASSIGN: i32 = 13;
     pub(crate) const SHARE: i32 = 14;
     pub(crate) const RETRIEVE: i32 = 15;
     pub(crate) const ADD_MEMBER: i32 = 31;
@@ -59,6 +63,7 @@ pub(crate) mod action {
     pub(crate) const DISASSOCIATE: i32 = 34;
     pub(crate) const ADD_MEMBERS: i32 = 35;
     pub(crate) const REMOVE_MEMBERS: i32 = 36;
+    pub(crate) const SET_STATE: i32 = 41;
     pub(crate) const MODIFY_SHARE: i32 = 48;
     pub(crate) const UNSHARE: i32 = 49;
     pub(crate) const ROLE_TO_TEAM: i32 = 53;
@@ -81,6 +86,9 @@ pub(crate) mod action {
     pub(crate) const STOPPED: i32 = 110;
     pub(crate) const ACCESS_STARTED: i32 = 112;
     pub(crate) const ACCESS_STOPPED: i32 = 113;
+    /// A rule about payment card numbers was set or removed. Dataverse has no number for it; those of the store about the
+    /// audit itself are its neighbours.
+    pub(crate) const CARD_RULE: i32 = 10_003;
 }
 
 impl AuditDetail {
@@ -107,7 +115,9 @@ impl AuditDetail {
                 let kind = if *is_team { "team" } else { "systemuser" };
                 format!("{kind} {principal}: {before} -> {after}")
             }
-            Self::Link { relationship, other, .. } => format!("{relationship}: {other}"),
+            Self::Link { relationship, other, .. } => {
+                format!("{relationship}: {}", other.map(|other| other.to_string()).unwrap_or_default())
+            }
             Self::Privileges(changes) => {
                 let level =
                     |level: Option<Level>| level.map_or_else(|| NO_LEVEL.to_owned(), |level| format!("{level:?}"));
@@ -140,7 +150,8 @@ fn read_link(schema: &Schema, table: TableId, text: &str) -> Option<AuditDetail>
     let (relationship, other) = text.split_once(": ")?;
     let link: &ManyToMany = schema.links_of(table).find(|link| link.name == relationship)?;
     let far = if link.first == table { link.second } else { link.first };
-    Some(AuditDetail::Link { relationship: relationship.to_owned(), table: far, other: Guid::try_parse(other).ok()? })
+    let other = Some(Guid::try_parse(other).ok()?);
+    Some(AuditDetail::Link { relationship: relationship.to_owned(), table: far, other })
 }
 
 fn read_privileges(text: &str) -> Option<AuditDetail> {
@@ -210,7 +221,7 @@ mod tests {
                 AuditDetail::Link {
                     relationship: "accountleads_association".into(),
                     table: lead,
-                    other: Guid::from_u128(8),
+                    other: Some(Guid::from_u128(8)),
                 },
             ),
             (

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use custodia_access::{Denied, RowAccess};
 use custodia_query::Query;
-use custodia_schema::{Guid, TableId, Value};
-use custodia_store::{AuditEntry, AuditExport, AuditOperation, Gap, KeyRing, Prune, Published, Report, audit_action};
+use custodia_schema::{Guid, PrivilegeKind, Table, TableId, Value};
+use custodia_store::{
+    AuditEntry, AuditExport, AuditOperation, ErasedThen, Gap, KeyRing, Prune, Published, Report, RowKey, audit_action,
+};
 use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::history::READ_HISTORY;
+use crate::input::Reference;
 use crate::model;
 use crate::organization::Organization;
 use crate::writing::Writing;
@@ -17,7 +22,11 @@ use crate::writing::Writing;
 const DELETE_AUDIT: &str = "prvDeleteAuditData";
 /// Removing what was told of one record.
 const DELETE_HISTORY: &str = "prvDeleteRecordChangeHistory";
-/// Entries whose values are erased in one request.
+/// Why an entry tells that a caller had them erased.
+const ON_REQUEST: &str = "DeleteRecordChangeHistory";
+/// The table of audit entries.
+const AUDIT: &str = "audit";
+/// Entries whose values are erased at one time.
 const ERASED_AT_ONCE: u32 = 1_000;
 
 impl Organization {
@@ -113,6 +122,60 @@ impl Organization {
 }
 
 impl Writing<'_> {
+    /// Takes the values out of all audit entries of one record, for a caller who may read its history besides. How many
+    /// entries lost their values.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`]; [`crate::Error::NotFound`] for a record that is not there, unless the caller reads every
+    /// row of its table; [`crate::Error::TooManyDependents`] for more entries than one request changes.
+    pub(crate) async fn erase_record_history(&mut self, target: &Reference) -> Result<u64> {
+        self.authority.check_privilege(DELETE_HISTORY)?;
+        let (table, row) = self.check_reads_history(target).await?;
+        let limit = self.shared.limits.cascade_rows as usize;
+        let mut all: Option<ErasedThen> = None;
+        loop {
+            let told = self.transaction.erase_audit(table.id, row, ERASED_AT_ONCE, ON_REQUEST).await?;
+            let is_last = told.entries < ERASED_AT_ONCE as usize;
+            let before = all.take();
+            let so_far = told.entries + before.as_ref().map_or(0, |before| before.entries);
+            all = Some(ErasedThen { entries: so_far, ..before.unwrap_or(told) });
+            if so_far > limit {
+                return Err(Error::TooManyDependents { table: AUDIT.to_owned(), limit });
+            }
+            if is_last {
+                break;
+            }
+            self.transaction.flush().await?;
+        }
+        match all.filter(|told| told.entries > 0) {
+            Some(told) => {
+                self.audit_log_deleted(table.id, row, &told)?;
+                Ok(told.entries as u64)
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// That the caller may read what became of a record: its table and id.
+    async fn check_reads_history(&mut self, target: &Reference) -> Result<(Arc<Table>, Guid)> {
+        self.authority.check_privilege(READ_HISTORY)?;
+        let audit = self.table_named(AUDIT)?;
+        self.authority.rows(&audit, PrivilegeKind::Read)?;
+        let table = self.table(target.table)?;
+        let access = self.authority.rows(&table, PrivilegeKind::Read)?;
+        let found = self.transaction.reach(&table, &target.key, &access).await?;
+        match (found, &target.key) {
+            (Some(found), _) if found.is_reached => Ok((table, found.id)),
+            (Some(_), _) => Err(Error::Denied(Denied::RowNotReached {
+                user: self.acting(),
+                right: PrivilegeKind::Read,
+                table: table.name.clone(),
+            })),
+            (None, RowKey::Id(id)) if access == RowAccess::All => Ok((table, *id)),
+            (None, key) => Err(Self::missing(&table, key)),
+        }
+    }
+
     fn audit_log_deleted(&mut self, table: TableId, row: Guid, told: &impl Serialize) -> Result<()> {
         let detail = serde_json::to_string(told).map_err(|error| Error::Invalid(error.to_string()))?;
         self.transaction.audit(&AuditEntry {

@@ -6,10 +6,12 @@
 use custodia_inspection::{PaymentReference, file_text, file_text_of, holds_card_number, masked};
 use custodia_schema::{
     CardPolicy, CardRule, Column, ColumnId, ColumnKind, Decimal, Guid, PrivilegeKind, Table, TableId, Value, ValueRef,
+    description_id,
 };
-use custodia_store::{AuditOperation, AuditedChange, RowKey};
+use custodia_store::{AuditEntry, AuditOperation, AuditedChange, RowKey};
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::customization::CUSTOMIZE;
 use crate::error::{Error, Fault, Result};
@@ -115,7 +117,7 @@ impl Writing<'_> {
         let permit = self.platform_permit(WHY_MASKED, &table, PrivilegeKind::Write)?;
         self.transaction.update(permit, &table, id, changes.into_values())?;
         let detail = Some(WHY_MASKED.to_owned());
-        self.audit(&table, id, AuditOperation::Update, 2, changed, detail).await?;
+        self.audit(&table, id, AuditOperation::Update, action::UPDATE, changed, detail).await?;
         Ok(done)
     }
 
@@ -134,8 +136,21 @@ impl Writing<'_> {
             }
             CardRule::PaymentReference(..) => "payment references only",
         };
-        self.audit_service(self.acting(), 0, &format!("card numbers in {about}: {state}"));
+        let (table, row) = self.told_on(&rule)?;
+        let entry = self.audit_entry(table, row, AuditOperation::Update, action::CARD_RULE);
+        self.transaction.audit(&AuditEntry { detail: Some(format!("card numbers in {about}: {state}")), ..entry });
         Ok(())
+    }
+
+    /// What an entry about a rule is about: the organisation, or the description of a table or column.
+    fn told_on(&self, rule: &CardRule) -> Result<(TableId, Guid)> {
+        Ok(match *rule {
+            CardRule::Organization(_) => (self.table_named("organization")?.id, self.shared.database.organization()),
+            CardRule::Table(table, _) => (table, description_id("EntityMetadata", &self.table(table)?.name)),
+            CardRule::Column(table, ..) | CardRule::PaymentReference(table, _) => {
+                (table, description_id("AttributeMetadata", &self.named(rule)?))
+            }
+        })
     }
 
     /// What a rule is about, in words, if there can be such a rule.

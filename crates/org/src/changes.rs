@@ -72,6 +72,8 @@ pub enum Change {
     Role(Guid, RoleChange),
     /// Merges two records; see [`MergeRequest`].
     Merge(MergeRequest),
+    /// Takes the values out of the audit entries of a record that the caller may read the history of.
+    EraseHistory(Reference),
     /// Makes a job that deletes records in steps, of this id; see [`BulkDelete`].
     BulkDelete(Guid, BulkDelete),
     /// Several, in this order.
@@ -85,6 +87,8 @@ pub enum Changed {
     Written(Written),
     /// A record was made or changed, whichever was needed.
     Upserted(Upserted),
+    /// So many audit entries lost their values.
+    Erased(u64),
     /// Done; there is nothing to tell.
     Done,
     /// What each of several did, in their order.
@@ -97,7 +101,7 @@ impl Changed {
     pub fn is_masked(&self) -> bool {
         match self {
             Self::Written(written) | Self::Upserted(Upserted { written, .. }) => written.masked,
-            Self::Done => false,
+            Self::Erased(_) | Self::Done => false,
             Self::All(all) => all.iter().any(Self::is_masked),
         }
     }
@@ -200,6 +204,7 @@ impl Writing<'_> {
             }
             Change::Role(role, change) => self.change_role(role, &change).await.map(done),
             Change::Merge(request) => self.merge(request).await.map(done),
+            Change::EraseHistory(target) => self.erase_record_history(&target).await.map(Changed::Erased),
             Change::BulkDelete(job, request) => self.bulk_delete(job, &request).await.map(Changed::Written),
             Change::All(changes) => {
                 let caller = self.caller.clone();

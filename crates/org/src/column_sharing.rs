@@ -8,7 +8,7 @@ use custodia_query::{Filter, Query};
 use custodia_schema::{Column, ColumnId, Guid, PrivilegeKind, Table, TableId, Value, column_description_id};
 use custodia_store::{RowKey, StoredRow};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::model::{self, column};
 use crate::writing::{Draft, Writing};
 
@@ -50,24 +50,21 @@ impl ColumnShare {
             Error::Invalid(format!("'attributeid': table '{}' has no column of that MetadataId", table.name))
         })?;
         if found.secured && decides_rows(table, found.id) {
-            return Err(Error::Refused {
-                code: 0x8004_f508,
-                why: format!(
+            return Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!(
                     "column '{}' decides who reaches a record of '{}'; it cannot be shared by itself",
                     found.name, table.name
                 ),
-            });
+            ));
         }
         if found.secured {
             return Ok(found);
         }
-        Err(Error::Refused {
-            code: 0x8004_f508,
-            why: format!(
-                "column '{}' of table '{}' is not secured, so there is nothing to share",
-                found.name, table.name
-            ),
-        })
+        Err(Error::refused(
+            refusal::COLUMN_NOT_SECURED,
+            format!("column '{}' of table '{}' is not secured, so there is nothing to share", found.name, table.name),
+        ))
     }
 }
 
@@ -76,11 +73,10 @@ impl Writing<'_> {
     pub(crate) async fn before_column_share(&mut self, table: &Arc<Table>, row: &Draft) -> Result<()> {
         let share = ColumnShare::of(|name| row.named(table, name).cloned().unwrap_or(Value::Null))?;
         if !share.reads && !share.updates {
-            return Err(Error::Refused {
-                code: 0x8004_f509,
-                why: "a column is shared for reading, for changing, or both: set 'readaccess' or 'updateaccess'"
-                    .to_owned(),
-            });
+            return Err(Error::refused(
+                refusal::COLUMN_SHARE_EMPTY,
+                "a column is shared for reading, for changing, or both: set 'readaccess' or 'updateaccess'",
+            ));
         }
         self.check_column_share(&share).await?;
         self.transaction.flush().await?;
@@ -90,10 +86,10 @@ impl Writing<'_> {
         if self.platform_rows("shares of a column", &query).await?.is_empty() {
             return Ok(());
         }
-        Err(Error::Refused {
-            code: 0x8004_f50b,
-            why: "this column of the record is shared with that user or team already; change that share".to_owned(),
-        })
+        Err(Error::refused(
+            refusal::COLUMN_SHARED_ALREADY,
+            "this column of the record is shared with that user or team already; change that share",
+        ))
     }
 
     /// That a share of a column may be changed like this.
@@ -117,10 +113,10 @@ impl Writing<'_> {
         };
         let share = ColumnShare::of(present)?;
         if !share.reads && !share.updates {
-            return Err(Error::Refused {
-                code: 0x8004_f50a,
-                why: "a share that neither reads nor changes is none; delete it".to_owned(),
-            });
+            return Err(Error::refused(
+                refusal::COLUMN_SHARE_EMPTIED,
+                "a share that neither reads nor changes is none; delete it",
+            ));
         }
         self.check_column_share(&share).await
     }

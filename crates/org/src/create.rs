@@ -8,6 +8,7 @@ use custodia_schema::{
 };
 use custodia_store::{AuditOperation, AuditedChange, RowKey};
 
+use crate::audit_detail::action;
 use crate::error::{Error, Fault, Result};
 use crate::input::{Input, RecordInput};
 use crate::writing::{Draft, Writing, Written, fault};
@@ -63,7 +64,7 @@ impl Writing<'_> {
             .filter(|(column, value)| !value.is_null() && table.column_by_id(*column).is_some_and(|c| !is_stamp(c)))
             .map(|(column, new)| AuditedChange { column, old: Value::Null, new })
             .collect();
-        self.audit(&table, id, AuditOperation::Create, 1, audited, None).await?;
+        self.audit(&table, id, AuditOperation::Create, action::CREATE, audited, None).await?;
         self.inherit_shares(&table, id, &row).await?;
         self.after_create(&table, id, &row).await?;
         Ok(Written { id, version, masked: std::mem::take(&mut self.masked) })

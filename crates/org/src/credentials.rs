@@ -3,6 +3,7 @@
 use custodia_schema::Guid;
 use custodia_store::{AuditEntry, AuditOperation};
 
+use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::organization::Organization;
@@ -118,13 +119,13 @@ impl Organization {
     ///
     /// # Errors
     /// Store errors.
-    pub async fn audit_access(&self, caller: &Caller, action: i32, detail: &str) -> Result<()> {
+    pub async fn audit_access(&self, caller: &Caller, detail: &str) -> Result<()> {
         let detail = detail.to_owned();
         self.in_transaction(caller, move |writing| {
             let detail = detail.clone();
             Box::pin(async move {
                 let user = writing.acting();
-                writing.audit_service(user, action, &detail);
+                writing.audit_service(user, action::ACCESS_BY_SERVICE, &detail);
                 Ok(())
             })
         })
@@ -149,7 +150,7 @@ impl Writing<'_> {
         }
         // Refresh tokens change with every use; what matters of them is the sign-in, which is told of by itself.
         if kind != CredentialKind::RefreshToken {
-            self.audit_service(user, 64, &format!("{} {done}", kind.word()));
+            self.audit_service(user, action::ACCESS_BY_WEB, &format!("{} {done}", kind.word()));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use custodia_store::{AuditEntry, AuditOperation};
 
 use crate::audit_detail::action;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::organization::Organization;
 use crate::writing::Writing;
 
@@ -38,29 +38,26 @@ impl Writing<'_> {
         let named =
             named.ok_or_else(|| Error::Invalid(format!("table '{}' has no column number {column}", found.name)))?;
         if !named.securable {
-            return Err(Error::Refused {
-                code: 0x8004_f508,
-                why: format!("column '{}' of table '{}' cannot be secured", named.name, found.name),
-            });
+            return Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!("column '{}' of table '{}' cannot be secured", named.name, found.name),
+            ));
         }
         if secured && found.keys.iter().any(|key| key.columns.contains(&column)) {
-            return Err(Error::Refused {
-                code: 0x8004_f508,
-                why: format!(
+            return Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!(
                     "column '{}' of table '{}' is part of an alternate key, by which anybody can ask for its values",
                     named.name, found.name
                 ),
-            });
+            ));
         }
         let pointers = self.table_named("activitypointer")?;
         if secured && found.is_activity && found.id != pointers.id && pointers.column(&named.name).is_some() {
-            return Err(Error::Refused {
-                code: 0x8004_f508,
-                why: format!(
-                    "column '{}' of table '{}' is shown in the list of all activities",
-                    named.name, found.name
-                ),
-            });
+            return Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!("column '{}' of table '{}' is shown in the list of all activities", named.name, found.name),
+            ));
         }
         // Another request of the same batch may be about to change the same list.
         self.transaction.claim_alone()?;

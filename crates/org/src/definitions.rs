@@ -18,9 +18,6 @@ use crate::error::{Error, Fault, Result};
 use crate::model;
 use crate::writing::{Draft, Writing, fault};
 
-/// Forms of one table that are looked at.
-pub(crate) const FORMS_MAX: u32 = 1_000;
-
 /// A form's number among the states of `formactivationstate`.
 pub(crate) const ACTIVE: i32 = 1;
 
@@ -172,6 +169,13 @@ impl Writing<'_> {
             let json = serde_json::to_string(&form).unwrap_or_else(|_| "{}".to_owned());
             changes.stamp(table, "formjson", Value::Text(json));
         }
+        let was_active = stored.is_some_and(|stored| {
+            let state = table.column("formactivationstate").map(|column| stored.get(column.id));
+            number(state) == Some(ACTIVE)
+        });
+        if is_active && !was_active {
+            self.check_forms_left(&of.name, id).await?;
+        }
         if kind == FormKind::Main && says_anew {
             self.keep_fallback(&of.name, id, Some(&form.display).filter(|_| is_active)).await?;
         }
@@ -206,6 +210,20 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Refuses one active form more than a table may have: whoever asks for its forms is told of all of them.
+    async fn check_forms_left(&mut self, of: &str, id: Guid) -> Result<()> {
+        let forms = self.table_named("systemform")?;
+        // Those that come with the program are made with their table.
+        self.transaction.need_tables(&[forms.id])?;
+        let limit = self.shared.limits.table_forms;
+        let active = active_forms(&forms, of, &FormKind::ALL.map(|(kind, _)| kind), limit)?;
+        let active = self.platform_ids("count the forms of a table", &active).await?;
+        if active.iter().filter(|other| **other != id).count() < limit as usize {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!("table '{of}' has {limit} active forms already; deactivate one first")))
+    }
+
     /// Refuses what would leave a table without an active main form to fall back on: whoever no form is bound to would get
     /// none. `this` is what the form `id` will say of itself if it stays active.
     async fn keep_fallback(&mut self, of: &str, id: Guid, this: Option<&Display>) -> Result<()> {
@@ -215,7 +233,8 @@ impl Writing<'_> {
         let forms = self.table_named("systemform")?;
         // Those that come with the program are made with their table.
         self.transaction.need_tables(&[forms.id])?;
-        let query = active_forms(&forms, of, &[FormKind::Main])?;
+        let query = active_forms(&forms, of, &[FormKind::Main], self.shared.limits.table_forms)?;
+        let query = query.showing(model::columns(&forms, FORM_COLUMNS)?);
         let rows = self.platform_rows("the forms of a table", &query).await?;
         let limits = self.definition_limits();
         let is_fallback = |row: &Vec<Value>| {
@@ -265,11 +284,13 @@ impl Writing<'_> {
     }
 }
 
-/// The active forms of a table: id, name, type and XML of each.
-pub(crate) fn active_forms(forms: &Table, of: &str, kinds: &[FormKind]) -> Result<Query> {
-    let shown = model::columns(forms, &["name", "type", "formxml"])?;
+/// What is read of a form beside its id.
+pub(crate) const FORM_COLUMNS: &[&str] = &["name", "type", "formxml"];
+
+/// The ids of the active forms of a table.
+pub(crate) fn active_forms(forms: &Table, of: &str, kinds: &[FormKind], limit: u32) -> Result<Query> {
     let kind = model::column(forms, "type")?;
-    let mut query = Query::of(forms, FORMS_MAX).showing(shown);
+    let mut query = Query::of(forms, limit);
     query.filter = Filter::And(vec![
         Filter::equal(model::column(forms, "objecttypecode")?, Value::Text(of.to_owned())),
         Filter::equal(model::column(forms, "formactivationstate")?, Value::Integer(ACTIVE)),

@@ -9,6 +9,7 @@ use custodia_schema::{ColumnId, DeleteCascade, Guid, PrivilegeKind, Table, Table
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
 use crate::administration::is_kept_team;
+use crate::audit_detail::action;
 use crate::create::is_stamp;
 use crate::error::{Error, Result};
 use crate::input::{Precondition, Reference};
@@ -82,7 +83,7 @@ impl Writing<'_> {
                 .map(|(column, old)| AuditedChange { column: *column, old: old.clone(), new: Value::Null })
                 .collect();
             if !is_part {
-                self.audit(&table, row.id, AuditOperation::Delete, 3, last, None).await?;
+                self.audit(&table, row.id, AuditOperation::Delete, action::DELETE, last, None).await?;
             }
             self.after_delete(&table, row.id).await?;
         }
@@ -168,7 +169,7 @@ impl Writing<'_> {
             self.unsettled.push((table.id, row.id));
         }
         let change = AuditedChange { column, old, new: Value::Null };
-        self.audit(table, row.id, AuditOperation::Update, 2, vec![change], None).await
+        self.audit(table, row.id, AuditOperation::Update, action::UPDATE, vec![change], None).await
     }
 
     /// Removes the N:N links of a row that goes, but for those that go as records by themselves: members of a list and items of

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use custodia_schema::Schema;
 
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::organization::Organization;
 
 impl Organization {
@@ -13,18 +13,9 @@ impl Organization {
     /// everybody who may do anything at all.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the user is disabled or has no role.
+    /// [`crate::Error::Denied`] when the user is disabled or has no role.
     pub async fn described(&self, caller: &Caller) -> Result<(i64, Arc<Schema>)> {
-        let users = caller.users();
-        custodia_store::retry_stale(|| async {
-            let answer = self.described_once(caller).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
+        self.told_fresh(&caller.users(), || self.described_once(caller)).await
     }
 
     async fn described_once(&self, caller: &Caller) -> Result<(i64, Arc<Schema>)> {

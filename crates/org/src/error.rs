@@ -111,6 +111,61 @@ pub enum Error {
     Store(custodia_store::Error),
 }
 
+impl Error {
+    /// A rule of the security model stands in the way.
+    pub(crate) fn refused(code: u32, why: impl Into<String>) -> Self {
+        Self::Refused { code, why: why.into() }
+    }
+}
+
+/// The codes of [`Error::Refused`], as clients of Dataverse know them.
+pub(crate) mod refusal {
+    /// A record is not shared with its owner.
+    pub(crate) const SHARED_WITH_OWNER: u32 = 0x8004_0214;
+    /// A record is not without an owner.
+    pub(crate) const NO_OWNER: u32 = 0x8004_0215;
+    /// There is no such user or team to own a record.
+    pub(crate) const UNKNOWN_OWNER: u32 = 0x8004_0229;
+    /// A manager sits in the line of business units.
+    pub(crate) const MANAGER_ELSEWHERE: u32 = 0x8004_1d07;
+    /// The System Administrator role is not deleted.
+    pub(crate) const ADMINISTRATOR_ROLE_DELETED: u32 = 0x8004_1d2e;
+    /// The last System Administrator is not disabled.
+    pub(crate) const LAST_ADMINISTRATOR_DISABLED: u32 = 0x8004_1d2f;
+    /// The last System Administrator does not lose the role.
+    pub(crate) const LAST_ADMINISTRATOR_LOST: u32 = 0x8004_1d30;
+    /// A role is held in its own business unit.
+    pub(crate) const ROLE_ELSEWHERE: u32 = 0x8004_1d36;
+    /// A business unit is disabled before it is deleted.
+    pub(crate) const UNIT_ENABLED: u32 = 0x8004_1d60;
+    /// A business unit with units below it is not deleted.
+    pub(crate) const UNIT_HAS_UNITS: u32 = 0x8004_1d61;
+    /// A business unit that somebody or something sits in is not deleted.
+    pub(crate) const UNIT_IN_USE: u32 = 0x8004_1d62;
+    /// The default team of a business unit is not deleted.
+    pub(crate) const DEFAULT_TEAM_DELETED: u32 = 0x8004_8307;
+    /// The default team of a business unit is neither renamed nor moved.
+    pub(crate) const DEFAULT_TEAM_CHANGED: u32 = 0x8004_830a;
+    /// Nobody joins the default team of a business unit by hand.
+    pub(crate) const DEFAULT_TEAM_JOINED: u32 = 0x8004_830b;
+    /// Nobody leaves the default team of a business unit by hand.
+    pub(crate) const DEFAULT_TEAM_LEFT: u32 = 0x8004_830c;
+    /// A team that owns records is not deleted.
+    pub(crate) const TEAM_OWNS_RECORDS: u32 = 0x8004_830e;
+    /// An access team holds neither roles nor profiles.
+    pub(crate) const ACCESS_TEAM_HOLDS_NONE: u32 = 0x8004_8331;
+    /// Nobody shares by hand with a team that the platform keeps for one record.
+    pub(crate) const KEPT_TEAM: u32 = 0x8004_8339;
+    /// A column that cannot be secured, or is not and so is neither shared nor masked.
+    pub(crate) const COLUMN_NOT_SECURED: u32 = 0x8004_f508;
+    /// A share of a column gives something.
+    pub(crate) const COLUMN_SHARE_EMPTY: u32 = 0x8004_f509;
+    /// A share of a column is not changed so that it gives nothing.
+    pub(crate) const COLUMN_SHARE_EMPTIED: u32 = 0x8004_f50a;
+    /// A column of a record is shared once with somebody.
+    pub(crate) const COLUMN_SHARED_ALREADY: u32 = 0x8004_f50b;
+}
+
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -24,9 +24,6 @@ use crate::share::mask_of;
 use crate::supposing::Supposed;
 use crate::telling::{Principal, Reach};
 
-/// Teams, shares and profiles of one user that are looked at, at most.
-const LISTED_MAX: u32 = 5_000;
-
 /// "May this user or team do that?"
 #[derive(Clone, Debug)]
 pub struct AccessQuestion {
@@ -728,10 +725,18 @@ impl Explaining<'_> {
     /// Rows of a table of the security model, with these columns.
     async fn rows(&self, table: &str, filter: Filter, shown: &[&str]) -> Result<Vec<Vec<Value>>> {
         let table = model::table(self.general.schema, table)?;
-        let query = Query { filter, ..Query::of(table, LISTED_MAX) };
+        let limit = self.general.org.shared.limits.explained_rows;
+        let query = Query { filter, ..Query::of(table, limit) };
         let fields = query.fields.len();
         let query = query.showing(model::columns(table, shown)?);
         let (mut rows, _) = self.general.org.shared.platform_rows("explain a right", &query).await?;
+        if rows.len() > limit as usize {
+            // An explanation that leaves something out would be a wrong one.
+            return Err(Error::Invalid(format!(
+                "more than {limit} records of table '{}' decide about this; it cannot be explained",
+                table.name
+            )));
+        }
         for row in &mut rows {
             row.drain(..fields.min(row.len()));
         }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use custodia_access::OrganizationOptions;
-use custodia_schema::{Guid, Table, Value};
+use custodia_query::{Filter, Path, Query};
+use custodia_schema::{ColumnId, Guid, Table, Value};
 use custodia_store::{RowKey, StoredRow};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::model::column;
 use crate::writing::{Draft, Writing};
 
-/// Levels of managers and of positions that an organisation may have.
+/// Levels of managers and of positions that an organisation may have above the lowest one.
 const LEVELS_MAX: usize = 100;
+
+/// Records whose levels below are asked for in one statement.
+const ASKED_AT_ONCE: usize = 500;
 
 /// How far hierarchy security may reach down.
 const DEPTH_MAX: i32 = 100;
-
-/// A manager outside of the line of business units.
-const MANAGER_ELSEWHERE: u32 = 0x8004_1d07;
 
 impl Writing<'_> {
     /// That the record which a change puts another one under may stand there: no chain bites its own tail, and a manager sits
@@ -38,20 +39,46 @@ impl Writing<'_> {
         if stored.is_some_and(|stored| stored.get(parent).guid() == Some(above)) {
             return Ok(());
         }
+        let too_deep = || Error::Invalid(format!("there would be more than {LEVELS_MAX} levels"));
         let (mut next, mut levels) = (Some(above), 0);
         while let Some(at) = next {
-            if at == id || levels >= LEVELS_MAX {
+            if at == id {
                 let why = match table.name.as_str() {
                     "systemuser" => "nobody can be above themselves in a chain of managers",
                     _ => "a position cannot lie above itself",
                 };
-                let deep = format!("there are more than {LEVELS_MAX} levels");
-                return Err(Error::Invalid(if at == id { why.to_owned() } else { deep }));
+                return Err(Error::Invalid(why.to_owned()));
+            }
+            if levels >= LEVELS_MAX {
+                return Err(too_deep());
             }
             levels += 1;
             next = self.find(table, &RowKey::Id(at)).await?.and_then(|row| row.get(parent).guid());
         }
+        // Whoever is below comes along.
+        if stored.is_some() && self.is_deeper_than(table, parent, id, LEVELS_MAX - levels).await? {
+            return Err(too_deep());
+        }
         if table.name == "systemuser" { self.check_manager(table, above, stored, changes).await } else { Ok(()) }
+    }
+
+    /// Whether more levels than these lie below a record.
+    async fn is_deeper_than(&mut self, table: &Arc<Table>, parent: ColumnId, id: Guid, levels: usize) -> Result<bool> {
+        let mut level = vec![id];
+        for _ in 0..=levels {
+            let mut below = Vec::new();
+            for some in level.chunks(ASKED_AT_ONCE) {
+                let values = some.iter().map(|id| Value::Guid(*id)).collect();
+                let filter = Filter::In { path: Path::own(parent), values };
+                let query = Query { filter, ..Query::of(table, self.shared.limits.cascade_rows) };
+                below.extend(self.platform_ids("levels below", &query).await?);
+            }
+            if below.is_empty() {
+                return Ok(false);
+            }
+            level = below;
+        }
+        Ok(true)
     }
 
     async fn check_manager(
@@ -70,12 +97,11 @@ impl Writing<'_> {
         let managed_from = self.get(users, manager).await?.get(unit).guid();
         let (Some(sits), Some(managed_from)) = (sits, managed_from) else { return Ok(()) };
         match self.transaction.unit_path(sits).await? {
-            Some(path) if !path.is_within(managed_from) => Err(Error::Refused {
-                code: MANAGER_ELSEWHERE,
-                why: "a manager has to sit in the business unit of the user or above it; choose another, move one of \
-                      them, or switch ManagersMustBeInSameOrParentBusinessUnitAsReports off"
-                    .to_owned(),
-            }),
+            Some(path) if !path.is_within(managed_from) => Err(Error::refused(
+                refusal::MANAGER_ELSEWHERE,
+                "a manager has to sit in the business unit of the user or above it; choose another, move one of \
+                      them, or switch ManagersMustBeInSameOrParentBusinessUnitAsReports off",
+            )),
             _ => Ok(()),
         }
     }

@@ -2,15 +2,16 @@
 //!
 //! It takes the privilege to read histories and the one to read the audit, and Read on the record as it is now. Of a
 //! record that is gone nobody knows any more whose it was: its history is for those who read every row of its table.
-//! Values of columns that are closed to the caller are left out; that they changed is told.
+//! Values of columns that are closed to the caller are left out; that they changed is told. So is which record was linked
+//! with it, where the caller may not read that one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use custodia_access::{Authority, RowAccess};
-use custodia_query::Query;
+use custodia_query::{Filter, Path, Query};
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value};
-use custodia_store::{AuditFilter, AuditOperation, AuditRecord, RowKey, audit_id, audit_number};
+use custodia_store::{AuditFilter, AuditOperation, AuditPage, AuditRecord, RowKey, audit_id, audit_number};
 
 use crate::audit_detail::{AuditDetail, action};
 use crate::caller::Caller;
@@ -22,9 +23,11 @@ use crate::organization::Organization;
 use crate::reading::Policy;
 
 /// The privilege to read what became of a record.
-const READ_HISTORY: &str = "prvReadRecordAuditHistory";
-/// Entries read at one time.
+pub(crate) const READ_HISTORY: &str = "prvReadRecordAuditHistory";
+/// Entries read at one time, and records that entries link with.
 const PAGE: u32 = 500;
+/// What an entry counts in a page beside its values and words: who did what when.
+const ENTRY_BYTES: usize = 256;
 /// Entries of one record that a history goes through; more are to be asked of the set `audits`.
 pub const HISTORY_ENTRIES_MAX: usize = 50_000;
 /// Entries that one page of a history holds.
@@ -33,9 +36,11 @@ pub const HISTORY_PAGE_MAX: usize = 5_000;
 /// Which part of a record's history is asked for, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
-    /// Entries before it.
-    pub skip: usize,
-    /// Entries in it.
+    /// Which one, from 1; of those after `after`, where that is said.
+    pub number: usize,
+    /// It begins after this entry, which a page before ended with ([`History::next`]).
+    pub after: Option<Guid>,
+    /// Entries in it, at most: one that is full of bytes has fewer.
     pub limit: usize,
     /// Whether all are to be counted.
     pub count: bool,
@@ -48,8 +53,8 @@ pub struct HistoryPage {
 pub struct History {
     /// The entries.
     pub entries: Vec<Told>,
-    /// There are further ones.
-    pub more: bool,
+    /// What the next page begins after; `None` where there are no further ones.
+    pub next: Option<Guid>,
     /// How many there are, if that was asked.
     pub total: Option<usize>,
 }
@@ -71,6 +76,74 @@ impl Told {
     pub fn id(&self) -> Guid {
         audit_id(self.record.number)
     }
+
+    /// What it counts in a page. Nothing of this depends on what is hidden.
+    fn bytes(&self) -> usize {
+        let of = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            _ => size_of::<Value>(),
+        };
+        let values: usize = self.record.entry.changes.iter().map(|change| of(&change.old) + of(&change.new)).sum();
+        let words = match &self.detail {
+            None => 0,
+            Some(AuditDetail::Link { relationship, .. }) => relationship.len(),
+            Some(detail) => detail.to_text().len(),
+        };
+        ENTRY_BYTES + values + words
+    }
+}
+
+/// Which entries about an id are of the record that has it now. An id can be given again, by anybody: that does not make
+/// somebody the reader of what it named before.
+#[derive(Clone, Copy)]
+struct Life {
+    /// The last entry that is none of it.
+    after: i64,
+    /// When the record was made, seconds since 1970: of one that was made or deleted without being told of, that is all
+    /// that is known.
+    since: i64,
+}
+
+impl Life {
+    /// Every record that ever had the id.
+    const ALL: Self = Self { after: 0, since: i64::MIN };
+
+    fn has(&self, record: &AuditRecord) -> bool {
+        record.number > self.after && record.created >= self.since
+    }
+}
+
+/// Divides a history into pages of so many entries or so many bytes, and keeps one of them.
+struct Pages {
+    wanted: usize,
+    limit: usize,
+    bytes_max: usize,
+    /// The page that is being filled, its entries and bytes.
+    at: usize,
+    entries: usize,
+    bytes: usize,
+    kept: Vec<Told>,
+    next: Option<Guid>,
+}
+
+impl Pages {
+    fn new(wanted: usize, limit: usize, bytes_max: usize) -> Self {
+        Self { wanted, limit, bytes_max, at: 1, entries: 0, bytes: 0, kept: Vec::new(), next: None }
+    }
+
+    fn put(&mut self, told: Told) {
+        let bytes = told.bytes();
+        if self.entries > 0 && (self.entries >= self.limit || self.bytes.saturating_add(bytes) > self.bytes_max) {
+            (self.at, self.entries, self.bytes) = (self.at.saturating_add(1), 0, 0);
+        }
+        self.entries += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.at == self.wanted {
+            self.kept.push(told);
+        } else if self.at > self.wanted && self.next.is_none() {
+            self.next = self.kept.last().map(Told::id);
+        }
+    }
 }
 
 impl Organization {
@@ -78,7 +151,8 @@ impl Organization {
     ///
     /// # Errors
     /// [`Error::Denied`] without the privileges or Read on the record; [`Error::NotFound`] for a record that neither is
-    /// there nor was; [`Error::Invalid`] for one with more than [`HISTORY_ENTRIES_MAX`] entries; store errors.
+    /// there nor was; [`Error::Invalid`] where the page is looked for over more than [`HISTORY_ENTRIES_MAX`] entries, or
+    /// begins after what is no entry; store errors.
     pub async fn record_history(
         &self,
         caller: &Caller,
@@ -116,14 +190,16 @@ impl Organization {
             let record = found.into_iter().find(|record| record.number == number).ok_or_else(missing)?;
             let (table, row) = (record.entry.table, record.entry.row);
             let table = self.check_reads_history(caller, &authority, &schema, table, row).await?;
-            if record.number <= self.former_life(&authority, &table, row).await? {
+            if !self.life(&authority, &table, row).await?.has(&record) {
                 return Err(missing());
             }
             if table.reads_audited {
                 self.tell_reads(caller, vec![(table.id, row)], "an entry of its history".to_owned()).await?;
             }
-            let told = tell(&authority, &schema, &table, record);
+            let mut told = [tell(&authority, &schema, &table, record)];
+            self.hide_ends(&authority, &schema, &mut told).await?;
             self.check_fresh(&authority, self.shared.database.head().await?.versions)?;
+            let [told] = told;
             Ok(told)
         })
         .await
@@ -199,14 +275,26 @@ impl Organization {
         Ok(table)
     }
 
-    /// The last entry about an earlier record of the same id, which was deleted; 0 where there was none, and for those who
-    /// read every row. An id can be given again, by anybody: that does not make somebody the reader of what it named before.
-    async fn former_life(&self, authority: &Authority, table: &Table, id: Guid) -> Result<i64> {
+    /// The entries of the present record; for those who read every row, of all that had its id.
+    async fn life(&self, authority: &Authority, table: &Table, id: Guid) -> Result<Life> {
         if authority.rows(table, PrivilegeKind::Read)? == RowAccess::All {
-            return Ok(0);
+            return Ok(Life::ALL);
         }
-        let filter = AuditFilter { actions: vec![action::DELETE], ..AuditFilter::of_row(1, table.id, id) };
-        Ok(self.shared.database.audit_entries(&filter).await?.first().map_or(0, |record| record.number))
+        let actions = vec![action::CREATE, action::DELETE];
+        let filter = AuditFilter { actions, ..AuditFilter::of_row(1, table.id, id) };
+        let after = match self.shared.database.audit_entries(&filter).await?.first() {
+            Some(record) if record.entry.action == action::CREATE => record.number - 1,
+            Some(record) => record.number,
+            None => 0,
+        };
+        let made = table.column("createdon").map(|column| column.id);
+        let query = Query::of_row(table, &RowKey::Id(id)).showing(made);
+        let (rows, _) = self.shared.platform_rows("history", &query).await?;
+        let since = match rows.first().and_then(|row| row.get(1)) {
+            Some(Value::DateTime(since)) => *since,
+            _ => i64::MIN,
+        };
+        Ok(Life { after, since })
     }
 
     async fn history(
@@ -217,44 +305,92 @@ impl Organization {
         id: Guid,
         page: HistoryPage,
     ) -> Result<History> {
-        let mut history = History { entries: Vec::new(), more: false, total: None };
-        let former = self.former_life(authority, table, id).await?;
-        let (mut filter, mut met, mut matching) = (AuditFilter::of_row(PAGE, table.id, id), 0, 0);
+        let life = self.life(authority, table, id).await?;
+        let after = match page.after {
+            Some(after) => audit_number(after)
+                .ok_or_else(|| Error::Invalid("what the page is to begin after is no entry of the audit".to_owned()))?,
+            None => i64::MAX,
+        };
+        let bytes_max = self.shared.limits.history_bytes;
+        let mut pages = Pages::new(page.number, page.limit, bytes_max);
+        // All are gone through where they are to be counted.
+        let before = if page.count { i64::MAX } else { after };
+        let (mut filter, mut met, mut matching) =
+            (AuditFilter { before, ..AuditFilter::of_row(PAGE, table.id, id) }, 0, 0);
         loop {
-            let found = self.shared.database.audit_entries(&filter).await?;
-            let is_last = found.len() < PAGE as usize || found.last().is_some_and(|record| record.number <= former);
-            met += found.len();
-            for record in found.into_iter().filter(|record| record.number > former) {
+            let AuditPage { records, more } = self.shared.database.audit_page(&filter, bytes_max).await?;
+            let is_last = !more || records.last().is_some_and(|record| !life.has(record));
+            met += records.len();
+            for record in records.into_iter().filter(|record| life.has(record)) {
                 filter.before = record.number;
                 let tells = |column| record.entry.changes.iter().any(|change| change.column == column);
                 if !page.column.is_none_or(tells) {
                     continue;
                 }
                 matching += 1;
-                if matching > page.skip && history.entries.len() < page.limit {
-                    history.entries.push(tell(authority, schema, table, record));
+                if record.number < after {
+                    pages.put(tell(authority, schema, table, record));
                 }
             }
-            if is_last || !page.count && matching > page.skip.saturating_add(page.limit) {
+            if is_last || !page.count && pages.next.is_some() {
                 break;
             }
             if met >= HISTORY_ENTRIES_MAX {
                 let why = format!(
-                    "more than {HISTORY_ENTRIES_MAX} entries tell of this record; ask the set audits, filtered by time"
+                    "more than {HISTORY_ENTRIES_MAX} entries tell of this record; go on from page to page by the paging \
+                     cookie and do not count, or ask the set audits, filtered by time"
                 );
                 return Err(Error::Invalid(why));
             }
         }
-        if met == 0 {
+        if met == 0 && page.after.is_none() {
             // Nothing tells that there ever was such a record.
             let there = self.shared.platform_rows("history", &Query::of_row(table, &RowKey::Id(id))).await?;
             if there.0.is_empty() {
                 return Err(Error::NotFound { table: table.name.clone(), id });
             }
         }
-        history.more = matching > page.skip.saturating_add(page.limit);
-        history.total = page.count.then_some(matching);
-        Ok(history)
+        let mut entries = pages.kept;
+        self.hide_ends(authority, schema, &mut entries).await?;
+        Ok(History { entries, next: pages.next, total: page.count.then_some(matching) })
+    }
+
+    /// Takes the names of records out that entries link with and the caller may not read. Of one that is gone nobody knows
+    /// any more whose it was: it is named to those who read every row of its table.
+    async fn hide_ends(&self, authority: &Authority, schema: &Schema, entries: &mut [Told]) -> Result<()> {
+        let mut ends: BTreeMap<TableId, BTreeSet<Guid>> = BTreeMap::new();
+        for told in entries.iter() {
+            if let Some(AuditDetail::Link { table, other: Some(other), .. }) = &told.detail {
+                ends.entry(*table).or_default().insert(*other);
+            }
+        }
+        let mut read: HashSet<(TableId, Guid)> = HashSet::new();
+        for (table, ids) in ends {
+            let Some(table) = schema.table(table) else { continue };
+            match authority.rows(table, PrivilegeKind::Read) {
+                Ok(RowAccess::All) => read.extend(ids.into_iter().map(|id| (table.id, id))),
+                Ok(_) => {
+                    let ids: Vec<Value> = ids.into_iter().map(Value::Guid).collect();
+                    for some in ids.chunks(PAGE as usize) {
+                        let filter = Filter::In { path: Path::own(table.primary_id), values: some.to_vec() };
+                        let query = Query { filter, ..Query::of(table, PAGE) };
+                        let (rows, _) = self.shared.database.rows(&query, &Policy(authority)).await?;
+                        let found = rows.iter().filter_map(|row| row.first().and_then(Value::guid));
+                        read.extend(found.map(|id| (table.id, id)));
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        for told in entries {
+            if let Some(AuditDetail::Link { table, other, .. }) = &mut told.detail
+                && other.is_some_and(|id| !read.contains(&(*table, id)))
+            {
+                *other = None;
+                told.record.entry.detail = None;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -40,16 +40,7 @@ impl Organization {
     /// # Errors
     /// [`crate::Error::Denied`] when the user is disabled or has no role.
     pub async fn who_am_i(&self, caller: &Caller) -> Result<WhoAmI> {
-        let users = caller.users();
-        let unit = custodia_store::retry_stale(|| async {
-            let answer = self.unit_once(caller).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(crate::Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await?;
+        let unit = self.told_fresh(&caller.users(), || self.unit_once(caller)).await?;
         Ok(WhoAmI { user: caller.acting(), unit, organization: self.id() })
     }
 

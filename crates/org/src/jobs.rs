@@ -15,6 +15,7 @@ use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::audit_detail::action;
 use crate::caller::{Caller, Origin};
 use crate::create::{is_stamp, number};
 use crate::error::{Error, Result};
@@ -567,7 +568,7 @@ impl Writing<'_> {
             .filter(|(column, value)| !value.is_null() && table.column_by_id(*column).is_some_and(|c| !is_stamp(c)))
             .map(|(column, new)| AuditedChange { column, old: Value::Null, new })
             .collect();
-        self.audit(table, id, AuditOperation::Create, 1, audited, None).await?;
+        self.audit(table, id, AuditOperation::Create, action::CREATE, audited, None).await?;
         Ok(version)
     }
 

@@ -8,12 +8,30 @@ pub struct WorkLimits {
     pub cascade_rows: u32,
     /// Jobs of the organisation that wait or run; more are refused.
     pub open_jobs: u32,
+    /// Bytes of values and words that a page of a record's history holds: it ends before the entry that would make it
+    /// larger, but has one at least.
+    pub history_bytes: usize,
+    /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
+    pub explained_rows: u32,
+    /// Active forms of one table; another one is refused.
+    pub table_forms: u32,
+    /// Views of one table that a user is told of: of the organisation and of the user so many each. That there are more is
+    /// told as well.
+    pub table_views: u32,
     /// How large a form, view or site map may be.
     pub definitions: custodia_interface::Limits,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
-        Self { cascade_rows: 20_000, open_jobs: 100, definitions: custodia_interface::Limits::default() }
+        Self {
+            cascade_rows: 20_000,
+            open_jobs: 100,
+            history_bytes: 8 << 20,
+            explained_rows: 5_000,
+            table_forms: 1_000,
+            table_views: 1_000,
+            definitions: custodia_interface::Limits::default(),
+        }
     }
 }

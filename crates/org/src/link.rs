@@ -255,7 +255,7 @@ impl Writing<'_> {
         for (table, record, far, other) in
             [(link.first, first, link.second, second), (link.second, second, link.first, first)]
         {
-            let detail = || AuditDetail::Link { relationship: link.name.clone(), table: far, other };
+            let detail = || AuditDetail::Link { relationship: link.name.clone(), table: far, other: Some(other) };
             if gives_rights {
                 Box::pin(self.audit_rights(table, record, kind, &detail())).await?;
                 continue;

@@ -6,7 +6,7 @@ use custodia_access::Mask;
 use custodia_schema::{Table, Value};
 use custodia_store::StoredRow;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::writing::{Draft, Writing};
 
 /// The table of rules.
@@ -33,10 +33,10 @@ impl Writing<'_> {
         let masked = self.schema.table_named(&of).and_then(|table| table.column(&name));
         match masked {
             Some(column) if column.secured && column.kind.is_text() => Ok(()),
-            Some(column) if column.kind.is_text() => Err(Error::Refused {
-                code: 0x8004_f508,
-                why: format!("column '{name}' of table '{of}' is not secured; only secured columns are masked"),
-            }),
+            Some(column) if column.kind.is_text() => Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!("column '{name}' of table '{of}' is not secured; only secured columns are masked"),
+            )),
             Some(_) => {
                 Err(Error::Invalid(format!("column '{name}' of table '{of}' is no text; only texts are masked")))
             }

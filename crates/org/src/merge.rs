@@ -123,7 +123,7 @@ impl Writing<'_> {
         if parents(&self.schema, table).any(|relationship| relationship.referencing_column == lookup) {
             self.unsettled.push((table.id, child.id));
         }
-        self.audit(table, child.id, AuditOperation::Update, 2, audited, None).await
+        self.audit(table, child.id, AuditOperation::Update, action::UPDATE, audited, None).await
     }
 
     /// Gives the N:N links of the lesser to the greater, but for those that the greater has already.

@@ -9,6 +9,7 @@ use custodia_schema::{Guid, PrivilegeKind, RowSecurity, Table, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
 use crate::administration::is_kept_team;
+use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::input::Reference;
@@ -159,7 +160,7 @@ impl Writing<'_> {
         self.remove_links(teams, team, &HashSet::new()).await?;
         let permit = self.platform_permit(WHY, teams, PrivilegeKind::Delete)?;
         self.transaction.delete(permit, teams, &row)?;
-        self.audit(teams, team, AuditOperation::Delete, 3, Vec::new(), None).await
+        self.audit(teams, team, AuditOperation::Delete, action::DELETE, Vec::new(), None).await
     }
 
     /// The template, which the caller may read, and the rights that it gives.
@@ -212,7 +213,7 @@ impl Writing<'_> {
         self.stamp_new(&teams, &mut row);
         let permit = self.platform_permit(WHY, &teams, PrivilegeKind::Create)?;
         self.transaction.insert(permit, &teams, team, row.into_values())?;
-        self.audit(&teams, team, AuditOperation::Create, 1, Vec::new(), None).await
+        self.audit(&teams, team, AuditOperation::Create, action::CREATE, Vec::new(), None).await
     }
 
     /// Tells of a member who came or went, as of a link that somebody made or cut.

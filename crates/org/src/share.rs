@@ -15,7 +15,7 @@ use crate::administration::is_kept_team;
 use crate::assign::owner_of;
 use crate::audit_detail::{AuditDetail, action};
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::input::Reference;
 use crate::model::{column, columns};
 use crate::organization::Organization;
@@ -153,18 +153,17 @@ impl Writing<'_> {
             };
         }
         if owner_of(&table, &stored) == Some(principal) {
-            return Err(Error::Refused {
-                code: 0x8004_0214,
-                why: "a record cannot be shared with its owner, who has all rights already".to_owned(),
-            });
+            return Err(Error::refused(
+                refusal::SHARED_WITH_OWNER,
+                "a record cannot be shared with its owner, who has all rights already",
+            ));
         }
         let (is_team, is_kept) = self.kind_of_principal(principal).await?;
         if is_kept && by_hand && self.authority.platform_name().is_none() {
-            return Err(Error::Refused {
-                code: 0x8004_8339,
-                why: "the team is kept by the platform for one record; add users to it with AddUserToRecordTeam"
-                    .to_owned(),
-            });
+            return Err(Error::refused(
+                refusal::KEPT_TEAM,
+                "the team is kept by the platform for one record; add users to it with AddUserToRecordTeam",
+            ));
         }
         let present = self.shares_of(&table, stored.id).await?.into_iter().find(|share| share.principal == principal);
         let before = present.as_ref().map_or(RightsMask::NONE, |share| share.explicit);

@@ -50,16 +50,7 @@ impl Organization {
     /// # Errors
     /// [`Error::Denied`] when the Read gate fails on the table; store errors.
     pub async fn present_moment(&self, caller: &Caller, table: TableId) -> Result<Moment> {
-        let users = caller.users();
-        custodia_store::retry_stale(|| async {
-            let answer = self.present_moment_once(caller, table).await;
-            if self.is_outdated(&users, &answer).await? {
-                Err(Error::Store(custodia_store::Error::Stale))
-            } else {
-                answer
-            }
-        })
-        .await
+        self.told_fresh(&caller.users(), || self.present_moment_once(caller, table)).await
     }
 
     async fn present_moment_once(&self, caller: &Caller, table: TableId) -> Result<Moment> {

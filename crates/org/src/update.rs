@@ -6,8 +6,9 @@ use custodia_access::{Place, RightsMask};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
+use crate::audit_detail::action;
 use crate::create::{Purpose, complete_state, is_stamp};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::input::{Input, Precondition, RecordInput, Reference};
 use crate::jobs::ASYNC_OPERATION;
 use crate::names;
@@ -104,10 +105,7 @@ impl Writing<'_> {
         let is_given = new_owner.is_some();
         if let Some(value) = new_owner {
             let Value::Lookup(target, id) = value else {
-                return Err(Error::Refused {
-                    code: 0x8004_0215,
-                    why: "a record cannot be without an owner".to_owned(),
-                });
+                return Err(Error::refused(refusal::NO_OWNER, "a record cannot be without an owner"));
             };
             let assigned = self.assign_stored(table, &stored, target, id, held).await?;
             for (column, value) in assigned {
@@ -247,15 +245,15 @@ fn complete_changed_state(table: &Table, stored: &StoredRow, changes: &mut Draft
     complete_state(table, changes)
 }
 
-/// Dataverse's finer action of an update: 13 assign, 41 set state, else 2.
+/// Dataverse's finer action of an update.
 fn update_action(table: &Table, changes: &[AuditedChange]) -> i32 {
     let changed =
         |name: &str| table.column(name).is_some_and(|column| changes.iter().any(|change| change.column == column.id));
     if changed("ownerid") {
-        13
+        action::ASSIGN
     } else if changed("statecode") {
-        41
+        action::SET_STATE
     } else {
-        2
+        action::UPDATE
     }
 }

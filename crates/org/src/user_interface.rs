@@ -16,7 +16,7 @@ use custodia_schema::{Guid, PrivilegeKind, Schema, Table, Value, builtin_roles};
 use custodia_store::RowKey;
 
 use crate::caller::Caller;
-use crate::definitions::active_forms;
+use crate::definitions::{FORM_COLUMNS, active_forms};
 use crate::error::{Error, Result};
 use crate::model;
 use crate::organization::Organization;
@@ -24,8 +24,6 @@ use crate::reading::Rows;
 
 /// The built-in role that, beside System Administrator, sees every form.
 pub(crate) const CUSTOMIZER: &str = "System Customizer";
-/// Views of one table that are told, of the organisation and of the user each.
-const VIEWS_MAX: u32 = 1_000;
 
 /// Forms and views of one table, as a caller gets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +34,16 @@ pub struct TableInterface {
     pub others: Vec<Form>,
     /// Views that the caller may run, by name; the caller's own among them.
     pub views: Vec<View>,
+    /// There are more views than are told ([`crate::WorkLimits::table_views`]).
+    pub more_views: bool,
+}
+
+/// Views as far as they are told.
+#[derive(Default)]
+struct ToldViews {
+    views: Vec<View>,
+    /// There are more.
+    more: bool,
 }
 
 impl Organization {
@@ -75,14 +83,16 @@ impl Organization {
                 sight.prune(form);
             }
         }
-        let mut views = Vec::new();
+        let (mut views, mut more_views) = (Vec::new(), false);
         if sight.holds(&table.name, PrivilegeKind::Read) {
-            views = self.stored_views(table).await?;
-            views.extend(self.own_views(caller, table).await?);
+            let (stored, own) = (self.stored_views(table).await?, self.own_views(caller, table).await?);
+            more_views = stored.more || own.more;
+            views = stored.views;
+            views.extend(own.views);
             views.retain(|view| sight.can_run(view, caller));
             views.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         }
-        Ok(TableInterface { main, others, views })
+        Ok(TableInterface { main, others, views, more_views })
     }
 
     /// The navigation that a caller gets: what leads to a table that the caller may not read, or asks for a right that the
@@ -147,14 +157,21 @@ impl Organization {
         Ok(self.shared.database.has_table(table.id).then(|| table.clone()))
     }
 
-    /// The active forms of a table.
+    /// The active forms of a table. Some of them would be the wrong ones: which one a user gets, all decide together.
     pub(crate) async fn stored_forms(&self, table: &Table, kinds: &[FormKind]) -> Result<Vec<Form>> {
         let Some(forms) = self.has_definitions("systemform").await? else {
             let shipped = standard().forms.iter().filter(|form| form.table == table.name && kinds.contains(&form.kind));
             return Ok(shipped.cloned().collect());
         };
-        let query = active_forms(&forms, &table.name, kinds)?;
+        let limit = self.shared.limits.table_forms;
+        let query = active_forms(&forms, &table.name, kinds, limit)?.showing(model::columns(&forms, FORM_COLUMNS)?);
         let (rows, _) = self.shared.platform_rows("forms for a user", &query).await?;
+        if rows.len() > limit as usize {
+            return Err(Error::Invalid(format!(
+                "table '{}' has more than {limit} active forms; deactivate some of them",
+                table.name
+            )));
+        }
         let schema = self.schema();
         let mut found = Vec::new();
         for row in &rows {
@@ -168,32 +185,34 @@ impl Organization {
     }
 
     /// The active views of a table that the organisation has.
-    async fn stored_views(&self, table: &Table) -> Result<Vec<View>> {
+    async fn stored_views(&self, table: &Table) -> Result<ToldViews> {
         let Some(views) = self.has_definitions("savedquery").await? else {
-            return Ok(standard().views.iter().filter(|view| view.table == table.name).cloned().collect());
+            let views = standard().views.iter().filter(|view| view.table == table.name).cloned().collect();
+            return Ok(ToldViews { views, more: false });
         };
+        let limit = self.shared.limits.table_views;
         let shown = ["name", "querytype", "isdefault", "fetchxml", "layoutxml"];
-        let mut query = Query::of(&views, VIEWS_MAX).showing(model::columns(&views, &shown)?);
+        let mut query = Query::of(&views, limit).showing(model::columns(&views, &shown)?);
         query.filter = Filter::And(vec![
             Filter::equal(model::column(&views, "returnedtypecode")?, Value::Text(table.name.clone())),
             Filter::equal(model::column(&views, "statecode")?, Value::Integer(0)),
         ]);
         let (rows, _) = self.shared.platform_rows("views for a user", &query).await?;
         let mut found = Vec::new();
-        for row in &rows {
+        for row in rows.iter().take(limit as usize) {
             let [Value::Guid(id), Value::Text(name), kind, default, texts @ ..] = row.as_slice() else { continue };
             let Some(kind) = small(kind).and_then(ViewKind::of_code) else { continue };
             let head = ViewHead { id: *id, table, name, kind, default: *default == Value::Boolean(true) };
             found.extend(self.view(head, texts));
         }
-        Ok(found)
+        Ok(ToldViews { views: found, more: rows.len() > limit as usize })
     }
 
     /// The views that the caller made or was given.
-    async fn own_views(&self, caller: &Caller, table: &Table) -> Result<Vec<View>> {
-        let Some(views) = self.has_definitions("userquery").await? else { return Ok(Vec::new()) };
-        let mut query =
-            Query::of(&views, VIEWS_MAX).showing(model::columns(&views, &["name", "fetchxml", "layoutxml"])?);
+    async fn own_views(&self, caller: &Caller, table: &Table) -> Result<ToldViews> {
+        let Some(views) = self.has_definitions("userquery").await? else { return Ok(ToldViews::default()) };
+        let limit = self.shared.limits.table_views;
+        let mut query = Query::of(&views, limit).showing(model::columns(&views, &["name", "fetchxml", "layoutxml"])?);
         query.filter = Filter::And(vec![
             Filter::equal(model::column(&views, "returnedtypecode")?, Value::Text(table.name.clone())),
             Filter::equal(model::column(&views, "statecode")?, Value::Integer(0)),
@@ -202,16 +221,16 @@ impl Organization {
         match self.query(caller, &query, &mut rows).await {
             Ok(_) => {}
             // Who may have no views of their own has none.
-            Err(Error::Denied(_)) => return Ok(Vec::new()),
+            Err(Error::Denied(_)) => return Ok(ToldViews::default()),
             Err(error) => return Err(error),
         }
         let mut found = Vec::new();
-        for row in &rows.rows {
+        for row in rows.rows.iter().take(limit as usize) {
             let [Value::Guid(id), Value::Text(name), texts @ ..] = row.as_slice() else { continue };
             let head = ViewHead { id: *id, table, name, kind: ViewKind::Personal, default: false };
             found.extend(self.view(head, texts));
         }
-        Ok(found)
+        Ok(ToldViews { views: found, more: rows.rows.len() > limit as usize })
     }
 
     /// A view of its query and layout; `None` when they cannot be read any more.

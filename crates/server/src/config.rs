@@ -95,6 +95,14 @@ pub struct Limits {
     pub cascade_rows: u32,
     /// Jobs of one organisation that wait or run; more are refused.
     pub open_jobs: u32,
+    /// Bytes of values and words that a page of a record's history holds; the rest is told with the next page.
+    pub history_bytes: usize,
+    /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
+    pub explained_rows: u32,
+    /// Active forms of one table; another one is refused.
+    pub table_forms: u32,
+    /// Views of one table that a user is told of, of the organisation and of the user so many each.
+    pub table_views: u32,
     /// Bytes of a form, view or site map; more is refused when it is stored.
     pub definition_bytes: usize,
     /// Elements of one within each other.
@@ -227,6 +235,10 @@ impl Default for Limits {
         Self {
             cascade_rows: organization.cascade_rows,
             open_jobs: organization.open_jobs,
+            history_bytes: organization.history_bytes,
+            explained_rows: organization.explained_rows,
+            table_forms: organization.table_forms,
+            table_views: organization.table_views,
             definition_bytes: organization.definitions.definition_bytes_max,
             definition_depth: organization.definitions.definition_depth_max,
             definition_nodes: organization.definitions.definition_nodes_max,
@@ -379,7 +391,15 @@ impl Config {
             definition_depth_max: limits.definition_depth,
             definition_nodes_max: limits.definition_nodes,
         };
-        custodia_org::WorkLimits { cascade_rows: limits.cascade_rows, open_jobs: limits.open_jobs, definitions }
+        custodia_org::WorkLimits {
+            cascade_rows: limits.cascade_rows,
+            open_jobs: limits.open_jobs,
+            history_bytes: limits.history_bytes,
+            explained_rows: limits.explained_rows,
+            table_forms: limits.table_forms,
+            table_views: limits.table_views,
+            definitions,
+        }
     }
 
     /// The places at which reads are worked on. An embedded database is read by the processors here; PostgreSQL reads by
@@ -419,6 +439,10 @@ impl Limits {
         let numbers = [
             ("limits.cascade_rows", u64::from(self.cascade_rows)),
             ("limits.open_jobs", u64::from(self.open_jobs)),
+            ("limits.history_bytes", self.history_bytes as u64),
+            ("limits.explained_rows", u64::from(self.explained_rows)),
+            ("limits.table_forms", u64::from(self.table_forms)),
+            ("limits.table_views", u64::from(self.table_views)),
             ("limits.definition_bytes", self.definition_bytes as u64),
             ("limits.definition_depth", self.definition_depth as u64),
             ("limits.definition_nodes", u64::from(self.definition_nodes)),

@@ -486,7 +486,7 @@ impl Service {
         let issued = issue_token(&content, &self.keys(), self.random.as_ref(), self.now())?;
         let caller = Caller::platform("custodia token", self.new_id());
         let detail = format!("operator token for {} until {}", found.id, issued.principal.expires);
-        organization.audit_access(&caller, 65, &detail).await?;
+        organization.audit_access(&caller, &detail).await?;
         Ok(issued.text)
     }
 }

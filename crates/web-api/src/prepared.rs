@@ -14,7 +14,7 @@ use http::{Response, StatusCode};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::{begin, job_made, record_team_joined};
+use crate::functions::{begin, history_erased, job_made, record_team_joined};
 use crate::json;
 use crate::reads::RecordReading;
 
@@ -47,6 +47,8 @@ pub(crate) enum Answering {
     Job(Guid),
     /// The access team of a record that a user joined or left, as the response of this type.
     RecordTeam(&'static str),
+    /// How many entries of the audit lost their values.
+    Erased,
     /// What became of each target.
     Upserts(Arc<Table>),
     /// 204; a failure names the target.
@@ -81,6 +83,7 @@ impl Answering {
             Self::Ids(ids) => Ok(ids_made(call, &ids)),
             Self::Job(job) => Ok(job_made(call, job)),
             Self::RecordTeam(response_type) => Ok(record_team_joined(call, response_type, &changed)),
+            Self::Erased => Ok(history_erased(call, &changed)),
             Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
         };
         if masked { response.map(answer::masked) } else { response }
@@ -116,7 +119,7 @@ fn written(changed: Changed, main: Option<usize>, when: Precondition) -> (Writte
             Some(changed) => written(changed, None, when),
             None => (Written { id: Guid::nil(), version: 0, masked: false }, StatusCode::OK),
         },
-        Changed::Done => (Written { id: Guid::nil(), version: 0, masked: false }, StatusCode::OK),
+        Changed::Erased(_) | Changed::Done => (Written { id: Guid::nil(), version: 0, masked: false }, StatusCode::OK),
     }
 }
 

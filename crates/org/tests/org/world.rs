@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use custodia_org::{Caller, Input, NewOrganization, Organization, RecordInput, Reference, Rows, Seeded};
+use custodia_org::{Caller, Input, NewOrganization, Organization, RecordInput, Reference, Rows, Seeded, WorkLimits};
 use custodia_query::{Comparison, Field, Filter, Path, Query};
 use custodia_schema::{Guid, Schema, TableId, Value, standard};
 use custodia_store::{Clock, Limits, MasterKey, Random, Settings, Store};
@@ -129,6 +129,12 @@ impl World {
             }
         };
         Organization::new("demo", database, self.clock.clone(), random)
+    }
+
+    /// The same organisation within limits, as another part of this process has it.
+    pub fn within(&self, limits: WorkLimits) -> Organization {
+        let random = Arc::new(CountedNoise(AtomicU64::new(!self.noise)));
+        Organization::with_limits("demo", self.org.database().clone(), self.clock.clone(), random, limits, None)
     }
 
     pub fn admin(&self) -> Caller {

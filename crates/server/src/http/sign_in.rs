@@ -93,7 +93,7 @@ async fn token(
             let (user, address) = (granted.principal.user, Some(request.source));
             let caller = Caller { user, address, ..Caller::platform("sign-in", request.id) };
             let detail = format!("signed in: {:?}", granted.kind);
-            if let Err(error) = organization.audit_access(&caller, 65, &detail).await {
+            if let Err(error) = organization.audit_access(&caller, &detail).await {
                 return failed(&error);
             }
             service.metrics.tokens_issued.fetch_add(1, Ordering::Relaxed);

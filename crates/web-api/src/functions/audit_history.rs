@@ -1,9 +1,9 @@
 //! What became of a record: `RetrieveRecordChangeHistory`, `RetrieveAttributeChangeHistory` and, of one entry of the set
-//! `audits`, `RetrieveAuditDetails`; and `RestoreFromAudit`, which gives a record the values again that it had before a
-//! change.
+//! `audits`, `RetrieveAuditDetails`; `DeleteRecordChangeHistory`, which takes the values out of a record's history; and
+//! `custodia_RestoreFromAudit`, which gives a record the values again that it had before a change.
 
 use bytes::Bytes;
-use custodia_org::{AuditDetail, HISTORY_PAGE_MAX, HistoryPage, PrivilegeChange, Told};
+use custodia_org::{AuditDetail, Change, Changed, HISTORY_PAGE_MAX, HistoryPage, PrivilegeChange, Told};
 use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue, property_name};
 use custodia_schema::{Column, Guid, Level, Table, TableId, Value, ValueRef, privilege_id};
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::formatted::{Formats, Formatter};
 use crate::json;
 use crate::prefer::{FORMATTED_VALUE, LOOKUP_LOGICAL_NAME};
-use crate::prepared::PreparedWrite;
+use crate::prepared::{Answering, PreparedWrite};
 use crate::reads::record_id;
 
 /// Entries in a page where the request does not say how many.
@@ -49,10 +49,9 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     let history = call.organization.record_history(call.caller, table.id, id, page).await?;
     let mut body = begin(call, &format!("{}Response", operation.name));
     body.extend_from_slice(b"\"AuditDetailCollection\":{\"MoreRecords\":");
-    body.extend_from_slice(if history.more { b"true" } else { b"false" });
+    body.extend_from_slice(if history.next.is_some() { b"true" } else { b"false" });
     body.extend_from_slice(b",\"PagingCookie\":");
-    // A page is found by its number alone.
-    json::text(&mut body, "");
+    json::text(&mut body, &history.next.map(|entry| entry.to_string()).unwrap_or_default());
     body.extend_from_slice(b",\"TotalRecordCount\":");
     // Dataverse says -1 where nothing was counted.
     json::integer(&mut body, history.total.map_or(-1, |total| i64::try_from(total).unwrap_or(i64::MAX)));
@@ -67,7 +66,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
 
-/// `RestoreFromAudit`, of the columns named in `AttributeLogicalNames`, or of all that the change tells of.
+/// `custodia_RestoreFromAudit`, of the columns named in `AttributeLogicalNames`, or of all that the change tells of.
 pub(super) async fn restore(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let call = operation.call;
     let names = match body.get("AttributeLogicalNames").filter(|names| !names.is_null()) {
@@ -81,6 +80,25 @@ pub(super) async fn restore(operation: &Operation<'_>, body: &Object<'_>) -> Res
     Ok(PreparedWrite::done(change))
 }
 
+/// `DeleteRecordChangeHistory` of the record in `Target`, which may be gone.
+pub(super) fn erase(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
+    let target = operation.call.referenced("Target", &body.need_object("Target")?)?;
+    Ok(PreparedWrite { change: Change::EraseHistory(target), record: None, answering: Answering::Erased })
+}
+
+/// The answer once they are: how many entries lost their values.
+pub(crate) fn erased(call: &Call<'_>, changed: &Changed) -> Response<Bytes> {
+    let count = match changed {
+        Changed::Erased(count) => i64::try_from(*count).unwrap_or(i64::MAX),
+        Changed::Written(_) | Changed::Upserted(_) | Changed::Done | Changed::All(_) => 0,
+    };
+    let mut body = begin(call, "DeleteRecordChangeHistoryResponse");
+    body.extend_from_slice(b"\"DeletedEntriesCount\":");
+    json::integer(&mut body, count);
+    body.push(b'}');
+    answer::json(StatusCode::OK, call.media, body)
+}
+
 /// The id of the audit entry that an operation is called on.
 fn entry_id(operation: &Operation<'_>) -> Result<Guid, Failure> {
     match operation.binding {
@@ -90,20 +108,21 @@ fn entry_id(operation: &Operation<'_>) -> Result<Guid, Failure> {
 }
 
 fn named_column<'t>(operation: &Operation<'_>, table: &'t Table) -> Result<&'t Column, Failure> {
-    match operation.parameters.iter().find(|(name, _)| name == "AttributeLogicalName") {
-        Some((_, ParameterValue::Text(name))) => {
+    match operation.parameter("AttributeLogicalName") {
+        Some(ParameterValue::Text(name)) => {
             table.column(name).ok_or_else(|| Failure::invalid(format!("table '{}' has no column '{name}'", table.name)))
         }
         _ => Err(Failure::invalid("RetrieveAttributeChangeHistory takes 'AttributeLogicalName', a text")),
     }
 }
 
-/// Reads `PagingInfo`: `{"PageNumber":1,"Count":50,"ReturnTotalRecordCount":true}`.
+/// Reads `PagingInfo`: `{"PageNumber":1,"Count":50,"ReturnTotalRecordCount":true}`. A cookie says where the page begins,
+/// whatever its number.
 fn paging(operation: &Operation<'_>) -> Result<HistoryPage, Failure> {
-    let first = HistoryPage { skip: 0, limit: PAGE_DEFAULT, count: false, column: None };
-    let text = match operation.parameters.iter().find(|(name, _)| name == "PagingInfo") {
-        None | Some((_, ParameterValue::Null)) => return Ok(first),
-        Some((_, ParameterValue::Json(text))) => text,
+    let first = HistoryPage { number: 1, after: None, limit: PAGE_DEFAULT, count: false, column: None };
+    let text = match operation.parameter("PagingInfo") {
+        None | Some(ParameterValue::Null) => return Ok(first),
+        Some(ParameterValue::Json(text)) => text,
         Some(_) => return Err(Failure::invalid("the parameter 'PagingInfo' is an object with PageNumber and Count")),
     };
     let object = Object::read(text.as_bytes())?;
@@ -120,7 +139,17 @@ fn paging(operation: &Operation<'_>) -> Result<HistoryPage, Failure> {
     let limit = number("Count", PAGE_DEFAULT, HISTORY_PAGE_MAX)?;
     let page = number("PageNumber", 1, i32::MAX as usize)?;
     let count = object.get("ReturnTotalRecordCount").and_then(Json::boolean).unwrap_or(false);
-    Ok(HistoryPage { skip: (page - 1).saturating_mul(limit), limit, count, column: None })
+    let cookie = match object.get("PagingCookie").filter(|cookie| !cookie.is_null()) {
+        Some(_) => object.need_text("PagingCookie")?,
+        None => String::new(),
+    };
+    let after = match cookie.as_str() {
+        "" => None,
+        cookie => Some(Guid::try_parse(cookie).map_err(|_| {
+            Failure::invalid("PagingInfo: 'PagingCookie' is what the page before was answered with, or left out")
+        })?),
+    };
+    Ok(HistoryPage { number: if after.is_some() { 1 } else { page }, after, limit, count, column: None })
 }
 
 /// How entries are shown to the caller.
@@ -167,7 +196,9 @@ impl<'c> Shown<'c> {
                 member(out, "RelationshipName");
                 json::text(out, relationship);
                 out.extend_from_slice(b",\"TargetRecords\":[");
-                self.record_reference(out, *table, *other);
+                if let Some(other) = other {
+                    self.record_reference(out, *table, *other);
+                }
                 out.push(b']');
             }
             Some(AuditDetail::Privileges(changes)) => {

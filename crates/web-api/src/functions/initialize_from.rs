@@ -70,8 +70,8 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
 }
 
 fn target_table<'c>(operation: &'c Operation<'_>) -> Result<&'c Table, Failure> {
-    match operation.parameters.iter().find(|(name, _)| name == "TargetEntityName") {
-        Some((_, ParameterValue::Text(name))) => operation
+    match operation.parameter("TargetEntityName") {
+        Some(ParameterValue::Text(name)) => operation
             .call
             .schema
             .table_named(type_name(name))
@@ -83,12 +83,11 @@ fn target_table<'c>(operation: &'c Operation<'_>) -> Result<&'c Table, Failure> 
 
 /// Which columns are to be filled, from `TargetFieldType`.
 fn settable(operation: &Operation<'_>) -> Result<fn(&Column) -> bool, Failure> {
-    let kind = match operation.parameters.iter().find(|(name, _)| name == "TargetFieldType") {
+    let kind = match operation.parameter("TargetFieldType") {
         None => "All",
-        Some((
-            _,
-            ParameterValue::Enum { member, .. } | ParameterValue::Text(member) | ParameterValue::Number(member),
-        )) => member,
+        Some(ParameterValue::Enum { member, .. } | ParameterValue::Text(member) | ParameterValue::Number(member)) => {
+            member
+        }
         Some(_) => "",
     };
     Ok(match kind {

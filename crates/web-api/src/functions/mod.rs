@@ -21,6 +21,7 @@ mod user_interface;
 mod user_privileges;
 mod who_am_i;
 
+pub(crate) use audit_history::erased as history_erased;
 pub(crate) use bulk_delete::made as job_made;
 use bytes::Bytes;
 use custodia_query::RowKey;
@@ -136,6 +137,7 @@ pub(crate) async fn call(
         // Boxed: it is large, and the future of every request has room for the largest.
         "custodia_ExplainAccess" => Box::pin(explain_access::answer(&operation)).await,
         "custodia_LintRoles" => Box::pin(lint_roles::answer(call)).await,
+        "custodia_RetrieveUserInterface" => user_interface::interface(&operation).await,
         "InitializeFrom" => initialize_from::answer(&operation).await,
         "RetrieveAttributeChangeHistory" | "RetrieveAuditDetails" | "RetrieveRecordChangeHistory" => {
             audit_history::answer(&operation).await
@@ -146,7 +148,6 @@ pub(crate) async fn call(
         "RetrieveRolePrivilegesRole" => roles::retrieve(&operation).await,
         "RetrieveSharedPrincipalsAndAccess" => sharing::retrieve(&operation).await,
         "RetrieveTotalRecordCount" => retrieve_total_record_count::answer(&operation).await,
-        "RetrieveUserInterface" => user_interface::interface(&operation).await,
         "RetrieveUserPrivileges" | "RetrieveUserPrivilegeByPrivilegeName" => user_privileges::answer(&operation).await,
         "RetrieveVersion" => Ok(retrieve_version::answer(call)),
         "RetrieveMetadataChanges" => metadata::changes::answer(call, parameters).await,
@@ -184,9 +185,10 @@ pub(crate) async fn prepare(
         "CreateMultiple" | "UpdateMultiple" | "UpsertMultiple" | "DeleteMultiple" => {
             multiple::prepare(&operation, &body, numbers_quoted)
         }
+        "DeleteRecordChangeHistory" => audit_history::erase(&operation, &body),
         "GrantAccess" | "ModifyAccess" | "RevokeAccess" => sharing::prepare(&operation, &body).await,
         "PublishAllXml" | "PublishXml" => publish::prepare(&operation, &body).await,
-        "RestoreFromAudit" => audit_history::restore(&operation, &body).await,
+        "custodia_RestoreFromAudit" => audit_history::restore(&operation, &body).await,
         "Merge" => merge::prepare(call, &body, numbers_quoted),
         _ => Err(operation.absent()),
     }
@@ -210,13 +212,13 @@ pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
     ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
     ("RetrieveTimestamp", Bound::Nothing),
     ("RetrieveTotalRecordCount", Bound::Nothing),
-    ("RetrieveUserInterface", Bound::Nothing),
     ("RetrieveUserPrivilegeByPrivilegeName", Bound::Record),
     ("RetrieveUserPrivileges", Bound::Record),
     ("RetrieveVersion", Bound::Nothing),
     ("WhoAmI", Bound::Nothing),
     ("custodia_ExplainAccess", Bound::Record),
     ("custodia_LintRoles", Bound::Nothing),
+    ("custodia_RetrieveUserInterface", Bound::Nothing),
 ];
 
 /// The actions that are here, and what each is called on.
@@ -228,6 +230,7 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("BulkDelete", Bound::Nothing),
     ("CreateMultiple", Bound::Collection),
     ("DeleteMultiple", Bound::Collection),
+    ("DeleteRecordChangeHistory", Bound::Nothing),
     ("GrantAccess", Bound::Nothing),
     ("Merge", Bound::Nothing),
     ("ModifyAccess", Bound::Nothing),
@@ -237,10 +240,10 @@ pub(crate) const ACTIONS: &[(&str, Bound)] = &[
     ("RemovePrivilegeRole", Bound::Record),
     ("RemoveUserFromRecordTeam", Bound::Record),
     ("ReplacePrivilegesRole", Bound::Record),
-    ("RestoreFromAudit", Bound::Record),
     ("RevokeAccess", Bound::Nothing),
     ("UpdateMultiple", Bound::Collection),
     ("UpsertMultiple", Bound::Collection),
+    ("custodia_RestoreFromAudit", Bound::Record),
 ];
 
 fn withheld(call: &Call<'_>, area: &str, name: &str) -> bool {
@@ -299,10 +302,15 @@ impl Operation<'_> {
         }
     }
 
+    /// What was given for a parameter.
+    fn parameter(&self, name: &str) -> Option<&ParameterValue> {
+        parameter(self.parameters, name)
+    }
+
     /// The record that a parameter stands for.
     fn reference(&self, name: &str) -> Result<custodia_org::Reference, Failure> {
-        match self.parameters.iter().find(|(known, _)| known == name) {
-            Some((_, ParameterValue::Reference(address))) => self.call.reference(address),
+        match self.parameter(name) {
+            Some(ParameterValue::Reference(address)) => self.call.reference(address),
             Some(_) => {
                 let message = format!("the parameter '{name}' of {} takes {{'@odata.id':'<set>(<id>)'}}", self.name);
                 Err(Failure::invalid(message))
@@ -324,6 +332,11 @@ impl Operation<'_> {
     fn table_name(&self, table: TableId) -> &str {
         self.call.schema.table(table).map_or("", |table| &table.name)
     }
+}
+
+/// What was given for a parameter of an operation.
+pub(crate) fn parameter<'p>(parameters: &'p [(String, ParameterValue)], name: &str) -> Option<&'p ParameterValue> {
+    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// Begins the answer of an operation.

@@ -52,7 +52,7 @@ async fn id_of(call: &Call<'_>, reference: Reference) -> Result<Guid, Failure> {
 pub(crate) fn joined(call: &Call<'_>, response_type: &str, changed: &Changed) -> Response<Bytes> {
     let team = match changed {
         Changed::Written(written) => written.id,
-        Changed::Upserted(_) | Changed::Done | Changed::All(_) => Guid::nil(),
+        Changed::Upserted(_) | Changed::Erased(_) | Changed::Done | Changed::All(_) => Guid::nil(),
     };
     let mut body = begin(call, response_type);
     body.extend_from_slice(b"\"AccessTeamId\":\"");

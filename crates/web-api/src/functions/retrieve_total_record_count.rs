@@ -44,8 +44,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
 fn names(operation: &Operation<'_>) -> Result<Vec<String>, Failure> {
     let malformed =
         || Failure::invalid("RetrieveTotalRecordCount takes EntityNames, a list like ['account','contact']");
-    let given = operation.parameters.iter().find(|(name, _)| name == "EntityNames");
-    let Some((_, ParameterValue::Json(text))) = given else { return Err(malformed()) };
+    let Some(ParameterValue::Json(text)) = operation.parameter("EntityNames") else { return Err(malformed()) };
     let inner = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(malformed)?;
     let mut names = Vec::new();
     for piece in inner.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {

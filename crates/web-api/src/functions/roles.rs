@@ -38,9 +38,9 @@ pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Res
 /// The function: `RetrieveRolePrivilegesRole(RoleId=…)`.
 pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
     let call = operation.call;
-    let role = match operation.parameters.iter().find(|(name, _)| name == "RoleId") {
-        Some((_, ParameterValue::Guid(id))) => *id,
-        Some((_, ParameterValue::Text(text))) => guid("RoleId", text)?,
+    let role = match operation.parameter("RoleId") {
+        Some(ParameterValue::Guid(id)) => *id,
+        Some(ParameterValue::Text(text)) => guid("RoleId", text)?,
         _ => return Err(Failure::invalid("RetrieveRolePrivilegesRole takes the parameter RoleId, a GUID")),
     };
     let held = call.organization.role_privileges(call.caller, role).await?;

@@ -1,4 +1,4 @@
-//! `RetrieveUserInterface` and `RetrieveFilteredForms`: which forms, views and navigation somebody gets.
+//! `custodia_RetrieveUserInterface` and `RetrieveFilteredForms`: which forms, views and navigation somebody gets.
 
 use bytes::Bytes;
 use custodia_interface::FormKind;
@@ -12,10 +12,10 @@ use crate::answer;
 use crate::failure::Failure;
 use crate::json;
 
-/// `RetrieveUserInterface(EntityLogicalName='…')`: forms and views of a table; without a table the navigation.
+/// `custodia_RetrieveUserInterface(EntityLogicalName='…')`: forms and views of a table; without a table the navigation.
 pub(super) async fn interface(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
     let call = operation.call;
-    let mut body = begin(call, "RetrieveUserInterfaceResponse");
+    let mut body = begin(call, "custodia_RetrieveUserInterfaceResponse");
     match table(operation)? {
         None => {
             let navigation = call.organization.navigation(call.caller).await?;
@@ -32,6 +32,8 @@ pub(super) async fn interface(operation: &Operation<'_>) -> Result<Response<Byte
             written(&mut body, &found.others)?;
             body.extend_from_slice(b",\"Views\":");
             written(&mut body, &found.views)?;
+            body.extend_from_slice(b",\"MoreViews\":");
+            body.extend_from_slice(if found.more_views { b"true" } else { b"false" });
         }
     }
     body.push(b'}');
@@ -43,7 +45,7 @@ pub(super) async fn forms(operation: &Operation<'_>) -> Result<Response<Bytes>, 
     let call = operation.call;
     let table = table(operation)?
         .ok_or_else(|| Failure::invalid("RetrieveFilteredForms takes the parameter EntityLogicalName, a text"))?;
-    let kind = match parameter(operation, "FormType") {
+    let kind = match operation.parameter("FormType") {
         Some(ParameterValue::Number(digits)) => digits.parse().ok().and_then(FormKind::of_code),
         _ => None,
     };
@@ -69,13 +71,9 @@ pub(super) async fn forms(operation: &Operation<'_>) -> Result<Response<Bytes>, 
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
 
-fn parameter<'o>(operation: &'o Operation<'_>, name: &str) -> Option<&'o ParameterValue> {
-    operation.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value)
-}
-
 /// The table that is asked about, if one is named.
 fn table<'o>(operation: &'o Operation<'_>) -> Result<Option<&'o Table>, Failure> {
-    let name = match parameter(operation, "EntityLogicalName") {
+    let name = match operation.parameter("EntityLogicalName") {
         None | Some(ParameterValue::Null) => return Ok(None),
         Some(ParameterValue::Text(name)) => name,
         Some(_) => return Err(Failure::invalid("EntityLogicalName is the logical name of a table in quotes")),
@@ -87,7 +85,7 @@ fn table<'o>(operation: &'o Operation<'_>) -> Result<Option<&'o Table>, Failure>
 /// The user whose forms are asked for; `None`: the caller.
 fn user(operation: &Operation<'_>) -> Result<Option<Guid>, Failure> {
     let wrong = || Failure::invalid("SystemUserId is the GUID of a user");
-    match parameter(operation, "SystemUserId") {
+    match operation.parameter("SystemUserId") {
         None | Some(ParameterValue::Null) => Ok(None),
         Some(ParameterValue::Guid(id)) => Ok(Some(*id)),
         Some(ParameterValue::Text(text)) => Guid::try_parse(text).map(Some).map_err(|_| wrong()),

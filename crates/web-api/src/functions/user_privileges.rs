@@ -21,8 +21,8 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     };
     let name = match operation.name {
         "RetrieveUserPrivileges" => None,
-        _ => match operation.parameters.iter().find(|(name, _)| name == "PrivilegeName") {
-            Some((_, ParameterValue::Text(text))) => Some(text),
+        _ => match operation.parameter("PrivilegeName") {
+            Some(ParameterValue::Text(text)) => Some(text),
             _ => return Err(Failure::invalid(format!("{} takes the parameter PrivilegeName, a text", operation.name))),
         },
     };

@@ -15,7 +15,7 @@ use super::types::{ENTITY, Kind, NAMESPACE, enumeration, members_of};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::{Failure, code};
-use crate::functions::begin;
+use crate::functions::{begin, parameter};
 use crate::json;
 
 /// Filters within each other in one query.
@@ -82,10 +82,6 @@ pub(crate) async fn answer(
     json::text(&mut body, &written_stamp(version));
     body.push(b'}');
     Ok(answer::json(StatusCode::OK, call.media, body))
-}
-
-fn parameter<'p>(parameters: &'p [(String, ParameterValue)], name: &str) -> Option<&'p ParameterValue> {
-    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 pub(super) fn written_stamp(version: i64) -> String {

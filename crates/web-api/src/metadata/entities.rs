@@ -14,7 +14,7 @@ use super::model::{Model, Source};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::begin;
+use crate::functions::{begin, parameter};
 use crate::json;
 
 /// What of tables is asked for, beside their own properties: the members of `EntityFilters` with their numbers, and the
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Bytes>, Failure> {
     let (version, schema) = call.organization.described(call.caller).await?;
     let model = Model { schema: &schema };
-    let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let parameter = |name: &str| parameter(parameters, name);
     let filters = filters(parameter("EntityFilters"))?;
     // Nothing waits to be published here, so that both answers are the same.
     match parameter("RetrieveAsIfPublished") {

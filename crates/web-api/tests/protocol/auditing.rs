@@ -15,13 +15,17 @@ on_both_engines! {
     reads_are_told_where_a_switch_asks_for_it;
     switches_of_the_organization_are_told;
     an_id_given_again_opens_no_former_history;
+    a_former_history_stays_closed_where_its_end_was_not_told;
     opening_a_column_takes_that_every_column_is_open;
     what_decides_rights_is_told_whatever_the_switches_say;
     how_long_entries_are_kept_is_set_by_whoever_may_delete_them;
+    a_page_of_a_history_holds_so_many_bytes;
+    linked_records_are_named_to_whoever_reads_them;
+    a_history_is_erased_by_whoever_may;
 }
 
 mod bodies {
-    use custodia_org::{Caller, RoleChange};
+    use custodia_org::{Caller, RoleChange, WorkLimits};
     use custodia_schema::{Guid, Level, privilege_id};
     use serde_json::{Value as Json, json};
 
@@ -433,7 +437,7 @@ mod bodies {
         let set = world.send(&reader, "GET", "audits", &[], "").await;
         assert!(set.status == 200 && !set.text().contains("secret"), "{}", set.text());
         // Nor is it given back by those who may not see it.
-        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.custodia_RestoreFromAudit");
         let message = world.send(&reader, "POST", &path, &[], "{}").await.expect_error(400, "0x80040203");
         assert!(message.contains("fax") && !message.contains("secret"), "{message}");
         let mine = world.get(&history(&id, "{}")).await;
@@ -451,7 +455,7 @@ mod bodies {
             told["AuditDetailCollection"]["AuditDetails"].as_array().unwrap().clone()
         };
         let entry = newest().await[0]["AuditRecord"]["auditid"].as_str().unwrap().to_owned();
-        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.custodia_RestoreFromAudit");
         let one = r#"{"AttributeLogicalNames":["fax"]}"#;
         let reader = user(&world, "reader", &READER).await;
         world.send(&reader, "POST", &path, &[], one).await.expect_error(403, "0x80040220");
@@ -467,7 +471,7 @@ mod bodies {
         assert_eq!((&told[0]["OldValue"]["name"], &told[0]["NewValue"]["name"]), (&json!("B"), &json!("A")));
         let created = told[3]["AuditRecord"]["auditid"].as_str().unwrap();
         for (entry, body) in [(created, "{}"), (&entry, r#"{"AttributeLogicalNames":["telephone1"]}"#)] {
-            let path = format!("audits({entry})/Microsoft.Dynamics.CRM.RestoreFromAudit");
+            let path = format!("audits({entry})/Microsoft.Dynamics.CRM.custodia_RestoreFromAudit");
             world.ask("POST", &path, &[], body).await.expect_error(400, "0x80040203");
         }
         assert_eq!(newest().await.len(), 4);
@@ -567,6 +571,40 @@ mod bodies {
         assert!(world.get(&details).await.to_string().contains("Secret"));
     }
 
+    pub async fn a_former_history_stays_closed_where_its_end_was_not_told(world: World) {
+        audit_accounts(&world).await;
+        let privileges = ["prvReadAuditSummary", "prvReadRecordAuditHistory", "prvCreateAccount"];
+        let thief = user(&world, "thief", &privileges).await;
+        let role = world.get("roles?$select=roleid&$filter=name eq 'thief'").await;
+        let role = Guid::try_parse(role["value"][0]["roleid"].as_str().unwrap()).unwrap();
+        let given = ["prvReadAccount", "prvWriteAccount"].map(|name| (privilege_id(name), Level::Basic));
+        world.org.change_role(&world.admin(), role, RoleChange::Add(given.to_vec())).await.unwrap();
+        let switch = async |on: bool| {
+            put(&world, TABLE, |table| table["IsAuditEnabled"]["Value"] = json!(on)).await;
+        };
+        // The first was deleted without a word; of the second it is not told either that it was made.
+        for told_again in [true, false] {
+            switch(true).await;
+            let id = world.post("accounts", r#"{"name":"Secret deal"}"#).await;
+            let former = world.get(&format!("audits?$select=action&$filter=objectid eq {id}")).await;
+            let former = former["value"][0]["auditid"].as_str().unwrap().to_owned();
+            switch(false).await;
+            world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
+            switch(told_again).await;
+            world.pass(if told_again { 0 } else { 5 });
+            let again = json!({"accountid": id, "name": "Mine"});
+            world.send(&thief, "POST", "accounts", &[], &again.to_string()).await.expect(204);
+            switch(true).await;
+            let changed = r#"{"name":"Mine, changed"}"#;
+            world.send(&thief, "PATCH", &format!("accounts({id})"), &[], changed).await.expect(204);
+            let told = world.send(&thief, "GET", &history(&id, "{}"), &[], "").await.expect(200);
+            assert!(told.to_string().contains("Mine, changed") && !told.to_string().contains("Secret"), "{told}");
+            let details = format!("audits({former})/Microsoft.Dynamics.CRM.RetrieveAuditDetails()");
+            world.send(&thief, "GET", &details, &[], "").await.expect_error(404, "0x80040217");
+            assert!(world.get(&details).await.to_string().contains("Secret"));
+        }
+    }
+
     pub async fn opening_a_column_takes_that_every_column_is_open(world: World) {
         let customizer = user(&world, "customizer", &["prvPublishCustomization"]).await;
         put(&world, &column("fax"), |column| column["IsSecured"] = json!(true)).await;
@@ -603,5 +641,173 @@ mod bodies {
         let body = r#"{"orgdborgsettings":"<OrgSettings/>"}"#;
         world.send(&customizer, "PATCH", &path, &[], body).await.expect_error(403, "0x80040220");
         assert_eq!(world.org.audit_retention_days().await.unwrap(), Some(1));
+    }
+
+    pub async fn a_page_of_a_history_holds_so_many_bytes(mut world: World) {
+        audit_accounts(&world).await;
+        put(&world, &column("description"), |column| column["IsSecured"] = json!(true)).await;
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        for number in 0..8 {
+            let length = if number % 4 == 0 { 1_950 } else { 300 };
+            let text = format!("{number}").repeat(length);
+            change(&world, &id, &json!({"description": text, "fax": number.to_string()})).await;
+        }
+        let reader = user(&world, "reader", &READER).await;
+        let ids = |told: &Json| -> Vec<String> {
+            let details = told["AuditDetails"].as_array().unwrap();
+            details.iter().map(|entry| entry["AuditRecord"]["auditid"].as_str().unwrap().to_owned()).collect()
+        };
+        let ask = async |world: &World, caller: &Caller, paging: Json| {
+            let answer = world.send(caller, "GET", &history(&id, &paging.to_string()), &[], "").await;
+            (answer.body.len(), answer.expect(200)["AuditDetailCollection"].clone())
+        };
+        let (_, whole) = ask(&world, &world.admin(), json!({})).await;
+        assert_eq!((&whole["MoreRecords"], &whole["PagingCookie"]), (&json!(false), &json!("")));
+        let whole = ids(&whole);
+        assert_eq!(whole.len(), 9);
+
+        let admin = world.admin();
+        // Where a page has less room than an entry takes, it has that one.
+        for (history_bytes, pages) in [(512, 9..=9), (4_096, 3..=6)] {
+            world.limit(WorkLimits { history_bytes, ..WorkLimits::default() });
+            // By the cookie, and by the number of the page, counted or not: joined they are the whole, and none is too large.
+            let (mut by_cookie, mut by_number, mut cookie, mut number) = (Vec::new(), Vec::new(), String::new(), 0);
+            loop {
+                number += 1;
+                let (bytes, page) = ask(&world, &admin, json!({"PageNumber": number, "PagingCookie": cookie})).await;
+                assert!(!ids(&page).is_empty());
+                assert!(ids(&page).len() == 1 || bytes < 3 * history_bytes, "{bytes}");
+                let counted = json!({"PageNumber": number, "ReturnTotalRecordCount": true});
+                let (_, same) = ask(&world, &admin, counted).await;
+                assert_eq!(same["TotalRecordCount"], json!(9));
+                let counted = json!({"PagingCookie": cookie, "ReturnTotalRecordCount": true});
+                assert_eq!(ask(&world, &admin, counted).await.1, same);
+                by_number.extend(ids(&same));
+                by_cookie.extend(ids(&page));
+                cookie = page["PagingCookie"].as_str().unwrap().to_owned();
+                assert_eq!(page["MoreRecords"], json!(!cookie.is_empty()));
+                if cookie.is_empty() {
+                    break;
+                }
+            }
+            assert!(pages.contains(&number), "{number} pages of {history_bytes} bytes");
+            assert_eq!(by_cookie, whole);
+            assert_eq!(by_number, whole);
+        }
+        // What is hidden takes no room.
+        let (first, hidden) = (ask(&world, &admin, json!({})).await.1, ask(&world, &reader, json!({})).await.1);
+        assert!(ids(&hidden).len() > 2 * ids(&first).len(), "{} and {}", ids(&hidden).len(), ids(&first).len());
+        for cookie in [json!("x"), json!(5), json!(Guid::from_u128(5))] {
+            let path = history(&id, &json!({ "PagingCookie": cookie }).to_string());
+            assert_eq!(world.ask("GET", &path, &[], "").await.status, 400, "{cookie}");
+        }
+    }
+
+    pub async fn linked_records_are_named_to_whoever_reads_them(world: World) {
+        audit_accounts(&world).await;
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let reader = user(&world, "reader", &READER).await;
+        let some = user(&world, "some", &[&READER[..], &["prvCreateLead", "prvAppendLead"]].concat()).await;
+        let role = world.get("roles?$select=roleid&$filter=name eq 'some'").await;
+        let role = Guid::try_parse(role["value"][0]["roleid"].as_str().unwrap()).unwrap();
+        let basic = vec![(privilege_id("prvReadLead"), Level::Basic)];
+        world.org.change_role(&world.admin(), role, RoleChange::Add(basic)).await.unwrap();
+        let lead = async |caller: &Caller| {
+            let body = r#"{"lastname":"L","subject":"S"}"#;
+            let made = world.send(caller, "POST", "leads", &[], body).await;
+            assert_eq!(made.status, 204, "{}", made.text());
+            made.written_id()
+        };
+        let (own, other, gone) = (lead(&some).await, lead(&world.admin()).await, lead(&world.admin()).await);
+        for lead in [&own, &other, &gone] {
+            let reference = format!("{{\"@odata.id\":\"leads({lead})\"}}");
+            world
+                .ask("POST", &format!("accounts({id})/accountleads_association/$ref"), &[], &reference)
+                .await
+                .expect(204);
+        }
+        world.ask("DELETE", &format!("leads({gone})"), &[], "").await.expect(204);
+        let links = format!("audits?$filter=objectid eq {id} and action eq 33&$orderby=auditid");
+        let all = [&own, &other, &gone];
+        for (caller, seen) in [(&world.admin(), &all[..]), (&some, &[&own][..]), (&reader, &[][..])] {
+            let told = world.send(caller, "GET", &history(&id, "{}"), &[], "").await.expect(200);
+            let set = world.send(caller, "GET", &links, &[], "").await.expect(200);
+            let entries = set["value"].as_array().unwrap();
+            assert_eq!(entries.len(), 3, "that it was linked is told");
+            let mut texts = vec![told.to_string()];
+            for entry in entries {
+                let path = format!(
+                    "audits({})/Microsoft.Dynamics.CRM.RetrieveAuditDetails",
+                    entry["auditid"].as_str().unwrap()
+                );
+                let detail = world.send(caller, "GET", &path, &[], "").await.expect(200);
+                assert_eq!(detail["AuditDetail"]["RelationshipName"], json!("accountleads_association"));
+                texts.push(detail.to_string());
+            }
+            for lead in all {
+                let named = texts.iter().filter(|text| text.contains(lead.as_str())).count();
+                assert_eq!(named, if seen.contains(&lead) { 2 } else { 0 }, "{lead} for {}: {texts:?}", caller.user);
+                assert!(!set.to_string().contains(lead.as_str()), "the set names the record alone: {set}");
+            }
+        }
+    }
+
+    pub async fn a_history_is_erased_by_whoever_may(mut world: World) {
+        audit_accounts(&world).await;
+        let id = world.post("accounts", r#"{"name":"secret-1"}"#).await;
+        change(&world, &id, &json!({"name": "secret-2"})).await;
+        let other = world.post("accounts", r#"{"name":"stays"}"#).await;
+        let of = |id: &str| json!({"Target": {"@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": id}});
+        let erase = async |world: &World, caller: &Caller, id: &str| {
+            world.send(caller, "POST", "DeleteRecordChangeHistory", &[], &of(id).to_string()).await
+        };
+        let told = async |world: &World, id: &str| world.get(&history(id, "{}")).await.to_string();
+        // It takes the privilege, and to read the history.
+        let reader = user(&world, "reader", &READER).await;
+        erase(&world, &reader, &id).await.expect_error(403, "0x80040220");
+        let eraser = ["prvDeleteRecordChangeHistory", "prvReadAccount"];
+        let blind = user(&world, "blind", &eraser).await;
+        erase(&world, &blind, &id).await.expect_error(403, "0x80040220");
+        let elsewhere = user(&world, "elsewhere", &[&READER[..2], &["prvDeleteRecordChangeHistory"]].concat()).await;
+        let role = world.get("roles?$select=roleid&$filter=name eq 'elsewhere'").await;
+        let role = Guid::try_parse(role["value"][0]["roleid"].as_str().unwrap()).unwrap();
+        let basic = vec![(privilege_id("prvReadAccount"), Level::Basic)];
+        world.org.change_role(&world.admin(), role, RoleChange::Add(basic)).await.unwrap();
+        erase(&world, &elsewhere, &id).await.expect_error(403, "0x80040220");
+        let never = Guid::from_u128(77).to_string();
+        erase(&world, &elsewhere, &never).await.expect_error(404, "0x80040217");
+        world.ask("POST", "DeleteRecordChangeHistory", &[], "{}").await.expect(400);
+        world.ask("GET", "DeleteRecordChangeHistory()", &[], "").await.expect(404);
+        assert!(told(&world, &id).await.contains("secret-1"), "nothing was erased");
+        let most = [&READER[..], &["prvDeleteRecordChangeHistory"]].concat();
+        let eraser = user(&world, "eraser", &most).await;
+        let done = erase(&world, &eraser, &id).await.expect(200);
+        assert_eq!(done["DeletedEntriesCount"], json!(2));
+        let left = told(&world, &id).await;
+        assert!(!left.contains("secret"), "{left}");
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [1, 2, 111], "that there were changes is told");
+        let entry = world.get(&format!("audits?$filter=objectid eq {id} and action eq 111")).await;
+        assert_eq!(entry["value"][0]["_userid_value"], json!(eraser.user.to_string()));
+        assert!(told(&world, &other).await.contains("stays"));
+        assert_eq!(erase(&world, &eraser, &id).await.expect(200)["DeletedEntriesCount"], json!(0));
+        assert_eq!(actions(&world, &format!("objectid eq {id}")).await, [1, 2, 111], "nothing was done");
+        // The values of an entry that was erased are not given back.
+        let entry = world.get(&format!("audits?$filter=objectid eq {id} and action eq 2")).await;
+        let entry = entry["value"][0]["auditid"].as_str().unwrap();
+        let path = format!("audits({entry})/Microsoft.Dynamics.CRM.custodia_RestoreFromAudit");
+        let why = world.ask("POST", &path, &[], "{}").await.expect_error(400, "0x80040203");
+        assert!(why.contains("erased"), "{why}");
+        assert_eq!(world.get(&format!("accounts({id})?$select=name")).await["name"], json!("secret-2"));
+        // Of a record that is gone; and no more at once than one request changes.
+        change(&world, &id, &json!({"name": "secret-3"})).await;
+        world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
+        world.limit(WorkLimits { cascade_rows: 1, ..WorkLimits::default() });
+        erase(&world, &eraser, &id).await.expect(400);
+        assert!(told(&world, &id).await.contains("secret-3"));
+        world.limit(WorkLimits::default());
+        assert_eq!(erase(&world, &eraser, &id).await.expect(200)["DeletedEntriesCount"], json!(2));
+        assert!(!told(&world, &id).await.contains("secret"));
+        let report = world.org.verify_audit(custodia_store::Published::default(), &mut |_: &str| {}).await.unwrap();
+        assert_eq!(report.fault, None);
     }
 }

@@ -46,15 +46,16 @@ mod bodies {
     }
 
     pub async fn the_interface_is_told_as_far_as_it_may_be_seen(world: World) {
-        let whole = world.get("RetrieveUserInterface()").await;
+        let whole = world.get("custodia_RetrieveUserInterface()").await;
         let areas: Vec<_> =
             whole["Navigation"]["areas"].as_array().unwrap().iter().map(|area| &area["title"]).collect();
         assert_eq!(areas, ["Sales", "Service", "Marketing", "Settings"]);
         let agent = world.user("carl", &["Customer Service Representative"]).await;
-        let told = world.send(&agent, "GET", "RetrieveUserInterface()", &[], "").await.expect(200);
+        let told = world.send(&agent, "GET", "custodia_RetrieveUserInterface()", &[], "").await.expect(200);
         let text = told.to_string();
         assert!(text.contains("\"incident\"") && !text.contains("\"role\""), "{text}");
-        let accounts = world.send(&agent, "GET", "RetrieveUserInterface(EntityLogicalName='account')", &[], "").await;
+        let accounts =
+            world.send(&agent, "GET", "custodia_RetrieveUserInterface(EntityLogicalName='account')", &[], "").await;
         let accounts = accounts.expect(200);
         assert_eq!(accounts["EntityLogicalName"], "account");
         let form = &accounts["MainForms"][0];
@@ -76,10 +77,10 @@ mod bodies {
         let stored = format!("accounts?savedQuery={}", default["id"].as_str().unwrap());
         world.ask("GET", &stored, &[], "").await.expect(200);
         world
-            .ask("GET", "RetrieveUserInterface(EntityLogicalName='acount')", &[], "")
+            .ask("GET", "custodia_RetrieveUserInterface(EntityLogicalName='acount')", &[], "")
             .await
             .expect_error(400, "0x80060888");
-        world.ask("GET", "RetrieveUserInterface(EntityLogicalName=5)", &[], "").await.expect(400);
+        world.ask("GET", "custodia_RetrieveUserInterface(EntityLogicalName=5)", &[], "").await.expect(400);
     }
 
     fn percent_encode(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use custodia_org::{Caller, LinkRequest, NewOrganization, Organization, Reference, Seeded};
+use custodia_org::{Caller, LinkRequest, NewOrganization, Organization, Reference, Seeded, WorkLimits};
 use custodia_schema::{Guid, standard};
 use custodia_store::{Clock, MasterKey, Random, Settings, Store};
 use custodia_web_api::{ApiRequest, KeptQuestions, Limits, handle};
@@ -55,6 +55,8 @@ pub struct World {
     pub limits: Limits,
     pub page_token_key: [u8; 32],
     questions: KeptQuestions,
+    clock: Arc<HeldClock>,
+    random: Arc<CountedNoise>,
     _store: Store,
     _folder: tempfile::TempDir,
 }
@@ -147,7 +149,7 @@ impl World {
         .await
         .unwrap();
         let (entry, database) = store.create_organization("demo", "Demo").await.unwrap();
-        let org = Organization::new("demo", database, clock, random);
+        let org = Organization::new("demo", database, clock.clone(), random.clone());
         let new = NewOrganization {
             display_name: "Demo".into(),
             administrator: "admin@demo.example".into(),
@@ -163,9 +165,23 @@ impl World {
             limits: Limits::default(),
             page_token_key: [7; 32],
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
+            clock,
+            random,
             _store: store,
             _folder: folder,
         }
+    }
+
+    /// The same organisation within limits.
+    pub fn limit(&mut self, limits: WorkLimits) {
+        let database = self.org.database().clone();
+        let (clock, random) = (self.clock.clone(), self.random.clone());
+        self.org = Organization::with_limits("demo", database, clock, random, limits, None);
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
     }
 
     pub fn admin(&self) -> Caller {

@@ -189,7 +189,10 @@ mod bodies {
         }
         assert_eq!(*world.org.schema().card_rules(), before);
         let told: Vec<_> = world.org.audit_entries(None, 1_000, None).await.unwrap();
-        let told: Vec<_> = told.iter().filter_map(|entry| entry.entry.detail.as_deref()).collect();
+        let rules: Vec<_> = told.iter().filter(|entry| entry.entry.action == 10_003).collect();
+        let of_accounts = |table| rules.iter().any(|entry| entry.entry.table == table && !entry.entry.row.is_nil());
+        assert!(of_accounts(account) && of_accounts(world.table("organization")), "{rules:?}");
+        let told: Vec<_> = rules.iter().filter_map(|entry| entry.entry.detail.as_deref()).collect();
         for expected in [
             "card numbers in the organisation: mask",
             "card numbers in account: warn",

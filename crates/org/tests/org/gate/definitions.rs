@@ -15,12 +15,13 @@ on_both_engines! {
     an_administrator_and_a_customizer_see_every_active_form;
     the_interface_shows_no_more_than_may_be_read;
     changes_of_forms_are_audited;
+    so_many_forms_are_active_and_more_views_are_told_of;
 }
 
 mod bodies {
     use custodia_access::{Authority, Permit};
     use custodia_interface::{Form, FormKind, standard, write_form};
-    use custodia_org::{Caller, Error, Precondition};
+    use custodia_org::{Caller, Error, Precondition, WorkLimits};
     use custodia_schema::{Guid, PrivilegeKind, Table, Value};
 
     use crate::world::World;
@@ -404,5 +405,48 @@ mod bodies {
         let entries = world.org.audit_entries(None, 10, Some((forms, id))).await.unwrap();
         assert_eq!(entries.len(), 1, "{entries:?}");
         assert_eq!(entries[0].entry.user, admin.user);
+    }
+
+    pub async fn so_many_forms_are_active_and_more_views_are_told_of(mut world: World) {
+        let (admin, accounts) = (world.admin(), table(&world, "account"));
+        make_form(&world, &admin, "Second", &account_form(&world, true, &[], 5, false)).await.unwrap();
+        let kinds = FormKind::ALL.map(|(kind, _)| kind);
+        let mut active = 0;
+        for kind in kinds {
+            active += world.org.filtered_forms(&admin, &accounts, kind, None).await.unwrap().len();
+        }
+        let views = world.org.table_interface(&admin, &accounts).await.unwrap();
+        assert!(!views.more_views);
+        let (forms, stored) = (u32::try_from(active).unwrap(), u32::try_from(views.views.len()).unwrap());
+        let limits = |table_forms, table_views| WorkLimits { table_forms, table_views, ..WorkLimits::default() };
+        world.org = world.within(limits(forms + 1, stored));
+        let third = make_form(&world, &admin, "Third", &account_form(&world, true, &[], 6, false)).await.unwrap();
+        let refused = make_form(&world, &admin, "Fourth", &account_form(&world, true, &[], 7, false)).await;
+        assert_refused(refused, "active forms already");
+        // One that is not active takes no place, until it is activated.
+        change(&world, &admin, "systemform", third, &[("formactivationstate", Value::Integer(0))]).await.unwrap();
+        let fourth = make_form(&world, &admin, "Fourth", &account_form(&world, true, &[], 7, false)).await.unwrap();
+        let activated = [("formactivationstate", Value::Integer(1))];
+        assert_refused(change(&world, &admin, "systemform", third, &activated).await, "active forms already");
+        change(&world, &admin, "systemform", fourth, &[("name", text("The fourth"))]).await.unwrap();
+        assert_eq!(main_forms(&world, &admin).await, ["Account", "Second", "The fourth"]);
+        // A limit that was lowered leaves out nothing without a word.
+        world.org = world.within(limits(forms, stored));
+        let refused = world.org.table_interface(&admin, &accounts).await;
+        assert_refused(refused, "active forms; deactivate");
+        world.org = world.within(limits(forms + 1, stored));
+        make_view(&world, &admin, "savedquery").await;
+        let told = world.org.table_interface(&admin, &accounts).await.unwrap();
+        assert!(told.more_views && told.views.len() == stored as usize, "{}", told.views.len());
+    }
+
+    async fn make_view(world: &World, caller: &Caller, of: &str) {
+        let columns = [
+            ("name", text("One more")),
+            ("returnedtypecode", text("account")),
+            ("querytype", Value::Integer(0)),
+            ("fetchxml", text("<fetch><entity name='account'><attribute name='name'/></entity></fetch>")),
+        ];
+        world.create(caller, of, &columns).await;
     }
 }

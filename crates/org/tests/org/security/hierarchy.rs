@@ -10,6 +10,7 @@ on_both_engines! {
     positions_open_what_lies_below_in_any_unit;
     switching_asks_for_its_privilege_and_for_values_that_there_are;
     the_chain_is_the_same_however_it_came_about;
+    a_deep_chain_is_not_put_below_another;
 }
 
 mod bodies {
@@ -298,5 +299,44 @@ mod bodies {
         scene.change("organization", scene.org().id(), &off).await;
         scene.switch_hierarchy(false, 3).await;
         assert_eq!(kept, seen().await);
+    }
+
+    pub async fn a_deep_chain_is_not_put_below_another(world: World) {
+        let scene = Scene::of(world);
+        let make = async |name: String, above: Option<Guid>| {
+            let mut values = vec![("name", text(&name))];
+            values.extend(above.map(|above| ("parentpositionid", scene.world.lookup("position", above))));
+            scene.world.create(&scene.admin, "position", &values).await
+        };
+        let chain = async |name: &str, levels: usize| {
+            let mut all: Vec<Guid> = Vec::new();
+            for level in 0..levels {
+                all.push(make(format!("{name} {level}"), all.last().copied()).await);
+            }
+            all
+        };
+        // As deep as it may be: a hundred above the lowest.
+        let (upper, lower) = (chain("upper", 60).await, chain("lower", 41).await);
+        let under = async |below: Guid, above: Guid| {
+            let values = [("parentpositionid", scene.world.lookup("position", above))];
+            scene.try_change(&scene.admin, "position", below, &values).await
+        };
+        under(lower[0], upper[59]).await.unwrap();
+        // One more is refused from below and from above, and from in between.
+        let one_below = scene.world.input(
+            "position",
+            &[("name", text("deepest")), ("parentpositionid", scene.world.lookup("position", lower[40]))],
+        );
+        let refused = scene.org().create(&scene.admin, one_below).await;
+        assert!(matches!(&refused, Err(Error::Invalid(why)) if why.contains("levels")), "{refused:?}");
+        let top = make("top".to_owned(), None).await;
+        let refused = under(upper[0], top).await;
+        assert!(matches!(&refused, Err(Error::Invalid(why)) if why.contains("levels")), "{refused:?}");
+        let clear = [("parentpositionid", Value::Null)];
+        scene.try_change(&scene.admin, "position", lower[0], &clear).await.unwrap();
+        under(upper[0], top).await.unwrap();
+        let refused = under(lower[0], upper[59]).await;
+        assert!(matches!(&refused, Err(Error::Invalid(why)) if why.contains("levels")), "{refused:?}");
+        under(lower[0], upper[58]).await.unwrap();
     }
 }

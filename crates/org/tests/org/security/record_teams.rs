@@ -7,17 +7,19 @@ on_both_engines! {
     who_adds_holds_share_and_what_the_template_gives;
     a_record_team_is_not_touched_by_hand;
     a_record_team_goes_with_its_record_and_with_its_template;
+    a_team_that_owns_records_keeps_its_template;
     templates_that_say_nothing_are_refused;
     a_team_of_the_same_id_is_not_taken_for_it;
     what_the_team_was_given_is_held_by_whoever_adds;
 }
 
 mod bodies {
+    use custodia_access::{Authority, Permit};
     use custodia_org::{Caller, Error, RecordInput, RecordTeamMember};
-    use custodia_schema::{Guid, Level, Value};
+    use custodia_schema::{Guid, Level, PrivilegeKind, Value};
 
     use crate::security::load::text;
-    use crate::security::scene::{LACKS, Scene, code};
+    use crate::security::scene::{LACKS, OWNER_TEAM, Scene, code};
     use crate::world::World;
 
     use Level::{Basic, Global};
@@ -200,6 +202,34 @@ mod bodies {
         assert!(stage.teams().await.is_empty());
         assert!(!stage.scene.sees(&stage.user, "account", account).await);
         assert_eq!(stage.shares().await, 0);
+    }
+
+    pub async fn a_team_that_owns_records_keeps_its_template(world: World) {
+        let stage = stage(world).await;
+        let scene = &stage.scene;
+        let owners = scene.team("Owners", scene.root, OWNER_TEAM).await;
+        let role = scene.role("Team reads", scene.root, &[("prvReadAccount", Basic)]).await;
+        scene.give_team(owners, role).await;
+        // No caller says what a team was made from; a database of an older program may hold such a team.
+        let made_from = scene.world.lookup("teamtemplate", stage.template);
+        let older = scene.org().database().write(move |transaction| {
+            let made_from = made_from.clone();
+            Box::pin(async move {
+                let teams = transaction.schema().table_named("team").unwrap().clone();
+                let permit = Permit::platform(&Authority::platform("test"), &teams, PrivilegeKind::Write)?;
+                let column = teams.column("teamtemplateid").unwrap().id;
+                transaction.update(permit, &teams, owners, vec![(column, made_from)])?;
+                Ok::<_, custodia_store::Error>(())
+            })
+        });
+        older.await.unwrap();
+        let account = scene.record_of_team("account", owners, &[("name", text("Of the team"))]).await;
+        let refused = scene.try_delete(&scene.admin, "teamtemplate", stage.template).await;
+        assert_eq!(code(refused), Some(0x8004_830e), "nobody would own the record");
+        let there = scene.world.select(&scene.admin, "team", &["name"], &[("teamid", Value::Guid(owners))]).await;
+        assert_eq!(there.len(), 1);
+        scene.try_delete(&scene.admin, "account", account).await.unwrap();
+        scene.try_delete(&scene.admin, "teamtemplate", stage.template).await.unwrap();
     }
 
     impl Stage {
