@@ -180,10 +180,13 @@ def read_tables():
     for table in tables.values():
         if table.own:
             table.doomed = [made for made in (make(table, tables) for _ in range(4)) if made]
+    # Links, of those to be deleted too: what goes with a record is then more than the record.
+    for table in tables.values():
         for navigation, other in table.links:
-            if table.own and other in tables and tables[other].own:
+            if other in tables and tables[other].own:
                 address = {"@odata.id": f"{tables[other].set}({tables[other].own[0]})"}
-                ask(f"{table.set}({table.own[0]})/{navigation}/$ref", "POST", address)
+                for linked in table.own[:1] + table.doomed:
+                    ask(f"{table.set}({linked})/{navigation}/$ref", "POST", address)
     return tables
 
 
