@@ -131,6 +131,7 @@ def functions(tables):
         "RetrieveUserPrivileges": [(f"/systemusers({{id}})/{MICROSOFT}.RetrieveUserPrivileges", user_id)],
         "RetrieveVersion": [("/RetrieveVersion()", {})],
         "WhoAmI": [("/WhoAmI", {})],
+        "custodia_LintRoles": [("/custodia_LintRoles()", {})],
         "custodia_ExplainAccess": [
             (f"{explain}(Right={{right}},Target=@t)", {**user_id, "right": right, **target}),
             (f"{explain}(Right={{right}},EntityLogicalName={{name}})", {**user_id, "right": right, "name": names}),
