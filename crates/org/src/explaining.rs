@@ -549,8 +549,15 @@ impl Explaining<'_> {
             let closed = secured.iter().filter(|source| opened(**source) == Some(false));
             let needed: Vec<ColumnId> = if reads { closed.copied().collect() } else { vec![column] };
             let mut all = !needed.is_empty();
+            let is_masked = |source| {
+                self.general.facts.masked_columns.iter().any(|masked| masked.table == table && masked.column == source)
+            };
             for source in needed {
-                let with = self.column_shares(record, source).await?;
+                // What was shared of a masked column opens nothing.
+                let with = match reads && is_masked(source) {
+                    true => Vec::new(),
+                    false => self.column_shares(record, source).await?,
+                };
                 all &= !with.is_empty();
                 shared_with.extend(with);
             }

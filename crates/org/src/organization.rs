@@ -147,10 +147,15 @@ impl Organization {
             Ok(_) => false,
         };
         if outdated {
-            let mut known = self.shared.rights.write();
-            users.iter().for_each(|user| drop(known.remove(user)));
+            self.forget_rights(users);
         }
         Ok(outdated)
+    }
+
+    /// Has the rights of these users read again when they are needed next.
+    pub(crate) fn forget_rights(&self, users: &[Guid]) {
+        let mut known = self.shared.rights.write();
+        users.iter().for_each(|user| drop(known.remove(user)));
     }
 }
 

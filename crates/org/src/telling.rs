@@ -68,16 +68,11 @@ impl Organization {
     ) -> Result<RightsMask> {
         let schema = self.schema();
         let table = schema.table(table).ok_or_else(|| Error::Invalid("there is no such table".to_owned()))?;
-        let asked = match principal {
-            Principal::User(user) => Some(user),
-            // The rights of teams are not kept.
-            Principal::Team(_) => None,
-        };
-        let users: Vec<Guid> = caller.users().into_iter().chain(asked).collect();
-        self.told_fresh(&users, || self.principal_access_once(caller, principal, table, id)).await
+        self.told_fresh(&caller.users(), || self.principal_access_once(caller, principal, table, id)).await
     }
 
-    /// Asks again while the rights of one of these users are of another version than what was read with them.
+    /// Asks again while the rights of one of these users are of another version than what was read with them. They are those
+    /// on whose rights a refusal may rest: of somebody else's nothing need be known by then.
     pub(crate) async fn told_fresh<T, F>(&self, users: &[Guid], ask: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -102,15 +97,21 @@ impl Organization {
     ) -> Result<RightsMask> {
         let asking = self.authority(caller).await?;
         let head = self.check_reads(caller, &asking, table, id).await?;
-        let principal = Authority::user(match principal {
+        let rights = Authority::user(match principal {
             Principal::User(user) => self.rights(user).await?,
             Principal::Team(team) => self.team_rights(team).await?,
         });
-        self.check_fresh(&principal, head.versions)?;
+        if let Err(stale) = self.check_fresh(&rights, head.versions) {
+            // The rights of teams are not kept.
+            if let Principal::User(user) = principal {
+                self.forget_rights(&[user]);
+            }
+            return Err(stale);
+        }
         let query = Query::of_row(table, &RowKey::Id(id));
         let mut held = RightsMask::NONE;
         for kind in PrivilegeKind::ALL {
-            let access = match principal.rows(table, kind) {
+            let access = match rights.rows(table, kind) {
                 Ok(access) => access,
                 Err(_) => continue,
             };
