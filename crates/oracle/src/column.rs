@@ -1,5 +1,7 @@
 //! Column security (security model 8).
 
+use std::collections::BTreeSet;
+
 use custodia_schema::Guid;
 
 use crate::{GrantPath, Refusal, TeamKind, Verdict, World, WorldTable};
@@ -62,6 +64,50 @@ pub fn column_open(world: &World, user: Guid, right: ColumnRight, table: WorldTa
         }
     }
     if paths.is_empty() { Verdict::refuse([Refusal::ColumnClosed]) } else { Verdict::allow(paths) }
+}
+
+/// The profiles by which a secured column is open to a user, their own and those of their teams.
+#[must_use]
+pub fn opening_profiles(
+    world: &World,
+    user: Guid,
+    right: ColumnRight,
+    table: WorldTable,
+    column: &str,
+) -> BTreeSet<Guid> {
+    let mut opening = BTreeSet::new();
+    for profile in &world.profiles {
+        let is_had = profile.users.contains(&user) || world.teams_of(user).any(|team| profile.teams.contains(&team.id));
+        for line in &profile.permissions {
+            let opens = match right {
+                ColumnRight::Read => line.read,
+                ColumnRight::Create => line.create,
+                ColumnRight::Update => line.update,
+            };
+            if is_had && opens && line.table == table && line.column == column {
+                opening.insert(profile.id);
+            }
+        }
+    }
+    opening
+}
+
+/// With whom a column of a row was shared so that it is open to a user there: the user, and teams of theirs.
+#[must_use]
+pub fn sharers_of_column(world: &World, user: Guid, right: ColumnRight, row: Guid, column: &str) -> BTreeSet<Guid> {
+    let mut with = BTreeSet::new();
+    for share in &world.column_shares {
+        let gives = match right {
+            ColumnRight::Read => share.read,
+            ColumnRight::Create => false,
+            ColumnRight::Update => share.update,
+        };
+        let is_theirs = share.principal == user || world.teams_of(user).any(|team| team.id == share.principal);
+        if gives && is_theirs && share.record == row && share.column == column {
+            with.insert(share.principal);
+        }
+    }
+    with
 }
 
 /// Whether a column of one row is open to a user: a profile opens it on every row, or it was shared on this one, with the

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use custodia_schema::PrivilegeKind;
 
-use crate::{ColumnRight, GrantPath, Refusal, Verdict};
+use crate::{ColumnRight, GrantPath, Refusal, TextSight, Verdict};
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,7 @@ pub struct Coverage {
     paths: BTreeMap<GrantPath, u64>,
     only_paths: BTreeMap<GrantPath, u64>,
     refusals: BTreeMap<Refusal, u64>,
+    sights: BTreeMap<TextSight, u64>,
 }
 
 impl Coverage {
@@ -84,6 +85,37 @@ impl Coverage {
         }
         for refusal in &verdict.refusals {
             *self.refusals.entry(*refusal).or_default() += 1;
+        }
+    }
+
+    /// Counts a question about a masked column.
+    pub fn count_sight(&mut self, sight: TextSight) {
+        *self.sights.entry(sight).or_default() += 1;
+    }
+
+    /// How often a masked column was seen so.
+    #[must_use]
+    pub fn sight(&self, sight: TextSight) -> u64 {
+        self.sights.get(&sight).copied().unwrap_or(0)
+    }
+
+    /// Adds what another comparison met.
+    pub fn add(&mut self, other: &Self) {
+        for (operation, [refused, allowed]) in &other.operations {
+            let slot = self.operations.entry(*operation).or_default();
+            *slot = [slot[0] + refused, slot[1] + allowed];
+        }
+        for (path, count) in &other.paths {
+            *self.paths.entry(*path).or_default() += count;
+        }
+        for (path, count) in &other.only_paths {
+            *self.only_paths.entry(*path).or_default() += count;
+        }
+        for (refusal, count) in &other.refusals {
+            *self.refusals.entry(*refusal).or_default() += count;
+        }
+        for (sight, count) in &other.sights {
+            *self.sights.entry(*sight).or_default() += count;
         }
     }
 
@@ -120,7 +152,7 @@ impl Coverage {
     /// All questions.
     #[must_use]
     pub fn questions(&self) -> u64 {
-        self.operations.values().flatten().sum()
+        self.operations.values().flatten().chain(self.sights.values()).sum()
     }
 
     /// A table for people.
@@ -137,6 +169,10 @@ impl Coverage {
         lines.push(format!("{:32} {:>10}", "refusal", "met"));
         for (refusal, count) in &self.refusals {
             lines.push(format!("{:32} {count:>10}", format!("{refusal:?}")));
+        }
+        lines.push(format!("{:32} {:>10}", "masked text", "asked"));
+        for (sight, count) in &self.sights {
+            lines.push(format!("{:32} {count:>10}", format!("{sight:?}")));
         }
         lines.join("\n")
     }

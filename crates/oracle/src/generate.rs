@@ -9,8 +9,9 @@ use crate::inherit::inherited_shares;
 use crate::random::Random;
 use crate::row::right_bit;
 use crate::{
-    ColumnShare, Hierarchy, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, SECURED_COLUMNS,
-    Share, Team, TeamKind, Unit, User, World, WorldTable,
+    ColumnShare, Hierarchy, HierarchyModel, Link, Lookup, MASKED_COLUMNS, Permission, Position, Profile, Protection,
+    READ_AUDIT, READ_HISTORY, Record, Role, SECURED_COLUMNS, Share, Team, TeamKind, Unit, Unmasked, User, World,
+    WorldTable,
 };
 
 impl World {
@@ -59,6 +60,13 @@ impl World {
             maker.superiors();
         }
         maker.column_shares();
+        // What came later draws from a source of its own, so that seeds go on naming the worlds that they named.
+        maker.random = Random::new(seed ^ 0x6d61_736b_7320_6f66);
+        maker.masks();
+        maker.auditors();
+        if hierarchy.is_some_and(|hierarchy| hierarchy.model == HierarchyModel::Managers) {
+            maker.lines_of_managers();
+        }
         maker.world
     }
 }
@@ -282,7 +290,8 @@ impl Maker {
             for (table, column) in SECURED_COLUMNS {
                 if self.random.percent(70) {
                     let [read, create, update] = [50, 50, 50].map(|percent| self.random.percent(percent));
-                    permissions.push(Permission { table, column, read, create, update });
+                    let unmasked = Unmasked::Nothing;
+                    permissions.push(Permission { table, column, read, create, update, unmasked });
                 }
             }
             let users = self.world.users.iter().map(|user| user.id).collect::<Vec<_>>();
@@ -324,7 +333,8 @@ impl Maker {
                     .collect();
                 let name = self.name(table.name(), number);
                 let id = self.random.guid();
-                self.world.records.push(Record { id, table, name, owner, unit, lookups, values });
+                let texts = Vec::new();
+                self.world.records.push(Record { id, table, name, owner, unit, lookups, values, texts });
             }
         }
         let opportunities = self.ids_of(Opportunity);
@@ -447,6 +457,93 @@ impl Maker {
                 |known: &ColumnShare| known.record == record && known.column == column && known.principal == principal;
             if !self.world.column_shares.iter().any(is_same) {
                 self.world.column_shares.push(share);
+            }
+        }
+    }
+
+    /// What stands in masked columns, who reads them, and who in clear. Some were shared of single rows before they were
+    /// masked.
+    fn masks(&mut self) {
+        for at in 0..self.world.records.len() {
+            let Some(table) = self.world.records.get(at).map(|record| record.table) else { return };
+            let masked = MASKED_COLUMNS.iter().filter(|masked| masked.table == table);
+            let texts = masked.map(|masked| (masked.column, self.masked_text())).collect();
+            if let Some(record) = self.world.records.get_mut(at) {
+                record.texts = texts;
+            }
+        }
+        for at in 0..self.world.profiles.len() {
+            for masked in &MASKED_COLUMNS {
+                if !self.random.percent(75) {
+                    continue;
+                }
+                let [read, create, update] = [70, 40, 40].map(|percent| self.random.percent(percent));
+                let levels = [(35, Unmasked::Nothing), (30, Unmasked::OneRecord), (35, Unmasked::AllRecords)];
+                let unmasked = self.random.weighted(&levels).unwrap_or(Unmasked::Nothing);
+                let (table, column) = (masked.table, masked.column);
+                if let Some(profile) = self.world.profiles.get_mut(at) {
+                    profile.permissions.push(Permission { table, column, read, create, update, unmasked });
+                }
+            }
+        }
+        for masked in &MASKED_COLUMNS {
+            let rows = self.ids_of(masked.table);
+            let principal = self.any_user();
+            if let Some(&record) = self.random.pick(&rows) {
+                let (table, column) = (masked.table, masked.column);
+                let share = ColumnShare { record, table, column, principal, read: true, update: false };
+                self.world.column_shares.push(share);
+            }
+        }
+    }
+
+    /// A text in which a rule finds something, or now and then nothing.
+    fn masked_text(&mut self) -> String {
+        let number = self.random.between(1, 9_999);
+        match self.random.below(4) {
+            0 => "none".to_owned(),
+            1 => format!("{number}"),
+            2 => format!("No. {number}, ext. {}", self.random.between(1, 99)),
+            _ => format!("Dept {number}"),
+        }
+    }
+
+    /// Roles that read the audit, the histories of records, or both.
+    fn auditors(&mut self) {
+        for at in 0..self.world.roles.len() {
+            let (summary, history) = (self.random.percent(60), self.random.percent(55));
+            let Some(role) = self.world.roles.get_mut(at).filter(|role| role.id == role.root) else { continue };
+            for (privilege, held) in [(READ_AUDIT, summary), (READ_HISTORY, history)] {
+                if held {
+                    role.privileges.insert(privilege.to_owned(), Level::Global);
+                }
+            }
+        }
+    }
+
+    /// In a quarter of the worlds, lines in which everybody sits in the unit of whom they are under or below it: managers who
+    /// reach further than to those whom they manage themselves are seldom otherwise.
+    fn lines_of_managers(&mut self) {
+        if self.random.percent(75) {
+            return;
+        }
+        for at in 1..self.world.users.len() {
+            let unit = self.world.users.get(at).map(|user| user.unit).unwrap_or_default();
+            let above: Vec<Guid> = self
+                .world
+                .users
+                .iter()
+                .take(at)
+                .rev()
+                .map(|user| (user.id, user.unit))
+                .filter(|(_, other)| self.world.is_within(unit, *other))
+                .map(|(id, _)| id)
+                .collect();
+            // The one before, mostly: lines grow long.
+            let manager =
+                if self.random.percent(75) { above.first().copied() } else { self.random.pick(&above).copied() };
+            if let (Some(user), Some(manager)) = (self.world.users.get_mut(at), manager) {
+                user.manager = Some(manager);
             }
         }
     }

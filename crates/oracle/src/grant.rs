@@ -8,27 +8,31 @@ use crate::{Refusal, World};
 pub const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
 
 /// One way to hold a privilege.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Held {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The role, by the topmost one.
+    pub role: Guid,
     /// How far it reaches.
-    pub(crate) level: Level,
+    pub level: Level,
     /// The unit it is measured from.
-    pub(crate) base: Guid,
+    pub base: Guid,
     /// The team whose role it is; `None` for a role of the user.
-    pub(crate) team: Option<Guid>,
+    pub team: Option<Guid>,
     /// The role gives team privileges only.
-    pub(crate) team_privileges_only: bool,
+    pub team_privileges_only: bool,
 }
 
 impl Held {
     /// "Team privileges only" concerns Basic alone: such a grant covers nothing but the team's rows (security model 4.3).
-    pub(crate) fn only_for_team(&self) -> Option<Guid> {
+    #[must_use]
+    pub fn only_for_team(&self) -> Option<Guid> {
         self.team.filter(|_| self.team_privileges_only && self.level == Level::Basic)
     }
 }
 
-/// Every way in which a user holds a privilege.
-pub(crate) fn held(world: &World, user: Guid, privilege: &str) -> Vec<Held> {
+/// Every way in which a user holds a privilege, whether anything bars them or not.
+#[must_use]
+pub fn held(world: &World, user: Guid, privilege: &str) -> Vec<Held> {
     let Some(user) = world.user(user) else { return Vec::new() };
     let mut held = Vec::new();
     for (_, role) in world.user_roles.iter().filter(|(holder, _)| *holder == user.id) {
@@ -36,7 +40,7 @@ pub(crate) fn held(world: &World, user: Guid, privilege: &str) -> Vec<Held> {
         // Security model 3.2: normally the role is of the user's unit; across units, it is measured from its own.
         let base = if world.ownership_across_units { role.unit } else { user.unit };
         if let Some(level) = level_in(world, role.root, privilege) {
-            held.push(Held { level, base, team: None, team_privileges_only: false });
+            held.push(Held { role: role.root, level, base, team: None, team_privileges_only: false });
         }
     }
     for team in world.teams_of(user.id) {
@@ -54,7 +58,8 @@ pub(crate) fn held_by_team(world: &World, team: Guid, privilege: &str) -> Vec<He
             let role = world.role(*role)?;
             let level = level_in(world, role.root, privilege)?;
             // Security model 4.2: a team's role is measured from the team's unit.
-            Some(Held { level, base: team.unit, team: Some(team.id), team_privileges_only: role.team_privileges_only })
+            let team_privileges_only = role.team_privileges_only;
+            Some(Held { role: role.root, level, base: team.unit, team: Some(team.id), team_privileges_only })
         })
         .collect()
 }

@@ -11,6 +11,8 @@
 //!   [`may_share`], [`column_open`], [`column_of_row_open`]) judge one question and say by which ways ([`GrantPath`]) or why not ([`Refusal`]).
 //! - [`World::questions`] lists everything there is to ask, [`World::answer`] gives the verdict: a comparison is one loop.
 //! - [`Coverage`] counts what was met, so that a comparison can show that it compared something.
+//! - [`text_sight`] says what of a masked column somebody sees, and [`masked_text`] how it looks then.
+//! - [`audit_events`] makes up what becomes of a world's records, [`told_history`] and [`audit_shows`] say who may know of it.
 //! - [`forms_of`] says which of a world's forms a user gets.
 //! - [`secured_standard`] is the standard schema with the columns secured that the worlds' profiles speak of.
 //!
@@ -22,6 +24,7 @@
 //! Several worlds may be loaded into one organisation: hang each world's root unit under the organisation's root, and
 //! compare over the world's own rows only (what Global reaches elsewhere does not concern the world).
 
+mod audit;
 mod column;
 mod coverage;
 mod create;
@@ -31,6 +34,7 @@ mod give;
 mod grant;
 mod hierarchy;
 mod inherit;
+mod mask;
 mod question;
 mod random;
 mod row;
@@ -40,19 +44,26 @@ pub mod speech;
 mod verdict;
 mod world;
 
-pub use column::{ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_of_row_open, column_open};
+pub use audit::{
+    AuditEvent, READ_AUDIT, READ_HISTORY, ToldEntry, ToldValue, after_events, audit_events, audit_shows, entries_of,
+    told_history,
+};
+pub use column::{
+    ColumnRight, DERIVED_COLUMNS, SECURED_COLUMNS, column_of_row_open, column_open, opening_profiles, sharers_of_column,
+};
 pub use coverage::{Coverage, Operation};
 pub use create::{NewRow, may_create, may_create_on_behalf};
 pub use form::{WorldForm, forms_of, main_forms};
 pub use give::{may_assign, may_associate, may_link, may_share, rights_on, team_rights_on};
-pub use grant::ACT_ON_BEHALF;
+pub use grant::{ACT_ON_BEHALF, Held, held};
 pub use hierarchy::{Hierarchy, HierarchyModel};
 pub use inherit::{inherited_shares, shares_run_along};
+pub use mask::{MASKED_COLUMNS, MaskedColumn, Pattern, TextSight, masked_text, text_sight};
 pub use question::{Asker, Question};
 pub use row::{may, may_on_behalf};
 pub use schema::secured_standard;
 pub use verdict::{GrantPath, Refusal, Verdict};
 pub use world::{
     ColumnShare, Link, Lookup, Permission, Position, Profile, Protection, Record, Role, RowView, Share, Team, TeamKind,
-    Unit, User, World, WorldTable,
+    Unit, Unmasked, User, World, WorldTable,
 };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use custodia_schema::{Schema, load, standard_files};
 
-use crate::SECURED_COLUMNS;
+use crate::{MASKED_COLUMNS, SECURED_COLUMNS};
 
-/// The standard schema, with `secured` switched on for [`SECURED_COLUMNS`] as an administrator would.
+/// The standard schema, with `secured` switched on for [`SECURED_COLUMNS`] and [`MASKED_COLUMNS`] as an administrator
+/// would.
 ///
 /// # Panics
 /// When the standard files do not have those columns: then this crate has to follow them.
@@ -15,7 +16,8 @@ use crate::SECURED_COLUMNS;
 #[expect(clippy::panic, reason = "test support: a wrong fixture has to stop the test")]
 pub fn secured_standard() -> Arc<Schema> {
     let mut changed: HashMap<&str, String> = HashMap::new();
-    for (table, column) in SECURED_COLUMNS {
+    let masked = MASKED_COLUMNS.iter().map(|masked| (masked.table, masked.column));
+    for (table, column) in SECURED_COLUMNS.into_iter().chain(masked) {
         let file = format!("{}.toml", table.name());
         let Some((name, text)) = standard_files().iter().find(|(name, _)| *name == file) else {
             panic!("there is no standard file {file}")

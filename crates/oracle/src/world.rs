@@ -253,6 +253,8 @@ pub struct Record {
     pub lookups: Vec<Lookup>,
     /// Values of secured columns: money in whole units, or a number to be written as text.
     pub values: Vec<(&'static str, i64)>,
+    /// Values of masked columns ([`crate::MASKED_COLUMNS`]).
+    pub texts: Vec<(&'static str, String)>,
 }
 
 /// An N:N link between an opportunity and a competitor.
@@ -297,6 +299,17 @@ pub struct ColumnShare {
     pub update: bool,
 }
 
+/// Of how many rows a profile shows masked columns in clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unmasked {
+    /// Of none (`canreadunmasked` 0).
+    Nothing,
+    /// Of one that is asked for alone (1).
+    OneRecord,
+    /// Of all (3).
+    AllRecords,
+}
+
 /// One line of a field security profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
@@ -310,6 +323,8 @@ pub struct Permission {
     pub create: bool,
     /// `canupdate`.
     pub update: bool,
+    /// `canreadunmasked`.
+    pub unmasked: Unmasked,
 }
 
 /// A field security profile.

@@ -25,6 +25,22 @@ use crate::world::Engine;
 /// How often each question has to be answered with rows, answered while its column is closed, and refused.
 const OFTEN: u64 = 5;
 
+/// What is done wrong while loading. The tests of `org` look for more of it.
+const SLIPS: [Slip; 12] = [
+    Slip::AccessTeamMembers,
+    Slip::OwnerTeamMembers,
+    Slip::FlatUnits,
+    Slip::InheritedBits,
+    Slip::ExplicitBits,
+    Slip::TeamPrivilegesOnly,
+    Slip::PrivilegesOfCopies,
+    Slip::UnitOfRows,
+    Slip::ColumnSharesOfTeams,
+    Slip::ColumnSharesReadByUpdate,
+    Slip::ColumnSharesOfAnotherRow,
+    Slip::ColumnSharesOfAnotherColumn,
+];
+
 /// Worlds in which a world that was loaded wrongly must show.
 const WORLDS_PER_SLIP: u64 = 30;
 
@@ -73,7 +89,7 @@ async fn every_language_agrees_with_the_oracle(engine: Engine, first: u64, world
 async fn every_slip_is_found_by_every_language() {
     let stage = Stage::new(Engine::Sqlite).await;
     let mut missed = Vec::new();
-    for (at, slip) in Slip::ALL.into_iter().enumerate() {
+    for (at, slip) in SLIPS.into_iter().enumerate() {
         let mut found = false;
         for seed in 0..WORLDS_PER_SLIP {
             let changes = Changes::begin(&stage).await;

@@ -1,8 +1,12 @@
 //! Wrong rules, planted one at a time between the rights of a user and the statement made of them, or in the tables the
 //! statement reads: the comparison has to notice each.
 
-use custodia_access::{Authority, Chain, Denied, Own, Reports, RightsMask, RowAccess, RowArms, SharedColumn};
-use custodia_oracle::{Asker, DERIVED_COLUMNS};
+use std::sync::Arc;
+
+use custodia_access::{
+    Authority, Chain, Denied, Mask, Own, Reports, RightsMask, RowAccess, RowArms, SharedColumn, Unmasking,
+};
+use custodia_oracle::{Asker, DERIVED_COLUMNS, MASKED_COLUMNS};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table};
 use custodia_store::Plan;
 
@@ -87,10 +91,50 @@ pub enum Fault {
     ColumnSharesOfAnotherColumn,
     /// What is derived from a column stays hidden where that was shared.
     DerivedOfSharedHidden,
+    /// Secured columns are hidden from those whom a profile lets read them.
+    ProfilesIgnored,
+    /// Whoever may change a column reads it.
+    ColumnReadByUpdate,
+    /// Whoever may give a column on create reads it.
+    ColumnReadByCreate,
+    /// Who acts for another reads the other's columns.
+    ColumnsOfTheUserAlone,
+    /// Columns derived from secured ones are hidden from everybody.
+    DerivedHidden,
+    /// Masked columns are hidden from those who read them.
+    MaskForgotten,
+    /// Masked columns are shown in clear.
+    MaskedShownInClear,
+    /// Masked columns are filtered by.
+    MaskedFilteredInClear,
+    /// Masked columns are sorted by.
+    MaskedSortedInClear,
+    /// All of a masked text is hidden, whatever the rule says.
+    MaskedWhole,
+    /// What is masked is shown behind its mask to those who may not read it.
+    MaskedShownWithoutProfile,
+    /// Clear text is given to whoever might ask for it, asked or not.
+    UnmaskedUnasked,
+    /// Clear text is given to nobody.
+    UnmaskedNever,
+    /// Who may see one record in clear sees all.
+    OneRecordAsAll,
+    /// Who may see one record in clear, and not all, does not.
+    OneRecordIgnored,
+    /// Those below reach one step less.
+    ReportsTooShallow,
+    /// Managers delete.
+    ManagersDelete,
+    /// Managers give away.
+    ManagersAssign,
+    /// Managers share.
+    ManagersShare,
+    /// Where positions count, managers do.
+    ManagersForPositions,
 }
 
 impl Fault {
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 58] = [
         Self::ClosureMissing,
         Self::LocalAsDeep,
         Self::DeepAsGlobal,
@@ -129,6 +173,26 @@ impl Fault {
         Self::ColumnSharesOfOneOfBoth,
         Self::ColumnSharesOfAnotherColumn,
         Self::DerivedOfSharedHidden,
+        Self::ProfilesIgnored,
+        Self::ColumnReadByUpdate,
+        Self::ColumnReadByCreate,
+        Self::ColumnsOfTheUserAlone,
+        Self::DerivedHidden,
+        Self::MaskForgotten,
+        Self::MaskedShownInClear,
+        Self::MaskedFilteredInClear,
+        Self::MaskedSortedInClear,
+        Self::MaskedWhole,
+        Self::MaskedShownWithoutProfile,
+        Self::UnmaskedUnasked,
+        Self::UnmaskedNever,
+        Self::OneRecordAsAll,
+        Self::OneRecordIgnored,
+        Self::ReportsTooShallow,
+        Self::ManagersDelete,
+        Self::ManagersAssign,
+        Self::ManagersShare,
+        Self::ManagersForPositions,
     ];
 
     /// The plan in which it shows.
@@ -166,6 +230,13 @@ impl Fault {
         };
         let user = authority.user_id().unwrap();
         match authority.rows(table, asked) {
+            Ok(RowAccess::Arms(arms)) if self.is_a_managers(kind) => {
+                let reports = match authority.rows(table, PrivilegeKind::Read) {
+                    Ok(RowAccess::Arms(read)) => read.reports.map(|reports| Reports { depth: 1, ..reports }),
+                    _ => None,
+                };
+                Ok(RowAccess::Arms(RowArms { reports, ..arms }))
+            }
             Ok(access) => Ok(self.bend_access(access, table, plan)),
             Err(Denied::MissingPrivilege { .. }) if self == Self::EmptyInsteadOfRefused => Ok(RowAccess::nothing(user)),
             Err(Denied::MissingPrivilege { .. })
@@ -175,6 +246,16 @@ impl Fault {
                 Ok(RowAccess::Arms(RowArms { user, own: Own::Nobody, units, subtrees, shared, reports: None }))
             }
             Err(denied) => Err(denied),
+        }
+    }
+
+    /// Whether the wrong rule gives this right to managers.
+    fn is_a_managers(self, kind: PrivilegeKind) -> bool {
+        match self {
+            Self::ManagersDelete => kind == PrivilegeKind::Delete,
+            Self::ManagersAssign => kind == PrivilegeKind::Assign,
+            Self::ManagersShare => kind == PrivilegeKind::Share,
+            _ => false,
         }
     }
 
@@ -229,6 +310,14 @@ impl Fault {
             Self::ReportsTooDeep => {
                 arms.reports = arms.reports.map(|reports| Reports { depth: reports.depth + 1, ..reports });
             }
+            Self::ReportsTooShallow => {
+                arms.reports =
+                    arms.reports.map(|reports| Reports { depth: reports.depth.saturating_sub(1), ..reports });
+            }
+            Self::ManagersForPositions => {
+                arms.reports =
+                    arms.reports.map(|reports| Reports { chain: Chain::Managers { within: None }, ..reports });
+            }
             Self::ReportsAsDeepAsRead => arms.reports = arms.reports.map(|reports| Reports { depth: 2, ..reports }),
             Self::ManagersFromAnywhere => {
                 arms.reports = arms.reports.map(|reports| match reports.chain {
@@ -248,6 +337,11 @@ impl Fault {
     pub fn reads_column(self, authority: &Authority, table: &Table, column: ColumnId) -> bool {
         match self {
             Self::ColumnSharesIgnored => authority.reads_column(table, column),
+            Self::ProfilesIgnored => {
+                let is_secured = table.column_by_id(column).is_some_and(|column| column.secured);
+                !is_secured && authority.reads_column(table, column)
+            }
+            Self::DerivedHidden => !is_derived(table, column) && authority.reads_column_somewhere(table, column),
             Self::DerivedOfSharedHidden => {
                 let shared = authority.shared_columns(table);
                 let is_derived = |shared: &SharedColumn| !shared.needs.iter().any(|need| need.column == column);
@@ -261,7 +355,8 @@ impl Fault {
     /// What single rows open by the wrong rule.
     pub fn bend_shared(self, table: &Table, mut shared: Vec<SharedColumn>) -> Vec<SharedColumn> {
         match self {
-            Self::ColumnSharesIgnored | Self::ColumnSharesOnEveryRow => shared.clear(),
+            Self::ColumnSharesIgnored | Self::ColumnSharesOnEveryRow | Self::ProfilesIgnored => shared.clear(),
+            Self::DerivedHidden => shared.retain(|shared| !is_derived(table, shared.column)),
             Self::ColumnSharesOfOneOfBoth => shared.iter_mut().for_each(|column| column.needs.truncate(1)),
             Self::ColumnSharesOfAnotherColumn => {
                 for need in shared.iter_mut().flat_map(|column| &mut column.needs) {
@@ -274,17 +369,61 @@ impl Fault {
         shared
     }
 
+    /// How a masked column shows by the wrong rule.
+    pub fn bend_mask(self, mask: Option<Arc<Mask>>, table: &Table, column: ColumnId) -> Option<Arc<Mask>> {
+        match self {
+            Self::MaskForgotten => None,
+            Self::MaskedWhole => mask.map(|_| Arc::new(Mask::everything())),
+            Self::MaskedShownWithoutProfile if is_masked(table, column) => {
+                mask.or_else(|| Some(Arc::new(Mask::everything())))
+            }
+            _ => mask,
+        }
+    }
+
+    /// How much clear text is given by the wrong rule, when so much is asked for.
+    pub fn unmasking(self, asked: Unmasking) -> Unmasking {
+        match (self, asked) {
+            (Self::UnmaskedUnasked, _) => Unmasking::AllRecords,
+            (Self::UnmaskedNever, _) => Unmasking::Nothing,
+            (Self::OneRecordAsAll, Unmasking::AllRecords) => Unmasking::OneRecord,
+            (Self::OneRecordIgnored, Unmasking::OneRecord) => Unmasking::AllRecords,
+            _ => asked,
+        }
+    }
+
     /// Whether the wrong rule opens a column that is closed.
-    pub fn opens(self, part: Part, table: &Table, column: ColumnId) -> bool {
+    pub fn opens(self, authority: &Authority, part: Part, table: &Table, column: ColumnId) -> bool {
+        let is_secured = || table.column_by_id(column).is_some_and(|column| column.secured);
+        let shows_masked = || authority.mask(table, column).is_some();
         match self {
             Self::ShownInSpiteOfMask => part == Part::Shows,
             Self::FilteredInSpiteOfMask => part == Part::Filters,
             Self::SortedInSpiteOfMask => part == Part::Sorts,
             Self::FollowedInSpiteOfMask => part == Part::Follows,
-            Self::DerivedShown => DERIVED_COLUMNS.iter().any(|(of, derived, _)| {
-                of.name() == table.name && table.column(derived).is_some_and(|c| c.id == column)
-            }),
+            Self::DerivedShown => is_derived(table, column),
+            Self::ColumnReadByUpdate => is_secured() && authority.updates_column(table, column),
+            Self::ColumnReadByCreate => is_secured() && authority.creates_column(table, column),
+            Self::ColumnsOfTheUserAlone => {
+                !is_masked(table, column)
+                    && authority.acting().is_some_and(|rights| rights.reads_column(table.id, column))
+            }
+            Self::MaskedShownInClear => part == Part::Shows && shows_masked(),
+            Self::MaskedFilteredInClear => part == Part::Filters && shows_masked(),
+            Self::MaskedSortedInClear => part == Part::Sorts && shows_masked(),
             _ => false,
         }
     }
+}
+
+fn is_derived(table: &Table, column: ColumnId) -> bool {
+    DERIVED_COLUMNS
+        .iter()
+        .any(|(of, derived, _)| of.name() == table.name && table.column(derived).is_some_and(|c| c.id == column))
+}
+
+fn is_masked(table: &Table, column: ColumnId) -> bool {
+    MASKED_COLUMNS
+        .iter()
+        .any(|of| of.table.name() == table.name && table.column(of.column).is_some_and(|c| c.id == column))
 }

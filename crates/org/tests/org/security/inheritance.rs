@@ -140,6 +140,7 @@ impl Changing {
                             unit: None,
                             lookups: Vec::new(),
                             values: Vec::new(),
+                            texts: Vec::new(),
                         });
                         Ok(())
                     }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use custodia_access::{Authority, Permit};
-use custodia_oracle::{Protection, Record, SECURED_COLUMNS, TeamKind, World, WorldTable};
+use custodia_oracle::{
+    Permission, Protection, READ_AUDIT, READ_HISTORY, Record, SECURED_COLUMNS, TeamKind, Unmasked, World, WorldTable,
+};
 use custodia_schema::{
     ColumnId, ColumnKind, Decimal, Guid, Level, Money, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value,
     column_description_id, privilege_id,
@@ -47,11 +49,43 @@ pub enum Slip {
     ColumnSharesOfAnotherRow,
     /// Another secured column of the record is shared.
     ColumnSharesOfAnotherColumn,
+    /// Columns that were shared with users are not entered.
+    ColumnSharesOfUsers,
+    /// Users do not get their profiles.
+    ProfilesOfUsers,
+    /// Teams do not get their profiles.
+    ProfilesOfTeams,
+    /// A profile that lets a column be changed lets it be read.
+    ProfilesReadByUpdate,
+    /// A profile speaks of another secured column of the table.
+    ProfilesOfAnotherColumn,
+    /// Whoever reads a masked column reads it in clear.
+    UnmaskedByRead,
+    /// Nobody reads a masked column in clear.
+    UnmaskedForgotten,
+    /// What is shared with access teams, those of records among them, is not entered.
+    SharesOfAccessTeams,
+    /// What is shared with owner teams is not entered.
+    SharesOfOwnerTeams,
+    /// Rows sit in their owners' units.
+    UnitOfOwners,
+    /// Users hold the copies of their roles that are of their own unit.
+    RolesOfOwnUnit,
+    /// Nobody reads the audit.
+    AuditForgotten,
+    /// Whoever reads the audit reads histories of records.
+    HistoryGiven,
+    /// Everybody is managed by whom their manager is managed by.
+    ManagersSkipped,
+    /// No position is below another.
+    PositionsFlat,
+    /// Everybody holds the position below their own.
+    PositionsShifted,
 }
 
 impl Slip {
     /// Those that concern every organisation, whether hierarchy security is on or not.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 23] = [
         Self::AccessTeamMembers,
         Self::OwnerTeamMembers,
         Self::FlatUnits,
@@ -64,7 +98,24 @@ impl Slip {
         Self::ColumnSharesReadByUpdate,
         Self::ColumnSharesOfAnotherRow,
         Self::ColumnSharesOfAnotherColumn,
+        Self::ColumnSharesOfUsers,
+        Self::ProfilesOfUsers,
+        Self::ProfilesOfTeams,
+        Self::ProfilesReadByUpdate,
+        Self::ProfilesOfAnotherColumn,
+        Self::UnmaskedByRead,
+        Self::UnmaskedForgotten,
+        Self::SharesOfAccessTeams,
+        Self::SharesOfOwnerTeams,
+        Self::UnitOfOwners,
+        Self::RolesOfOwnUnit,
     ];
+
+    /// Those that show only where managers count.
+    pub const OF_MANAGERS: [Self; 2] = [Self::ManagersForgotten, Self::ManagersSkipped];
+
+    /// Those that show only where positions count.
+    pub const OF_POSITIONS: [Self; 3] = [Self::PositionsForgotten, Self::PositionsFlat, Self::PositionsShifted];
 }
 
 /// A row ready to be stored.
@@ -159,7 +210,8 @@ impl Loading<'_> {
         for position in &self.world.positions {
             let (state, status) = (Value::Integer(0), Value::Integer(1));
             let mut values = vec![("name", text(&position.name)), ("statecode", state), ("statuscode", status)];
-            values.extend(position.parent.map(|parent| ("parentpositionid", Value::Guid(parent))));
+            let parent = position.parent.filter(|_| slip != Some(Slip::PositionsFlat));
+            values.extend(parent.map(|parent| ("parentpositionid", Value::Guid(parent))));
             self.put("position", position.id, &values);
         }
         for user in &self.world.users {
@@ -170,9 +222,20 @@ impl Loading<'_> {
                 ("businessunitid", Value::Guid(user.unit)),
                 ("isdisabled", Value::Boolean(user.disabled)),
             ];
-            let manager = user.manager.filter(|_| slip != Some(Slip::ManagersForgotten));
+            let manager = match slip {
+                Some(Slip::ManagersForgotten) => None,
+                Some(Slip::ManagersSkipped) => user.manager.and_then(|above| self.world.user(above)?.manager),
+                _ => user.manager,
+            };
             values.extend(manager.map(|manager| ("parentsystemuserid", Value::Guid(manager))));
-            let position = user.position.filter(|_| slip != Some(Slip::PositionsForgotten));
+            let below = |held| self.world.positions.iter().find(|position| position.parent == Some(held));
+            let position = match slip {
+                Some(Slip::PositionsForgotten) => None,
+                Some(Slip::PositionsShifted) => {
+                    user.position.map(|held| below(held).map_or(held, |position| position.id))
+                }
+                _ => user.position,
+            };
             values.extend(position.map(|position| ("positionid", Value::Guid(position))));
             self.put("systemuser", user.id, &values);
         }
@@ -209,8 +272,12 @@ impl Loading<'_> {
             values.extend(role.parent.map(|parent| ("parentroleid", Value::Guid(parent))));
             self.put("role", role.id, &values);
             let besides = BESIDES.iter().map(|name| (*name, Level::Global));
+            let slip = self.slip;
             let own = role.privileges.iter().map(|(name, level)| (name.as_str(), *level));
-            let held: Vec<_> = own.chain(besides).filter(|_| role.id == role.root).collect();
+            let own = own.filter(|(name, _)| *name != READ_AUDIT || slip != Some(Slip::AuditForgotten));
+            let reads = role.privileges.contains_key(READ_AUDIT) && !role.privileges.contains_key(READ_HISTORY);
+            let given = (reads && slip == Some(Slip::HistoryGiven)).then_some((READ_HISTORY, Level::Global));
+            let held: Vec<_> = own.chain(besides).chain(given).filter(|_| role.id == role.root).collect();
             for (name, level) in held {
                 let mask = match level {
                     Level::Basic => 1,
@@ -227,7 +294,11 @@ impl Loading<'_> {
             }
         }
         for (user, role) in &self.world.user_roles {
-            let values = [("systemuserid", Value::Guid(*user)), ("roleid", Value::Guid(*role))];
+            let unit = self.world.user(*user).map(|user| user.unit);
+            let held = self.world.role(*role).unwrap();
+            let own = self.world.roles.iter().find(|copy| copy.root == held.root && Some(copy.unit) == unit);
+            let role = own.filter(|_| self.slip == Some(Slip::RolesOfOwnUnit)).map_or(*role, |own| own.id);
+            let values = [("systemuserid", Value::Guid(*user)), ("roleid", Value::Guid(role))];
             self.put_unnamed("systemuserroles", &values);
         }
         for (team, role) in &self.world.team_roles {
@@ -236,30 +307,50 @@ impl Loading<'_> {
     }
 
     fn profiles(&mut self) {
+        let slip = self.slip;
         for profile in &self.world.profiles {
             self.put("fieldsecurityprofile", profile.id, &[("name", text(&profile.name))]);
             let may = |open: bool| Value::Integer(if open { 4 } else { 0 });
             for permission in &profile.permissions {
+                let (column, reads, unmasked) = self.permission(permission);
                 let values = [
                     ("fieldsecurityprofileid", Value::Guid(profile.id)),
                     ("entityname", text(permission.table.name())),
-                    ("attributelogicalname", text(permission.column)),
-                    ("canread", may(permission.read)),
+                    ("attributelogicalname", text(column)),
+                    ("canreadunmasked", Value::Integer(unmasked)),
+                    ("canread", may(reads)),
                     ("cancreate", may(permission.create)),
                     ("canupdate", may(permission.update)),
                 ];
                 self.put_unnamed("fieldpermission", &values);
             }
-            for user in &profile.users {
+            for user in profile.users.iter().filter(|_| slip != Some(Slip::ProfilesOfUsers)) {
                 let values =
                     [("systemuserid", Value::Guid(*user)), ("fieldsecurityprofileid", Value::Guid(profile.id))];
                 self.put_unnamed("systemuserprofiles", &values);
             }
-            for team in &profile.teams {
+            for team in profile.teams.iter().filter(|_| slip != Some(Slip::ProfilesOfTeams)) {
                 let values = [("teamid", Value::Guid(*team)), ("fieldsecurityprofileid", Value::Guid(profile.id))];
                 self.put_unnamed("teamprofiles", &values);
             }
         }
+    }
+
+    /// Of which column a line of a profile speaks, whether that is read, and how far in clear.
+    fn permission(&self, permission: &Permission) -> (&'static str, bool, i32) {
+        let is_other =
+            |(table, column): &&(WorldTable, &'static str)| *table == permission.table && *column != permission.column;
+        let is_secured = SECURED_COLUMNS.contains(&(permission.table, permission.column));
+        let other = SECURED_COLUMNS.iter().find(is_other).filter(|_| is_secured).map(|(_, column)| *column);
+        let column = other.filter(|_| self.slip == Some(Slip::ProfilesOfAnotherColumn)).unwrap_or(permission.column);
+        let reads = permission.read || permission.update && self.slip == Some(Slip::ProfilesReadByUpdate);
+        let unmasked = match (self.slip, permission.unmasked) {
+            (Some(Slip::UnmaskedForgotten), _) => 0,
+            (Some(Slip::UnmaskedByRead), _) | (_, Unmasked::AllRecords) => 3,
+            (_, Unmasked::OneRecord) => 1,
+            (_, Unmasked::Nothing) => 0,
+        };
+        (column, reads, unmasked)
     }
 
     fn records(&mut self) {
@@ -273,9 +364,12 @@ impl Loading<'_> {
         }
         for share in &self.world.shares {
             let of = self.world.record(share.record).unwrap().table;
-            let is_team = self.world.team(share.principal).is_some();
+            let team = self.world.team(share.principal).map(|team| team.kind);
+            let is_team = team.is_some();
             let (mut explicit, mut inherited) = (share.explicit, share.inherited);
             match self.slip {
+                Some(Slip::SharesOfAccessTeams) if team == Some(TeamKind::Access) => continue,
+                Some(Slip::SharesOfOwnerTeams) if is_team && team != Some(TeamKind::Access) => continue,
                 Some(Slip::ExplicitBits) => explicit = 0,
                 Some(Slip::InheritedBits) => inherited = 0,
                 _ => {}
@@ -297,7 +391,8 @@ impl Loading<'_> {
         let slip = self.slip;
         for share in &self.world.column_shares {
             let is_team = self.world.team(share.principal).is_some();
-            if is_team && slip == Some(Slip::ColumnSharesOfTeams) {
+            let forgotten = if is_team { Slip::ColumnSharesOfTeams } else { Slip::ColumnSharesOfUsers };
+            if slip == Some(forgotten) {
                 continue;
             }
             let others = self.world.records.iter().filter(|record| record.table == share.table);
@@ -342,7 +437,13 @@ impl Loading<'_> {
         }
         if record.table.protection() == Protection::Owned {
             let (owner, unit) = (record.owner.unwrap(), record.unit.unwrap());
-            let unit = if self.slip == Some(Slip::UnitOfRows) { self.top } else { unit };
+            let of_owner = self.world.user(owner).map(|user| user.unit);
+            let of_owner = of_owner.or_else(|| self.world.team(owner).map(|team| team.unit));
+            let unit = match self.slip {
+                Some(Slip::UnitOfRows) => self.top,
+                Some(Slip::UnitOfOwners) => of_owner.unwrap_or(unit),
+                _ => unit,
+            };
             let is_user = self.world.user(owner).is_some();
             let target = self.code(if is_user { "systemuser" } else { "team" });
             values.push(("ownerid", Value::Lookup(target, owner)));
@@ -359,6 +460,9 @@ impl Loading<'_> {
                 values.push(("transactioncurrencyid", Value::Guid(self.currency)));
                 values.push(("exchangerate", Value::Decimal(Decimal::ONE)));
             }
+        }
+        for (column, stored) in &record.texts {
+            values.push((column, text(stored)));
         }
         self.put(record.table.name(), record.id, &values);
         if record.table == WorldTable::Task {

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use custodia_access::{Denied, RowAccess, SharedColumn};
+use custodia_access::{Denied, Mask, RowAccess, SharedColumn, Unmasking};
 use custodia_oracle::{Asker, World};
-use custodia_org::Rows;
-use custodia_query::{Aggregation, Expand, Query};
-use custodia_schema::{ColumnId, PrivilegeKind, Table, Value};
+use custodia_org::{RecordQuestion, Rows};
+use custodia_query::{Aggregation, Expand, Filter, Query};
+use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, Value};
 use custodia_store::{Plan, ReadPolicy, Row};
 
 use crate::security::fault::Fault;
@@ -38,6 +38,8 @@ pub enum Way {
 pub struct Reader<'a> {
     pub stage: &'a Arc<Stage>,
     pub world: &'a World,
+    /// Of how many records clear text is asked for.
+    pub unmasking: Unmasking,
     way: Way,
     known: Known,
 }
@@ -47,7 +49,7 @@ pub type Answer = Result<(Vec<Vec<Value>>, Option<u64>), String>;
 
 impl<'a> Reader<'a> {
     pub fn new(stage: &'a Arc<Stage>, world: &'a World, way: Way) -> Self {
-        Self { stage, world, way, known: Known::new() }
+        Self { stage, world, unmasking: Unmasking::Nothing, way, known: Known::new() }
     }
 
     /// Asks for rows.
@@ -78,7 +80,7 @@ impl<'a> Reader<'a> {
         match self.way {
             Way::Gate => {
                 let mut sink = Rows::default();
-                match self.stage.org.query(&self.stage.caller(asker), query, &mut sink).await {
+                match self.stage.org.query(&self.caller(asker), query, &mut sink).await {
                     Ok(answer) => Ok((sink.rows, answer.count)),
                     Err(custodia_org::Error::Denied(denied)) => Err(denied.to_string()),
                     Err(error) => panic!("{asker:?} {query:?}: {error}"),
@@ -86,8 +88,7 @@ impl<'a> Reader<'a> {
             }
             Way::Store(plan, fault) => {
                 let asker = fault.map_or(asker, |fault| fault.asker(asker));
-                let authority =
-                    self.stage.authority(asker, &mut self.known).await.map_err(|denied| denied.to_string())?;
+                let authority = self.unmasked(asker, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
                 let mut rows = Vec::new();
                 let mut sink = |row: &Row<'_>| rows.push(row.to_values());
@@ -104,6 +105,46 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn caller(&self, asker: Asker) -> custodia_org::Caller {
+        let unmasks = self.unmasking != Unmasking::Nothing;
+        custodia_org::Caller { unmasks, ..self.stage.caller(asker) }
+    }
+
+    /// The authority of an asker who asks for so much clear text.
+    async fn unmasked(&mut self, asker: Asker, fault: Option<Fault>) -> Result<custodia_access::Authority, String> {
+        let authority = self.stage.authority(asker, &mut self.known).await.map_err(|denied| denied.to_string())?;
+        let unmasking = fault.map_or(self.unmasking, |fault| fault.unmasking(self.unmasking));
+        Ok(authority.unmasking(unmasking))
+    }
+
+    /// Asks for one record by its id.
+    ///
+    /// # Panics
+    /// When anything but a refusal stands in the way.
+    pub async fn record(
+        &mut self,
+        asker: Asker,
+        table: &Table,
+        query: Query,
+        id: Guid,
+    ) -> Result<Vec<Vec<Value>>, String> {
+        if let Way::Store(..) = self.way {
+            let query = Query { filter: Filter::equal(table.primary_id, Value::Guid(id)), ..query };
+            return self.rows(asker, Part::Shows, &query).await.map(|(rows, _)| rows);
+        }
+        let mut sink = Rows::default();
+        let shown = query.fields.len();
+        let question = RecordQuestion::new(table, query);
+        match self.stage.org.record(&self.caller(asker), &question, id, &mut sink).await {
+            Ok(_) => {
+                sink.rows.iter_mut().for_each(|row| row.truncate(shown));
+                Ok(sink.rows)
+            }
+            Err(custodia_org::Error::Denied(denied)) => Err(denied.to_string()),
+            Err(error) => panic!("{asker:?} {id}: {error}"),
+        }
+    }
+
     /// Asks for groups of rows.
     ///
     /// # Panics
@@ -117,7 +158,7 @@ impl<'a> Reader<'a> {
         match self.way {
             Way::Gate => {
                 let mut sink = Rows::default();
-                match self.stage.org.aggregate(&self.stage.caller(asker), aggregation, &mut sink).await {
+                match self.stage.org.aggregate(&self.caller(asker), aggregation, &mut sink).await {
                     Ok(_) => Ok(sink.rows),
                     Err(custodia_org::Error::Denied(denied)) => Err(denied.to_string()),
                     Err(error) => panic!("{asker:?} {aggregation:?}: {error}"),
@@ -125,8 +166,7 @@ impl<'a> Reader<'a> {
             }
             Way::Store(plan, fault) => {
                 let asker = fault.map_or(asker, |fault| fault.asker(asker));
-                let authority =
-                    self.stage.authority(asker, &mut self.known).await.map_err(|denied| denied.to_string())?;
+                let authority = self.unmasked(asker, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
                 let mut rows = Vec::new();
                 let mut sink = |row: &Row<'_>| rows.push(row.to_values());
@@ -141,12 +181,7 @@ impl<'a> Reader<'a> {
 
     /// For rows of one table, which of the eight rights the asker reaches each with, as a write asks before it changes
     /// the row. `None` where the asker may not even begin.
-    pub async fn rights(
-        &mut self,
-        asker: Asker,
-        table: &Arc<Table>,
-        rows: &[custodia_schema::Guid],
-    ) -> Option<Vec<[bool; 8]>> {
+    pub async fn rights(&mut self, asker: Asker, table: &Arc<Table>, rows: &[Guid]) -> Option<Vec<[bool; 8]>> {
         let fault = match self.way {
             Way::Gate => None,
             Way::Store(_, fault) => fault,
@@ -181,6 +216,12 @@ struct Bent<'a> {
     plan: Plan,
 }
 
+impl Bent<'_> {
+    fn opens_in_spite(&self, table: &Table, column: ColumnId) -> bool {
+        self.fault.is_some_and(|fault| fault.opens(self.authority, self.part, table, column))
+    }
+}
+
 impl ReadPolicy for Bent<'_> {
     fn rows(&self, table: &Table, kind: PrivilegeKind) -> Result<RowAccess, Denied> {
         match self.fault {
@@ -194,7 +235,15 @@ impl ReadPolicy for Bent<'_> {
             Some(fault) => fault.reads_column(self.authority, table, column),
             None => self.authority.reads_column_somewhere(table, column),
         };
-        open || self.fault.is_some_and(|fault| fault.opens(self.part, table, column))
+        open || self.opens_in_spite(table, column)
+    }
+
+    fn mask(&self, table: &Table, column: ColumnId) -> Option<Arc<Mask>> {
+        let mask = self.authority.mask(table, column);
+        match self.fault {
+            Some(fault) => fault.bend_mask(mask, table, column),
+            None => mask,
+        }
     }
 
     fn shared_columns(&self, table: &Table) -> Vec<SharedColumn> {
@@ -202,7 +251,7 @@ impl ReadPolicy for Bent<'_> {
         match self.fault {
             // What a fault opens is open on every row.
             Some(fault) => {
-                let shared = shared.into_iter().filter(|column| !fault.opens(self.part, table, column.column));
+                let shared = shared.into_iter().filter(|column| !self.opens_in_spite(table, column.column));
                 fault.bend_shared(table, shared.collect())
             }
             None => shared,

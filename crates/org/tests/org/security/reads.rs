@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custodia_oracle::{
-    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, Operation, Question, Record, SECURED_COLUMNS, Verdict, World,
-    WorldTable, column_of_row_open,
+    Asker, ColumnRight, Coverage, DERIVED_COLUMNS, MASKED_COLUMNS, Operation, Question, Record, SECURED_COLUMNS,
+    Verdict, World, WorldTable, column_of_row_open,
 };
 use custodia_query::{Comparison, Expand, Field, Filter, Order, Path, Query, Related, Step};
 use custodia_schema::{Guid, PrivilegeKind, RelationshipId, Value};
@@ -44,6 +44,12 @@ pub async fn compare(reader: &mut Reader<'_>, coverage: &mut Coverage, one_in: u
         if turns.take() {
             comparing.beside(asker, turn).await;
         }
+        for masked in &MASKED_COLUMNS {
+            if turns.take() {
+                let turn = turn + usize::try_from(comparing.world.seed % 64).unwrap();
+                comparing.masked_texts(asker, masked, turn).await;
+            }
+        }
     }
     comparing.differences
 }
@@ -54,7 +60,7 @@ type Test<'t> = &'t (dyn Fn(&Record) -> bool + Sync);
 pub(super) struct Comparing<'c, 'r> {
     pub(super) world: &'c World,
     pub(super) reader: &'c mut Reader<'r>,
-    coverage: &'c mut Coverage,
+    pub(super) coverage: &'c mut Coverage,
     differences: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_access::{Authority, Denied, Rights};
-use custodia_oracle::{Asker, Hierarchy, HierarchyModel, World, WorldTable, secured_standard};
+use custodia_oracle::{Asker, Hierarchy, HierarchyModel, MASKED_COLUMNS, World, WorldTable, secured_standard};
 use custodia_org::{Caller, Organization, Precondition, Seeded};
 use custodia_query::{Field, Filter, LikePattern, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, Value};
@@ -45,7 +45,28 @@ impl Stage {
             let (of, input) = (made.reference("organization", org.id()), made.input("organization", &switches));
             org.update(&made.admin(), of, input, Precondition::None).await.unwrap();
         }
-        Arc::new(Self { org, seeded, currency, schema, hierarchy, made, requests: AtomicU64::new(1_000) })
+        let stage = Self { org, seeded, currency, schema, hierarchy, made, requests: AtomicU64::new(1_000) };
+        stage.mask_columns().await;
+        Arc::new(stage)
+    }
+
+    /// The rules of the columns that are masked in every world.
+    async fn mask_columns(&self) {
+        let admin = self.made.admin();
+        for masked in MASKED_COLUMNS {
+            let rule = [
+                ("name", Value::Text(format!("{}.{}", masked.table.name(), masked.column))),
+                ("regularexpression", Value::Text(masked.pattern.expression().to_owned())),
+                ("maskedcharacter", Value::Text(masked.character.to_string())),
+            ];
+            let rule = self.made.create(&admin, "maskingrule", &rule).await;
+            let column = [
+                ("entityname", Value::Text(masked.table.name().to_owned())),
+                ("attributelogicalname", Value::Text(masked.column.to_owned())),
+                ("maskingruleid", self.made.lookup("maskingrule", rule)),
+            ];
+            self.made.create(&admin, "attributemaskingrule", &column).await;
+        }
     }
 
     /// Generates the world of a seed and stores it.
