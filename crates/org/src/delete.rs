@@ -181,6 +181,7 @@ impl Writing<'_> {
         removed: &HashSet<(TableId, Guid)>,
     ) -> Result<()> {
         let links: Vec<_> = self.schema.links_of(table.id).cloned().collect();
+        let mut cut = HashSet::new();
         for link in links {
             let intersect = self.table(link.intersect)?;
             if !self.transaction.has_table(intersect.id) {
@@ -196,7 +197,8 @@ impl Writing<'_> {
             for side in sides {
                 let end = end_of(&intersect, side, table.id, id);
                 for row in self.rows_between(&intersect, &[(side, end)]).await? {
-                    if removed.contains(&(intersect.id, row.id)) {
+                    // Several relationships may share an intersect, and then find the same rows.
+                    if removed.contains(&(intersect.id, row.id)) || !cut.insert((intersect.id, row.id)) {
                         continue;
                     }
                     let permit = self.platform_permit("remove link", &intersect, PrivilegeKind::Delete)?;
