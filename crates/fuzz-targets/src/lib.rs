@@ -19,15 +19,19 @@
 
 mod backup;
 mod card_numbers;
+mod definitions;
 mod http_message;
 mod import;
 mod logs;
 mod page_token;
+mod parser;
 mod pattern;
 mod questions;
 mod requests;
 mod sign_in;
 mod world;
+
+pub use parser::{Fuzzed, PARSERS, Parser, Sender};
 
 /// A target: gives a parser any bytes.
 #[derive(Clone, Copy)]
@@ -56,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "change_record", run: logs::change_record },
     Target { name: "csv_mapping", run: import::mapping },
     Target { name: "csv_rows", run: import::rows },
+    Target { name: "definitions", run: definitions::definitions },
     Target { name: "fetchxml", run: questions::fetchxml },
     Target { name: "odata_apply", run: questions::odata_apply },
     Target { name: "odata_options", run: questions::odata_options },

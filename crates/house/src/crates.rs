@@ -40,14 +40,26 @@ const PLACES: &[Place] = &[
     Place {
         name: "server",
         stands_on: &["schema", "query", "access", "store", "org", "process", "identity", "web-api"],
-        tests: &[],
+        tests: &["fuzz-targets", "house"],
     },
     Place { name: "testbed", stands_on: &[], tests: &[] },
     Place { name: "oracle", stands_on: &["schema", "query"], tests: &["access", "store", "org"] },
     Place { name: "house", stands_on: &[], tests: &[] },
     Place {
         name: "fuzz-targets",
-        stands_on: &["schema", "inspection", "query", "store", "org", "process", "identity", "web-api", "oracle"],
+        stands_on: &[
+            "schema",
+            "inspection",
+            "query",
+            "access",
+            "interface",
+            "store",
+            "org",
+            "process",
+            "identity",
+            "web-api",
+            "oracle",
+        ],
         tests: &["house"],
     },
     Place {

@@ -152,6 +152,39 @@ pub fn unheld_invariants(architecture: &File, tests: &BTreeSet<String>) -> Vec<F
     findings
 }
 
+/// Threats in the security page that nothing holds, and tests that it names and that are not there.
+///
+/// A threat is a row of a table whose last column is headed `held by`. Its last cell names tests as `crate::test` between
+/// backticks, or begins with `no test` and says why. `tests` has every test as `crate::test`.
+#[must_use]
+pub fn unheld_threats(security: &File, tests: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut in_table = false;
+    for (number, line) in lines_outside_code_blocks(&security.text) {
+        let mut found = |message: String| findings.push(Finding::new(&security.path, number, message));
+        let is_test =
+            |name: &&str| name.split_once("::").is_some_and(|(before, test)| !before.is_empty() && !test.is_empty());
+        let named: Vec<&str> = line.split('`').skip(1).step_by(2).filter(is_test).collect();
+        for name in named.iter().filter(|name| !tests.contains(**name)) {
+            found(format!("{name} is named, and there is no such test"));
+        }
+        if !line.trim_start().starts_with('|') {
+            in_table = false;
+            continue;
+        }
+        let last = line.trim().trim_matches('|').rsplit('|').next().unwrap_or_default().trim();
+        if last == "held by" {
+            in_table = true;
+        } else if in_table && !last.starts_with("---") {
+            let holds = last.split('`').skip(1).step_by(2).any(|name| is_test(&name));
+            if !holds && !last.starts_with("no test") {
+                found("nothing holds this: name the test, or say 'no test' and why".to_owned());
+            }
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +232,15 @@ mod tests {
         let code = "#[test]\nfn one() {}\nfn none() {}\n#[tokio::test(flavor = \"\")]\nasync fn two() {}\n\
                     on_both_engines! {\n    three;\n    four;\n}\non_both_engines!(five, six);\n";
         assert_eq!(test_names(code), ["one", "two", "three", "four", "five", "six"]);
+    }
+
+    #[test]
+    fn a_threat_that_nothing_holds_is_found() {
+        let text = "| threat | held by |\n|---|---|\n| a | `house::kept` |\n| b | `house::lost` |\n| c | no test: it is a library's |\n\
+                    | d | review |\n\nSee `house::gone` and `house::kept`.\n| other | table |\n| - | - |\n| x | y |\n";
+        let tests = BTreeSet::from(["house::kept".to_owned()]);
+        let findings = unheld_threats(&File::sample("SECURITY.md", text), &tests);
+        assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [4, 6, 8]);
     }
 
     #[test]

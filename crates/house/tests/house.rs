@@ -95,17 +95,27 @@ fn every_document_a_comment_names_is_in_the_repository() {
     assert_none(&findings);
 }
 
+/// Every test as `crate::test`.
+fn tests() -> BTreeSet<String> {
+    let sources = sources();
+    let of = |name: &str, source: &Source| -> Vec<String> {
+        documents::test_names(&source.code).into_iter().map(|test| format!("{name}::{test}")).collect()
+    };
+    sources.iter().flat_map(|(name, source)| of(name, source)).collect()
+}
+
+#[test]
+fn every_threat_is_held_by_a_test_that_exists() {
+    let security = file("SECURITY.md");
+    assert!(security.text.contains("| held by |"), "the threats are found by their tables");
+    assert_none(&documents::unheld_threats(&security, &tests()));
+}
+
 #[test]
 fn every_invariant_is_held_by_a_test_that_exists() {
-    let tests: BTreeSet<String> = sources()
-        .iter()
-        .flat_map(|(name, source)| {
-            documents::test_names(&source.code).into_iter().map(move |test| format!("{name}::{test}"))
-        })
-        .collect();
     let architecture = file("ARCHITECTURE.md");
     assert!(architecture.text.contains("| I1 |"), "the invariants are found by their table");
-    assert_none(&documents::unheld_invariants(&architecture, &tests));
+    assert_none(&documents::unheld_invariants(&architecture, &tests()));
 }
 
 #[test]

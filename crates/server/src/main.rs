@@ -2,6 +2,8 @@
 //! this crate; what it does is in the others.
 
 mod ambient;
+#[cfg(test)]
+mod attack_surface;
 mod audit;
 mod audit_heads;
 mod audit_keeping;

@@ -99,7 +99,7 @@ async fn answer(
     };
     let machines = {
         let service = Arc::clone(service);
-        let answer = move |request, _| operations(Arc::clone(&service), request);
+        let answer = move |request, peer| operations(Arc::clone(&service), request, peer);
         crate::http::serve(operations_listener, holding, || (), no_client_left, answer)
     };
     let told = async move {

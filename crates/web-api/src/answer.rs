@@ -70,8 +70,8 @@ pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
     json::text(&mut body, &failure.message);
     body.extend_from_slice(b"}}");
     let mut response = json(failure.status, Media::default(), body);
-    if let Some(methods) = failure.allow {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    if let Some(methods) = failure.allow.as_ref().and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        response.headers_mut().insert(ALLOW, methods);
     }
     if let Some(seconds) = failure.retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

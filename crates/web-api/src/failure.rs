@@ -87,7 +87,7 @@ pub(crate) struct Failure {
     /// For the client. Never empty.
     pub message: String,
     /// Methods that the resource knows, for a wrong one.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
     /// Seconds after which the request may be tried again.
     pub retry_after: Option<u32>,
 }
@@ -142,7 +142,7 @@ impl Failure {
     }
 
     /// The resource does not know the method.
-    pub(crate) fn method(method: &str, allow: &'static str) -> Self {
+    pub(crate) fn method(method: &str, allow: String) -> Self {
         let message = format!("The method {method} is not allowed here; allowed are {allow}.");
         let failure = Self::new(StatusCode::METHOD_NOT_ALLOWED, code::INVALID_REQUEST, message);
         Self { allow: Some(allow), ..failure }

@@ -17,6 +17,7 @@ use http::{Response, StatusCode};
 use crate::answer;
 use crate::apply;
 use crate::call::Call;
+use crate::entrance::Shape;
 use crate::etag::known_version;
 use crate::failure::Failure;
 use crate::fetch::{self, Stated};
@@ -529,7 +530,7 @@ pub(crate) async fn collection_navigation(
         RelatedPart::Count => count(call, &far, Some(related)).await,
         RelatedPart::References => addresses(call, &far, related).await,
         RelatedPart::Record(key) => record(call, &far, key, Some(related)).await,
-        RelatedPart::Reference(_) => Err(Failure::method(call.request.method.as_str(), "DELETE")),
+        RelatedPart::Reference(_) => Err(Shape::ReferenceOfRelated.wrong_method(call.request.method)),
     }
 }
 

@@ -10,6 +10,7 @@ use http::{Method, Response, StatusCode};
 use crate::answer;
 use crate::batch;
 use crate::call::{ApiRequest, Call};
+use crate::entrance::Shape;
 use crate::failure::Failure;
 use crate::functions;
 use crate::json;
@@ -73,6 +74,9 @@ fn asks_in_clear(request: &ApiRequest<'_>) -> bool {
 
 /// Reads a request that writes; `None` for one that reads, and for methods that the resource does not know.
 pub(crate) async fn prepare(call: &Call<'_>, resource: &Resource) -> Result<Option<PreparedWrite>, Failure> {
+    if !Shape::of(resource).knows(call.request.method) {
+        return Ok(None);
+    }
     let write = match (resource, call.request.method) {
         (Resource::Collection { table }, &Method::POST) => writes::create(call, call.table(*table)?).await?,
         (Resource::Record { table, key }, &Method::PATCH) => writes::update(call, call.table(*table)?, key).await?,
@@ -126,15 +130,19 @@ pub(crate) fn check_version(call: &Call<'_>) -> Result<(), Failure> {
 
 async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, Failure> {
     let method = call.request.method;
-    let wrong_method = |allow: &'static str| Err(Failure::method(method.as_str(), allow));
+    let shape = Shape::of(&resource);
+    let wrong_method = || Err(shape.wrong_method(method));
+    if !shape.knows(method) {
+        return wrong_method();
+    }
     match resource {
         Resource::ServiceDocument => match *method {
             Method::GET => Ok(service_document(call)),
-            _ => wrong_method("GET"),
+            _ => wrong_method(),
         },
         Resource::Metadata => match *method {
             Method::GET => metadata::csdl::answer(call).await,
-            _ => wrong_method("GET"),
+            _ => wrong_method(),
         },
         Resource::Batch => Err(Failure::invalid("a batch cannot stand within a batch")),
         Resource::Definitions { path } => metadata::answer(call, &path).await,
@@ -142,53 +150,49 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::collection(call, &table, None).await,
-                _ => wrong_method("GET, POST"),
+                _ => wrong_method(),
             }
         }
         Resource::CollectionCount { table } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::count(call, &table, None).await,
-                _ => wrong_method("GET"),
+                _ => wrong_method(),
             }
         }
         Resource::Record { table, key } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::record(call, &table, &key, None).await,
-                _ => wrong_method("GET, PATCH, DELETE"),
+                _ => wrong_method(),
             }
         }
         Resource::Property { table, key, column } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::property(call, &table, &key, column).await,
-                _ => wrong_method("GET, PUT, DELETE"),
+                _ => wrong_method(),
             }
         }
         Resource::PropertyValue { table, key, column } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
                 Method::GET => reads::raw_property(call, &table, &key, column).await,
-                _ => wrong_method("GET"),
+                _ => wrong_method(),
             }
         }
         Resource::Related { table, key, navigation: Navigation::Single(navigation), part } => {
             let table = Arc::clone(call.table(table)?);
-            match (&part, method) {
-                (_, &Method::GET) => reads::single_navigation(call, &table, &key, &navigation, &part).await,
-                (RelatedPart::References, _) => wrong_method("GET, PUT, DELETE"),
-                _ => wrong_method("GET"),
+            match *method {
+                Method::GET => reads::single_navigation(call, &table, &key, &navigation, &part).await,
+                _ => wrong_method(),
             }
         }
         Resource::Related { table, key, navigation: Navigation::Collection(navigation), part } => {
             let table = Arc::clone(call.table(table)?);
-            match (&part, method) {
-                (_, &Method::GET) => reads::collection_navigation(call, &table, &key, &navigation, &part).await,
-                (RelatedPart::Records, _) => wrong_method("GET, POST"),
-                (RelatedPart::References, _) => wrong_method("GET, POST, DELETE"),
-                (RelatedPart::Reference(_), _) => wrong_method("DELETE"),
-                _ => wrong_method("GET"),
+            match *method {
+                Method::GET => reads::collection_navigation(call, &table, &key, &navigation, &part).await,
+                _ => wrong_method(),
             }
         }
         Resource::Operation { binding, name, parameters } => functions::call(call, &binding, &name, &parameters).await,

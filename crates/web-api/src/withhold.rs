@@ -50,8 +50,8 @@ pub fn parts() -> Vec<String> {
     };
     area(OPTION_AREA, &mut OPTIONS.into_iter());
     area(PREFERENCE_AREA, &mut PREFERENCES.into_iter());
-    area(FUNCTION_AREA, &mut FUNCTIONS.iter().map(|(name, _)| *name));
-    area(ACTION_AREA, &mut ACTIONS.iter().map(|(name, _)| *name));
+    area(FUNCTION_AREA, &mut FUNCTIONS.iter().map(|(name, ..)| *name));
+    area(ACTION_AREA, &mut ACTIONS.iter().map(|(name, ..)| *name));
     parts
 }
 

@@ -5,6 +5,7 @@ mod bodies;
 mod listener;
 mod operations;
 mod respond;
+mod route;
 mod routes;
 mod sign_in;
 mod strangers;
@@ -15,5 +16,7 @@ mod web_api;
 pub use bodies::Bodies;
 pub use listener::{Holding, Listener, serve};
 pub use operations::operations;
+#[cfg(test)]
+pub use route::{OF_OPERATIONS, OF_ORGANIZATIONS, Route, WELCOME};
 pub use routes::public;
 pub use strangers::Strangers;

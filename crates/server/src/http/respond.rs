@@ -1,17 +1,46 @@
 //! Small answers: errors as JSON, texts.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Method, Response, StatusCode};
 
-/// Headers that every answer of the service carries.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What every answer carries. They are data for programs: a browser that is led to one is to take it for no page, show it in
+/// no frame, tell nobody where it came from, give it to no page from elsewhere, and keep it nowhere.
+const CARRIED: [(HeaderName, HeaderValue); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// The answer as it leaves, whatever it says.
 pub fn secured(mut response: Response<Bytes>, over_tls: bool) -> Response<Bytes> {
     let headers = response.headers_mut();
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    if over_tls {
-        headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
+    // At once: one by one they would have the table grow twice.
+    headers.reserve(CARRIED.len() + 1);
+    for (name, value) in CARRIED {
+        headers.insert(name, value);
     }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if over_tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// The refusal of a method that a route does not know.
+pub fn wrong_method(methods: &[Method]) -> Response<Bytes> {
+    let methods = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!("This method is not allowed here; allowed are {methods}.");
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "0x80060888", &message);
+    if let Ok(value) = HeaderValue::from_str(&methods) {
+        response.headers_mut().insert(ALLOW, value);
+    }
     response
 }
 
@@ -19,12 +48,6 @@ pub fn secured(mut response: Response<Bytes>, over_tls: bool) -> Response<Bytes>
 pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     with_type(status, "application/json; charset=utf-8", body.to_string())
-}
-
-/// A refusal of a method, with those that the address knows.
-pub fn allowing(mut response: Response<Bytes>, allow: &'static str) -> Response<Bytes> {
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    response
 }
 
 /// The service cannot do it now, and may be asked again in a second.

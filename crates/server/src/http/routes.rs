@@ -1,4 +1,4 @@
-//! The client listener's routes: which organisation, which part of it. Limits and logging are here, round everything.
+//! The client listener: each request to where its route leads (`route.rs`). Limits and logging are here, round everything.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::bodies::UnreadBody;
 use super::listener::Peer;
+use super::route::{Address, ClientPlace};
 use super::{respond, sign_in, web_api};
 use crate::service::Service;
 
@@ -41,7 +42,7 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let id = service.new_request_id();
     let method = request.method().clone();
     let version = request.version();
-    let route = route_name(request.uri().path());
+    let route = Address::of(request.uri().path()).map_or("other", |address| address.route.name());
     let running = Running::begin(&service.metrics.running);
     let limits = &service.config.limits;
     let mut response = if running.present > limits.concurrent_requests as u64 {
@@ -139,37 +140,27 @@ fn encoded(encoding: &HeaderValue) -> Response<Bytes> {
 }
 
 async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<Bytes> {
-    let path = request.uri.path();
-    let (organization, rest) = match path.trim_start_matches('/').split_once('/') {
-        Some((organization, rest)) => (organization, rest),
-        None => (path.trim_start_matches('/'), ""),
+    let Some(address) = Address::of(request.uri.path()) else {
+        let message = "No HTTP resource was found that matches the request address.";
+        return respond::error(StatusCode::NOT_FOUND, "0x0", message);
     };
-    for version in ["v9.2", "v9.1", "v9.0"] {
-        let prefix = rest.strip_prefix("api/data/").and_then(|rest| rest.strip_prefix(version));
-        if let Some(below) = prefix.filter(|below| below.is_empty() || below.starts_with('/')) {
-            return web_api::answer(service, organization, version, below, request).await;
-        }
+    let Address { organization, below, route } = address;
+    if !route.knows(request.method) {
+        return respond::wrong_method(route.methods);
     }
-    match rest {
-        "oauth2/v2.0/token"
-        | "oauth2/token"
-        | "oauth2/v2.0/authorize"
-        | "oauth2/authorize"
-        | "v2.0/.well-known/openid-configuration"
-        | ".well-known/openid-configuration"
-        | "discovery/v2.0/keys"
-        | "discovery/keys" => sign_in::answer(service, organization, rest, request).await,
-        "" if organization.is_empty() && matches!(*request.method, Method::GET | Method::HEAD) => respond::text(
+    match route.place {
+        ClientPlace::WebApi(version) => web_api::answer(service, organization, version, below, request).await,
+        ClientPlace::Token | ClientPlace::Authorization | ClientPlace::Configuration | ClientPlace::Keys => {
+            sign_in::answer(service, address, request).await
+        }
+        ClientPlace::Welcome => respond::text(
             StatusCode::OK,
             "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
         ),
-        // Clients of Dataverse have calls for these: that they are not there is told apart from a mistyped address.
-        _ if ["api/search/", "api/backgroundoperation/"].iter().any(|known| rest.starts_with(known)) => {
+        // That they are not there is told apart from a mistyped address.
+        ClientPlace::Later => {
             let message = "Search and background operations are not supported yet.";
             respond::error(StatusCode::NOT_IMPLEMENTED, "0x80060888", message)
-        }
-        _ => {
-            respond::error(StatusCode::NOT_FOUND, "0x0", "No HTTP resource was found that matches the request address.")
         }
     }
 }
@@ -207,20 +198,6 @@ fn source_of(trust_forwarded: bool, headers: &HeaderMap, peer: Peer) -> IpAddr {
         bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
     });
     address.unwrap_or_else(|| peer.address.ip())
-}
-
-/// A name for logs: never a key or a value, which paths may carry.
-fn route_name(path: &str) -> &'static str {
-    let rest = path.trim_start_matches('/').split_once('/').map_or("", |(_, rest)| rest);
-    if rest.starts_with("api/data/") {
-        "web-api"
-    } else if rest.contains("oauth2") {
-        "token"
-    } else if rest.contains(".well-known") || rest.contains("discovery") {
-        "discovery"
-    } else {
-        "other"
-    }
 }
 
 #[cfg(test)]

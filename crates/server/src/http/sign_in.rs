@@ -5,45 +5,39 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use custodia_identity::{
-    AUTHORIZATION_REFUSAL, Address, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest,
+    AUTHORIZATION_REFUSAL, Address as Root, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest,
     discovery_document,
 };
 use custodia_org::{Caller, Organization};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use super::respond;
+use super::route::{Address, ClientPlace};
 use super::routes::PublicRequest;
 use super::web_api::refuse_organization;
 use crate::directory::OrganizationDirectory;
 use crate::service::Service;
 
 /// Answers a request to one of the sign-in paths of an organisation, named by its name or its id.
-pub async fn answer(service: &Arc<Service>, name: &str, rest: &str, request: PublicRequest<'_>) -> Response<Bytes> {
-    let name = service.name_of(name);
+pub async fn answer(service: &Arc<Service>, address: Address<'_>, request: PublicRequest<'_>) -> Response<Bytes> {
+    let name = service.name_of(address.organization);
     let organization = match service.organization(&name).await {
         Ok(organization) => organization,
         Err(error) => return refuse_organization(&error),
     };
-    let version = if rest.contains("v2.0") { ProtocolVersion::V2 } else { ProtocolVersion::V1 };
-    let Ok(root) = Address::parse(&request.base).and_then(|base| base.join(organization.name())) else {
+    let version = if address.route.path.contains("v2.0") { ProtocolVersion::V2 } else { ProtocolVersion::V1 };
+    let Ok(root) = Root::parse(&request.base).and_then(|base| base.join(organization.name())) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
-    let wanted = if rest.ends_with("token") { "POST" } else { "GET" };
-    if request.method.as_str() != wanted {
-        let message = format!("Use {wanted} here.");
-        let refusal = respond::error(StatusCode::METHOD_NOT_ALLOWED, "0x80060888", &message);
-        return respond::allowing(refusal, wanted);
-    }
-    if rest.ends_with("token") {
-        token(service, &organization, version, &root, request).await
-    } else if rest.ends_with("authorize") {
-        let (code, why) = AUTHORIZATION_REFUSAL;
-        respond::json(StatusCode::BAD_REQUEST, code.body(why))
-    } else if rest.ends_with("keys") {
-        document(service.keys().published(service.now()))
-    } else {
-        document(discovery_document(&root, version, Served::default()))
+    match address.route.place {
+        ClientPlace::Token => token(service, &organization, version, &root, request).await,
+        ClientPlace::Authorization => {
+            let (code, why) = AUTHORIZATION_REFUSAL;
+            respond::json(StatusCode::BAD_REQUEST, code.body(why))
+        }
+        ClientPlace::Keys => document(service.keys().published(service.now())),
+        _ => document(discovery_document(&root, version, Served::default())),
     }
 }
 
@@ -58,7 +52,7 @@ async fn token(
     service: &Arc<Service>,
     organization: &Organization,
     version: ProtocolVersion,
-    root: &Address,
+    root: &Root,
     request: PublicRequest<'_>,
 ) -> Response<Bytes> {
     let Ok(addresses) = service.addresses(organization, &request.base) else {
@@ -108,7 +102,6 @@ async fn token(
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             let mut response = respond::json(status, refusal.body());
             let headers = response.headers_mut();
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             if let Some(value) = refusal.www_authenticate() {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }

@@ -10,7 +10,11 @@ use crate::http::Client;
 use crate::site::{Engine, Server, Site};
 
 /// A client that trusts the authority and speaks these versions only.
-fn trusting(server: &Server, authority: &std::path::Path, versions: &[&'static SupportedProtocolVersion]) -> Client {
+pub fn trusting(
+    server: &Server,
+    authority: &std::path::Path,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Client {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
     let provider = rustls::crypto::aws_lc_rs::default_provider().into();

@@ -16,6 +16,7 @@ use self::multipart::{Part, PartRequest, boundary, parts};
 use self::reply::{Multipart, PartReply};
 use crate::answer;
 use crate::call::{ApiRequest, Call, Earlier};
+use crate::entrance::Shape;
 use crate::failure::{Failure, code};
 use crate::impersonation;
 use crate::routes;
@@ -40,8 +41,8 @@ pub(crate) async fn answer(
     caller: &Caller,
     request: &ApiRequest<'_>,
 ) -> Result<Response<Bytes>, Failure> {
-    if *request.method != Method::POST {
-        return Err(Failure::method(request.method.as_str(), "POST"));
+    if !Shape::Batch.knows(request.method) {
+        return Err(Shape::Batch.wrong_method(request.method));
     }
     let call = Call::read(organization, caller, request)?;
     routes::check_version(&call)?;

@@ -26,7 +26,7 @@ pub(crate) use bulk_delete::made as job_made;
 use bytes::Bytes;
 use custodia_query::RowKey;
 use custodia_query::odata::{Binding, ParameterValue};
-use custodia_schema::{Guid, TableId};
+use custodia_schema::{Guid, PrivilegeKind, TableId};
 pub use explain_access::{explanation_json, privilege_change_json};
 use http::{Method, Response};
 pub use lint_roles::finding_json;
@@ -34,6 +34,7 @@ pub(crate) use record_team::joined as record_team_joined;
 
 use crate::body::Object;
 use crate::call::Call;
+use crate::entrance::{APPEND, Asks, CREATE, CUSTOMIZE, DELETE, LINKS, Need, On, READ, READ_OTHER, SHARE, WRITE};
 use crate::failure::Failure;
 use crate::media::Media;
 use crate::metadata;
@@ -194,64 +195,104 @@ pub(crate) async fn prepare(
     }
 }
 
-/// The functions that are here, and what each is called on.
-pub(crate) const FUNCTIONS: &[(&str, Bound)] = &[
-    ("InitializeFrom", Bound::Nothing),
-    ("RetrieveAllEntities", Bound::Nothing),
-    ("RetrieveAttributeChangeHistory", Bound::Nothing),
-    ("RetrieveAuditDetails", Bound::Record),
-    ("RetrieveAvailableLanguages", Bound::Nothing),
-    ("RetrieveCurrentOrganization", Bound::Nothing),
-    ("RetrieveEntity", Bound::Nothing),
-    ("RetrieveFilteredForms", Bound::Nothing),
-    ("RetrieveMetadataChanges", Bound::Nothing),
-    ("RetrievePrincipalAccess", Bound::Record),
-    ("RetrieveProvisionedLanguages", Bound::Nothing),
-    ("RetrieveRecordChangeHistory", Bound::Nothing),
-    ("RetrieveRolePrivilegesRole", Bound::Nothing),
-    ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing),
-    ("RetrieveTimestamp", Bound::Nothing),
-    ("RetrieveTotalRecordCount", Bound::Nothing),
-    ("RetrieveUserPrivilegeByPrivilegeName", Bound::Record),
-    ("RetrieveUserPrivileges", Bound::Record),
-    ("RetrieveVersion", Bound::Nothing),
-    ("WhoAmI", Bound::Nothing),
-    ("custodia_ExplainAccess", Bound::Record),
-    ("custodia_LintRoles", Bound::Nothing),
-    ("custodia_RetrieveUserInterface", Bound::Nothing),
+const READ_HISTORY: Need = Need::Privilege("prvReadRecordAuditHistory");
+const ERASE_HISTORY: Need = Need::Privilege("prvDeleteRecordChangeHistory");
+const READ_AUDIT: Need = Need::Right(PrivilegeKind::Read, On::Table("audit"));
+
+/// What describes tables or the service.
+const DESCRIBES: Asks = Asks::Token("tables or the service are described, and no record");
+/// What tells what became of a record.
+const HISTORY: Asks = Asks::Rights(&[READ_HISTORY, READ_AUDIT, READ]);
+/// What tells what a user may do or gets.
+const OF_A_USER: Asks = Asks::RightsUnlessOwn(&[
+    Need::Right(PrivilegeKind::Read, On::Table("systemuser")),
+    Need::Right(PrivilegeKind::Read, On::Table("role")),
+]);
+/// What says which access team is meant.
+const TEMPLATE: Need = Need::Right(PrivilegeKind::Read, On::Table("teamtemplate"));
+/// What gives rights on a record.
+const SHARES: Asks = Asks::Rights(&[SHARE, Need::Said("each right that is given, on the record")]);
+/// What says who belongs to a team.
+const MEMBERS: Asks = Asks::Rights(&[APPEND, Need::Right(PrivilegeKind::Append, On::Other)]);
+
+/// The functions that are here, what each is called on, and what it asks for.
+pub(crate) const FUNCTIONS: &[(&str, Bound, Asks)] = &[
+    ("InitializeFrom", Bound::Nothing, Asks::Rights(&[READ])),
+    ("RetrieveAllEntities", Bound::Nothing, DESCRIBES),
+    ("RetrieveAttributeChangeHistory", Bound::Nothing, HISTORY),
+    ("RetrieveAuditDetails", Bound::Record, HISTORY),
+    ("RetrieveAvailableLanguages", Bound::Nothing, DESCRIBES),
+    ("RetrieveCurrentOrganization", Bound::Nothing, DESCRIBES),
+    ("RetrieveEntity", Bound::Nothing, DESCRIBES),
+    ("RetrieveFilteredForms", Bound::Nothing, OF_A_USER),
+    ("RetrieveMetadataChanges", Bound::Nothing, DESCRIBES),
+    ("RetrievePrincipalAccess", Bound::Record, Asks::Rights(&[READ, READ_OTHER])),
+    ("RetrieveProvisionedLanguages", Bound::Nothing, DESCRIBES),
+    ("RetrieveRecordChangeHistory", Bound::Nothing, HISTORY),
+    ("RetrieveRolePrivilegesRole", Bound::Nothing, Asks::Rights(&[READ])),
+    ("RetrieveSharedPrincipalsAndAccess", Bound::Nothing, Asks::Rights(&[READ])),
+    ("RetrieveTimestamp", Bound::Nothing, DESCRIBES),
+    ("RetrieveTotalRecordCount", Bound::Nothing, Asks::Rights(&[READ])),
+    ("RetrieveUserPrivilegeByPrivilegeName", Bound::Record, OF_A_USER),
+    ("RetrieveUserPrivileges", Bound::Record, OF_A_USER),
+    ("RetrieveVersion", Bound::Nothing, DESCRIBES),
+    ("WhoAmI", Bound::Nothing, Asks::Token("it tells the caller who the caller is")),
+    ("custodia_ExplainAccess", Bound::Record, OF_A_USER),
+    ("custodia_LintRoles", Bound::Nothing, Asks::Rights(&[Need::Privilege("prvConfigureHierarchySecurity")])),
+    (
+        "custodia_RetrieveUserInterface",
+        Bound::Nothing,
+        Asks::Token("it leaves out what leads to tables that the caller may not read"),
+    ),
 ];
 
-/// The actions that are here, and what each is called on.
-pub(crate) const ACTIONS: &[(&str, Bound)] = &[
-    ("AddMembersTeam", Bound::Record),
-    ("AddPrivilegesRole", Bound::Record),
-    ("AddUserToRecordTeam", Bound::Record),
-    ("Assign", Bound::Nothing),
-    ("BulkDelete", Bound::Nothing),
-    ("CreateMultiple", Bound::Collection),
-    ("DeleteMultiple", Bound::Collection),
-    ("DeleteRecordChangeHistory", Bound::Nothing),
-    ("GrantAccess", Bound::Nothing),
-    ("Merge", Bound::Nothing),
-    ("ModifyAccess", Bound::Nothing),
-    ("PublishAllXml", Bound::Nothing),
-    ("PublishXml", Bound::Nothing),
-    ("RemoveMembersTeam", Bound::Record),
-    ("RemovePrivilegeRole", Bound::Record),
-    ("RemoveUserFromRecordTeam", Bound::Record),
-    ("ReplacePrivilegesRole", Bound::Record),
-    ("RevokeAccess", Bound::Nothing),
-    ("UpdateMultiple", Bound::Collection),
-    ("UpsertMultiple", Bound::Collection),
-    ("custodia_RestoreFromAudit", Bound::Record),
+/// The actions that are here, what each is called on, and what it asks for.
+pub(crate) const ACTIONS: &[(&str, Bound, Asks)] = &[
+    ("AddMembersTeam", Bound::Record, MEMBERS),
+    (
+        "AddPrivilegesRole",
+        Bound::Record,
+        Asks::Rights(&[WRITE, Need::Said("each privilege that is given, as far as it is given")]),
+    ),
+    (
+        "AddUserToRecordTeam",
+        Bound::Record,
+        Asks::Rights(&[SHARE, TEMPLATE, Need::Said("each right that the template gives, on the record")]),
+    ),
+    ("Assign", Bound::Nothing, Asks::Rights(&[WRITE, Need::Right(PrivilegeKind::Assign, On::Record)])),
+    (
+        "BulkDelete",
+        Bound::Nothing,
+        Asks::Rights(&[Need::Privilege("prvBulkDelete"), Need::Said("Delete, when the job comes to a record")]),
+    ),
+    ("CreateMultiple", Bound::Collection, Asks::Rights(&[CREATE, LINKS])),
+    ("DeleteMultiple", Bound::Collection, Asks::Rights(&[DELETE])),
+    ("DeleteRecordChangeHistory", Bound::Nothing, Asks::Rights(&[READ_HISTORY, READ_AUDIT, READ, ERASE_HISTORY])),
+    ("GrantAccess", Bound::Nothing, SHARES),
+    ("Merge", Bound::Nothing, Asks::Rights(&[Need::Privilege("prvMerge"), WRITE])),
+    ("ModifyAccess", Bound::Nothing, SHARES),
+    ("PublishAllXml", Bound::Nothing, Asks::Rights(&[CUSTOMIZE])),
+    ("PublishXml", Bound::Nothing, Asks::Rights(&[CUSTOMIZE])),
+    ("RemoveMembersTeam", Bound::Record, MEMBERS),
+    ("RemovePrivilegeRole", Bound::Record, Asks::Rights(&[WRITE])),
+    ("RemoveUserFromRecordTeam", Bound::Record, Asks::Rights(&[SHARE, TEMPLATE])),
+    (
+        "ReplacePrivilegesRole",
+        Bound::Record,
+        Asks::Rights(&[WRITE, Need::Said("each privilege that is given, as far as it is given")]),
+    ),
+    ("RevokeAccess", Bound::Nothing, Asks::Rights(&[SHARE])),
+    ("UpdateMultiple", Bound::Collection, Asks::Rights(&[WRITE, LINKS])),
+    ("UpsertMultiple", Bound::Collection, Asks::Rights(&[WRITE, CREATE, LINKS])),
+    ("custodia_RestoreFromAudit", Bound::Record, Asks::Rights(&[READ_HISTORY, READ_AUDIT, READ, WRITE])),
 ];
 
 fn withheld(call: &Call<'_>, area: &str, name: &str) -> bool {
     call.request.limits.withheld.has(area, name)
 }
 
-fn bound_of(name: &str, operations: &[(&str, Bound)]) -> Option<Bound> {
-    operations.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
+fn bound_of(name: &str, operations: &[(&str, Bound, Asks)]) -> Option<Bound> {
+    operations.iter().find(|(known, ..)| *known == name).map(|(_, bound, _)| *bound)
 }
 
 /// What an operation is called on.

@@ -9,13 +9,12 @@ use super::{Operation, begin, roles};
 use crate::answer;
 use crate::failure::Failure;
 use crate::json;
-use crate::reads::record_id;
 
 pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
     let call = operation.call;
     let user = match operation.binding {
         Binding::Record(table, key) if operation.table_name(*table) == "systemuser" => {
-            record_id(call, call.table(*table)?, key).await?
+            operation.id_of(*table, key).await?
         }
         _ => return Err(Failure::no_such_resource(operation.name)),
     };

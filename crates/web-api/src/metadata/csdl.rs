@@ -486,7 +486,7 @@ mod tests {
     #[test]
     fn every_operation_that_is_answered_is_declared() {
         for (element, operations) in [("Function", FUNCTIONS), ("Action", ACTIONS)] {
-            for (name, bound) in operations {
+            for (name, bound, _) in operations {
                 let bound = if *bound == Bound::Nothing { "" } else { " IsBound=\"true\"" };
                 let declared = format!("<{element} Name=\"{name}\"{bound}>");
                 assert!(OPERATIONS.lines().any(|line| line == declared), "{declared}");

@@ -29,6 +29,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::answer;
 use crate::call::Call;
+use crate::entrance::Shape;
 use crate::failure::{Failure, code};
 use crate::media::MetadataLevel;
 use crate::reads::separate;
@@ -49,7 +50,7 @@ pub(crate) async fn answer(call: &Call<'_>, path: &str) -> Result<Response<Bytes
             Method::POST | Method::DELETE => {
                 Err(Failure::unsupported("making and removing descriptions of tables and columns"))
             }
-            _ => Err(Failure::method(call.request.method.as_str(), "GET, POST, PUT, DELETE")),
+            _ => Err(Shape::Definitions.wrong_method(call.request.method)),
         };
     }
     let (_, schema) = call.organization.described(call.caller).await?;

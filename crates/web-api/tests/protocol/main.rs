@@ -9,6 +9,7 @@ mod bulk;
 mod catalogue;
 mod column_security;
 mod delta;
+mod entrances;
 mod expanding;
 mod explaining;
 mod fetchxml;
