@@ -269,7 +269,7 @@ impl Writing<'_> {
                 if was("parentrootroleid").guid() != Some(stored.id) {
                     return Err(Error::Invalid("this role is a copy; delete the role it was made from".to_owned()));
                 }
-                Ok(())
+                Box::pin(self.check_no_duty_names(stored.id)).await
             }
             "businessunit" => {
                 if was("isdisabled") != Value::Boolean(true) {

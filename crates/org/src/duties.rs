@@ -213,23 +213,23 @@ impl Writing<'_> {
         // What the same request gave before counts as well.
         self.transaction.flush().await?;
         let mut given = Held::default();
-        let users = match link.name.as_str() {
-            "teammembership_association" => {
-                let team = self.end(link, ids, "team")?;
-                for role in self.linked_to("teamroles", "teamid", team, "roleid").await? {
-                    self.add_role(&mut given, role).await?;
-                }
-                vec![self.end(link, ids, "systemuser")?]
+        if link.name == "teammembership_association" {
+            let team = self.end(link, ids, "team")?;
+            for role in self.linked_to("teamroles", "teamid", team, "roleid").await? {
+                self.add_role(&mut given, role).await?;
             }
-            "teamroles_association" => {
-                self.add_role(&mut given, self.end(link, ids, "role")?).await?;
-                let team = self.end(link, ids, "team")?;
-                self.linked_to("teammembership", "teamid", team, "systemuserid").await?
-            }
-            _ => {
-                self.add_role(&mut given, self.end(link, ids, "role")?).await?;
-                vec![self.end(link, ids, "systemuser")?]
-            }
+        } else {
+            self.add_role(&mut given, self.end(link, ids, "role")?).await?;
+        }
+        let rules = touched(rules, &given);
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let users = if link.name == "teamroles_association" {
+            let team = self.end(link, ids, "team")?;
+            self.linked_to("teammembership", "teamid", team, "systemuserid").await?
+        } else {
+            vec![self.end(link, ids, "systemuser")?]
         };
         for user in users {
             let Some(facts) = self.transaction.user_facts(user).await? else { continue };
@@ -245,16 +245,16 @@ impl Writing<'_> {
         before: &BTreeMap<Guid, Level>,
         after: &BTreeMap<Guid, Level>,
     ) -> Result<()> {
-        let rules = self.duty_rules().await?;
+        let schema = Arc::clone(&self.schema);
+        let name_of = |id: &Guid| schema.privilege_of(*id).map(|privilege| privilege.name.clone());
+        let gained = after.keys().filter(|id| !before.contains_key(id)).filter_map(name_of).collect();
+        let given = Held { roles: BTreeSet::new(), privileges: gained };
+        let rules = touched(self.duty_rules().await?, &given);
         if rules.is_empty() {
             return Ok(());
         }
         // What the same request gave before counts as well.
         self.transaction.flush().await?;
-        let schema = Arc::clone(&self.schema);
-        let name_of = |id: &Guid| schema.privilege_of(*id).map(|privilege| privilege.name.clone());
-        let gained = after.keys().filter(|id| !before.contains_key(id)).filter_map(name_of).collect();
-        let given = Held { roles: BTreeSet::new(), privileges: gained };
         let table = self.table_named("role")?;
         let mut users = Vec::new();
         for copy in self.rows_where(&table, "parentrootroleid", root).await? {
@@ -272,6 +272,23 @@ impl Writing<'_> {
             refuse_broken(&rules, &held, &given, user)?;
         }
         Ok(())
+    }
+
+    /// That no rule is about a role that is to go: one made again under its name would be another role, which the rule does
+    /// not know.
+    pub(crate) async fn check_no_duty_names(&mut self, root: Guid) -> Result<()> {
+        let rules = self.duty_rules().await?;
+        let is_named = |duty: &Duty| *duty == Duty::Role(root);
+        match rules.iter().find(|rule| is_named(&rule.first) || is_named(&rule.second)) {
+            None => Ok(()),
+            Some(rule) => {
+                let why = format!(
+                    "a role cannot be deleted that the rule '{}' separates from something: remove the rule first",
+                    rule.name
+                );
+                Err(Error::Refused { code: SEPARATED, why })
+            }
+        }
     }
 
     /// That a user who got roles beside a request, by the team of a business unit, holds nothing that a rule keeps apart.
@@ -333,6 +350,12 @@ impl Held {
             Duty::Privilege(name) => self.privileges.contains(name),
         }
     }
+}
+
+/// The rules that say something of what is given: where there is none, nobody who gets it needs to be looked at.
+fn touched(mut rules: Vec<DutyRule>, given: &Held) -> Vec<DutyRule> {
+    rules.retain(|rule| given.has(&rule.first) || given.has(&rule.second));
+    rules
 }
 
 /// Refuses what is given where it makes up a rule, by itself or with what is held.

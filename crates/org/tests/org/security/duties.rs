@@ -134,11 +134,16 @@ mod bodies {
         assert_eq!(code(scene.try_change(&scene.admin, "systemuser", kim.user, &unit).await), SEPARATED);
         // Nothing of what was refused came about.
         assert_eq!(conflicts(&scene).await, [("Pays and approves".to_owned(), before.user)]);
+        // A role that a rule is about does not go, to come again as one that the rule does not know; others do.
+        assert_eq!(code(scene.try_delete(&scene.admin, "role", approves).await), SEPARATED);
+        assert_eq!(code(scene.try_delete(&scene.admin, "role", pays).await), SEPARATED);
+        assert_eq!(code(scene.try_delete(&scene.admin, "role", other).await), None);
         // Without the rule, everything goes.
         assert!(scene.org().remove_duty_rule(&scene.admin, "Pays and approves").await.unwrap());
         assert!(!scene.org().remove_duty_rule(&scene.admin, "Pays and approves").await.unwrap());
         assert_eq!(joins(approvers, sam.user).await, None);
         assert_eq!(conflicts(&scene).await, []);
+        assert_eq!(code(scene.try_delete(&scene.admin, "role", approves).await), None);
     }
 
     pub async fn privileges_are_kept_apart_too(world: World) {
