@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use custodia_access::{Denied, RowAccess};
 use custodia_query::Query;
-use custodia_schema::{Guid, PrivilegeKind, Table, TableId, Value};
+use custodia_schema::{Guid, PrivilegeKind, Table, TableId, Value, column_description_id, description_id};
 use custodia_store::{
-    AuditEntry, AuditExport, AuditOperation, ErasedThen, Gap, KeyRing, Prune, Published, Report, RowKey, audit_action,
+    AuditEntry, AuditExport, AuditOperation, ErasedThen, Erasure, Gap, KeyRing, Prune, Published, Report, RowKey,
+    audit_action,
 };
 use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::history::READ_HISTORY;
+use crate::history::{Life, READ_HISTORY};
 use crate::input::Reference;
 use crate::model;
 use crate::organization::Organization;
@@ -71,7 +72,7 @@ impl Organization {
                     let why = why.clone();
                     Box::pin(async move {
                         writing.authority.check_privilege(DELETE_HISTORY)?;
-                        let told = writing.transaction.erase_audit(table, row, ERASED_AT_ONCE, &why).await?;
+                        let told = writing.transaction.erase_audit(erasure(table, row, Life::ALL, &why)).await?;
                         if told.entries > 0 {
                             writing.audit_log_deleted(table, row, &told)?;
                         }
@@ -121,20 +122,36 @@ impl Organization {
     }
 }
 
+/// Whether entries about an id are about the table itself: its switches and rules, and lists of its records that somebody
+/// read or exported. No record is to be taken for it, though one may have been given that id. What the organisation's own
+/// record tells of is of that kind.
+fn is_of_table(table: &Table, id: Guid) -> bool {
+    id.is_nil()
+        || table.name == "organization"
+        || id == description_id("EntityMetadata", &table.name)
+        || table.columns().iter().any(|column| id == column_description_id(table, column))
+}
+
+fn erasure(table: TableId, row: Guid, life: Life, why: &str) -> Erasure<'_> {
+    Erasure { table, row, after: life.after, since: life.since, entries_max: ERASED_AT_ONCE, why }
+}
+
 impl Writing<'_> {
-    /// Takes the values out of all audit entries of one record, for a caller who may read its history besides. How many
-    /// entries lost their values.
+    /// Takes the values out of the audit entries of one record that the caller may read besides: what is told of a former
+    /// record of the same id stays, unless they read every row of its table. How many entries lost their values.
     ///
     /// # Errors
     /// [`crate::Error::Denied`]; [`crate::Error::NotFound`] for a record that is not there, unless the caller reads every
     /// row of its table; [`crate::Error::TooManyDependents`] for more entries than one request changes.
     pub(crate) async fn erase_record_history(&mut self, target: &Reference) -> Result<u64> {
         self.authority.check_privilege(DELETE_HISTORY)?;
-        let (table, row) = self.check_reads_history(target).await?;
+        // What the same request told before counts as well.
+        self.transaction.flush().await?;
+        let (table, row, life) = self.check_reads_history(target).await?;
         let limit = self.shared.limits.cascade_rows as usize;
         let mut all: Option<ErasedThen> = None;
         loop {
-            let told = self.transaction.erase_audit(table.id, row, ERASED_AT_ONCE, ON_REQUEST).await?;
+            let told = self.transaction.erase_audit(erasure(table.id, row, life, ON_REQUEST)).await?;
             let is_last = told.entries < ERASED_AT_ONCE as usize;
             let before = all.take();
             let so_far = told.entries + before.as_ref().map_or(0, |before| before.entries);
@@ -156,24 +173,44 @@ impl Writing<'_> {
         }
     }
 
-    /// That the caller may read what became of a record: its table and id.
-    async fn check_reads_history(&mut self, target: &Reference) -> Result<(Arc<Table>, Guid)> {
+    /// That the caller may read what became of a record: its table and id, and which of the entries about that id.
+    async fn check_reads_history(&mut self, target: &Reference) -> Result<(Arc<Table>, Guid, Life)> {
         self.authority.check_privilege(READ_HISTORY)?;
         let audit = self.table_named(AUDIT)?;
         self.authority.rows(&audit, PrivilegeKind::Read)?;
         let table = self.table(target.table)?;
         let access = self.authority.rows(&table, PrivilegeKind::Read)?;
         let found = self.transaction.reach(&table, &target.key, &access).await?;
+        let named = match &target.key {
+            RowKey::Id(id) => Some(*id),
+            RowKey::Alternate(_) => found.map(|found| found.id),
+        };
+        if named.is_some_and(|id| is_of_table(&table, id)) {
+            return Err(Self::missing(&table, &target.key));
+        }
         match (found, &target.key) {
-            (Some(found), _) if found.is_reached => Ok((table, found.id)),
+            (Some(found), _) if found.is_reached => {
+                let life = self.life(&table, found.id, &access).await?;
+                Ok((table, found.id, life))
+            }
             (Some(_), _) => Err(Error::Denied(Denied::RowNotReached {
                 user: self.acting(),
                 right: PrivilegeKind::Read,
                 table: table.name.clone(),
             })),
-            (None, RowKey::Id(id)) if access == RowAccess::All => Ok((table, *id)),
+            (None, RowKey::Id(id)) if access == RowAccess::All => Ok((table, *id, Life::ALL)),
             (None, key) => Err(Self::missing(&table, key)),
         }
+    }
+
+    /// The entries of the present record; for those who read every row, of all that had its id.
+    async fn life(&mut self, table: &Arc<Table>, id: Guid, access: &RowAccess) -> Result<Life> {
+        if *access == RowAccess::All {
+            return Ok(Life::ALL);
+        }
+        let newest = self.transaction.newest_audit(&Life::ends(table.id, id)).await?;
+        let row = self.get(table, id).await?;
+        Ok(Life::of(newest, table.column("createdon").map(|made| row.get(made.id))))
     }
 
     fn audit_log_deleted(&mut self, table: TableId, row: Guid, told: &impl Serialize) -> Result<()> {

@@ -96,17 +96,36 @@ impl Told {
 /// Which entries about an id are of the record that has it now. An id can be given again, by anybody: that does not make
 /// somebody the reader of what it named before.
 #[derive(Clone, Copy)]
-struct Life {
+pub(crate) struct Life {
     /// The last entry that is none of it.
-    after: i64,
+    pub(crate) after: i64,
     /// When the record was made, seconds since 1970: of one that was made or deleted without being told of, that is all
     /// that is known.
-    since: i64,
+    pub(crate) since: i64,
 }
 
 impl Life {
     /// Every record that ever had the id.
-    const ALL: Self = Self { after: 0, since: i64::MIN };
+    pub(crate) const ALL: Self = Self { after: 0, since: i64::MIN };
+
+    /// The entries that tell where the lives of records of an id begin and end: the newest one says enough.
+    pub(crate) fn ends(table: TableId, id: Guid) -> AuditFilter {
+        AuditFilter { actions: vec![action::CREATE, action::DELETE], ..AuditFilter::of_row(1, table, id) }
+    }
+
+    /// By number and action of the newest of these entries, and by when the present record was made.
+    pub(crate) fn of(newest: Option<(i64, i32)>, made: Option<&Value>) -> Self {
+        let after = match newest {
+            Some((number, action::CREATE)) => number - 1,
+            Some((number, _)) => number,
+            None => 0,
+        };
+        let since = match made {
+            Some(Value::DateTime(since)) => *since,
+            _ => i64::MIN,
+        };
+        Self { after, since }
+    }
 
     fn has(&self, record: &AuditRecord) -> bool {
         record.number > self.after && record.created >= self.since
@@ -280,21 +299,12 @@ impl Organization {
         if authority.rows(table, PrivilegeKind::Read)? == RowAccess::All {
             return Ok(Life::ALL);
         }
-        let actions = vec![action::CREATE, action::DELETE];
-        let filter = AuditFilter { actions, ..AuditFilter::of_row(1, table.id, id) };
-        let after = match self.shared.database.audit_entries(&filter).await?.first() {
-            Some(record) if record.entry.action == action::CREATE => record.number - 1,
-            Some(record) => record.number,
-            None => 0,
-        };
+        let newest = self.shared.database.audit_entries(&Life::ends(table.id, id)).await?;
+        let newest = newest.first().map(|record| (record.number, record.entry.action));
         let made = table.column("createdon").map(|column| column.id);
         let query = Query::of_row(table, &RowKey::Id(id)).showing(made);
         let (rows, _) = self.shared.platform_rows("history", &query).await?;
-        let since = match rows.first().and_then(|row| row.get(1)) {
-            Some(Value::DateTime(since)) => *since,
-            _ => i64::MIN,
-        };
-        Ok(Life { after, since })
+        Ok(Life::of(newest, rows.first().and_then(|row| row.get(1))))
     }
 
     async fn history(

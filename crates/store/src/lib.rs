@@ -78,7 +78,7 @@ pub use moved_audits::MovedAudit;
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
 pub use restore::RestoreReport;
 pub use row::{Row, RowSink, owned};
-pub use seal::erasure::ErasedThen;
+pub use seal::erasure::{ErasedThen, Erasure};
 pub use seal::existing::SealedThen;
 pub use seal::export::{AuditExport, HashedAudit, verify_export};
 pub use seal::gap::{Gap, GapFacts, Prune, RestoreProof, RestoredThen};

@@ -196,6 +196,21 @@ impl Transaction {
         self.metadata_changed();
     }
 
+    /// Number and action of the newest entry of the audit that a filter names, those of this request that were not flushed
+    /// left out.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn newest_audit(&mut self, filter: &AuditFilter) -> Result<Option<(i64, i32)>> {
+        let one = AuditFilter { limit: 1, ..filter.clone() };
+        let found = self
+            .internal_rows(&audit_log::select_audit(&one), |row| {
+                Some((row.integer(0)?, i32::try_from(row.integer(9)?).ok()?))
+            })
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
     /// The rules that say which roles and privileges nobody is to hold together, as they were kept.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use custodia_schema::{ColumnId, Guid, TableId, Value};
 
+use super::erasure::Erasure;
 use super::existing::of_the_platform;
 use super::gap::{Prune, RestoreFacts, RestoreProof, RestoredThen};
 use super::published::{HeadFacts, KeyRing, PublicKeys};
@@ -653,7 +654,16 @@ mod bodies {
         let told = database
             .write(move |transaction: &mut Transaction| {
                 Box::pin(async move {
-                    let told = transaction.erase_audit(table, row, 1_000, "asked for").await?;
+                    let told = transaction
+                        .erase_audit(Erasure {
+                            table,
+                            row,
+                            after: 0,
+                            since: i64::MIN,
+                            entries_max: 1_000,
+                            why: "asked for",
+                        })
+                        .await?;
                     let about = of_the_platform("test", audit_action::LOG_DELETED, &told)?;
                     transaction.audit(&AuditEntry { table, row, ..about });
                     Ok::<_, Error>(told)

@@ -72,17 +72,25 @@ pub(crate) fn select_sealed_after(after: i64, limit: u32) -> Statement {
     read(&sql, vec![number(after), number(i64::from(limit))], SEALED_OUTPUTS)
 }
 
-/// The same of the entries of one record up to a number whose values were not erased, oldest first.
-pub(crate) fn select_sealed_of(table: TableId, row: Guid, up_to: i64, limit: u32) -> Statement {
+/// The same of the entries of one record up to a number whose values were not erased, oldest first: of those after a number
+/// and of no earlier moment.
+pub(crate) fn select_sealed_of(
+    (table, row): (TableId, Guid),
+    (after, since): (i64, i64),
+    up_to: i64,
+    limit: u32,
+) -> Statement {
     let sql = format!(
         "{SEALED} WHERE tableid = $1 AND rowid_ = $2 AND number <= $3 AND salt IS NOT NULL AND action <> $4 \
-         ORDER BY number LIMIT $5"
+         AND number > $5 AND created >= $6 ORDER BY number LIMIT $7"
     );
     let parameters = vec![
         number(i64::from(table.0)),
         guid(row),
         number(up_to),
         small(crate::audit::action::LOG_DELETED),
+        number(after),
+        number(since),
         number(i64::from(limit)),
     ];
     read(&sql, parameters, SEALED_OUTPUTS)

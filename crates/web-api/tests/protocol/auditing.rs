@@ -798,6 +798,26 @@ mod bodies {
         let why = world.ask("POST", &path, &[], "{}").await.expect_error(400, "0x80040203");
         assert!(why.contains("erased"), "{why}");
         assert_eq!(world.get(&format!("accounts({id})?$select=name")).await["name"], json!("secret-2"));
+        // What is told of the table itself is no record's, though it stands under an id.
+        let table = custodia_schema::description_id("EntityMetadata", "account").to_string();
+        for of_table in [Guid::nil().to_string(), table] {
+            erase(&world, &eraser, &of_table).await.expect_error(404, "0x80040217");
+        }
+        let organization = json!({"Target": {
+            "@odata.type": "Microsoft.Dynamics.CRM.organization",
+            "organizationid": world.org.id().to_string(),
+        }});
+        let path = "DeleteRecordChangeHistory";
+        world.ask("POST", path, &[], &organization.to_string()).await.expect_error(404, "0x80040217");
+        // Who gives a record the id of one that is gone erases what is told of the new one, and not of that one.
+        world.ask("DELETE", &format!("accounts({other})"), &[], "").await.expect(204);
+        let own = vec![(privilege_id("prvCreateAccount"), Level::Basic)];
+        world.org.change_role(&world.admin(), role, RoleChange::Add(own)).await.unwrap();
+        let again = json!({"accountid": other, "name": "again"}).to_string();
+        world.send(&elsewhere, "POST", "accounts", &[], &again).await.expect(204);
+        assert_eq!(erase(&world, &elsewhere, &other).await.expect(200)["DeletedEntriesCount"], json!(1));
+        let left = told(&world, &other).await;
+        assert!(left.contains("stays") && !left.contains("again"), "{left}");
         // Of a record that is gone; and no more at once than one request changes.
         change(&world, &id, &json!({"name": "secret-3"})).await;
         world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
