@@ -18,6 +18,8 @@ use crate::telling::{Principal, allowed_level};
 const NAMED_MAX: u32 = 20_000;
 /// Teams of one user that are looked at.
 const TEAMS_MAX: u32 = 5_000;
+/// Roles that one question supposes: each is looked up, and tried by itself.
+const SUPPOSED_MAX: usize = 50;
 /// Dataverse has no number for it.
 const ACTION: i32 = 0;
 
@@ -88,6 +90,9 @@ impl Organization {
     ) -> Result<Facts> {
         if supposed.is_nothing() {
             return Ok(facts);
+        }
+        if supposed.with.len() + supposed.without.len() > SUPPOSED_MAX {
+            return Err(Error::Invalid(format!("at most {SUPPOSED_MAX} roles are supposed at once")));
         }
         asking.rows(model::table(&self.schema(), "role")?, PrivilegeKind::Read)?;
         let administrators = builtin_roles().iter().find(|role| role.is_administrator()).map(|role| role.root_id);

@@ -256,9 +256,16 @@ impl Picture {
                 let is_outside = read.has(table, elsewhere).await?;
                 self.outside.insert((table.id, base), is_outside);
             }
-            for user in &disabled {
-                if read.has(table, Filter::equal(owner, Value::Guid(*user))).await? {
-                    self.owning.entry(*user).or_default().insert(table.name.clone());
+            for some in disabled.chunks(VALUES_MAX) {
+                // Mostly none of them does: one by one they are asked about only where somebody does.
+                let values = some.iter().copied().map(Value::Guid).collect();
+                if !read.has(table, Filter::In { path: Path::own(owner), values }).await? {
+                    continue;
+                }
+                for user in some {
+                    if read.has(table, Filter::equal(owner, Value::Guid(*user))).await? {
+                        self.owning.entry(*user).or_default().insert(table.name.clone());
+                    }
                 }
             }
         }

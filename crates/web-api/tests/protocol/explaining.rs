@@ -232,6 +232,9 @@ mod bodies {
         let far = world.post("roles", &far.to_string()).await;
         let answer = why(&world, &admin, &path_of(&sam), &with("WithRoles", &far)).await;
         assert!(answer.expect_error(400, "0x80040203").contains("of another business unit"));
+        let many = vec![reading.as_str(); 51].join("\",\"");
+        let answer = why(&world, &admin, &path_of(&sam), &with("WithRoles", &many)).await;
+        assert!(answer.expect_error(400, "0x80040203").contains("at most 50"));
         let nobody = Guid::from_u128(78).to_string();
         why(&world, &admin, &path_of(&sam), &with("WithRoles", &nobody)).await.expect_error(404, "0x80040217");
         why(&world, &admin, &path_of(&sam), &question("WithRoles='x'")).await.expect_error(400, "0x80060888");
