@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use custodia_org::{Caller, Duty, DutyRule, Organization};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::Output;
+use crate::operation::{Output, one_line};
 use crate::service::Service;
 use crate::why::find_role;
 
@@ -65,13 +65,18 @@ pub async fn run(
         Request::List => {
             for rule in organization.duty_rules(&caller).await? {
                 let (first, second) = (word(organization, &rule.first).await?, word(organization, &rule.second).await?);
-                output.line(&format!("{}: {first}, {second}", rule.name));
+                output.line(&one_line(&format!("{}: {first}, {second}", rule.name)));
             }
         }
         Request::Check => {
             let conflicts = organization.duty_conflicts(&caller).await?;
             for conflict in &conflicts {
-                output.line(&format!("{}: {} {}", conflict.rule, conflict.user.name, conflict.user.id));
+                output.line(&format!(
+                    "{}: {} {}",
+                    one_line(&conflict.rule),
+                    one_line(&conflict.user.name),
+                    conflict.user.id
+                ));
             }
             if conflicts.is_empty() {
                 output.line("nobody holds what a rule separates");

@@ -321,13 +321,25 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
 /// A line to standard output. Whoever read it may be gone (`custodia audit | head`): that is no fault.
 fn say(text: &str) {
     let mut output = std::io::stdout().lock();
-    let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+    let _ = writeln!(output, "{}", harmless(text)).and_then(|()| output.flush());
 }
 
 /// A line to standard error, where somebody may read it.
 fn tell(text: &str) {
     log::flush();
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", harmless(text));
+}
+
+/// A text with what would steer a terminal as escapes, which are those of JSON: names in it are anybody's.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() && !matches!(character, '\n' | '\t') {
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// An error with its causes, each said once: some causes are repeated by the error above them.
@@ -365,5 +377,22 @@ impl Output for Terminal {
 
     fn refused_rows(&mut self) {
         self.refused = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_do_not_steer_a_terminal() {
+        assert_eq!(harmless("Zoë\tNorth\n東"), "Zoë\tNorth\n東");
+        assert_eq!(harmless("\u{1b}[2Jgone\r\u{9b}\u{7f}"), "\\u001b[2Jgone\\u000d\\u009b\\u007f");
+        let json = serde_json::json!({ "name": "a\u{9b}2J\u{7f}\n" });
+        let shown = harmless(&json.to_string());
+        assert!(!shown.chars().any(char::is_control));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+        assert_eq!(operation::one_line("x\nnobody holds it"), "x\\nnobody holds it");
     }
 }

@@ -235,6 +235,11 @@ pub trait Output: Send {
     fn refused_rows(&mut self);
 }
 
+/// A name within a line: one with line breaks could pass for lines of the answer.
+pub fn one_line(name: &str) -> String {
+    name.replace('\n', "\\n")
+}
+
 impl Operation {
     /// Whether it makes sense in a folder in which nothing is yet.
     pub fn makes_an_installation(&self) -> bool {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use custodia_org::{Caller, LintBounds, Organization};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::Output;
+use crate::operation::{Output, one_line};
 use crate::service::Service;
 
 /// How roles are looked over.
@@ -36,8 +36,8 @@ pub async fn run(
             output.line(&custodia_web_api::finding_json(finding).to_string());
             continue;
         }
-        output.line(&format!("{} {} {}", finding.severity.word(), finding.code, finding.place));
-        output.line(&format!("  {}", finding.what));
+        output.line(&format!("{} {} {}", finding.severity.word(), finding.code, one_line(&finding.place)));
+        output.line(&format!("  {}", one_line(&finding.what)));
         output.line(&format!("  {}", finding.advice));
     }
     match findings.len() {

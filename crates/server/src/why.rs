@@ -8,7 +8,7 @@ use custodia_org::{
 use custodia_schema::{Guid, Level, PrivilegeKind, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::Output;
+use crate::operation::{Output, one_line};
 use crate::service::Service;
 
 /// Who is asked about, and what.
@@ -214,7 +214,7 @@ fn tell(explanation: &Explanation, name: &str, of: Principal, question: &str, ou
     output.line(&format!("{name} {may} {question}"));
     for missing in &explanation.missing {
         // Refusals name people by their ids.
-        output.line(&format!("  missing: {}", missing.replace(&format!("User {}", of.id()), name)));
+        output.line(&format!("  missing: {}", one_line(&missing.replace(&format!("User {}", of.id()), name))));
     }
     for grant in &explanation.grants {
         output.line(&format!("  {}", told_grant(grant)));
@@ -279,7 +279,7 @@ fn told_way(way: &Reached) -> String {
 }
 
 fn told_name(named: &Named) -> String {
-    if named.name.is_empty() { named.id.to_string() } else { named.name.clone() }
+    if named.name.is_empty() { named.id.to_string() } else { one_line(&named.name) }
 }
 
 fn tell_changes(changes: &[PrivilegeChange], json: bool, output: &mut dyn Output) {
