@@ -89,6 +89,12 @@ pub(crate) mod action {
     /// A rule about payment card numbers was set or removed. Dataverse has no number for it; those of the store about the
     /// audit itself are its neighbours.
     pub(crate) const CARD_RULE: i32 = 10_003;
+    /// A rule that separates duties was set or removed.
+    pub(crate) const DUTY_RULE: i32 = 10_004;
+    /// Somebody asked what a user or team could do with other roles.
+    pub(crate) const ROLES_SUPPOSED: i32 = 10_005;
+    /// Somebody asked what a user would be answered.
+    pub(crate) const REQUEST_SIMULATED: i32 = 10_006;
 }
 
 impl AuditDetail {

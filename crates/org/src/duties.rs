@@ -7,17 +7,17 @@ use std::sync::Arc;
 use custodia_access::{Facts, RolePrivilege};
 use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, Level, ManyToMany, Value, builtin_roles};
+use custodia_store::{AuditEntry, AuditOperation};
 
+use crate::audit_detail::action;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refusal};
 use crate::explaining::Named;
 use crate::lint::LOOKS_OVER;
 use crate::model;
 use crate::organization::Organization;
 use crate::writing::Writing;
 
-/// What a refusal is known by: a code of our own.
-const SEPARATED: u32 = 0x8005_f120;
 /// Rules of one organisation at most: all of them are looked at whenever somebody gets a role.
 const RULES_MAX: usize = 100;
 /// Characters of a rule's name at most.
@@ -75,7 +75,8 @@ impl Organization {
     ///
     /// # Errors
     /// [`Error::Denied`] without the privilege to configure hierarchy security; [`Error::Invalid`] for a role or privilege
-    /// that there is not, twice the same, a name that is empty or too long, or too many rules; store errors.
+    /// that there is not, twice the same, a name that is empty, too long or holds a payment card number, or too many rules;
+    /// store errors.
     pub async fn set_duty_rule(&self, caller: &Caller, rule: DutyRule) -> Result<()> {
         self.in_transaction(caller, move |writing| {
             let rule = rule.clone();
@@ -101,7 +102,7 @@ impl Organization {
                 let is_gone = rules.len() < before;
                 if is_gone {
                     writing.store_duty_rules(&rules)?;
-                    writing.audit_service(writing.acting(), 0, &format!("separation of duties: '{name}' removed"));
+                    writing.audit_duty_rule(format!("separation of duties: '{name}' removed"))?;
                 }
                 Ok(is_gone)
             })
@@ -164,6 +165,10 @@ impl Writing<'_> {
         if rule.name.trim().is_empty() || rule.name.chars().count() > NAME_CHARACTERS_MAX {
             return Err(Error::Invalid(format!("the name of a rule has 1 to {NAME_CHARACTERS_MAX} characters")));
         }
+        // It is stored and audited like what callers write into records, and not at their gate.
+        if custodia_inspection::holds_card_number(&rule.name) {
+            return Err(Error::Invalid("the name of a rule holds a payment card number: leave it out".to_owned()));
+        }
         let rule = DutyRule {
             first: self.known_duty(rule.first).await?,
             second: self.known_duty(rule.second).await?,
@@ -183,7 +188,14 @@ impl Writing<'_> {
         rules.push(rule);
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         self.store_duty_rules(&rules)?;
-        self.audit_service(self.acting(), 0, &said);
+        self.audit_duty_rule(said)
+    }
+
+    /// An entry about a rule is one about the organisation.
+    fn audit_duty_rule(&mut self, said: String) -> Result<()> {
+        let (table, row) = (self.table_named("organization")?.id, self.shared.database.organization());
+        let entry = self.audit_entry(table, row, AuditOperation::Update, action::DUTY_RULE);
+        self.transaction.audit(&AuditEntry { detail: Some(said), ..entry });
         Ok(())
     }
 
@@ -286,7 +298,7 @@ impl Writing<'_> {
                     "a role cannot be deleted that the rule '{}' separates from something: remove the rule first",
                     rule.name
                 );
-                Err(Error::Refused { code: SEPARATED, why })
+                Err(Error::refused(refusal::DUTIES_SEPARATED, why))
             }
         }
     }
@@ -373,7 +385,7 @@ fn refuse_broken(rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> R
                 word(&rule.first),
                 word(&rule.second)
             );
-            Err(Error::Refused { code: SEPARATED, why })
+            Err(Error::refused(refusal::DUTIES_SEPARATED, why))
         }
     }
 }

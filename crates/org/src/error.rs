@@ -118,7 +118,7 @@ impl Error {
     }
 }
 
-/// The codes of [`Error::Refused`], as clients of Dataverse know them.
+/// The codes of [`Error::Refused`], as clients of Dataverse know them, and our own.
 pub(crate) mod refusal {
     /// A record is not shared with its owner.
     pub(crate) const SHARED_WITH_OWNER: u32 = 0x8004_0214;
@@ -164,6 +164,8 @@ pub(crate) mod refusal {
     pub(crate) const COLUMN_SHARE_EMPTIED: u32 = 0x8004_f50a;
     /// A column of a record is shared once with somebody.
     pub(crate) const COLUMN_SHARED_ALREADY: u32 = 0x8004_f50b;
+    /// Nobody holds what a rule of the organisation separates. Our own: Dataverse has no such rules.
+    pub(crate) const DUTIES_SEPARATED: u32 = 0x8005_f120;
 }
 
 /// What is wrong with a value.

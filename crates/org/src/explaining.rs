@@ -1,4 +1,4 @@
-//! Telling why a user may do something, or what is missing: the roles, teams, units, shares and profiles that decide.
+//! Telling why a user or team may do something, or what is missing: the roles, teams, units, shares and profiles that decide.
 //!
 //! The verdict on a record is that of the user's rights; each role is tried by rights that are computed from that role
 //! alone, and each way to reach a record by a statement that has that way alone. Which profiles and shares open a column is
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::model;
 use crate::organization::Organization;
 use crate::share::mask_of;
-use crate::supposing::Supposed;
+use crate::supposing::{Supposed, Supposition};
 use crate::telling::{Principal, Reach};
 
 /// "May this user or team do that?"
@@ -64,7 +64,7 @@ pub struct RightQuestion {
 /// The answer, and what it follows from.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Whether the user may.
+    /// Whether the user or team may.
     pub allowed: bool,
     /// The name of the privilege; `None` where the table has none of its own for this right.
     pub privilege: Option<String>,
@@ -72,8 +72,10 @@ pub struct Explanation {
     pub grants: Vec<Granted>,
     /// How the column stands, where one was asked about.
     pub column: Option<ColumnOpening>,
-    /// What is missing, each a sentence; empty when the user may.
+    /// What is missing, each a sentence; empty when the user or team may.
     pub missing: Vec<String>,
+    /// What the supposed roles change, where there are any.
+    pub supposed: Option<Supposition>,
 }
 
 /// A row of the security model, by id and name.
@@ -160,8 +162,19 @@ impl Organization {
     /// [`Error::NotFound`]; [`Error::Denied`]; [`Error::Invalid`] when the question makes no sense; store errors.
     pub async fn explain_access(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
         let explanation =
-            self.told_fresh(&caller.users(), || Box::pin(self.explain_access_once(caller, question))).await?;
+            self.told_fresh(&caller.users(), || Box::pin(self.explain_supposed_once(caller, question))).await?;
         Box::pin(self.tell_supposed(caller, question.of, &question.supposed)).await?;
+        Ok(explanation)
+    }
+
+    async fn explain_supposed_once(&self, caller: &Caller, question: &AccessQuestion) -> Result<Explanation> {
+        let mut explanation = Box::pin(self.explain_access_once(caller, question)).await?;
+        if !question.supposed.is_nothing() {
+            let now = AccessQuestion { supposed: Supposed::default(), ..question.clone() };
+            let allowed_now = Box::pin(self.explain_access_once(caller, &now)).await?.allowed;
+            let changes = Box::pin(self.suppose_roles_once(caller, question.of, &question.supposed)).await?;
+            explanation.supposed = Some(Supposition { allowed_now, changes });
+        }
         Ok(explanation)
     }
 
@@ -292,6 +305,7 @@ impl Holding<'_> {
             grants,
             column: None,
             missing: refused.iter().map(ToString::to_string).collect(),
+            supposed: None,
         })
     }
 
@@ -308,6 +322,7 @@ impl Holding<'_> {
             grants: self.holding(|alone| alone.holds_directly(ACT_ON_BEHALF)).await?,
             column: None,
             missing: refused.iter().map(ToString::to_string).collect(),
+            supposed: None,
         })
     }
 
@@ -417,7 +432,7 @@ impl Explaining<'_> {
         };
         allowed &= column.as_ref().is_none_or(|column| column.allowed);
         let privilege = self.table.privilege(self.question.right).map(|privilege| privilege.name.clone());
-        Ok(Explanation { allowed, privilege, grants, column, missing })
+        Ok(Explanation { allowed, privilege, grants, column, missing, supposed: None })
     }
 
     /// Giving a record away takes Write besides Assign: why that is missing.

@@ -96,7 +96,7 @@ pub use roles::RoleChange;
 pub use seed::{NewOrganization, Seeded};
 pub use settings::{Currency, UserSettings};
 pub use share::Share;
-pub use supposing::Supposed;
+pub use supposing::{Supposed, Supposition};
 pub use telling::{HeldPrivilege, Principal};
 pub use tracking::{Moment, TRACKED_SECONDS, TableChanges};
 pub use user_interface::TableInterface;

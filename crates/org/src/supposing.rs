@@ -1,4 +1,5 @@
-//! What somebody could do with other roles. Nothing of it is stored but an entry of the audit that tells it was asked.
+//! What somebody could do with other roles, and that it was asked, or a request simulated: an entry of the audit, and nothing else
+//! is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use custodia_query::{Filter, Query};
 use custodia_schema::{Guid, Level, PrivilegeKind, Schema, Value, builtin_roles};
 use custodia_store::{ADMINISTRATOR_PROFILE, AuditEntry, AuditOperation, RowKey};
 
-use crate::audit_detail::PrivilegeChange;
+use crate::audit_detail::{PrivilegeChange, action};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::model;
@@ -20,8 +21,6 @@ const NAMED_MAX: u32 = 20_000;
 const TEAMS_MAX: u32 = 5_000;
 /// Roles that one question supposes: each is looked up, and tried by itself.
 const SUPPOSED_MAX: usize = 50;
-/// Dataverse has no number for it.
-const ACTION: i32 = 0;
 
 /// Roles that somebody is supposed to hold, or not to hold, directly: each by its own id or by that of a copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +29,15 @@ pub struct Supposed {
     pub with: Vec<Guid>,
     /// Not held any more.
     pub without: Vec<Guid>,
+}
+
+/// What supposed roles change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supposition {
+    /// Whether it is allowed with the roles that are really held.
+    pub allowed_now: bool,
+    /// The privileges that would be gained, lost or held at another level, by name.
+    pub changes: Vec<PrivilegeChange>,
 }
 
 impl Supposed {
@@ -59,7 +67,7 @@ impl Organization {
         Ok(changes)
     }
 
-    async fn suppose_roles_once(
+    pub(crate) async fn suppose_roles_once(
         &self,
         caller: &Caller,
         of: Principal,
@@ -203,7 +211,7 @@ impl Organization {
         self.in_transaction(caller, move |writing| {
             let detail = detail.clone();
             Box::pin(async move {
-                writing.audit_service(user, ACTION, &detail);
+                writing.audit_service(user, action::REQUEST_SIMULATED, &detail);
                 Ok(())
             })
         })
@@ -223,7 +231,7 @@ impl Organization {
             let detail = detail.clone();
             Box::pin(async move {
                 let table = writing.table_named(of.table_name())?.id;
-                let entry = writing.audit_entry(table, of.id(), AuditOperation::Access, ACTION);
+                let entry = writing.audit_entry(table, of.id(), AuditOperation::Access, action::ROLES_SUPPOSED);
                 writing.transaction.audit(&AuditEntry { detail: Some(detail), ..entry });
                 Ok(())
             })

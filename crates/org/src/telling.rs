@@ -137,11 +137,7 @@ impl Organization {
     async fn user_privileges_once(&self, caller: &Caller, user: Guid) -> Result<Vec<HeldPrivilege>> {
         let authority = self.authority(caller).await?;
         let head = self.check_tells_of(caller, &authority, Principal::User(user)).await?;
-        let facts = self.shared.database.user_facts(user).await?;
-        let facts = facts.ok_or_else(|| Error::NotFound { table: "systemuser".to_owned(), id: user })?;
-        if u64::try_from(head.versions.security).ok() != Some(facts.security_version) {
-            return Err(Error::Store(custodia_store::Error::Stale));
-        }
+        let facts = self.facts_as_of(Principal::User(user), &head).await?;
         let schema = self.schema();
         let mut held: BTreeMap<(&str, Guid), Level> = BTreeMap::new();
         for role in facts.roles.iter().chain(facts.team_roles.iter().map(|held| &held.role)) {

@@ -17,7 +17,7 @@ use crate::model;
 use crate::organization::Organization;
 use crate::user_interface::{CUSTOMIZER, chosen};
 
-/// Rows of one table of the security model that are looked at: where there are more, nothing is said.
+/// Rows of one table of the security model that are looked at: an organisation with more is refused.
 const ROWS_MAX: u32 = 50_000;
 /// Values that one statement compares with.
 const VALUES_MAX: usize = 500;

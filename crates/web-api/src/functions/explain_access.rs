@@ -1,10 +1,10 @@
-//! `custodia_ExplainAccess`: why a user may do something, or what is missing. A function of our own: Dataverse has none.
+//! `custodia_ExplainAccess`: why a user or team may do something, or what is missing. A function of our own: Dataverse has none.
 
 use bytes::Bytes;
 use custodia_access::RightsMask;
 use custodia_org::{
     AccessQuestion, Asked, ColumnOpening, Explanation, Granted, Named, Principal, PrivilegeChange, Reached,
-    RightQuestion, SharedBy, Supposed,
+    RightQuestion, SharedBy, Supposed, Supposition,
 };
 use custodia_query::odata::{Binding, ParameterValue};
 use custodia_schema::{Guid, Level, PrivilegeKind, Schema, Table};
@@ -29,16 +29,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     let supposed = Supposed { with: roles_of(operation, "WithRoles")?, without: roles_of(operation, "WithoutRoles")? };
     let question = AccessQuestion { of, asked: Box::pin(asked(operation)).await?, supposed };
     let explanation = Box::pin(call.organization.explain_access(call.caller, &question)).await?;
-    let mut shown = explanation_json(&call.schema, &question, &explanation);
-    if !question.supposed.is_nothing() {
-        let changes = Box::pin(call.organization.suppose_roles(call.caller, of, &question.supposed)).await?;
-        let now = AccessQuestion { supposed: Supposed::default(), ..question };
-        let now = Box::pin(call.organization.explain_access(call.caller, &now)).await?;
-        if let Json::Object(shown) = &mut shown {
-            let changes: Vec<Json> = changes.iter().map(privilege_change_json).collect();
-            shown.insert("Supposed".to_owned(), json!({ "AllowedNow": now.allowed, "PrivilegeChanges": changes }));
-        }
-    }
+    let shown = explanation_json(&call.schema, &question, &explanation);
     let mut body = begin(call, "custodia_ExplainAccessResponse");
     // Without the brace that has been written already.
     body.extend_from_slice(shown.to_string().as_bytes().get(1..).unwrap_or_default());
@@ -54,12 +45,12 @@ fn principal_of(table: &str, id: Guid) -> Option<Principal> {
 }
 
 fn has(operation: &Operation<'_>, name: &str) -> bool {
-    operation.parameters.iter().any(|(known, _)| known == name)
+    operation.parameter(name).is_some()
 }
 
-fn text<'o>(operation: &Operation<'o>, name: &str) -> Result<Option<&'o str>, Failure> {
-    match operation.parameters.iter().find(|(known, _)| known == name) {
-        Some((_, ParameterValue::Text(text))) => Ok(Some(text.as_str())),
+fn text<'o>(operation: &'o Operation<'_>, name: &str) -> Result<Option<&'o str>, Failure> {
+    match operation.parameter(name) {
+        Some(ParameterValue::Text(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(Failure::invalid(format!("the parameter '{name}' of {} is a text", operation.name))),
         None => Ok(None),
     }
@@ -67,9 +58,9 @@ fn text<'o>(operation: &Operation<'o>, name: &str) -> Result<Option<&'o str>, Fa
 
 /// Ids of roles: `["…","…"]`.
 fn roles_of(operation: &Operation<'_>, name: &str) -> Result<Vec<Guid>, Failure> {
-    let read = match operation.parameters.iter().find(|(known, _)| known == name) {
+    let read = match operation.parameter(name) {
         None => return Ok(Vec::new()),
-        Some((_, ParameterValue::Json(text))) => serde_json::from_str::<Vec<Guid>>(text).ok(),
+        Some(ParameterValue::Json(text)) => serde_json::from_str::<Vec<Guid>>(text).ok(),
         Some(_) => None,
     };
     read.ok_or_else(|| {
@@ -156,6 +147,7 @@ pub fn explanation_json(schema: &Schema, question: &AccessQuestion, explanation:
         "Grants": explanation.grants.iter().map(shown_grant).collect::<Vec<_>>(),
         "Column": explanation.column.as_ref().map(shown_column),
         "Missing": explanation.missing,
+        "Supposed": explanation.supposed.as_ref().map(shown_supposition),
     })
 }
 
@@ -164,6 +156,11 @@ pub fn explanation_json(schema: &Schema, question: &AccessQuestion, explanation:
 pub fn privilege_change_json(change: &PrivilegeChange) -> Json {
     let level = |level: Option<Level>| level.map(roles::level_name);
     json!({ "PrivilegeName": change.name, "Before": level(change.before), "After": level(change.after) })
+}
+
+fn shown_supposition(supposition: &Supposition) -> Json {
+    let changes: Vec<Json> = supposition.changes.iter().map(privilege_change_json).collect();
+    json!({ "AllowedNow": supposition.allowed_now, "PrivilegeChanges": changes })
 }
 
 fn shown_grant(grant: &Granted) -> Json {

@@ -210,6 +210,7 @@ mod bodies {
         for wrong in [
             DutyRule { name: " ".into(), ..sensible() },
             DutyRule { name: "x".repeat(101), ..sensible() },
+            DutyRule { name: "Card 4111 1111 1111 1111".into(), ..sensible() },
             DutyRule { second: Duty::Role(copy), ..sensible() },
             DutyRule { second: Duty::Privilege("prvFly".into()), ..sensible() },
         ] {
