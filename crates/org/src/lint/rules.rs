@@ -251,7 +251,9 @@ fn columns(picture: &Picture, found: &mut Vec<Finding>) {
                 "give a profile that reads it to those who need it, or secure it no longer",
             );
         }
-        if !is_audited(&table, column) {
+        // What no caller writes changes with what it is computed from.
+        let is_written = table.column_by_id(column).is_some_and(|column| column.creatable || column.updatable);
+        if is_written && !is_audited(&table, column) {
             tell(
                 "secured-column-unaudited",
                 Severity::Medium,

@@ -149,6 +149,8 @@ mod bodies {
         audit(true).await;
         assert_eq!(rules_of(&scene, place).await, ["personal-column-open"]);
         assert_eq!(rules_of(&scene, "contact.jobtitle").await, [""; 0]);
+        // Secured from the beginning, and written by nobody: there are no changes to audit.
+        assert_eq!(rules_of(&scene, "account.opendeals").await, ["column-without-readers"]);
         audit(false).await;
         assert_eq!(rules_of(&scene, place).await, ["personal-column-open", "personal-column-unaudited"]);
 
