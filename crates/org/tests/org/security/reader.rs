@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             }
             Way::Store(plan, fault) => {
                 let asker = fault.map_or(asker, |fault| fault.asker(asker));
-                let authority = self.unmasked(asker, fault).await?;
+                let authority = self.unmasked(asker, self.unmasking, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
                 let mut rows = Vec::new();
                 let mut sink = |row: &Row<'_>| rows.push(row.to_values());
@@ -111,9 +111,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The authority of an asker who asks for so much clear text.
-    async fn unmasked(&mut self, asker: Asker, fault: Option<Fault>) -> Result<custodia_access::Authority, String> {
+    async fn unmasked(
+        &mut self,
+        asker: Asker,
+        asked: Unmasking,
+        fault: Option<Fault>,
+    ) -> Result<custodia_access::Authority, String> {
         let authority = self.stage.authority(asker, &mut self.known).await.map_err(|denied| denied.to_string())?;
-        let unmasking = fault.map_or(self.unmasking, |fault| fault.unmasking(self.unmasking));
+        let unmasking = fault.map_or(asked, |fault| fault.unmasking(asked));
         Ok(authority.unmasking(unmasking))
     }
 
@@ -166,7 +171,8 @@ impl<'a> Reader<'a> {
             }
             Way::Store(plan, fault) => {
                 let asker = fault.map_or(asker, |fault| fault.asker(asker));
-                let authority = self.unmasked(asker, fault).await?;
+                // The gate asks for no clear text in groups.
+                let authority = self.unmasked(asker, Unmasking::Nothing, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
                 let mut rows = Vec::new();
                 let mut sink = |row: &Row<'_>| rows.push(row.to_values());
