@@ -17,6 +17,7 @@ use crate::history::{Life, READ_HISTORY};
 use crate::input::Reference;
 use crate::model;
 use crate::organization::Organization;
+use crate::settings::decides_rights;
 use crate::writing::Writing;
 
 /// Removing the oldest entries.
@@ -123,11 +124,9 @@ impl Organization {
 }
 
 /// Whether entries about an id are about the table itself: its switches and rules, and lists of its records that somebody
-/// read or exported. No record is to be taken for it, though one may have been given that id. What the organisation's own
-/// record tells of is of that kind.
+/// read or exported. No record is to be taken for it, though one may have been given that id.
 fn is_of_table(table: &Table, id: Guid) -> bool {
     id.is_nil()
-        || table.name == "organization"
         || id == description_id("EntityMetadata", &table.name)
         || table.columns().iter().any(|column| id == column_description_id(table, column))
 }
@@ -185,7 +184,9 @@ impl Writing<'_> {
             RowKey::Id(id) => Some(*id),
             RowKey::Alternate(_) => found.map(|found| found.id),
         };
-        if named.is_some_and(|id| is_of_table(&table, id)) {
+        // Who gave whom which rights is not theirs to erase who may: that stays with the operator.
+        let is_kept = table.name == "organization" || decides_rights(&table);
+        if is_kept || named.is_some_and(|id| is_of_table(&table, id)) {
             return Err(Self::missing(&table, &target.key));
         }
         match (found, &target.key) {

@@ -31,6 +31,11 @@ const ALWAYS_TOLD: &[&str] = &[
     "teamtemplate",
 ];
 
+/// Whether the rows of a table say who may do and see what: what the audit tells of them is always told, and stays.
+pub(crate) fn decides_rights(table: &Table) -> bool {
+    ALWAYS_TOLD.contains(&table.name.as_str())
+}
+
 /// Users whose settings are kept; beyond, all are forgotten and read again.
 const USERS_KEPT_MAX: usize = 10_000;
 
@@ -121,7 +126,7 @@ impl SettingsCache {
     /// Whether changes of a table are audited: the organisation's switch and the table's, which tables that decide who may do
     /// what do without.
     pub(crate) async fn audits(&self, transaction: &mut Transaction, table: &Table) -> Result<bool> {
-        let told = table.audited || ALWAYS_TOLD.contains(&table.name.as_str());
+        let told = table.audited || decides_rights(table);
         Ok(told && self.organization(transaction).await?.audits)
     }
 }

@@ -809,6 +809,12 @@ mod bodies {
         }});
         let path = "DeleteRecordChangeHistory";
         world.ask("POST", path, &[], &organization.to_string()).await.expect_error(404, "0x80040217");
+        // Who was given which rights stays told as well.
+        let person = json!({"Target": {
+            "@odata.type": "Microsoft.Dynamics.CRM.systemuser",
+            "systemuserid": world.seeded.administrator.to_string(),
+        }});
+        world.ask("POST", path, &[], &person.to_string()).await.expect_error(404, "0x80040217");
         // Who gives a record the id of one that is gone erases what is told of the new one, and not of that one.
         world.ask("DELETE", &format!("accounts({other})"), &[], "").await.expect(204);
         let own = vec![(privilege_id("prvCreateAccount"), Level::Basic)];
