@@ -7,6 +7,7 @@ use custodia_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
+use crate::naming;
 use crate::operation::Output;
 
 /// Audit entries read at one time.
@@ -39,11 +40,9 @@ impl Only {
         }
         let user = match &self.user {
             Some(name) => Some(match Guid::try_parse(name) {
+                // Also of a user who is gone.
                 Ok(id) => id,
-                Err(_) => {
-                    let found = organization.find_user(name).await?;
-                    found.with_context(|| format!("there is no user '{name}' (or several)"))?.id
-                }
+                Err(_) => naming::user(organization, name).await?.id,
             }),
             None => None,
         };

@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 use custodia_org::{Caller, Duty, DutyRule, Organization};
 use serde::{Deserialize, Serialize};
 
+use crate::naming;
 use crate::operation::{Output, one_line};
 use crate::service::Service;
-use crate::why::find_role;
 
 /// What is to be done about the rules.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub async fn run(
         Request::Set { name, roles, privileges } => {
             let mut duties = Vec::new();
             for role in &roles {
-                duties.push(Duty::Role(find_role(organization, role).await?));
+                duties.push(Duty::Role(naming::role(organization, role).await?));
             }
             duties.extend(privileges.into_iter().map(Duty::Privilege));
             let [first, second] = duties.as_slice() else {

@@ -21,6 +21,7 @@ mod import;
 mod jobs;
 mod log;
 mod metrics;
+mod naming;
 mod operation;
 mod present;
 mod protection;

@@ -5,6 +5,7 @@ use custodia_store::{OrganizationLimit, OrganizationState};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::naming;
 use crate::service::Service;
 
 /// A command on an installation.
@@ -299,8 +300,7 @@ impl Operation {
             }
             Self::ResetPassword { organization, user } => {
                 let organization = service.organization(&organization).await?;
-                let found = organization.find_user(&user).await?;
-                let found = found.with_context(|| format!("there is no user '{user}' (or several)"))?;
+                let found = naming::user(&organization, &user).await?;
                 let password = custodia_identity::Secret::generate_readable(service.random.as_ref());
                 let typed = custodia_identity::Password::new(password.expose());
                 service.set_password(&organization, found.id, typed, Some(7 * 86_400)).await?;
@@ -451,8 +451,7 @@ pub async fn caller(
     command: &'static str,
 ) -> Result<custodia_org::Caller> {
     let Some(name) = user else { return Ok(custodia_org::Caller::platform(command, service.new_id())) };
-    let found = organization.find_user(name).await?;
-    let found = found.with_context(|| format!("there is no user '{name}' (or several)"))?;
+    let found = naming::user(organization, name).await?;
     Ok(custodia_org::Caller::user(found.id, service.new_id()))
 }
 

@@ -8,9 +8,9 @@ use custodia_web_api::ApiRequest;
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
+use crate::naming;
 use crate::operation::Output;
 use crate::service::Service;
-use crate::why::find_user;
 
 /// A request, and as whom.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub async fn run(
     if !request.method.eq_ignore_ascii_case(Method::GET.as_str()) {
         bail!("{} is not simulated: GET alone, which changes nothing", request.method);
     }
-    let user = find_user(organization, &request.user).await?;
+    let user = naming::user(organization, &request.user).await?;
     let address = request.path.trim_start_matches('/').replace(' ', "%20");
     let (path, query) = address.split_once('?').unwrap_or((&address, ""));
     let id = service.new_id();

@@ -3,11 +3,12 @@
 use anyhow::{Context, Result, bail};
 use custodia_org::{
     AccessQuestion, Asked, Caller, Explanation, Granted, Named, Organization, Principal, PrivilegeChange, Reached,
-    RightQuestion, Supposed, User,
+    RightQuestion, Supposed,
 };
 use custodia_schema::{Guid, Level, PrivilegeKind, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::naming;
 use crate::operation::{Output, one_line};
 use crate::service::Service;
 
@@ -51,7 +52,7 @@ pub async fn run(
     output: &mut dyn Output,
 ) -> Result<()> {
     let caller = Caller::platform("custodia why", service.new_id());
-    let (of, name) = principal(organization, request.user.as_deref(), request.team.as_deref()).await?;
+    let of = principal(organization, request.user.as_deref(), request.team.as_deref()).await?;
     let schema = organization.schema();
     let supposed = Supposed {
         with: roles(organization, &request.with_roles).await?,
@@ -70,7 +71,7 @@ pub async fn run(
     if request.json {
         output.line(&custodia_web_api::explanation_json(&schema, &question, &explanation).to_string());
     } else {
-        tell(&explanation, &name, of, &described(&schema, request), output);
+        tell(&explanation, &question, request, &schema, output);
     }
     if !explanation.allowed {
         output.refused_rows();
@@ -78,59 +79,27 @@ pub async fn run(
     Ok(())
 }
 
-/// Who is asked about, with the name as it was given.
-async fn principal(org: &Organization, user: Option<&str>, team: Option<&str>) -> Result<(Principal, String)> {
+/// A user or a team by name.
+async fn principal(org: &Organization, user: Option<&str>, team: Option<&str>) -> Result<Principal> {
     match (user, team) {
-        (Some(user), None) => Ok((Principal::User(find_user(org, user).await?.id), user.to_owned())),
-        (None, Some(team)) => {
-            let found = match team.parse() {
-                Ok(id) => Some(id),
-                Err(_) => org.find_team(team).await?,
-            };
-            let id = found.with_context(|| format!("there is no team '{team}' (or several): use its id"))?;
-            Ok((Principal::Team(id), team.to_owned()))
-        }
+        (Some(user), None) => Ok(Principal::User(naming::user(org, user).await?.id)),
+        (None, Some(team)) => Ok(Principal::Team(naming::team(org, team).await?)),
         _ => bail!("say who is asked about: either a user or a team"),
     }
-}
-
-/// A user by e-mail address, domain name or id.
-///
-/// # Errors
-/// Where there is none, or several.
-pub async fn find_user(org: &Organization, name: &str) -> Result<User> {
-    let found = match name.parse() {
-        Ok(id) => org.find_user_by_id(id).await?,
-        Err(_) => org.find_user(name).await?,
-    };
-    found.with_context(|| format!("there is no user '{name}' (or several)"))
 }
 
 async fn roles(org: &Organization, names: &[String]) -> Result<Vec<Guid>> {
     let mut roles = Vec::new();
     for name in names {
-        roles.push(find_role(org, name).await?);
+        roles.push(naming::role(org, name).await?);
     }
     Ok(roles)
-}
-
-/// A role by name or id.
-///
-/// # Errors
-/// Where there is none of that name, or several.
-pub async fn find_role(org: &Organization, name: &str) -> Result<Guid> {
-    let found = match name.parse() {
-        Ok(id) => Some(id),
-        Err(_) => org.find_role(name).await?,
-    };
-    found.with_context(|| format!("there is no role '{name}' (or several): use its id"))
 }
 
 /// What is asked about; `None` where nothing is but roles that are supposed.
 async fn asked(org: &Organization, schema: &Schema, request: &Request) -> Result<Option<Asked>> {
     if let Some(user) = &request.acting_for {
-        let (other, _) = principal(org, Some(user), None).await?;
-        return Ok(Some(Asked::ActingFor(other.id())));
+        return Ok(Some(Asked::ActingFor(naming::user(org, user).await?.id)));
     }
     let Some(may) = &request.may else {
         if request.table.is_some() {
@@ -143,6 +112,7 @@ async fn asked(org: &Organization, schema: &Schema, request: &Request) -> Result
         (Some(right), _) => (right, Vec::new()),
         (None, Some(privilege)) => match privilege.kind {
             Some(right) => (right, privilege.tables.clone()),
+            None if request.table.is_some() => bail!("{} belongs to no table: leave --table out", privilege.name),
             None => return Ok(Some(Asked::Privilege(privilege.name.clone()))),
         },
         (None, None) => bail!("'{may}' is neither a right ({}) nor a privilege", rights()),
@@ -163,7 +133,7 @@ async fn asked(org: &Organization, schema: &Schema, request: &Request) -> Result
     };
     let owner = match (&request.to_user, &request.to_team) {
         (None, None) => None,
-        (user, team) => Some(principal(org, user.as_deref(), team.as_deref()).await?.0),
+        (user, team) => Some(principal(org, user.as_deref(), team.as_deref()).await?),
     };
     Ok(Some(Asked::Right(RightQuestion { right, table: table.id, record: request.record, column, owner })))
 }
@@ -174,8 +144,16 @@ fn right_of(text: &str) -> Option<PrivilegeKind> {
     PrivilegeKind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(&said))
 }
 
+/// The word of a right as it is typed.
+fn word(right: PrivilegeKind) -> String {
+    match right {
+        PrivilegeKind::AppendTo => "append-to".to_owned(),
+        other => other.word().to_lowercase(),
+    }
+}
+
 fn rights() -> String {
-    PrivilegeKind::ALL.map(|kind| kind.word().to_lowercase()).join(", ")
+    PrivilegeKind::ALL.map(word).join(", ")
 }
 
 /// The question in words, without who is asked about.
@@ -184,9 +162,10 @@ fn described(schema: &Schema, request: &Request) -> String {
         return format!("act for {user}");
     }
     let may = request.may.as_deref().unwrap_or_default();
-    let mut text = match right_of(may) {
-        Some(right) => right.word().to_lowercase(),
-        None => format!("use {may}"),
+    let mut text = match (right_of(may), &request.table) {
+        (Some(right), _) => word(right),
+        (None, Some(_)) => format!("use {may} on"),
+        (None, None) => format!("use {may}"),
     };
     let known = request.table.as_deref().and_then(|table| schema.table_named(table));
     match (known, &request.record) {
@@ -209,12 +188,29 @@ fn described(schema: &Schema, request: &Request) -> String {
     text
 }
 
-fn tell(explanation: &Explanation, name: &str, of: Principal, question: &str, output: &mut dyn Output) {
+fn tell(
+    explanation: &Explanation,
+    question: &AccessQuestion,
+    request: &Request,
+    schema: &Schema,
+    output: &mut dyn Output,
+) {
     let may = if explanation.allowed { "may" } else { "may not" };
-    output.line(&format!("{name} {may} {question}"));
+    let name = request.user.as_ref().or(request.team.as_ref());
+    output.line(&format!("{} {may} {}", name.map_or("", String::as_str), described(schema, request)));
+    let other = match &question.asked {
+        Asked::ActingFor(user) => Some((*user, request.acting_for.as_ref())),
+        Asked::Right(right) => right.owner.map(|of| (of.id(), request.to_user.as_ref().or(request.to_team.as_ref()))),
+        Asked::Privilege(_) => None,
+    };
     for missing in &explanation.missing {
         // Refusals name people by their ids.
-        output.line(&format!("  missing: {}", one_line(&missing.replace(&format!("User {}", of.id()), name))));
+        let mut told = missing.clone();
+        for (id, name) in [Some((question.of.id(), name)), other].into_iter().flatten() {
+            let name = name.map_or("", String::as_str);
+            told = told.replace(&format!("User {id}"), name).replace(&id.to_string(), name);
+        }
+        output.line(&format!("  missing: {}", one_line(&told)));
     }
     for grant in &explanation.grants {
         output.line(&format!("  {}", told_grant(grant)));

@@ -84,11 +84,27 @@ fn people_are_told_why(engine: Engine) {
     let acting = why(&site, &["--user", "ben@north.example", "--acting-for", "ada@north.example"]);
     assert_eq!(acting.code, 3);
     assert!(acting.output.contains("may not act for ada@north.example"), "{}", acting.output);
+    let kim = user(&ada, "kim");
+    let acting = why(&site, &["--user", "ada@north.example", "--acting-for", "kim@north.example"]);
+    assert!(acting.output.contains("missing: kim@north.example has no security role"), "{}", acting.output);
+    let giving = ["--user", "ada@north.example", "--may", "assign", "--table", "account", "--to-user"];
+    let giving = why(&site, &[&giving[..], &["kim@north.example"]].concat());
+    assert!(giving.output.contains("missing: The new owner kim@north.example lacks "), "{}", giving.output);
+    assert!(!acting.output.contains(&kim) && !giving.output.contains(&kim));
+    let by_name = why(&site, &[of_ben, &["prvAppendToAccount", "--table", "account"]].concat());
+    assert!(by_name.output.contains(" use prvAppendToAccount on records of account\n"), "{}", by_name.output);
+    let by_word = why(&site, &[of_ben, &["append-to", "--table", "account"]].concat());
+    assert!(by_word.output.contains(" append-to records of account\n"), "{}", by_word.output);
     let giving = ["--user", "ada@north.example", "--may", "assign", "--table", "account", "--record", &account];
     let giving = why(&site, &[&giving[..], &["--to-user", "ben@north.example"]].concat());
     assert_eq!(giving.code, 0, "{}", giving.output);
     let team = ada.get("teams?$select=name&$top=1").expect(200).json()["value"][0]["name"].as_str().unwrap().to_owned();
     assert_eq!(why(&site, &["--team", &team, "--may", "read", "--table", "account"]).code, 3);
+
+    // With other roles the answer also tells what is now.
+    let salesless = [of_ben, &["read", "--table", "account", "--without-role", "Salesperson", "--json"]].concat();
+    let told: Value = serde_json::from_str(&why(&site, &salesless).output).unwrap();
+    assert_eq!((&told["Allowed"], &told["Supposed"]["AllowedNow"]), (&json!(false), &json!(true)), "{told}");
 
     // What would change with another role; nothing does.
     let supposed = why(&site, &["--user", "ben@north.example", "--without-role", "Salesperson"]);
@@ -100,7 +116,8 @@ fn people_are_told_why(engine: Engine) {
     let asked = told
         .iter()
         .filter(|entry| entry["detail"].as_str().is_some_and(|detail| detail.starts_with("asked what would be: with")));
-    assert_eq!(asked.count(), 2, "{told:#?}");
+    let actions: Vec<&Value> = asked.map(|entry| &entry["action_name"]).collect();
+    assert_eq!(actions, ["roles-supposed"; 3], "{told:#?}");
 
     // The same without a server.
     server.stop();
@@ -108,20 +125,21 @@ fn people_are_told_why(engine: Engine) {
     for (arguments, reason) in [
         (
             &["--user", "eve@north.example", "--may", "read", "--table", "account"][..],
-            "there is no user 'eve@north.example' (or several)",
+            "there is no user 'eve@north.example' (or several): use the id",
         ),
         (
             &["--team", "Nobody", "--may", "read", "--table", "account"],
-            "there is no team 'Nobody' (or several): use its id",
+            "there is no team 'Nobody' (or several): use the id",
         ),
         (&["--user", "ben@north.example", "--may", "fly", "--table", "account"], "'fly' is neither a right"),
         (&["--user", "ben@north.example", "--may", "read"], "say of which table"),
+        (&["--user", "ben@north.example", "--may", "prvMerge", "--table", "account"], "prvMerge belongs to no table"),
         (&["--user", "ben@north.example", "--may", "read", "--table", "boat"], "there is no table 'boat'"),
         (
             &["--user", "ben@north.example", "--may", "prvReadContact", "--table", "account"],
             "prvReadContact is no privilege on the table 'account'",
         ),
-        (&["--user", "ben@north.example", "--with-role", "Pilot"], "there is no role 'Pilot' (or several): use its id"),
+        (&["--user", "ben@north.example", "--with-role", "Pilot"], "there is no role 'Pilot' (or several): use the id"),
         (&["--user", "ben@north.example"], "say what is asked about"),
     ] {
         let line = why(&site, arguments).refusal();
@@ -172,7 +190,7 @@ fn requests_are_simulated(engine: Engine) {
     assert_eq!(simulate(&["GET", "/PublishAllXml"]).code, 3);
     assert_eq!(simulate(&["GET", "/boats"]).code, 3);
     let line = site.refused(&["simulate", "--org", "north", "--as", "eve@north.example", "GET", "/accounts"]);
-    assert_eq!(line, "there is no user 'eve@north.example' (or several)");
+    assert_eq!(line, "there is no user 'eve@north.example' (or several): use the id");
 
     // It is told of as what it was, and not as something that the user did.
     server.stop();
