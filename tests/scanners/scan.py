@@ -1,6 +1,6 @@
 """Lets schemathesis and sqlmap loose on the running service, signed in as an administrator, and judges what they tell.
 
-usage: scan.py [--minutes N]    without it a short run, as `make test` has it
+usage: scan.py --engine sqlite|postgres [--minutes N]    without minutes a short run, as `make test` has it
 
 Planted faults (planted.py) have to be found with the same settings first; then the service itself has to show none. The last
 lines begin with `soak:` and are what docs/soak.md keeps. Ends with 1 where something was found, or where too little was asked.

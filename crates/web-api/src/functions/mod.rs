@@ -198,15 +198,21 @@ pub(crate) async fn prepare(
 const READ_HISTORY: Need = Need::Privilege("prvReadRecordAuditHistory");
 const ERASE_HISTORY: Need = Need::Privilege("prvDeleteRecordChangeHistory");
 const READ_AUDIT: Need = Need::Right(PrivilegeKind::Read, On::Table("audit"));
+const READ_USER: Need = Need::Right(PrivilegeKind::Read, On::Table("systemuser"));
+const READ_ROLE: Need = Need::Right(PrivilegeKind::Read, On::Table("role"));
 
 /// What describes tables or the service.
 const DESCRIBES: Asks = Asks::Token("tables or the service are described, and no record");
 /// What tells what became of a record.
 const HISTORY: Asks = Asks::Rights(&[READ_HISTORY, READ_AUDIT, READ]);
 /// What tells what a user may do or gets.
-const OF_A_USER: Asks = Asks::RightsUnlessOwn(&[
-    Need::Right(PrivilegeKind::Read, On::Table("systemuser")),
-    Need::Right(PrivilegeKind::Read, On::Table("role")),
+const OF_A_USER: Asks = Asks::RightsUnlessOwn(&[READ_USER, READ_ROLE]);
+/// What tells why a user or a team may do something.
+const OF_SOMEBODY: Asks = Asks::RightsUnlessOwn(&[
+    READ_USER,
+    READ_ROLE,
+    Need::Said("of teams Read on `team`, not on `systemuser`"),
+    Need::Said("what supposes roles asks for Read on `role` of oneself, too"),
 ]);
 /// What says which access team is meant.
 const TEMPLATE: Need = Need::Right(PrivilegeKind::Read, On::Table("teamtemplate"));
@@ -237,7 +243,7 @@ pub(crate) const FUNCTIONS: &[(&str, Bound, Asks)] = &[
     ("RetrieveUserPrivileges", Bound::Record, OF_A_USER),
     ("RetrieveVersion", Bound::Nothing, DESCRIBES),
     ("WhoAmI", Bound::Nothing, Asks::Token("it tells the caller who the caller is")),
-    ("custodia_ExplainAccess", Bound::Record, OF_A_USER),
+    ("custodia_ExplainAccess", Bound::Record, OF_SOMEBODY),
     ("custodia_LintRoles", Bound::Nothing, Asks::Rights(&[Need::Privilege("prvConfigureHierarchySecurity")])),
     (
         "custodia_RetrieveUserInterface",
