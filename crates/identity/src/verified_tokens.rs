@@ -100,6 +100,12 @@ impl VerifiedTokens {
         self.revoke(Scope::Organization(organization), not_before, now);
     }
 
+    /// Whether the tokens of whoever bore this one have been ended since it was verified.
+    #[must_use]
+    pub fn is_revoked(&self, principal: &Principal) -> bool {
+        self.revocations.read().covers(principal)
+    }
+
     /// Forgets all tokens, not the revocations: each is verified again when it comes. For when keys were thrown away.
     pub fn clear(&self) {
         for shard in &self.shards {
@@ -275,12 +281,14 @@ mod tests {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
         let anna = token(&site, 1, &random, NOW);
         let ben = token(&site, 2, &random, NOW);
-        cache.authenticate(&anna, keys(), &site.used(), NOW).unwrap();
-        cache.authenticate(&ben, keys(), &site.used(), NOW).unwrap();
+        let of_anna = cache.authenticate(&anna, keys(), &site.used(), NOW).unwrap();
+        let of_ben = cache.authenticate(&ben, keys(), &site.used(), NOW).unwrap();
+        assert!(!cache.is_revoked(&of_anna));
         cache.revoke_user(site.organization, Guid::from_u128(1), NOW + 1, NOW);
         for _ in 0..2 {
             assert_eq!(cache.authenticate(&anna, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
         }
+        assert!(cache.is_revoked(&of_anna) && !cache.is_revoked(&of_ben));
         assert!(cache.authenticate(&ben, &foreign_keys(), &site.used(), NOW).is_ok(), "others stay in the cache");
         // Signing in again in the very second of the revocation works: the new token says it was issued after it.
         let mut content = site.content();

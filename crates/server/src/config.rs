@@ -143,6 +143,11 @@ pub struct Limits {
     pub strangers: usize,
     /// The same, of one address.
     pub address_strangers: usize,
+    /// Databases that sign-ins have opened within a minute, of organisations that nobody uses at that time; more are answered
+    /// 503. Who shows a token has one opened at any time.
+    pub strangers_openings: u32,
+    /// The same, of one address.
+    pub address_strangers_openings: u32,
     /// Requests of one HTTP/2 connection at one time; the client is told.
     pub streams: u32,
     /// Requests of one user within five minutes; more are answered 429.
@@ -260,6 +265,8 @@ impl Default for Limits {
             // Two passwords are checked at one time: these wait for seconds.
             strangers: 100,
             address_strangers: 50,
+            strangers_openings: 600,
+            address_strangers_openings: 120,
             streams: 100,
             // A program that runs for itself on this machine does not reach these; a shared one sets what it can give.
             user_requests: 100_000_000,
@@ -462,6 +469,8 @@ impl Limits {
             ("limits.concurrent_requests", self.concurrent_requests as u64),
             ("limits.strangers", self.strangers as u64),
             ("limits.address_strangers", self.address_strangers as u64),
+            ("limits.strangers_openings", u64::from(self.strangers_openings)),
+            ("limits.address_strangers_openings", u64::from(self.address_strangers_openings)),
             ("limits.streams", u64::from(self.streams)),
             ("limits.user_requests", self.user_requests),
             ("limits.user_seconds", self.user_seconds),

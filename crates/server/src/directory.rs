@@ -1,13 +1,19 @@
 //! What the token endpoint asks about an organisation's users, answered by the gate.
 
+use std::net::IpAddr;
+
 use custodia_identity::{
     ApplicationFacts, Directory, Error as IdentityError, PasswordAnswer, PasswordCheck, PasswordFacts, RefreshFamily,
     StoredSecret, UserFacts,
 };
 use custodia_org::{Caller, CredentialKind, Error, Organization, User};
 use custodia_schema::Guid;
+use custodia_store::{Clock, Organization as Entry};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::http::TooManyOpenings;
+use crate::service::Service;
 
 /// Passwords checked at one time: each takes tens of milliseconds and 19 MiB.
 static CHECKS: Semaphore = Semaphore::const_new(2);
@@ -31,17 +37,56 @@ impl StoredPassword {
     }
 }
 
-/// The users of one organisation.
-pub struct OrganizationDirectory<'a> {
-    /// The organisation.
-    pub organization: &'a Organization,
-    /// The request, for the audit.
-    pub request: Guid,
+/// Why a directory could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The gate says why.
+    #[error(transparent)]
+    Gate(#[from] Error),
+    /// The organisation cannot be opened.
+    #[error(transparent)]
+    Closed(custodia_store::Error),
+    /// It is closed, and so many were opened for strangers that it stays so for now.
+    #[error("too many databases were opened for those who sign in")]
+    TooManyOpenings(TooManyOpenings),
 }
 
-impl OrganizationDirectory<'_> {
-    async fn facts(&self, user: User) -> Result<UserFacts, Error> {
-        let kept = self.organization.credentials(user.id, CredentialKind::Password).await?.into_iter().next();
+type Answer<T> = Result<T, DirectoryError>;
+
+/// The users of one organisation. Its database is opened when something is asked of it, not before: most of what comes to
+/// nothing does so without.
+pub struct OrganizationDirectory<'a> {
+    service: &'a Service,
+    entry: &'a Entry,
+    source: IpAddr,
+    request: Guid,
+    organization: OnceCell<Organization>,
+}
+
+impl<'a> OrganizationDirectory<'a> {
+    /// For a sign-in to an organisation, from an address; the request's id is for the audit.
+    pub fn new(service: &'a Service, entry: &'a Entry, source: IpAddr, request: Guid) -> Self {
+        Self { service, entry, source, request, organization: OnceCell::new() }
+    }
+
+    /// The organisation, opened if strangers may have one more opened.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Closed`], [`DirectoryError::TooManyOpenings`].
+    pub async fn organization(&self) -> Answer<&Organization> {
+        let opened = self.organization.get_or_try_init(|| async {
+            if !self.service.is_open(self.entry) {
+                let now_ms = self.service.clock.monotonic_ms();
+                self.service.strangers.open(self.source, now_ms).map_err(DirectoryError::TooManyOpenings)?;
+            }
+            self.service.organization(&self.entry.name).await.map_err(DirectoryError::Closed)
+        });
+        opened.await
+    }
+
+    async fn facts(&self, user: User) -> Answer<UserFacts> {
+        let organization = self.organization().await?;
+        let kept = organization.credentials(user.id, CredentialKind::Password).await?.into_iter().next();
         let stored = kept.as_ref().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok());
         Ok(UserFacts {
             id: user.id,
@@ -56,45 +101,46 @@ impl OrganizationDirectory<'_> {
         Caller::platform("sign-in", self.request)
     }
 
-    async fn kept_family(&self, id: Guid) -> Result<Option<Vec<u8>>, Error> {
-        let kept = self.organization.credentials(id, CredentialKind::RefreshToken).await?;
+    async fn kept_family(&self, id: Guid) -> Answer<Option<Vec<u8>>> {
+        let kept = self.organization().await?.credentials(id, CredentialKind::RefreshToken).await?;
         Ok(kept.into_iter().next().map(|kept| kept.secret))
     }
 }
 
 impl Directory for OrganizationDirectory<'_> {
-    type Error = Error;
+    type Error = DirectoryError;
 
-    async fn find_user_by_name(&self, name: &str) -> Result<Option<UserFacts>, Error> {
-        match self.organization.find_user(name).await? {
+    async fn find_user_by_name(&self, name: &str) -> Answer<Option<UserFacts>> {
+        match self.organization().await?.find_user(name).await? {
             Some(user) => Ok(Some(self.facts(user).await?)),
             None => Ok(None),
         }
     }
 
-    async fn find_user(&self, id: Guid) -> Result<Option<UserFacts>, Error> {
-        match self.organization.find_user_by_id(id).await? {
+    async fn find_user(&self, id: Guid) -> Answer<Option<UserFacts>> {
+        match self.organization().await?.find_user_by_id(id).await? {
             Some(user) => Ok(Some(self.facts(user).await?)),
             None => Ok(None),
         }
     }
 
-    async fn find_application(&self, id: Guid) -> Result<Option<ApplicationFacts>, Error> {
-        let Some(user) = self.organization.find_application_user(id).await? else { return Ok(None) };
-        let kept = self.organization.credentials(user.id, CredentialKind::ClientSecret).await?;
+    async fn find_application(&self, id: Guid) -> Answer<Option<ApplicationFacts>> {
+        let organization = self.organization().await?;
+        let Some(user) = organization.find_application_user(id).await? else { return Ok(None) };
+        let kept = organization.credentials(user.id, CredentialKind::ClientSecret).await?;
         let secrets =
             kept.iter().filter_map(|kept| serde_json::from_slice::<StoredSecret>(&kept.secret).ok()).collect();
         Ok(Some(ApplicationFacts { id, enabled: !user.disabled, secrets, user: self.facts(user).await? }))
     }
 
-    async fn check_password(&self, check: PasswordCheck) -> Result<Result<PasswordAnswer, IdentityError>, Error> {
-        let unavailable = |_| Error::Invalid("passwords cannot be checked now".to_owned());
-        let _turn = CHECKS.acquire().await.map_err(|_| Error::Invalid("passwords cannot be checked now".to_owned()))?;
-        tokio::task::spawn_blocking(move || check.run()).await.map_err(unavailable)
+    async fn check_password(&self, check: PasswordCheck) -> Answer<Result<PasswordAnswer, IdentityError>> {
+        let unavailable = || Error::Invalid("passwords cannot be checked now".to_owned());
+        let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
+        Ok(tokio::task::spawn_blocking(move || check.run()).await.map_err(|_| unavailable())?)
     }
 
-    async fn replace_password_hash(&self, user: Guid, replaced: &str, hash: &str) -> Result<(), Error> {
-        let kept = self.organization.credentials(user, CredentialKind::Password).await?;
+    async fn replace_password_hash(&self, user: Guid, replaced: &str, hash: &str) -> Answer<()> {
+        let kept = self.organization().await?.credentials(user, CredentialKind::Password).await?;
         let Some(stored) = kept.first().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok())
         else {
             return Ok(());
@@ -104,20 +150,21 @@ impl Directory for OrganizationDirectory<'_> {
         }
         let renewed = StoredPassword { hash: hash.to_owned(), expires: stored.expires };
         let bytes = renewed.to_bytes().map_err(|error| Error::Invalid(error.to_string()))?;
-        self.organization.set_credential(&self.caller(), user, CredentialKind::Password, "", Some(bytes)).await
+        let organization = self.organization().await?;
+        Ok(organization.set_credential(&self.caller(), user, CredentialKind::Password, "", Some(bytes)).await?)
     }
 
-    async fn find_refresh_family(&self, id: Guid) -> Result<Option<RefreshFamily>, Error> {
+    async fn find_refresh_family(&self, id: Guid) -> Answer<Option<RefreshFamily>> {
         let kept = self.kept_family(id).await?;
         let text = kept.and_then(|kept| String::from_utf8(kept).ok());
         Ok(text.and_then(|text| RefreshFamily::from_stored(&text).ok()))
     }
 
-    async fn add_refresh_family(&self, family: &RefreshFamily) -> Result<(), Error> {
+    async fn add_refresh_family(&self, family: &RefreshFamily) -> Answer<()> {
         self.swap(family, None).await.map(|_| ())
     }
 
-    async fn replace_refresh_family(&self, family: &RefreshFamily) -> Result<bool, Error> {
+    async fn replace_refresh_family(&self, family: &RefreshFamily) -> Answer<bool> {
         let Some(kept) = self.kept_family(family.id).await? else { return Ok(false) };
         let before = std::str::from_utf8(&kept).ok().and_then(|text| RefreshFamily::from_stored(text).ok());
         if before.is_none_or(|before| before.generation.checked_add(1) != Some(family.generation)) {
@@ -128,8 +175,9 @@ impl Directory for OrganizationDirectory<'_> {
 }
 
 impl OrganizationDirectory<'_> {
-    async fn swap(&self, family: &RefreshFamily, expected: Option<Vec<u8>>) -> Result<bool, Error> {
+    async fn swap(&self, family: &RefreshFamily, expected: Option<Vec<u8>>) -> Answer<bool> {
         let text = family.to_stored().map_err(|error| Error::Invalid(error.to_string()))?;
-        self.organization.swap_refresh_family(&self.caller(), family.id, expected, text.into_bytes()).await
+        let organization = self.organization().await?;
+        Ok(organization.swap_refresh_family(&self.caller(), family.id, expected, text.into_bytes()).await?)
     }
 }

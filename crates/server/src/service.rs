@@ -262,20 +262,43 @@ impl Service {
         Ok(())
     }
 
-    /// The organisation of that name, in use.
+    /// What is known of the organisation of that name, which is in use. Nothing is opened.
+    ///
+    /// # Errors
+    /// What the store says: there is none, it is suspended.
+    pub fn entry(&self, name: &str) -> custodia_store::Result<Arc<Entry>> {
+        let entry = self.store.organization(name)?;
+        entry.require_active()?;
+        Ok(entry)
+    }
+
+    /// The organisation, if it is open and was asked lately which tokens have ended. Nothing is opened or read.
+    pub fn at_hand(&self, entry: &Entry) -> Option<Organization> {
+        let now_ms = self.clock.monotonic_ms();
+        // Another node may have ended tokens.
+        let known_ms = self.config.limits.housekeeping_seconds.saturating_mul(1_000);
+        let known = self.handles.get(entry.id).filter(|_| entry.state == OrganizationState::Active)?;
+        (now_ms.saturating_sub(known.revocations_read_ms) < known_ms).then_some(known.organization)
+    }
+
+    /// Whether the organisation's database is open.
+    pub fn is_open(&self, entry: &Entry) -> bool {
+        self.handles.get(entry.id).is_some()
+    }
+
+    /// The organisation of that name, in use; opened where it is not. For whoever has shown a token, or works for the
+    /// installation: strangers go through their bound (`http/strangers.rs`) first.
     ///
     /// # Errors
     /// What the store says: there is none, it is suspended, it cannot be opened.
     pub async fn organization(&self, name: &str) -> custodia_store::Result<Organization> {
         let entry = self.store.organization(name)?;
+        if let Some(organization) = self.at_hand(&entry) {
+            return Ok(organization);
+        }
         let now_ms = self.clock.monotonic_ms();
         let active = entry.state == OrganizationState::Active;
-        // Another node may have ended tokens.
-        let known_ms = self.config.limits.housekeeping_seconds.saturating_mul(1_000);
         let organization = match self.handles.get(entry.id).filter(|_| active) {
-            Some(known) if now_ms.saturating_sub(known.revocations_read_ms) < known_ms => {
-                return Ok(known.organization);
-            }
             Some(known) => known.organization,
             None => {
                 let database = self.store.database(name).await?;
@@ -336,14 +359,14 @@ impl Service {
     ///
     /// # Errors
     /// When the base is no address.
-    pub fn addresses(&self, organization: &Organization, base: &str) -> Result<Arc<Addresses>> {
-        let key = (organization.id(), base.to_owned());
+    pub fn addresses(&self, organization: &Entry, base: &str) -> Result<Arc<Addresses>> {
+        let key = (organization.id, base.to_owned());
         if let Some(known) = self.addresses.read().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let id = organization.id().to_string();
+        let id = organization.id.to_string();
         let bases = [Address::parse(base)?, self.canonical.clone()];
-        let made = Arc::new(Addresses::new(&[organization.name(), &id], &bases, &[])?);
+        let made = Arc::new(Addresses::new(&[&organization.name, &id], &bases, &[])?);
         let mut addresses = self.addresses.write();
         if addresses.len() >= ADDRESSES_MAX {
             addresses.clear();

@@ -322,7 +322,10 @@ impl Organization {
     }
 
     /// Refuses unless the organisation is in use.
-    pub(crate) fn require_active(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::OrganizationState`].
+    pub fn require_active(&self) -> Result<()> {
         match self.state {
             OrganizationState::Active => Ok(()),
             state => Err(Error::OrganizationState { name: self.name.clone(), state: state.word().to_owned() }),

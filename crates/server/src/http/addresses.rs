@@ -48,7 +48,7 @@ impl Drop for Share {
 }
 
 /// What is counted as one: an address of version 4, also one that is written in version 6; of version 6 the site.
-fn site_of(address: IpAddr) -> IpAddr {
+pub fn site_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let site = address.to_bits() >> (128 - SITE_BITS) << (128 - SITE_BITS);

@@ -8,7 +8,8 @@ use custodia_identity::{
     AUTHORIZATION_REFUSAL, Address as Root, GrantError, ProtocolVersion, Served, TokenEndpoint, TokenRequest,
     discovery_document,
 };
-use custodia_org::{Caller, Organization};
+use custodia_org::Caller;
+use custodia_store::Organization as Entry;
 use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
@@ -16,22 +17,21 @@ use super::respond;
 use super::route::{Address, ClientPlace};
 use super::routes::PublicRequest;
 use super::web_api::refuse_organization;
-use crate::directory::OrganizationDirectory;
+use crate::directory::{DirectoryError, OrganizationDirectory};
 use crate::service::Service;
 
 /// Answers a request to one of the sign-in paths of an organisation, named by its name or its id.
 pub async fn answer(service: &Arc<Service>, address: Address<'_>, request: PublicRequest<'_>) -> Response<Bytes> {
-    let name = service.name_of(address.organization);
-    let organization = match service.organization(&name).await {
-        Ok(organization) => organization,
+    let entry = match service.entry(&service.name_of(address.organization)) {
+        Ok(entry) => entry,
         Err(error) => return refuse_organization(&error),
     };
     let version = if address.route.path.contains("v2.0") { ProtocolVersion::V2 } else { ProtocolVersion::V1 };
-    let Ok(root) = Root::parse(&request.base).and_then(|base| base.join(organization.name())) else {
+    let Ok(root) = Root::parse(&request.base).and_then(|base| base.join(&entry.name)) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
     match address.route.place {
-        ClientPlace::Token => token(service, &organization, version, &root, request).await,
+        ClientPlace::Token => token(service, &entry, version, &root, request).await,
         ClientPlace::Authorization => {
             let (code, why) = AUTHORIZATION_REFUSAL;
             respond::json(StatusCode::BAD_REQUEST, code.body(why))
@@ -50,12 +50,12 @@ fn document(made: Result<Vec<u8>, custodia_identity::Error>) -> Response<Bytes> 
 
 async fn token(
     service: &Arc<Service>,
-    organization: &Organization,
+    entry: &Entry,
     version: ProtocolVersion,
     root: &Root,
     request: PublicRequest<'_>,
 ) -> Response<Bytes> {
-    let Ok(addresses) = service.addresses(organization, &request.base) else {
+    let Ok(addresses) = service.addresses(entry, &request.base) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
     let Some(_stranger) = service.strangers.admit(request.source) else {
@@ -65,14 +65,14 @@ async fn token(
         Ok(body) => body,
         Err(response) => return *response,
     };
-    let directory = OrganizationDirectory { organization, request: request.id };
+    let directory = OrganizationDirectory::new(service, entry, request.source, request.id);
     let keys = service.keys();
     let endpoint = TokenEndpoint {
         directory: &directory,
         keys: &keys,
         throttle: &service.throttle,
         random: service.random.as_ref(),
-        organization: organization.id(),
+        organization: entry.id,
         root,
         addresses: &addresses,
     };
@@ -87,8 +87,9 @@ async fn token(
             let (user, address) = (granted.principal.user, Some(request.source));
             let caller = Caller { user, address, ..Caller::platform("sign-in", request.id) };
             let detail = format!("signed in: {:?}", granted.kind);
-            if let Err(error) = organization.audit_access(&caller, &detail).await {
-                return failed(&error);
+            let audited = async { Ok(directory.organization().await?.audit_access(&caller, &detail).await?) };
+            if let Err(error) = audited.await {
+                return unanswered(&error);
             }
             service.metrics.tokens_issued.fetch_add(1, Ordering::Relaxed);
             match granted.response.body() {
@@ -112,7 +113,21 @@ async fn token(
             }
             response
         }
+        Err(GrantError::Directory(error)) => unanswered(&error),
         Err(error) => failed(&error),
+    }
+}
+
+/// The directory could not be asked.
+fn unanswered(error: &DirectoryError) -> Response<Bytes> {
+    match error {
+        DirectoryError::Closed(error) => refuse_organization(error),
+        DirectoryError::TooManyOpenings(refused) => {
+            let mut response = respond::busy("Too many sign-ins are at work. Try again shortly.");
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refused.retry_after));
+            response
+        }
+        DirectoryError::Gate(error) => failed(error),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use custodia_store::{Clock, OrganizationLimit};
+use custodia_store::{Clock, Organization as Entry, OrganizationLimit};
 use custodia_web_api::ApiRequest;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
@@ -25,16 +25,12 @@ pub async fn answer(
     below: &str,
     request: PublicRequest<'_>,
 ) -> Response<Bytes> {
-    let entry = match service.store.organization(name) {
+    let entry = match service.entry(name) {
         Ok(entry) => entry,
         Err(error) => return refuse_organization(&error),
     };
-    let organization = match service.organization(name).await {
-        Ok(organization) => organization,
-        Err(error) => return refuse_organization(&error),
-    };
-    let principal = match authenticate(service, &organization, request.headers, &request.base, request.id).await {
-        Ok(principal) => principal,
+    let (organization, principal) = match enter(service, &entry, &request).await {
+        Ok(entered) => entered,
         Err(response) => {
             // A client that is still sending would not see the answer.
             if let Some(_stranger) = service.strangers.admit(request.source) {
@@ -107,10 +103,31 @@ fn refuse_use(service: &Service, refused: Refused) -> Response<Bytes> {
     response
 }
 
+/// The organisation, and who bears the request's token. A database that is closed is opened for a good token alone: strangers
+/// who name one organisation after the other cause no work.
+async fn enter(
+    service: &Arc<Service>,
+    entry: &Entry,
+    request: &PublicRequest<'_>,
+) -> Result<(Organization, Principal), Box<Response<Bytes>>> {
+    // Looked for first: it is known of whatever is at hand which tokens have ended.
+    let at_hand = service.at_hand(entry);
+    let principal = authenticate(service, entry, request.headers, &request.base, request.id).await?;
+    if let Some(organization) = at_hand {
+        return Ok((organization, principal));
+    }
+    let organization =
+        service.organization(&entry.name).await.map_err(|error| Box::new(refuse_organization(&error)))?;
+    if service.tokens.is_revoked(&principal) {
+        return Err(Box::new(challenge(entry, &request.base, Some(&TokenFault::Revoked))));
+    }
+    Ok((organization, principal))
+}
+
 /// Who bears the request's token.
 async fn authenticate(
     service: &Arc<Service>,
-    organization: &Organization,
+    organization: &Entry,
     headers: &HeaderMap,
     base: &str,
     id: Guid,
@@ -122,7 +139,7 @@ async fn authenticate(
     let Some(token) = header.and_then(bearer_token) else {
         return Err(Box::new(challenge(organization, base, None)));
     };
-    let used = TokenUse { organization: organization.id(), addresses: &addresses };
+    let used = TokenUse { organization: organization.id, addresses: &addresses };
     let now = service.now();
     let first = service.tokens.authenticate(token, &service.keys(), &used, now);
     let verified = match first {
@@ -140,11 +157,11 @@ async fn authenticate(
 }
 
 /// 401 with where to sign in.
-fn challenge(organization: &Organization, base: &str, fault: Option<&TokenFault>) -> Response<Bytes> {
+fn challenge(organization: &Entry, base: &str, fault: Option<&TokenFault>) -> Response<Bytes> {
     let message = fault.map_or("Sign in first: the request has no bearer token.", TokenFault::description);
     let code = if matches!(fault, Some(TokenFault::Expired)) { "0x8005F101" } else { "0x80040220" };
     let mut response = respond::error(StatusCode::UNAUTHORIZED, code, message);
-    let root = custodia_identity::Address::parse(base).and_then(|base| base.join(organization.name()));
+    let root = custodia_identity::Address::parse(base).and_then(|base| base.join(&organization.name));
     if let Some(value) = root.ok().and_then(|root| HeaderValue::from_str(&www_authenticate(&root, fault)).ok()) {
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }

@@ -17,3 +17,4 @@ mod signals;
 #[allow(dead_code, unused_macros, unused_imports, reason = "the tests of the service use the rest")]
 mod site;
 mod slow;
+mod strangers;
