@@ -6,7 +6,7 @@ use custodia_access::{OwnerFacts, Place, UnitPath};
 use custodia_schema::{
     Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RowSecurity, Table, TableId, Value,
 };
-use custodia_store::{AuditOperation, AuditedChange, RowKey};
+use custodia_store::{AuditFilter, AuditOperation, AuditedChange, RowKey};
 
 use crate::audit_detail::action;
 use crate::error::{Error, Fault, Result};
@@ -65,9 +65,26 @@ impl Writing<'_> {
             .map(|(column, new)| AuditedChange { column, old: Value::Null, new })
             .collect();
         self.audit(&table, id, AuditOperation::Create, action::CREATE, audited, None).await?;
+        self.tell_dated_back(&table, id, &row).await?;
         self.inherit_shares(&table, id, &row).await?;
         self.after_create(&table, id, &row).await?;
         Ok(Written { id, version, masked: std::mem::take(&mut self.masked) })
+    }
+
+    /// Tells, without values, that a record was made which is dated back and has the id of a former one, where the switches of
+    /// the audit let nothing be told of it. Histories know the records of one id apart by such entries; when a record was made
+    /// helps them only where nobody chose it.
+    async fn tell_dated_back(&mut self, table: &Table, id: Guid, row: &Draft) -> Result<()> {
+        let is_of_now =
+            row.named(table, "createdon").is_none_or(|made| *made == Value::DateTime(self.transaction.now()));
+        if is_of_now || self.shared.settings.audits(self.transaction, table).await? {
+            return Ok(());
+        }
+        if self.transaction.newest_audit(&AuditFilter::of_row(1, table.id, id)).await?.is_some() {
+            let entry = self.audit_entry(table.id, id, AuditOperation::Create, action::CREATE);
+            self.transaction.audit(&entry);
+        }
+        Ok(())
     }
 
     /// The columns a caller gave, resolved and validated. Columns that callers may not set are passed over, as Dataverse

@@ -574,7 +574,8 @@ mod bodies {
     pub async fn a_former_history_stays_closed_where_its_end_was_not_told(world: World) {
         audit_accounts(&world).await;
         let privileges = ["prvReadAuditSummary", "prvReadRecordAuditHistory", "prvCreateAccount"];
-        let thief = user(&world, "thief", &privileges).await;
+        let dates_back = [&privileges[..], &["prvOverrideCreatedOnCreatedBy"]].concat();
+        let thief = user(&world, "thief", &dates_back).await;
         let role = world.get("roles?$select=roleid&$filter=name eq 'thief'").await;
         let role = Guid::try_parse(role["value"][0]["roleid"].as_str().unwrap()).unwrap();
         let given = ["prvReadAccount", "prvWriteAccount"].map(|name| (privilege_id(name), Level::Basic));
@@ -582,8 +583,11 @@ mod bodies {
         let switch = async |on: bool| {
             put(&world, TABLE, |table| table["IsAuditEnabled"]["Value"] = json!(on)).await;
         };
-        // The first was deleted without a word; of the second it is not told either that it was made.
-        for told_again in [true, false] {
+        // The first was deleted without a word; of the second it is not told either that it was made, nor of the third, which
+        // says that it was made before the former one.
+        for (told_again, dated) in
+            [(true, None), (false, None), (false, Some("2000-01-01")), (true, Some("2000-01-01"))]
+        {
             switch(true).await;
             let id = world.post("accounts", r#"{"name":"Secret deal"}"#).await;
             let former = world.get(&format!("audits?$select=action&$filter=objectid eq {id}")).await;
@@ -592,7 +596,10 @@ mod bodies {
             world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
             switch(told_again).await;
             world.pass(if told_again { 0 } else { 5 });
-            let again = json!({"accountid": id, "name": "Mine"});
+            let mut again = json!({"accountid": id, "name": "Mine"});
+            if let Some(dated) = dated {
+                again["overriddencreatedon"] = json!(dated);
+            }
             world.send(&thief, "POST", "accounts", &[], &again.to_string()).await.expect(204);
             switch(true).await;
             let changed = r#"{"name":"Mine, changed"}"#;
@@ -602,7 +609,14 @@ mod bodies {
             let details = format!("audits({former})/Microsoft.Dynamics.CRM.RetrieveAuditDetails()");
             world.send(&thief, "GET", &details, &[], "").await.expect_error(404, "0x80040217");
             assert!(world.get(&details).await.to_string().contains("Secret"));
+            let of_it = format!("objectid eq {id} and action eq 1");
+            let made_told = if told_again || dated.is_some() { 2 } else { 1 };
+            assert_eq!(actions(&world, &of_it).await.len(), made_told);
         }
+        // Of a record that is dated back and has no former one, nothing is told where the switches say so.
+        switch(false).await;
+        let dated = world.post("accounts", r#"{"name":"Old","overriddencreatedon":"2000-01-01"}"#).await;
+        assert_eq!(actions(&world, &format!("objectid eq {dated}")).await, Vec::<i64>::new());
     }
 
     pub async fn opening_a_column_takes_that_every_column_is_open(world: World) {
