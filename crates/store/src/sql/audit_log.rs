@@ -41,10 +41,10 @@ pub(crate) fn audit_values(created: i64, entry: &AuditEntry, payload: Vec<u8>, s
     values
 }
 
-/// What [`select_sealed`] gives of each entry.
-const SEALED: &str = "SELECT number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, operation, \
-                      action, payload, detail, salt, chain FROM custodia_audit";
-const SEALED_OUTPUTS: &[Output] = &[
+/// What an entry says, as [`crate::logs`] reads it.
+const ENTRY: &str = "number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, operation, action, \
+                     payload, detail";
+const ENTRY_OUTPUTS: &[Output] = &[
     Output::Integer,
     Output::Integer,
     Output::Guid,
@@ -55,21 +55,24 @@ const SEALED_OUTPUTS: &[Output] = &[
     Output::Guid,
     Output::Integer,
     Output::Integer,
-    Output::Text,
-    Output::Text,
     Output::Text,
     Output::Text,
 ];
 
+/// Reads entries with what seals them: salt and chain value, after what they say.
+fn read_sealed(rest: &str, parameters: Vec<Parameter>) -> Statement {
+    let outputs = [ENTRY_OUTPUTS, &[Output::Text, Output::Text]].concat();
+    read(&format!("SELECT {ENTRY}, salt, chain FROM custodia_audit {rest}"), parameters, &outputs)
+}
+
 /// All audit entries with what seals them, oldest first.
 pub(crate) fn select_sealed() -> Statement {
-    read(&format!("{SEALED} ORDER BY number"), Vec::new(), SEALED_OUTPUTS)
+    read_sealed("ORDER BY number", Vec::new())
 }
 
 /// The same of some entries after a number.
 pub(crate) fn select_sealed_after(after: i64, limit: u32) -> Statement {
-    let sql = format!("{SEALED} WHERE number > $1 ORDER BY number LIMIT $2");
-    read(&sql, vec![number(after), number(i64::from(limit))], SEALED_OUTPUTS)
+    read_sealed("WHERE number > $1 ORDER BY number LIMIT $2", vec![number(after), number(i64::from(limit))])
 }
 
 /// The same of the entries of one record up to a number whose values were not erased, oldest first: of those after a number
@@ -80,10 +83,8 @@ pub(crate) fn select_sealed_of(
     up_to: i64,
     limit: u32,
 ) -> Statement {
-    let sql = format!(
-        "{SEALED} WHERE tableid = $1 AND rowid_ = $2 AND number <= $3 AND salt IS NOT NULL AND action <> $4 \
-         AND number > $5 AND created >= $6 ORDER BY number LIMIT $7"
-    );
+    let rest = "WHERE tableid = $1 AND rowid_ = $2 AND number <= $3 AND salt IS NOT NULL AND action <> $4 AND number > $5 \
+                AND created >= $6 ORDER BY number LIMIT $7";
     let parameters = vec![
         number(i64::from(table.0)),
         guid(row),
@@ -93,7 +94,7 @@ pub(crate) fn select_sealed_of(
         number(since),
         number(i64::from(limit)),
     ];
-    read(&sql, parameters, SEALED_OUTPUTS)
+    read_sealed(rest, parameters)
 }
 
 /// The chain value of the last audit entry, as the head has it (bytes).
@@ -158,9 +159,7 @@ pub(crate) fn create_seals(dialect: Dialect) -> Vec<String> {
 /// Audit entries, newest first: number, created, transaction, user, calling user, origin, table, row, operation, action,
 /// payload (bytes), detail.
 pub(crate) fn select_audit(filter: &AuditFilter) -> Statement {
-    let mut sql = "SELECT number, created, transactionid, userid, callinguserid, origin, tableid, rowid_, operation, \
-                   action, payload, detail FROM custodia_audit WHERE number < $1"
-        .to_owned();
+    let mut sql = format!("SELECT {ENTRY} FROM custodia_audit WHERE number < $1");
     let mut parameters = vec![number(filter.before)];
     let mut add = |condition: &str, parameter: Parameter| {
         parameters.push(parameter);
@@ -187,22 +186,5 @@ pub(crate) fn select_audit(filter: &AuditFilter) -> Statement {
     }
     parameters.push(number(i64::from(filter.limit)));
     sql.push_str(&format!(" ORDER BY number DESC LIMIT ${}", parameters.len()));
-    read(
-        &sql,
-        parameters,
-        &[
-            Output::Integer,
-            Output::Integer,
-            Output::Guid,
-            Output::Guid,
-            Output::Guid,
-            Output::Text,
-            Output::Integer,
-            Output::Guid,
-            Output::Integer,
-            Output::Integer,
-            Output::Text,
-            Output::Text,
-        ],
-    )
+    read(&sql, parameters, ENTRY_OUTPUTS)
 }
