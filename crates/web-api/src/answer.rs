@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use custodia_schema::Guid;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::failure::Failure;
@@ -92,7 +92,6 @@ fn spelled(code: u32) -> String {
 pub(crate) fn finished(mut response: Response<Bytes>, request: Guid) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let mut id = Vec::with_capacity(36);
     json::guid(&mut id, &request);
     if let Ok(id) = HeaderValue::from_bytes(&id) {
