@@ -17,9 +17,14 @@ def literal(*values):
     return text(*(f"'{value}'" for value in values))
 
 
+def one_of(table):
+    """Some records of a table by their addresses, as values of a parameter."""
+    return [f"{{'@odata.id':'{table.set}({row})'}}" for row in table.rows[:3]]
+
+
 def address(table):
     """A record of a table as a parameter, by its address."""
-    return text(*(f"{{'@odata.id':'{table.set}({row})'}}" for row in table.rows[:3]))
+    return text(*one_of(table))
 
 
 def body(required=(), **properties):
@@ -63,6 +68,8 @@ def functions(tables):
     paging = text('{"PageNumber":1,"Count":10,"ReturnTotalRecordCount":true}', '{"PageNumber":2,"Count":1}')
     access = f"{MICROSOFT}.RetrievePrincipalAccess(Target=@t)"
     explain = f"/systemusers({{id}})/{MICROSOFT}.custodia_ExplainAccess"
+    explain_team = f"/teams({{id}})/{MICROSOFT}.custodia_ExplainAccess"
+    asked, roles = f"{explain}(Right={{right}},EntityLogicalName={{name}}", text(*(f'["{row}"]' for row in role.rows[:3]))
     right = literal("ReadAccess", "WriteAccess", "DeleteAccess", "ShareAccess")
     return {
         "InitializeFrom": [
@@ -139,6 +146,15 @@ def functions(tables):
                 f"{explain}(Right={{right}},EntityLogicalName={{name}},AttributeLogicalName={{column}})",
                 {**user_id, "right": right, "name": literal("account"), "column": literal("name", "revenue")},
             ),
+            (f"{asked},WithRoles=@r)", {**user_id, "right": right, "name": names, "@r": roles}),
+            (f"{asked},WithoutRoles=@r)", {**user_id, "right": right, "name": names, "@r": roles}),
+            (
+                f"{explain}(Right={{right}},Target=@t,NewOwner=@o)",
+                {**user_id, "right": literal("AssignAccess"), **target, "@o": text(*one_of(user), *one_of(team))},
+            ),
+            (f"{explain}(PrivilegeName={{name}})", {**user_id, "name": literal("prvMerge", "prvExportToExcel")}),
+            (f"{explain}(ActingFor=@u)", {**user_id, "@u": address(user)}),
+            (f"{explain_team}(Right={{right}},Target=@t)", {**team_id, "right": right, **target}),
         ],
     }
 

@@ -131,5 +131,23 @@ mod bodies {
         world.ask("DELETE", &format!("lists({list})"), &[], "").await.expect(204);
         assert!(linked(&items, "listid").await.is_empty());
         assert!(linked(&format!("accounts({third})/listaccount_association"), "listid").await.is_empty());
+
+        // So does a campaign, at either end: its lists, and its place in campaigns that have it as an item.
+        let kept = world.post("lists", r#"{"listname":"K","createdfromcode":1}"#).await;
+        let greater = world.post("campaigns", r#"{"name":"Of campaigns"}"#).await;
+        let campaigns = format!("campaigns({greater})/Referencingcampaigncampaign_association");
+        let body = format!("{{\"@odata.id\":\"lists({kept})\"}}");
+        world.ask("POST", &format!("{items}/$ref"), &[], &body).await.expect(204);
+        let body = format!("{{\"@odata.id\":\"campaigns({campaign})\"}}");
+        world.ask("POST", &format!("{campaigns}/$ref"), &[], &body).await.expect(204);
+        assert_eq!(linked(&campaigns, "campaignid").await, [campaign.as_str()]);
+        world.ask("DELETE", &format!("campaigns({campaign})"), &[], "").await.expect(204);
+        assert!(linked(&campaigns, "campaignid").await.is_empty());
+        assert!(linked(&format!("lists({kept})/campaignlist_association"), "campaignid").await.is_empty());
+        // One of the same id later has none of it.
+        let again = format!("{{\"campaignid\":\"{campaign}\",\"name\":\"Again\"}}");
+        assert_eq!(world.post("campaigns", &again).await, campaign);
+        assert!(linked(&items, "listid").await.is_empty());
+        assert!(linked(&campaigns, "campaignid").await.is_empty());
     }
 }
