@@ -13,17 +13,16 @@ use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::{Error, Result, refusal};
 use crate::explaining::Named;
-use crate::lint::LOOKS_OVER;
+use crate::lint::{LOOKS_OVER, too_many};
 use crate::model;
 use crate::organization::Organization;
 use crate::writing::Writing;
 
-/// Rules of one organisation at most: all of them are looked at whenever somebody gets a role.
-const RULES_MAX: usize = 100;
 /// Characters of a rule's name at most.
 const NAME_CHARACTERS_MAX: usize = 100;
-/// Users that a report looks at; of an organisation with more it is refused, since nothing is left out without a word.
-const USERS_MAX: u32 = 50_000;
+/// What a refusal says to whoever may not read the rules.
+const UNTOLD: &str =
+    "A rule that separates duties stands in the way. Ask whoever looks after the rights of this organisation.";
 
 /// One half of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -113,8 +112,8 @@ impl Organization {
     /// Who holds now what a rule says nobody is to hold together, disabled users among them.
     ///
     /// # Errors
-    /// [`Error::Denied`] without the privilege to configure hierarchy security; [`Error::TooManyDependents`] in an
-    /// organisation that is too large to be looked over at once; store errors.
+    /// [`Error::Denied`] without the privilege to configure hierarchy security; [`Error::Invalid`] in an organisation with
+    /// more users than `looked_over_rows` of its limits; store errors.
     pub async fn duty_conflicts(&self, caller: &Caller) -> Result<Vec<DutyConflict>> {
         let rules = self.duty_rules(caller).await?;
         if rules.is_empty() {
@@ -122,10 +121,11 @@ impl Organization {
         }
         let schema = self.schema();
         let users = model::table(&schema, "systemuser")?;
-        let query = Query::of(users, USERS_MAX).showing(model::columns(users, &["fullname"])?);
+        let limit = self.shared.limits.looked_over_rows;
+        let query = Query::of(users, limit).showing(model::columns(users, &["fullname"])?);
         let (rows, _) = self.shared.platform_rows("separation of duties", &query).await?;
-        if rows.len() > USERS_MAX as usize {
-            return Err(Error::TooManyDependents { table: users.name.clone(), limit: USERS_MAX as usize });
+        if rows.len() > limit as usize {
+            return Err(too_many(users, limit));
         }
         let mut conflicts = Vec::new();
         for row in &rows {
@@ -180,8 +180,11 @@ impl Writing<'_> {
         self.transaction.claim_alone()?;
         let mut rules = self.duty_rules().await?;
         rules.retain(|known| known.name != rule.name);
-        if rules.len() >= RULES_MAX {
-            return Err(Error::Invalid(format!("an organisation has at most {RULES_MAX} rules of this kind")));
+        let limit = self.shared.limits.duty_rules;
+        if rules.len() >= limit {
+            return Err(Error::Invalid(format!(
+                "an organisation has at most {limit} rules of this kind (limits.duty_rules): remove one first"
+            )));
         }
         let said =
             format!("separation of duties: '{}' set: {} and {}", rule.name, word(&rule.first), word(&rule.second));
@@ -245,7 +248,7 @@ impl Writing<'_> {
         };
         for user in users {
             let Some(facts) = self.transaction.user_facts(user).await? else { continue };
-            refuse_broken(&rules, &Held::of(&facts, None), &given, user)?;
+            self.refuse_broken(&rules, &Held::of(&facts, None), &given, user)?;
         }
         Ok(())
     }
@@ -281,7 +284,7 @@ impl Writing<'_> {
             let Some(facts) = self.transaction.user_facts(user).await? else { continue };
             let mut held = Held::of(&facts, Some(root));
             held.privileges.extend(after.keys().filter_map(name_of));
-            refuse_broken(&rules, &held, &given, user)?;
+            self.refuse_broken(&rules, &held, &given, user)?;
         }
         Ok(())
     }
@@ -293,13 +296,10 @@ impl Writing<'_> {
         let is_named = |duty: &Duty| *duty == Duty::Role(root);
         match rules.iter().find(|rule| is_named(&rule.first) || is_named(&rule.second)) {
             None => Ok(()),
-            Some(rule) => {
-                let why = format!(
-                    "a role cannot be deleted that the rule '{}' separates from something: remove the rule first",
-                    rule.name
-                );
-                Err(Error::refused(refusal::DUTIES_SEPARATED, why))
-            }
+            Some(rule) => Err(self.separated(format!(
+                "a role cannot be deleted that the rule '{}' separates from something: remove the rule first",
+                rule.name
+            ))),
         }
     }
 
@@ -312,7 +312,27 @@ impl Writing<'_> {
         self.transaction.flush().await?;
         let Some(facts) = self.transaction.user_facts(user).await? else { return Ok(()) };
         let held = Held::of(&facts, None);
-        refuse_broken(&rules, &held, &held, user)
+        self.refuse_broken(&rules, &held, &held, user)
+    }
+
+    /// Refuses what is given where it makes up a rule, by itself or with what is held.
+    fn refuse_broken(&self, rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> Result<()> {
+        match broken(rules, held, given) {
+            None => Ok(()),
+            Some(rule) => Err(self.separated(format!(
+                "User {user} would hold what the rule '{}' separates: {} and {}. Take the one before giving the other.",
+                rule.name,
+                word(&rule.first),
+                word(&rule.second)
+            ))),
+        }
+    }
+
+    /// A refusal of what a rule keeps apart. What others hold, and which rules there are, is told to whoever may read the
+    /// rules: a caller who gives roles would learn from it what somebody holds whose roles are closed to them.
+    fn separated(&self, why: String) -> Error {
+        let is_told = self.authority.check_privilege(LOOKS_OVER).is_ok();
+        Error::refused(refusal::DUTIES_SEPARATED, if is_told { why } else { UNTOLD.to_owned() })
     }
 
     async fn add_role(&mut self, held: &mut Held, role: Guid) -> Result<()> {
@@ -370,24 +390,13 @@ fn touched(mut rules: Vec<DutyRule>, given: &Held) -> Vec<DutyRule> {
     rules
 }
 
-/// Refuses what is given where it makes up a rule, by itself or with what is held.
-fn refuse_broken(rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> Result<()> {
+/// The rule that what is given makes up, by itself or with what is held.
+fn broken<'r>(rules: &'r [DutyRule], held: &Held, given: &Held) -> Option<&'r DutyRule> {
     let has = |duty: &Duty| held.has(duty) || given.has(duty);
     let is_broken = |rule: &&DutyRule| {
         (given.has(&rule.first) && has(&rule.second)) || (given.has(&rule.second) && has(&rule.first))
     };
-    match rules.iter().find(is_broken) {
-        None => Ok(()),
-        Some(rule) => {
-            let why = format!(
-                "User {user} would hold what the rule '{}' separates: {} and {}. Take the one before giving the other.",
-                rule.name,
-                word(&rule.first),
-                word(&rule.second)
-            );
-            Err(Error::refused(refusal::DUTIES_SEPARATED, why))
-        }
-    }
+    rules.iter().find(is_broken)
 }
 
 fn word(duty: &Duty) -> String {

@@ -753,11 +753,7 @@ impl Explaining<'_> {
         let query = query.showing(model::columns(table, shown)?);
         let (mut rows, _) = self.general.org.shared.platform_rows("explain a right", &query).await?;
         if rows.len() > limit as usize {
-            // An explanation that leaves something out would be a wrong one.
-            return Err(Error::Invalid(format!(
-                "more than {limit} records of table '{}' decide about this; it cannot be explained",
-                table.name
-            )));
+            return Err(beyond_explaining(table, limit));
         }
         for row in &mut rows {
             row.drain(..fields.min(row.len()));
@@ -770,4 +766,14 @@ impl Explaining<'_> {
 struct PlaceOf {
     owner: Option<Guid>,
     unit: Option<Guid>,
+}
+
+/// The refusal of explaining what more rows of a table decide about than the limit: an explanation that leaves something out
+/// would be a wrong one.
+pub(crate) fn beyond_explaining(table: &Table, limit: u32) -> Error {
+    Error::Invalid(format!(
+        "more than {limit} records of table '{}' decide about this, so that it is not explained; the limit is \
+         limits.explained_rows",
+        table.name
+    ))
 }

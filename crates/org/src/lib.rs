@@ -14,6 +14,7 @@ mod audit_detail;
 mod audit_keeping;
 mod audit_log;
 mod auditing;
+mod by_name;
 mod caller;
 mod card_numbers;
 mod cascade;

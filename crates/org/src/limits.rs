@@ -13,6 +13,13 @@ pub struct WorkLimits {
     pub history_bytes: usize,
     /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
     pub explained_rows: u32,
+    /// Roles that one question supposes to be held or not; each is looked up, and tried by itself.
+    pub supposed_roles: usize,
+    /// Records of one table of the security model that are looked over for what is unusual, and users for what nobody is to
+    /// hold together; with more, nothing is looked over.
+    pub looked_over_rows: u32,
+    /// Rules that separate duties; another one is refused. All of them are looked at whenever somebody gets a role.
+    pub duty_rules: usize,
     /// Active forms of one table; another one is refused.
     pub table_forms: u32,
     /// Views of one table that a user is told of: of the organisation and of the user so many each. That there are more is
@@ -29,6 +36,9 @@ impl Default for WorkLimits {
             open_jobs: 100,
             history_bytes: 8 << 20,
             explained_rows: 5_000,
+            supposed_roles: 50,
+            looked_over_rows: 50_000,
+            duty_rules: 100,
             table_forms: 1_000,
             table_views: 1_000,
             definitions: custodia_interface::Limits::default(),

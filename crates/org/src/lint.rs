@@ -8,6 +8,7 @@ mod picture;
 mod rules;
 
 use custodia_access::Authority;
+use custodia_schema::Table;
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -78,8 +79,8 @@ impl Organization {
     ///
     /// # Errors
     /// [`Error::Denied`] without the privilege to configure hierarchy security, which of the built-in roles System
-    /// Administrator alone has; [`Error::TooManyDependents`] in an organisation that is too large to be looked over at once;
-    /// store errors.
+    /// Administrator alone has; [`Error::Invalid`] in an organisation of which a table of the security model has more rows
+    /// than `looked_over_rows` of its limits; store errors.
     pub async fn lint_roles(&self, caller: &Caller, bounds: LintBounds) -> Result<Vec<Finding>> {
         self.told_fresh(&caller.users(), || Box::pin(self.lint_roles_once(caller, bounds))).await
     }
@@ -97,4 +98,13 @@ impl Organization {
         findings.sort_by(|a, b| (a.severity, a.code, &a.place).cmp(&(b.severity, b.code, &b.place)));
         Ok(findings)
     }
+}
+
+/// The refusal of looking over more rows of a table than the limit: nothing is left out without a word.
+pub(crate) fn too_many(table: &Table, limit: u32) -> Error {
+    Error::Invalid(format!(
+        "there are more than {limit} records of table '{}', so that they are not looked over at once; the limit is \
+         limits.looked_over_rows",
+        table.name
+    ))
 }

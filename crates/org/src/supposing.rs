@@ -11,16 +11,10 @@ use custodia_store::{ADMINISTRATOR_PROFILE, AuditEntry, AuditOperation, RowKey};
 use crate::audit_detail::{PrivilegeChange, action};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::explaining::beyond_explaining;
 use crate::model;
 use crate::organization::Organization;
 use crate::telling::{Principal, allowed_level};
-
-/// Rows of one name that are looked at: a role has a copy in every business unit below its own.
-const NAMED_MAX: u32 = 20_000;
-/// Teams of one user that are looked at.
-const TEAMS_MAX: u32 = 5_000;
-/// Roles that one question supposes: each is looked up, and tried by itself.
-const SUPPOSED_MAX: usize = 50;
 
 /// Roles that somebody is supposed to hold, or not to hold, directly: each by its own id or by that of a copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,8 +93,9 @@ impl Organization {
         if supposed.is_nothing() {
             return Ok(facts);
         }
-        if supposed.with.len() + supposed.without.len() > SUPPOSED_MAX {
-            return Err(Error::Invalid(format!("at most {SUPPOSED_MAX} roles are supposed at once")));
+        let limit = self.shared.limits.supposed_roles;
+        if supposed.with.len().saturating_add(supposed.without.len()) > limit {
+            return Err(Error::Invalid(format!("at most {limit} roles are supposed at once (limits.supposed_roles)")));
         }
         asking.rows(model::table(&self.schema(), "role")?, PrivilegeKind::Read)?;
         let administrators = builtin_roles().iter().find(|role| role.is_administrator()).map(|role| role.root_id);
@@ -185,8 +180,12 @@ impl Organization {
         let mut holders = vec![("systemuserprofiles", "systemuserid", user)];
         let members = model::table(&schema, "teammembership")?;
         let filter = Filter::equal(model::column(members, "systemuserid")?, Value::Guid(user));
-        let query = Query { filter, ..Query::of(members, TEAMS_MAX) }.showing([model::column(members, "teamid")?]);
+        let limit = self.shared.limits.explained_rows;
+        let query = Query { filter, ..Query::of(members, limit) }.showing([model::column(members, "teamid")?]);
         let (rows, _) = self.shared.platform_rows("suppose a role", &query).await?;
+        if rows.len() > limit as usize {
+            return Err(beyond_explaining(members, limit));
+        }
         holders.extend(rows.iter().filter_map(|row| row.get(1)?.guid()).map(|team| ("teamprofiles", "teamid", team)));
         for (table, holder, id) in holders {
             let table = model::table(&schema, table)?;
@@ -238,49 +237,6 @@ impl Organization {
         })
         .await
     }
-
-    /// The role of that name, by the topmost one where there are copies; `None` where there is none, or several.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn find_role(&self, name: &str) -> Result<Option<Guid>> {
-        let found = self.named_rows("role", name, Some("parentrootroleid")).await?;
-        Ok(only(found.into_iter().filter(|(id, root)| root.is_none_or(|root| root == *id)).map(|(id, _)| id)))
-    }
-
-    /// The name of a role; its id where it is gone.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn role_name(&self, role: Guid) -> Result<String> {
-        let schema = self.schema();
-        let table = model::table(&schema, "role")?;
-        let query = Query::of_row(table, &RowKey::Id(role)).showing([model::column(table, "name")?]);
-        let (rows, _) = self.shared.platform_rows("find by name", &query).await?;
-        Ok(match rows.first().and_then(|row| row.get(1)) {
-            Some(Value::Text(name)) => name.clone(),
-            _ => role.to_string(),
-        })
-    }
-
-    /// The team of that name; `None` where there is none, or several.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn find_team(&self, name: &str) -> Result<Option<Guid>> {
-        Ok(only(self.named_rows("team", name, None).await?.into_iter().map(|(id, _)| id)))
-    }
-
-    async fn named_rows(&self, table: &str, name: &str, shown: Option<&str>) -> Result<Vec<(Guid, Option<Guid>)>> {
-        let schema = self.schema();
-        let table = model::table(&schema, table)?;
-        let filter = Filter::equal(model::column(table, "name")?, Value::Text(name.to_owned()));
-        let shown = shown.map(|shown| model::column(table, shown)).transpose()?;
-        let query = Query { filter, ..Query::of(table, NAMED_MAX) }.showing(shown);
-        let (rows, _) = self.shared.platform_rows("find by name", &query).await?;
-        let row = |row: &Vec<Value>| Some((row.first()?.guid()?, row.get(1).and_then(Value::guid)));
-        Ok(rows.iter().filter_map(row).collect())
-    }
 }
 
 /// A role that is supposed to be held or not.
@@ -301,9 +257,4 @@ fn levels(schema: &Schema, facts: &Facts) -> BTreeMap<String, Level> {
         *known = level.max(*known);
     }
     levels
-}
-
-/// The one of them, where there is one alone.
-fn only(mut ids: impl Iterator<Item = Guid>) -> Option<Guid> {
-    ids.next().filter(|_| ids.next().is_none())
 }

@@ -99,6 +99,12 @@ pub struct Limits {
     pub history_bytes: usize,
     /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
     pub explained_rows: u32,
+    /// Roles that one question supposes to be held or not; more are refused.
+    pub supposed_roles: usize,
+    /// Records of one table of the security model that are looked over at once; with more, nothing is looked over.
+    pub looked_over_rows: u32,
+    /// Rules that separate duties, in one organisation; another one is refused.
+    pub duty_rules: usize,
     /// Active forms of one table; another one is refused.
     pub table_forms: u32,
     /// Views of one table that a user is told of, of the organisation and of the user so many each.
@@ -242,6 +248,9 @@ impl Default for Limits {
             open_jobs: organization.open_jobs,
             history_bytes: organization.history_bytes,
             explained_rows: organization.explained_rows,
+            supposed_roles: organization.supposed_roles,
+            looked_over_rows: organization.looked_over_rows,
+            duty_rules: organization.duty_rules,
             table_forms: organization.table_forms,
             table_views: organization.table_views,
             definition_bytes: organization.definitions.definition_bytes_max,
@@ -403,6 +412,9 @@ impl Config {
             open_jobs: limits.open_jobs,
             history_bytes: limits.history_bytes,
             explained_rows: limits.explained_rows,
+            supposed_roles: limits.supposed_roles,
+            looked_over_rows: limits.looked_over_rows,
+            duty_rules: limits.duty_rules,
             table_forms: limits.table_forms,
             table_views: limits.table_views,
             definitions,
@@ -448,6 +460,9 @@ impl Limits {
             ("limits.open_jobs", u64::from(self.open_jobs)),
             ("limits.history_bytes", self.history_bytes as u64),
             ("limits.explained_rows", u64::from(self.explained_rows)),
+            ("limits.supposed_roles", self.supposed_roles as u64),
+            ("limits.looked_over_rows", u64::from(self.looked_over_rows)),
+            ("limits.duty_rules", self.duty_rules as u64),
             ("limits.table_forms", u64::from(self.table_forms)),
             ("limits.table_views", u64::from(self.table_views)),
             ("limits.definition_bytes", self.definition_bytes as u64),

@@ -11,16 +11,17 @@ use custodia_schema::{ColumnId, Guid, Level, RowSecurity, Schema, Table, TableId
 use custodia_store::ADMINISTRATOR_PROFILE;
 
 use crate::caller::{Caller, SYSTEM_USER};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::explaining::Named;
+use crate::lint::too_many;
 use crate::model;
 use crate::organization::Organization;
 use crate::user_interface::{CUSTOMIZER, chosen};
 
-/// Rows of one table of the security model that are looked at: an organisation with more is refused.
-const ROWS_MAX: u32 = 50_000;
 /// Values that one statement compares with.
 const VALUES_MAX: usize = 500;
+/// Roles whose privileges are read at one time, in the queue of writes.
+const ROLES_AT_ONCE: usize = 20;
 /// The value of a permission that is given.
 const GIVEN: i64 = 4;
 
@@ -221,21 +222,24 @@ impl Picture {
                 (role.named.id, builtin.filter(|_| !role.is_own).map(|builtin| builtin.template()))
             })
             .collect();
-        let found = org
-            .in_transaction(caller, move |writing| {
-                let wanted = wanted.clone();
-                Box::pin(async move {
-                    let mut found = Vec::new();
-                    for (root, template) in wanted {
-                        found.push((root, writing.transaction.role_privileges(root, template).await?));
-                    }
-                    Ok(found)
+        for some in wanted.chunks(ROLES_AT_ONCE) {
+            let some = some.to_vec();
+            let found = org
+                .in_transaction(caller, move |writing| {
+                    let some = some.clone();
+                    Box::pin(async move {
+                        let mut found = Vec::new();
+                        for (root, template) in some {
+                            found.push((root, writing.transaction.role_privileges(root, template).await?));
+                        }
+                        Ok(found)
+                    })
                 })
-            })
-            .await?;
-        for (root, privileges) in found {
-            if let Some(role) = self.roles.get_mut(&root) {
-                role.privileges = privileges;
+                .await?;
+            for (root, privileges) in found {
+                if let Some(role) = self.roles.get_mut(&root) {
+                    role.privileges = privileges;
+                }
             }
         }
         Ok(())
@@ -421,12 +425,13 @@ impl Reading<'_> {
         if !self.org.is_used(table.id) {
             return Ok(Vec::new());
         }
-        let query = Query { filter, ..Query::of(table, ROWS_MAX) };
+        let limit = self.org.shared.limits.looked_over_rows;
+        let query = Query { filter, ..Query::of(table, limit) };
         let fields = query.fields.len();
         let query = query.showing(model::columns(table, shown)?);
         let (mut rows, _) = self.org.shared.platform_rows("look over roles", &query).await?;
-        if rows.len() > ROWS_MAX as usize {
-            return Err(Error::TooManyDependents { table: table.name.clone(), limit: ROWS_MAX as usize });
+        if rows.len() > limit as usize {
+            return Err(too_many(table, limit));
         }
         for row in &mut rows {
             row.drain(..fields.min(row.len()));

@@ -6,10 +6,11 @@ on_both_engines! {
     nobody_gets_what_a_rule_keeps_apart;
     privileges_are_kept_apart_too;
     rules_take_the_privilege_and_make_sense;
+    a_refusal_tells_of_rules_and_of_others_to_those_who_may_read_the_rules;
 }
 
 mod bodies {
-    use custodia_org::{Duty, DutyRule, Error, LinkRequest, RoleChange};
+    use custodia_org::{Caller, Duty, DutyRule, Error, LinkRequest, RoleChange, WorkLimits};
     use custodia_schema::{Guid, Level, Value, builtin_roles, privilege_id};
 
     use crate::security::scene::{LACKS, OWNER_TEAM, Scene, code, named};
@@ -230,5 +231,83 @@ mod bodies {
         // One of a name that is there takes its place.
         scene.org().set_duty_rule(&scene.admin, sensible()).await.unwrap();
         assert_eq!(scene.org().duty_rules(&scene.admin).await.unwrap().len(), 100);
+
+        // How many there may be, and how many users are looked at, is a limit each.
+        let fewer = scene.world.within(WorkLimits { duty_rules: 99, looked_over_rows: 1, ..WorkLimits::default() });
+        let one_more = DutyRule { name: "S".into(), ..sensible() };
+        let refused = fewer.set_duty_rule(&scene.admin, one_more).await.unwrap_err().to_string();
+        assert!(refused.contains("99") && refused.contains("limits.duty_rules"), "{refused}");
+        let refused = fewer.duty_conflicts(&scene.admin).await.unwrap_err().to_string();
+        assert!(refused.contains("limits.looked_over_rows"), "{refused}");
+    }
+
+    pub async fn a_refusal_tells_of_rules_and_of_others_to_those_who_may_read_the_rules(world: World) {
+        let scene = Scene::of(world);
+        let reads = [("prvReadAccount", Level::Basic)];
+        let pays = scene.role("Pays", scene.root, &reads).await;
+        let approves = scene.role("Approves", scene.root, &reads).await;
+        rule(&scene, "Pays and approves", Duty::Role(pays), Duty::Role(approves)).await;
+        let sam = scene.user("sam", scene.root).await;
+        scene.give(&sam, pays).await;
+        let team = scene.team("Team", scene.root, OWNER_TEAM).await;
+        scene.join(team, &sam).await;
+        let other = scene.role("Other", scene.root, &reads).await;
+        rule(&scene, "Merges and pays", Duty::Privilege("prvMerge".into()), Duty::Role(pays)).await;
+        scene.give(&sam, other).await;
+
+        // Somebody who gives and edits roles.
+        let giving = [
+            "prvReadUser",
+            "prvAppendUser",
+            "prvReadTeam",
+            "prvAppendTeam",
+            "prvReadRole",
+            "prvAppendRole",
+            "prvAssignRole",
+            "prvWriteRole",
+            "prvDeleteRole",
+            "prvReadAccount",
+            "prvMerge",
+        ];
+        let giving: Vec<_> = giving.into_iter().map(|name| (name, Level::Global)).collect();
+        let giver = scene.user("giver", scene.root).await;
+        scene.give(&giver, scene.role("Gives", scene.root, &giving).await).await;
+
+        let words = [sam.user.to_string(), pays.to_string(), approves.to_string(), "approves".into(), "pays".into()];
+        let attempts = async |caller: &Caller| -> Vec<String> {
+            let give = |table: &str, id: Guid, relationship: &str| LinkRequest {
+                record: scene.world.reference(table, id),
+                relationship: relationship.into(),
+                other: scene.world.reference("role", approves),
+            };
+            let to_user = give("systemuser", sam.user, "systemuserroles_association");
+            let to_team = give("team", team, "teamroles_association");
+            let merges = RoleChange::Add(named(&[("prvMerge", Level::Global)]));
+            let refused = [
+                scene.org().associate(caller, to_user).await.unwrap_err(),
+                scene.org().associate(caller, to_team).await.unwrap_err(),
+                scene.org().change_role(caller, other, merges).await.unwrap_err(),
+                scene.try_delete(caller, "role", approves).await.unwrap_err(),
+            ];
+            refused
+                .into_iter()
+                .map(|error| {
+                    let said = error.to_string();
+                    assert_eq!(code::<()>(Err(error)), SEPARATED, "{said}");
+                    said.to_lowercase()
+                })
+                .collect()
+        };
+        for said in attempts(&giver).await {
+            assert!(said.contains("separates duties") && !words.iter().any(|word| said.contains(word)), "{said}");
+        }
+        for said in attempts(&scene.admin).await {
+            assert!(said.contains("'pays and approves'") || said.contains("'merges and pays'"), "{said}");
+        }
+        // Whoever acts for another is told what both may read.
+        let acting = Caller { acting_for: Some(giver.user), ..scene.admin.clone() };
+        for said in attempts(&acting).await {
+            assert!(!words.iter().any(|word| said.contains(word)), "{said}");
+        }
     }
 }

@@ -9,7 +9,7 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Caller, Finding, LintBounds, Severity};
+    use custodia_org::{Caller, Finding, LintBounds, Severity, WorkLimits};
     use custodia_schema::{Guid, Level, Value, builtin_roles};
 
     use crate::security::load::text;
@@ -206,5 +206,9 @@ mod bodies {
         scene.give(&bo, scene.role("Reads accounts", scene.root, &[("prvReadAccount", Level::Basic)]).await).await;
         assert_eq!(asked(&Caller { acting_for: Some(bo.user), ..scene.admin.clone() }).await, LACKS);
         assert!(scene.org().lint_roles(&scene.world.platform(), LintBounds::default()).await.is_ok());
+        // Beyond the limit nothing is looked over, rather than a part.
+        let small = scene.world.within(WorkLimits { looked_over_rows: 2, ..WorkLimits::default() });
+        let refused = small.lint_roles(&scene.admin, LintBounds::default()).await.unwrap_err().to_string();
+        assert!(refused.contains("more than 2 records") && refused.contains("limits.looked_over_rows"), "{refused}");
     }
 }
