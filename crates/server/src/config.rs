@@ -186,8 +186,8 @@ pub struct Limits {
     pub write_queue: usize,
     /// Threads that write for all embedded databases.
     pub writer_threads: usize,
-    /// Page cache of one connection to an embedded database, in KiB.
-    pub cache_kibibytes: u32,
+    /// MiB of the page caches of all open embedded databases together; divided by use, and one has a quarter at most.
+    pub caches_mebibytes: u32,
     /// Databases open at one time; for one more the least recently used is closed.
     pub open_databases: usize,
     /// Seconds after which an open database that nobody asks gives back its page caches.
@@ -292,7 +292,7 @@ impl Default for Limits {
             silence_ms: store.silence_ms,
             write_queue: store.write_queue_max,
             writer_threads: store.writer_threads,
-            cache_kibibytes: store.cache_kibibytes,
+            caches_mebibytes: store.caches_mebibytes,
             open_databases: store.open_databases_max,
             rest_seconds: store.rest_ms / 1000,
             open_wait_ms: store.open_wait_ms,
@@ -382,7 +382,7 @@ impl Config {
             silence_ms: self.limits.silence_ms,
             write_queue_max: self.limits.write_queue,
             writer_threads: self.limits.writer_threads,
-            cache_kibibytes: self.limits.cache_kibibytes,
+            caches_mebibytes: self.limits.caches_mebibytes,
             open_databases_max: self.limits.open_databases,
             rest_ms: self.limits.rest_seconds.saturating_mul(1000),
             open_wait_ms: self.limits.open_wait_ms,
@@ -501,6 +501,7 @@ impl Limits {
             ("limits.silence_ms", self.silence_ms),
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
+            ("limits.caches_mebibytes", u64::from(self.caches_mebibytes)),
             ("limits.open_databases", self.open_databases as u64),
             ("limits.postgres_connections", self.postgres_connections as u64),
             ("limits.prepared_statements", self.prepared_statements as u64),

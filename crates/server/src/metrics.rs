@@ -99,6 +99,12 @@ pub fn render(service: &Service) -> String {
         ("custodia_tokens_issued_total", "counter", "Tokens given out.", load(&metrics.tokens_issued)),
         ("custodia_sign_ins_refused_total", "counter", "Sign-ins refused.", load(&metrics.sign_ins_refused)),
         ("custodia_open_databases", "gauge", "Databases open now.", service.store.open_databases() as u64),
+        (
+            "custodia_page_cache_bytes",
+            "gauge",
+            "Bytes in page caches of embedded databases, of connections that lie idle.",
+            service.store.cache_bytes(),
+        ),
         ("custodia_databases_opened_total", "counter", "Databases opened.", service.store.databases_opened()),
         (
             "custodia_organizations",

@@ -20,6 +20,7 @@ use crate::layer::{
 };
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
+use crate::page_caches::CacheShare;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::{Gathered, Masking, Row, RowSink};
 use crate::seal::Place;
@@ -515,6 +516,33 @@ impl Database {
         }
         self.inner.rested_after_ms.store(last_used, Ordering::Relaxed);
         file.rest()
+    }
+
+    /// What the page caches of an embedded database may hold.
+    pub(crate) fn cache_share(&self) -> Option<Arc<CacheShare>> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => file.cache_share().cloned(),
+            Engine::Postgres { .. } => None,
+        }
+    }
+
+    /// Gives its page caches the sizes that they may have now.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) fn fit_caches(&self) -> Result<()> {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => file.fit_caches(),
+            Engine::Postgres { .. } => Ok(()),
+        }
+    }
+
+    /// Bytes that the page caches of connections hold which are not at work.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        match &self.inner.engine {
+            Engine::Sqlite { file, .. } => file.cache_bytes(),
+            Engine::Postgres { .. } => 0,
+        }
     }
 
     /// Requests that wait to be written.

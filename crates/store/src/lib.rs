@@ -29,6 +29,7 @@ mod link;
 mod logs;
 mod migration;
 mod moved_audits;
+mod page_caches;
 mod postgres;
 mod quota;
 mod replay;

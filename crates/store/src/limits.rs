@@ -29,8 +29,8 @@ pub struct Limits {
     pub writer_threads: usize,
     /// Idle reading connections kept per embedded database.
     pub readers_max: usize,
-    /// Page cache of one connection to an embedded database.
-    pub cache_kibibytes: u32,
+    /// MiB of the page caches of all open embedded databases together. One has a quarter of it at most.
+    pub caches_mebibytes: u32,
     /// Databases open at one time: for one more the least recently used is closed.
     pub open_databases_max: usize,
     /// Connections to PostgreSQL that open databases hold together, three each at most. The cluster must allow more: one is
@@ -61,7 +61,7 @@ impl Default for Limits {
             write_batch_max: 512,
             writer_threads: 2,
             readers_max: 8,
-            cache_kibibytes: 8 * 1024,
+            caches_mebibytes: 96,
             open_databases_max: 256,
             // A cluster allows 100 unless it is told otherwise.
             postgres_connections_max: 72,

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use custodia_schema::Value;
@@ -17,6 +17,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
 
 use crate::ambient::Clock;
 use crate::head::{Head, Versions};
+use crate::page_caches::{CacheShare, LEAST_KIBIBYTES, PageCache, PageCaches};
 use crate::row::{Row, RowSink};
 use crate::seal::{Chain, HASH_BYTES};
 use crate::sql::content::SINGLE_FILE;
@@ -31,12 +32,16 @@ const LOG_PAGES_MAX: i64 = 8_192;
 /// Virtual-machine steps between two looks at the clock, about 0.1 ms of work.
 const STEPS_PER_LOOK: i32 = 10_000;
 
+/// Page cache of a connection that shares nothing: to the control database, and to copies while they are made.
+const ALONE_KIBIBYTES: u32 = 8 * 1024;
+
 /// How the files of one process are opened.
 #[derive(Clone)]
 pub(crate) struct SqliteSettings {
     pub clock: Arc<dyn Clock>,
     pub statement_limit_ms: u64,
-    pub cache_kibibytes: u32,
+    /// What page caches share; `None` for files that are no organisation's live database.
+    pub caches: Option<Arc<PageCaches>>,
     pub readers_max: usize,
     /// Name of a file layer to go through; tests inject faults with it.
     pub file_layer: Option<&'static str>,
@@ -56,6 +61,10 @@ pub(crate) struct SqliteFile {
     opened: [OnceLock<FileId>; 2],
     /// Counts what was committed through this file's connections: one process owns it, so that nobody else commits.
     commits: Arc<AtomicU64>,
+    /// What its page caches may hold.
+    cache_share: Option<Arc<CacheShare>>,
+    /// Reading connections that are at work.
+    reading: AtomicU32,
 }
 
 /// A connection whose statements stop at a deadline.
@@ -67,6 +76,7 @@ pub(crate) struct Connection {
     statements: StatementCount,
     commits: Arc<AtomicU64>,
     snapshot: Cell<Option<Snapshot>>,
+    cache: Option<PageCache>,
 }
 
 /// What the system tells a file by, whatever its name.
@@ -101,7 +111,8 @@ impl SqliteFile {
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
         let commits = Arc::new(AtomicU64::new(0));
-        let writer = connect(path, key.as_ref(), &settings, access, &commits)?;
+        let cache_share = settings.caches.is_some().then(|| Arc::new(CacheShare::new()));
+        let writer = connect(path, key.as_ref(), &settings, access, &commits, cache_share.as_ref())?;
         Ok(Self {
             path: path.to_owned(),
             key,
@@ -111,12 +122,15 @@ impl SqliteFile {
             log_is_long: AtomicBool::new(false),
             opened: Default::default(),
             commits,
+            cache_share,
+            reading: AtomicU32::new(0),
         })
     }
 
     /// Another connection to the file.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, &self.commits)
+        let share = self.cache_share.as_ref();
+        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, &self.commits, share)
     }
 
     /// Runs `work` on a pooled reading connection.
@@ -126,7 +140,9 @@ impl SqliteFile {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        let result = work(&connection);
+        self.reading.fetch_add(1, Ordering::Relaxed);
+        let result = connection.use_cache().and_then(|()| work(&connection));
+        self.reading.fetch_sub(1, Ordering::Relaxed);
         let mut readers = self.readers.lock();
         if readers.len() < self.settings.readers_max {
             readers.push(connection);
@@ -176,8 +192,39 @@ impl SqliteFile {
             readers.split_off(kept)
         };
         drop(closed);
+        if let Some(share) = &self.cache_share {
+            share.rest();
+        }
         self.readers.lock().iter().try_for_each(Connection::forget_pages)?;
         self.writer.lock().forget_pages()
+    }
+
+    /// What its page caches may hold, to be divided anew.
+    pub(crate) fn cache_share(&self) -> Option<&Arc<CacheShare>> {
+        self.cache_share.as_ref()
+    }
+
+    /// Gives the page caches of connections that lie idle the size that they may have now; those at work see to it when they
+    /// are used next.
+    pub(crate) fn fit_caches(&self) -> Result<()> {
+        let Some(share) = &self.cache_share else { return Ok(()) };
+        let readers = self.readers.lock();
+        // A batch holds it for one statement at a time; what it does not find free now is resized with its next batch.
+        let writer = self.writer.try_lock();
+        let idle: Vec<_> =
+            readers.iter().chain(writer.as_deref()).map(|connection| (connection, connection.was_used())).collect();
+        let used = idle.iter().filter(|(_, was_used)| *was_used).count();
+        let used = u32::try_from(used).unwrap_or(u32::MAX);
+        share.set_connections(used.saturating_add(self.reading.load(Ordering::Relaxed)));
+        idle.into_iter().try_for_each(|(connection, was_used)| connection.fit_cache(was_used))
+    }
+
+    /// Bytes that the page caches of connections hold which lie idle.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        let readers = self.readers.lock();
+        let writer = self.writer.try_lock();
+        let idle = readers.iter().chain(writer.as_deref());
+        idle.map(|connection| custodia_sqlite::page_cache_bytes(&connection.inner)).sum()
     }
 
     /// Ends snapshots of connections that nobody uses: the log keeps what they may still read.
@@ -230,10 +277,14 @@ fn connect(
     settings: &SqliteSettings,
     access: Access,
     commits: &Arc<AtomicU64>,
+    share: Option<&Arc<CacheShare>>,
 ) -> Result<Connection> {
+    let cache = settings.caches.as_ref().zip(share);
+    let cache = cache.map(|(caches, share)| PageCache::new(Arc::clone(caches), Arc::clone(share)));
     let encryption = key.map_or(Encryption::Plain, Encryption::Key);
+    let cache_kibibytes = if cache.is_some() { LEAST_KIBIBYTES } else { ALONE_KIBIBYTES };
     let mut options =
-        Options::new(encryption, access).checkpoints(Checkpoints::Manual).cache_kibibytes(settings.cache_kibibytes);
+        Options::new(encryption, access).checkpoints(Checkpoints::Manual).cache_kibibytes(cache_kibibytes);
     if let Some(layer) = settings.file_layer {
         options = options.file_layer(layer);
     }
@@ -253,6 +304,7 @@ fn connect(
         statements: settings.statements.clone(),
         commits: Arc::clone(commits),
         snapshot: Cell::new(None),
+        cache,
     })
 }
 
@@ -275,10 +327,34 @@ impl Connection {
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
     }
 
-    /// Empties the page cache.
+    /// Empties the page cache, and gives up what it may hold.
     fn forget_pages(&self) -> Result<()> {
         self.end_snapshot()?;
+        self.fit_cache(false)?;
         self.step("PRAGMA shrink_memory")
+    }
+
+    /// Gives the page cache its size before it is used.
+    fn use_cache(&self) -> Result<()> {
+        if let Some(cache) = &self.cache {
+            cache.ask();
+        }
+        self.fit_cache(true)
+    }
+
+    fn was_used(&self) -> bool {
+        self.cache.as_ref().is_some_and(PageCache::was_used)
+    }
+
+    /// Gives the page cache the size that it may have now. That is no statement of anybody's request, and not counted as one.
+    fn fit_cache(&self, is_used: bool) -> Result<()> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let Some(kibibytes) = cache.resize(is_used) else { return Ok(()) };
+        self.inner
+            .execute_batch(&format!("PRAGMA cache_size = -{kibibytes}"))
+            .map_err(|error| self.error("resizing a page cache", error))?;
+        cache.resized(kibibytes);
+        Ok(())
     }
 
     /// Starts the statement limit anew.
@@ -436,6 +512,7 @@ impl Connection {
 
     /// Begins a transaction that writes, with a fresh time limit for its statements.
     pub(crate) fn begin(&self) -> Result<Head> {
+        self.use_cache()?;
         self.arm();
         self.run("BEGIN IMMEDIATE")?;
         self.head()
@@ -443,6 +520,7 @@ impl Connection {
 
     /// The same for a batch of writes: with the chain of the audit.
     pub(crate) fn begin_batch(&self) -> Result<(Head, Chain)> {
+        self.use_cache()?;
         self.arm();
         self.run("BEGIN IMMEDIATE")?;
         self.sealed_head()

@@ -20,6 +20,7 @@ use crate::keys::MasterKey;
 use crate::link::Link;
 use crate::migration::{Definitions, initialise};
 use crate::moved_audits::MovedAudits;
+use crate::page_caches::PageCaches;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::quota::OrganizationLimit;
 use crate::sql::{self, internal};
@@ -165,7 +166,7 @@ impl Store {
                 let sqlite = SqliteSettings {
                     clock: settings.clock,
                     statement_limit_ms: limits.statement_ms,
-                    cache_kibibytes: limits.cache_kibibytes,
+                    caches: Some(Arc::new(PageCaches::new(limits.caches_mebibytes))),
                     readers_max: limits.readers_max,
                     file_layer: settings.file_layer,
                     statements: StatementCount::default(),
@@ -173,7 +174,7 @@ impl Store {
                 let path = settings.folder.join("control.db");
                 let mut key = settings.master.derive("control database");
                 let key = Some(Key::take(&mut key));
-                let control_settings = SqliteSettings { readers_max: 0, ..sqlite.clone() };
+                let control_settings = SqliteSettings { readers_max: 0, caches: None, ..sqlite.clone() };
                 let file = if path.exists() {
                     SqliteFile::open(&path, key, control_settings)?
                 } else {
@@ -600,6 +601,32 @@ impl Store {
                 tracing::warn!(organization.id = %database.organization(), %error, "memory could not be given back");
             }
         }
+        self.divide_caches();
+    }
+
+    /// Divides the memory for page caches anew, once a second.
+    fn divide_caches(&self) {
+        let Engine::Sqlite { settings, .. } = &self.engine else { return };
+        let Some(caches) = settings.caches.as_ref().filter(|caches| caches.is_due(self.services.clock.monotonic_ms()))
+        else {
+            return;
+        };
+        // As they are open now: what was closed meanwhile has given its part back.
+        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
+        let shares: Vec<_> = open.iter().filter_map(Database::cache_share).collect();
+        caches.divide(&shares);
+        for database in open {
+            if let Err(error) = database.fit_caches() {
+                tracing::warn!(organization.id = %database.organization(), %error, "a page cache could not be resized");
+            }
+        }
+    }
+
+    /// Bytes that the page caches of open embedded databases hold, without those of connections that are at work just now.
+    #[must_use]
+    pub fn cache_bytes(&self) -> u64 {
+        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
+        open.iter().map(Database::cache_bytes).sum()
     }
 
     /// Works off waiting writes and closes everything.
@@ -632,7 +659,7 @@ impl Store {
         SqliteSettings {
             clock: Arc::clone(&self.services.clock),
             statement_limit_ms: UNLIMITED_MS,
-            cache_kibibytes: self.services.limits.cache_kibibytes,
+            caches: None,
             readers_max: 0,
             file_layer: None,
             statements: StatementCount::default(),

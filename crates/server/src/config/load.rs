@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_with_its_line() {
-        let text = "listen = 8080\nspeed = 3\n\n[limits]\nbody_bytez = 3\nconnections = -1\ncache_kibibytes = 1_000\n[log]\nformat = 'text'\n";
+        let text = "listen = 8080\nspeed = 3\n\n[limits]\nbody_bytez = 3\nconnections = -1\ncaches_mebibytes = 1_000\n[log]\nformat = 'text'\n";
         let faults =
             load(text, &[("CUSTODIA_LIMITS_WRITE_QUEUE", "many"), ("CUSTODIA_LIMITS_BODY_BYTEZ", "7")], Vec::new());
         let faults = faults.unwrap_err();

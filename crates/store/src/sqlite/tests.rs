@@ -1,13 +1,14 @@
-//! What a connection counts is what SQLite itself says that it ran.
+//! What a connection counts is what SQLite itself says that it ran, and page caches hold what they may.
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::{Connection, SqliteFile, SqliteSettings};
+use super::{Connection, LEAST_KIBIBYTES, PageCaches, SqliteFile, SqliteSettings};
 use crate::ambient::Clock;
 use crate::row::Row;
 use crate::sql::{Dialect, Parameter, Statement, internal};
@@ -36,17 +37,83 @@ fn traced(connection: &mut Connection) -> Arc<AtomicU64> {
     seen
 }
 
+fn settings(caches: Option<Arc<PageCaches>>) -> SqliteSettings {
+    SqliteSettings {
+        clock: Arc::new(NoClock),
+        statement_limit_ms: 60_000,
+        caches,
+        readers_max: 4,
+        file_layer: None,
+        statements: StatementCount::default(),
+    }
+}
+
+/// Files with two MiB each; all pages of one are passed by two connections at a time.
+fn filled(folder: &Path, caches: &Arc<PageCaches>, files: usize) -> Vec<SqliteFile> {
+    let made = (0..files).map(|at| {
+        let path = folder.join(format!("{at}.db"));
+        let file = SqliteFile::create(&path, None, settings(Some(Arc::clone(caches)))).unwrap();
+        let fill = "CREATE TABLE t (b); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+            INSERT INTO t SELECT zeroblob(2000) FROM n";
+        file.writer.lock().run(fill).unwrap();
+        file
+    });
+    made.collect()
+}
+
+fn pass(file: &SqliteFile) {
+    let all = |connection: &Connection| {
+        let bytes: i64 = connection.inner.query_row("SELECT sum(length(b)) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(bytes, 2_000_000);
+        Ok(())
+    };
+    file.with_reader(|one| all(one).and_then(|()| file.with_reader(all))).unwrap();
+}
+
+#[test]
+fn all_page_caches_together_hold_what_they_may_and_a_busy_one_has_its_part() {
+    const FILES: usize = 16;
+    // Of each connection: what it has in any case, and what SQLite holds to a page more or less.
+    const OF_A_CONNECTION: u64 = (LEAST_KIBIBYTES as u64 + 16) << 10;
+    let folder = tempfile::tempdir().unwrap();
+    let caches = Arc::new(PageCaches::new(4));
+    let files = filled(folder.path(), &caches, FILES);
+    let shares: Vec<_> = files.iter().filter_map(|file| file.cache_share().cloned()).collect();
+    let held_at_most = (4 << 20) + FILES as u64 * 3 * OF_A_CONNECTION;
+    let holds = || {
+        let held: u64 = files.iter().map(SqliteFile::cache_bytes).sum();
+        assert!(held <= held_at_most, "{held} bytes, {held_at_most} at most");
+    };
+    let divide = || {
+        caches.divide(&shares);
+        files.iter().for_each(|file| file.fit_caches().unwrap());
+        holds();
+    };
+    for _ in 0..4 {
+        for (at, file) in files.iter().enumerate() {
+            (0..if at == 3 { 50 } else { 1 }).for_each(|_| pass(file));
+            holds();
+        }
+        divide();
+    }
+    files.iter().for_each(pass);
+    let of = |at: usize| files.get(at).unwrap().cache_bytes();
+    assert!(of(3) > 900 << 10, "a busy one has a quarter of the budget: {}", of(3));
+    assert!(of(4) < 500 << 10, "{}", of(4));
+    // What a busy one leaves is for the others.
+    files.get(3).unwrap().rest().unwrap();
+    assert!(of(3) < 3 * OF_A_CONNECTION, "{}", of(3));
+    (0..100).for_each(|_| pass(files.get(4).unwrap()));
+    divide();
+    (0..2).for_each(|_| pass(files.get(4).unwrap()));
+    assert!(of(4) > 900 << 10, "{}", of(4));
+    holds();
+}
+
 #[test]
 fn every_statement_that_sqlite_runs_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = SqliteSettings {
-        clock: Arc::new(NoClock),
-        statement_limit_ms: 60_000,
-        cache_kibibytes: 4_096,
-        readers_max: 1,
-        file_layer: None,
-        statements: StatementCount::default(),
-    };
+    let settings = settings(None);
     let statements = settings.statements.clone();
     let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
     for sql in internal::create(Dialect::Sqlite) {

@@ -54,7 +54,7 @@ impl TestDatabase {
         let settings = SqliteSettings {
             clock: Arc::new(NoClock),
             statement_limit_ms: 60_000,
-            cache_kibibytes: 4_096,
+            caches: None,
             readers_max: 1,
             file_layer: None,
             statements: StatementCount::default(),
