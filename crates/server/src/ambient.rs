@@ -1,6 +1,7 @@
 //! The machine's clock, randomness and environment. The only place that reads them (invariant I3).
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use custodia_store::{Clock, Random};
@@ -8,13 +9,15 @@ use custodia_store::{Clock, Random};
 /// The machine's clocks.
 pub struct SystemClock {
     started: Instant,
+    /// The latest moment that an id was made of.
+    latest_id_ms: AtomicI64,
 }
 
 impl SystemClock {
     /// The clocks, monotonic time counted from now.
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), latest_id_ms: AtomicI64::new(0) }
     }
 }
 
@@ -30,6 +33,17 @@ impl Clock for SystemClock {
     fn monotonic_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+
+    /// A clock that was set back makes no id that sorts before earlier ones of this process: until it has caught up, ids are of
+    /// the latest moment that there was.
+    fn id_ms(&self) -> i64 {
+        never_back(&self.latest_id_ms, self.now_ms())
+    }
+}
+
+/// The latest moment seen, this one included.
+fn never_back(latest: &AtomicI64, now: i64) -> i64 {
+    latest.fetch_max(now, Ordering::Relaxed).max(now)
 }
 
 /// The operating system's randomness, by way of the cryptographic library.
@@ -107,4 +121,16 @@ pub fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & HANGUP_BIT != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_that_ids_are_made_of_does_not_go_back() {
+        let latest = AtomicI64::new(0);
+        let moments = [5, 7, 6, 7, -1, 8].map(|now| never_back(&latest, now));
+        assert_eq!(moments, [5, 7, 7, 7, 7, 8]);
+    }
 }

@@ -439,8 +439,11 @@ impl Service {
         let stored = crate::directory::StoredPassword { hash, expires }.to_bytes()?;
         let caller = Caller::platform("set password", self.new_id());
         organization.set_credential(&caller, user, CredentialKind::Password, "", Some(stored)).await?;
+        let kept = organization.credentials(user, CredentialKind::Password).await?;
         let now = self.now();
-        self.tokens.revoke_user(organization.id(), user, now, now);
+        // By the time of the commit, which does not go back with the clock: tokens of while it was ahead end too.
+        let ended = kept.first().map_or(now, |kept| kept.changed.max(now));
+        self.tokens.revoke_user(organization.id(), user, ended, now);
         Ok(())
     }
 
