@@ -166,6 +166,10 @@ pub(crate) mod refusal {
     pub(crate) const COLUMN_SHARED_ALREADY: u32 = 0x8004_f50b;
     /// Nobody holds what a rule of the organisation separates. Our own: Dataverse has no such rules.
     pub(crate) const DUTIES_SEPARATED: u32 = 0x8005_f120;
+    /// An index that cannot be made, or is there already. Our own, like the next.
+    pub(crate) const INDEX_REFUSED: u32 = 0x8005_f130;
+    /// There is no such index that could be removed.
+    pub(crate) const NO_SUCH_INDEX: u32 = 0x8005_f131;
 }
 
 /// What is wrong with a value.

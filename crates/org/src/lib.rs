@@ -35,6 +35,7 @@ mod granting;
 mod hierarchy;
 mod history;
 mod identity;
+mod indexes;
 mod input;
 mod job_step;
 mod jobs;
@@ -105,4 +106,6 @@ pub use writing::{Upserted, Written};
 
 /// What a sink takes and what the store answers, for those above that know no store.
 pub use custodia_interface::Limits as DefinitionLimits;
-pub use custodia_store::{Error as StoreError, Row, RowSink};
+pub use custodia_store::{
+    AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Row, RowSink,
+};

@@ -25,6 +25,8 @@ pub struct WorkLimits {
     /// Views of one table that a user is told of: of the organisation and of the user so many each. That there are more is
     /// told as well.
     pub table_views: u32,
+    /// Indexes of the organisation's own on one table; another one is refused. Each costs every new record.
+    pub own_indexes: usize,
     /// How large a form, view or site map may be.
     pub definitions: custodia_interface::Limits,
 }
@@ -41,6 +43,7 @@ impl Default for WorkLimits {
             duty_rules: 100,
             table_forms: 1_000,
             table_views: 1_000,
+            own_indexes: custodia_store::OWN_INDEXES_PER_TABLE_MAX,
             definitions: custodia_interface::Limits::default(),
         }
     }

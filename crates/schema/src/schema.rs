@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::{
-    AuditSwitch, CardRules, ColumnId, Guid, Level, ManyToMany, NamedPrivilege, OneToMany, Table, TableId, privilege_id,
+    AuditSwitch, CardRules, ColumnId, Guid, Level, ListIndex, ManyToMany, NamedPrivilege, OneToMany, Table, TableId,
+    privilege_id,
 };
 
 /// The table in which every activity stands once more.
@@ -96,6 +97,20 @@ impl Schema {
     #[must_use]
     pub fn with_card_rules(&self, rules: CardRules) -> Self {
         Self { card_rules: Arc::new(rules), ..self.clone() }
+    }
+
+    /// The same tables with these indexes as well: an organisation's layer over the standard tables. Those of tables or columns
+    /// that there are not are passed over.
+    #[must_use]
+    pub fn with_own_indexes(&self, indexes: &[(TableId, Vec<ColumnId>)]) -> Self {
+        let mut layered = self.clone();
+        for (table, columns) in indexes {
+            let Some(table) = self.by_id.get(table).and_then(|&at| layered.tables.get_mut(at)) else { continue };
+            if !columns.is_empty() && columns.iter().all(|column| table.column_by_id(*column).is_some()) {
+                Arc::make_mut(table).own_indexes.push(ListIndex { columns: columns.clone() });
+            }
+        }
+        layered
     }
 
     /// What becomes of payment card numbers.

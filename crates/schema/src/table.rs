@@ -176,6 +176,8 @@ pub struct Table {
     pub keys: Vec<AlternateKey>,
     /// Indexes for lists.
     pub list_indexes: Vec<ListIndex>,
+    /// Indexes that only this organisation has.
+    pub own_indexes: Vec<ListIndex>,
     /// Columns that most rows have a value in and most questions name, those first that matter most. A store keeps them
     /// where a row is read first; nothing else depends on it.
     pub usual: Vec<ColumnId>,

@@ -264,6 +264,9 @@ pub enum Command {
     /// Keep roles or privileges apart that nobody is to hold together (docs/explanations.md).
     #[command(subcommand)]
     Duties(DutiesCommand),
+    /// See and change which indexes help what people ask (docs/operations/indexes.md).
+    #[command(subcommand)]
+    Indexes(IndexesCommand),
     /// List and cancel jobs of an organisation.
     #[command(subcommand)]
     Job(JobCommand),
@@ -599,6 +602,68 @@ pub enum DutiesCommand {
     },
     /// Tell who holds both sides of a rule now; exit code 3: somebody does.
     Check {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+    },
+}
+
+/// Indexes.
+#[derive(Subcommand)]
+pub enum IndexesCommand {
+    /// List the indexes of all tables that exist, or of one: columns, whether it is the organisation's own, size.
+    List {
+        /// The table: account.
+        table: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Tell in JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell which indexes would help with what was asked, and which of the organisation's own nothing uses; exit code 3:
+    /// there is something to change.
+    Advise {
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+        /// Rows that a question must meet now to be worth an index.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1_000)]
+        rows: u64,
+        /// How many times fewer rows it must meet with the index.
+        #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+        gain: u64,
+        /// Tell in JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an index over columns of a table, in this order. Nobody writes while it is made.
+    Add {
+        /// The table: account.
+        table: String,
+        /// The columns: those compared for equality first.
+        #[arg(required = true)]
+        columns: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        /// The organisation.
+        #[arg(long)]
+        org: String,
+    },
+    /// Remove an index that the organisation made; those that come with the program stay.
+    Remove {
+        /// The table: account.
+        table: String,
+        /// Its columns, in their order.
+        #[arg(required = true)]
+        columns: Vec<String>,
         #[command(flatten)]
         place: Place,
         /// The organisation.

@@ -109,6 +109,8 @@ pub struct Limits {
     pub table_forms: u32,
     /// Views of one table that a user is told of, of the organisation and of the user so many each.
     pub table_views: u32,
+    /// Indexes of an organisation's own on one table; another one is refused.
+    pub own_indexes: usize,
     /// Bytes of a form, view or site map; more is refused when it is stored.
     pub definition_bytes: usize,
     /// Elements of one within each other.
@@ -200,6 +202,8 @@ pub struct Limits {
     pub prepared_statements: usize,
     /// Seconds after which an unused database is closed.
     pub idle_close_seconds: u64,
+    /// Shapes of questions remembered of one organisation, for advice on indexes.
+    pub noted_questions: usize,
     /// Seconds between two looks at what other nodes changed: organisations, signing keys, passwords that ended tokens.
     pub housekeeping_seconds: u64,
     /// Seconds for which a service that was told to stop answers as before, but says that it is not ready: so long a balancer
@@ -253,6 +257,7 @@ impl Default for Limits {
             duty_rules: organization.duty_rules,
             table_forms: organization.table_forms,
             table_views: organization.table_views,
+            own_indexes: organization.own_indexes,
             definition_bytes: organization.definitions.definition_bytes_max,
             definition_depth: organization.definitions.definition_depth_max,
             definition_nodes: organization.definitions.definition_nodes_max,
@@ -299,6 +304,7 @@ impl Default for Limits {
             postgres_connections: store.postgres_connections_max,
             prepared_statements: store.prepared_statements_max,
             idle_close_seconds: store.idle_close_ms / 1000,
+            noted_questions: store.noted_questions_max,
             housekeeping_seconds: 60,
             drain_seconds: 0,
             shutdown_seconds: 10,
@@ -390,6 +396,7 @@ impl Config {
             prepared_statements_max: self.limits.prepared_statements,
             organization_storage_bytes_max: self.limits.organization_storage_bytes,
             idle_close_ms: self.limits.idle_close_seconds.saturating_mul(1000),
+            noted_questions_max: self.limits.noted_questions,
             ..custodia_store::Limits::default()
         }
     }
@@ -417,6 +424,7 @@ impl Config {
             duty_rules: limits.duty_rules,
             table_forms: limits.table_forms,
             table_views: limits.table_views,
+            own_indexes: limits.own_indexes,
             definitions,
         }
     }
@@ -465,6 +473,7 @@ impl Limits {
             ("limits.duty_rules", self.duty_rules as u64),
             ("limits.table_forms", u64::from(self.table_forms)),
             ("limits.table_views", u64::from(self.table_views)),
+            ("limits.own_indexes", self.own_indexes as u64),
             ("limits.definition_bytes", self.definition_bytes as u64),
             ("limits.definition_depth", self.definition_depth as u64),
             ("limits.definition_nodes", u64::from(self.definition_nodes)),
@@ -498,6 +507,7 @@ impl Limits {
             ("limits.statement_ms", self.statement_ms),
             ("limits.stalled_ms", self.stalled_ms),
             ("limits.housekeeping_seconds", self.housekeeping_seconds),
+            ("limits.noted_questions", self.noted_questions as u64),
             ("limits.silence_ms", self.silence_ms),
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),

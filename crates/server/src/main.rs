@@ -18,6 +18,7 @@ mod folder;
 mod handles;
 mod http;
 mod import;
+mod indexes;
 mod jobs;
 mod log;
 mod metrics;
@@ -47,8 +48,8 @@ use custodia_store::OrganizationLimit;
 use futures::future::BoxFuture;
 
 use crate::cli::{
-    AuditCommand, AuditOnly, CardsCommand, Cli, Command, ConfigCommand, DutiesCommand, JobCommand, KeyCommand,
-    OrgCommand, Place, RolesCommand, TlsMode,
+    AuditCommand, AuditOnly, CardsCommand, Cli, Command, ConfigCommand, DutiesCommand, IndexesCommand, JobCommand,
+    KeyCommand, OrgCommand, Place, RolesCommand, TlsMode,
 };
 use crate::config::{Config, Flag};
 use crate::operation::{Operation, Output};
@@ -230,6 +231,23 @@ async fn run(command: Command) -> Result<ExitCode> {
                 DutiesCommand::Check { place, org } => (place, org, crate::duties::Request::Check),
             };
             carry_out(&place, Operation::Duties { organization, request }).await
+        }
+        Command::Indexes(command) => {
+            let (place, organization, request) = match command {
+                IndexesCommand::List { table, place, org, json } => {
+                    (place, org, crate::indexes::Request::List { table, json })
+                }
+                IndexesCommand::Advise { place, org, rows, gain, json } => {
+                    (place, org, crate::indexes::Request::Advise { rows_min: rows, gain_min: gain, json })
+                }
+                IndexesCommand::Add { table, columns, place, org } => {
+                    (place, org, crate::indexes::Request::Add { table, columns })
+                }
+                IndexesCommand::Remove { table, columns, place, org } => {
+                    (place, org, crate::indexes::Request::Remove { table, columns })
+                }
+            };
+            carry_out(&place, Operation::Indexes { organization, request }).await
         }
         Command::Job(JobCommand::List { org, place }) => {
             carry_out(&place, Operation::ListJobs { organization: org }).await

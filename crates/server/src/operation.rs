@@ -204,6 +204,13 @@ pub enum Operation {
         /// What.
         request: crate::duties::Request,
     },
+    /// The indexes of an organisation.
+    Indexes {
+        /// The organisation.
+        organization: String,
+        /// What.
+        request: crate::indexes::Request,
+    },
     /// Import CSV files.
     Import {
         /// The organisation.
@@ -429,6 +436,10 @@ impl Operation {
             Self::Duties { organization, request } => {
                 let organization = service.organization(&organization).await?;
                 crate::duties::run(service, &organization, request, output).await?;
+            }
+            Self::Indexes { organization, request } => {
+                let organization = service.organization(&organization).await?;
+                crate::indexes::run(service, &organization, request, output).await?;
             }
             Self::Import { organization, user, map, files } => {
                 let organization = service.organization(&organization).await?;

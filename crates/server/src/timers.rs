@@ -17,6 +17,9 @@ const RETENTION: Duration = Duration::from_secs(86_400);
 /// How long after the start that is done first.
 const FIRST_RETENTION: Duration = Duration::from_secs(600);
 
+/// How long the last notes of what was asked may take to be kept when the process ends.
+const LAST_NOTES: Duration = Duration::from_secs(2);
+
 /// The timers of one process.
 pub struct Timers {
     stop: watch::Sender<bool>,
@@ -115,6 +118,7 @@ async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
+                service.store.keep_questions(false).await;
                 service.release_idle();
                 service.protection.forget_idle(service.clock.monotonic_ms());
                 if let Err(error) = service.store.reload_organizations().await {
@@ -127,7 +131,11 @@ async fn housekeeping(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
                     tracing::warn!(%error, "token signing keys could not be rotated");
                 }
             }
-            _ = stop.changed() => return,
+            _ = stop.changed() => {
+                // What was asked is advice: it does not hold up the end.
+                let _ = tokio::time::timeout(LAST_NOTES, service.store.keep_questions(true)).await;
+                return;
+            }
         }
     }
 }

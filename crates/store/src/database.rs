@@ -15,13 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::head::{Head, Versions};
 use crate::layer::{
-    AUDIT_SWITCHES, AUDITED_TABLES, CARD_RULES, Layer, SECURED_COLUMNS, audited_of, card_rules_of, secured_of,
-    switches_of,
+    AUDIT_SWITCHES, AUDITED_TABLES, CARD_RULES, Layer, OWN_INDEXES, SECURED_COLUMNS, audited_of, card_rules_of,
+    own_indexes_of, secured_of, switches_of,
 };
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::page_caches::CacheShare;
 use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::questions::{Asked, Questions, Took};
 use crate::row::{Gathered, Masking, Row, RowSink};
 use crate::seal::Place;
 use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
@@ -30,7 +31,7 @@ use crate::tables::KnownTables;
 use crate::threads::WriterThreads;
 use crate::transaction::Transaction;
 use crate::writer::{Metadata, Ran, Request, Writer};
-use crate::{Error, Result, Services};
+use crate::{Error, Result, Services, own_indexes};
 
 /// Times that a read or write is tried again when tables had to be made for it.
 const TRIES_MAX: usize = 4;
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     /// The use after which memory was given back.
     rested_after_ms: AtomicU64,
     estimates: crate::estimate::Estimates,
+    questions: Questions,
     /// The oldest program that may write, when that is newer than this one.
     writer_needed: Option<u32>,
     /// The organisation has another database now, or none: this one is not to be used any more.
@@ -119,7 +121,7 @@ impl Database {
     ) -> Result<Self> {
         let link = Link::Sqlite(Arc::clone(&file));
         let programs = bring_forward(&link, &services).await?;
-        let found = metadata(&link, &services.schema).await?;
+        let found = opened(&link, &services, programs).await?;
         note_audit(organization, &link, &services).await?;
         Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services, room))
     }
@@ -133,7 +135,7 @@ impl Database {
         let connection = Arc::new(PostgresConnection::connect(&settings).await?);
         let link = Link::Postgres(Arc::clone(&connection));
         let programs = bring_forward(&link, &services).await?;
-        let found = metadata(&link, &services.schema).await?;
+        let found = opened(&link, &services, programs).await?;
         note_audit(organization, &link, &services).await?;
         let reading = std::array::from_fn(|at| Mutex::new((at == 0).then(|| Arc::clone(&connection))));
         let engine = Engine::Postgres { settings, reading, writing: Mutex::new(None) };
@@ -157,6 +159,7 @@ impl Database {
             checkpointed: AtomicU64::new(0),
             rested_after_ms: AtomicU64::new(u64::MAX),
             estimates: crate::estimate::Estimates::default(),
+            questions: Questions::default(),
             writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
             retired: AtomicBool::new(false),
             services,
@@ -272,6 +275,35 @@ impl Database {
         reading: &Reading,
         sink: &mut dyn RowSink,
     ) -> Result<ReadOutcome> {
+        // One row is found by its id: there is nothing to learn of it.
+        let Some(asked) = Asked::list(query).filter(|_| reading.statement.row.is_none()) else {
+            return self.read_scanning(expected, query, policy, reading, sink).await.map(|(outcome, _)| outcome);
+        };
+        let (begun, mut answered) = (self.now_ms(), 0);
+        let mut counting = |row: &Row<'_>| {
+            answered += 1;
+            sink.row(row);
+        };
+        let (outcome, scanned) = self.read_scanning(expected, query, policy, reading, &mut counting).await?;
+        self.note(&asked, begun, answered, scanned);
+        Ok(outcome)
+    }
+
+    /// Notes what a question took.
+    fn note(&self, asked: &Asked<'_>, begun_ms: u64, answered: u64, scanned: u64) {
+        let milliseconds = self.now_ms().saturating_sub(begun_ms);
+        let took = Took { milliseconds, answered, scanned, now: self.now_seconds() };
+        self.inner.questions.note(asked, &took, self.limits().noted_questions_max);
+    }
+
+    async fn read_scanning(
+        &self,
+        expected: Option<Versions>,
+        query: &Query,
+        policy: &dyn ReadPolicy,
+        reading: &Reading,
+        sink: &mut dyn RowSink,
+    ) -> Result<(ReadOutcome, u64)> {
         self.require_current()?;
         self.touch();
         let mut masking;
@@ -284,11 +316,13 @@ impl Database {
         let count = if query.count { Some(self.count_statement(query, policy)?) } else { None };
         let mut counted = None;
         let mut count_sink = |row: &Row<'_>| counted = row.integer(0);
-        let head = match &self.inner.engine {
+        let (head, scanned) = match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
                 let mut work = || match &count {
-                    Some(count) => file.read(expected, &[&reading.statement, count], &mut [sink, &mut count_sink]),
-                    None => file.read(expected, &[&reading.statement], &mut [sink]),
+                    Some(count) => {
+                        file.read_scanning(expected, &[&reading.statement, count], &mut [sink, &mut count_sink])
+                    }
+                    None => file.read_scanning(expected, &[&reading.statement], &mut [sink]),
                 };
                 let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
                 if count.is_some() || rows_max >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
@@ -298,12 +332,12 @@ impl Database {
                 if let Some(count) = &count {
                     connection.query(count, &mut count_sink).await?;
                 }
-                connection.read(expected, &reading.statement, sink).await?
+                (connection.read(expected, &reading.statement, sink).await?, 0)
             }
         };
         // What this statement read is right as it is; the next one knows the tables that another node made.
         self.know_metadata(head.versions).await?;
-        Ok(ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) })
+        Ok((ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) }, scanned))
     }
 
     /// Reads the groups of an aggregation into a sink, in the statement's own snapshot. Makes tables on first use.
@@ -337,18 +371,25 @@ impl Database {
         let schema = self.schema();
         self.make_tables(&sql::tables_of_aggregation(&schema, aggregation, policy)?).await?;
         let statement = self.compiled(&schema, |context| sql::aggregate(context, aggregation, policy, plan))?;
+        let (begun, mut answered) = (self.now_ms(), 0);
         let mut found = 0;
         // How many rows there were stands beside each group.
         let mut groups = |row: &Row<'_>| {
             found = row.len().checked_sub(1).and_then(|last| row.integer(last)).unwrap_or(i64::MAX);
             if found <= i64::from(aggregation.rows_max) {
+                answered += 1;
                 sink.row(&row.without_last());
             }
         };
-        let head = match &self.inner.engine {
-            Engine::Sqlite { file, .. } => off_the_worker(|| file.read(None, &[&statement], &mut [&mut groups]))?,
-            Engine::Postgres { .. } => self.inner.reading().await?.read(None, &statement, &mut groups).await?,
+        let (head, scanned) = match &self.inner.engine {
+            Engine::Sqlite { file, .. } => {
+                off_the_worker(|| file.read_scanning(None, &[&statement], &mut [&mut groups]))?
+            }
+            Engine::Postgres { .. } => (self.inner.reading().await?.read(None, &statement, &mut groups).await?, 0),
         };
+        if let Some(asked) = Asked::aggregate(aggregation) {
+            self.note(&asked, begun, answered, scanned);
+        }
         self.know_metadata(head.versions).await?;
         if found > i64::from(aggregation.rows_max) {
             return Err(Error::TooManyRows { limit: aggregation.rows_max });
@@ -374,7 +415,7 @@ impl Database {
         let mut rows = Vec::new();
         let reading = self.prepare(query, policy).await?;
         let mut sink = |row: &Row<'_>| rows.push(row.to_values());
-        let outcome = self.read(None, query, policy, &reading, &mut sink).await?;
+        let (outcome, _) = self.read_scanning(None, query, policy, &reading, &mut sink).await?;
         Ok((rows, outcome.head))
     }
 
@@ -457,6 +498,7 @@ impl Database {
                     audited: audited_of(self.setting(AUDITED_TABLES).await?)?,
                     card_rules: card_rules_of(self.setting(CARD_RULES).await?)?,
                     switches: switches_of(self.setting(AUDIT_SWITCHES).await?)?,
+                    indexes: own_indexes_of(self.setting(OWN_INDEXES).await?)?,
                 };
                 Metadata { version, tables, schema: layer.over(standard) }
             }
@@ -586,6 +628,28 @@ impl Database {
     /// Whether only the registry holds it and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         Arc::strong_count(&self.inner) == 1 && self.inner.writer.waiting() == 0
+    }
+
+    pub(crate) fn asked(&self) -> &Questions {
+        &self.inner.questions
+    }
+
+    pub(crate) fn limits(&self) -> &crate::Limits {
+        &self.inner.services.limits
+    }
+
+    /// Milliseconds of a clock that never goes back.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.inner.services.clock.monotonic_ms()
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn now_seconds(&self) -> i64 {
+        self.inner.services.clock.now_ms().div_euclid(1_000)
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.inner.dialect()
     }
 
     pub(crate) fn sqlite_file(&self) -> Option<&Arc<SqliteFile>> {
@@ -735,6 +799,15 @@ async fn note_audit(organization: Guid, link: &Link, services: &Services) -> Res
     Ok(())
 }
 
+/// What a database says of itself when it is opened, after the indexes that a copy came without were made.
+async fn opened(link: &Link, services: &Services, programs: Programs) -> Result<Metadata> {
+    let found = metadata(link, &services.schema).await?;
+    if programs.oldest_writer <= PROGRAM_VERSION {
+        own_indexes::make_missing(link, &found.schema, &found.tables).await?;
+    }
+    Ok(found)
+}
+
 /// What a database says of itself. The version is read first, so that the rest is never older.
 pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Metadata> {
     let versions = crate::link::rows(link, &internal::select_metadata_version(), |row| row.integer(0)).await?;
@@ -752,6 +825,7 @@ pub(crate) async fn metadata(link: &Link, standard: &Arc<Schema>) -> Result<Meta
         audited: audited_of(setting(AUDITED_TABLES).await?)?,
         card_rules: card_rules_of(setting(CARD_RULES).await?)?,
         switches: switches_of(setting(AUDIT_SWITCHES).await?)?,
+        indexes: own_indexes_of(setting(OWN_INDEXES).await?)?,
     };
     Ok(Metadata { version, tables, schema: layer.over(standard) })
 }

@@ -1,5 +1,5 @@
 //! What an organisation changes of the standard tables: which columns are secured, which tables are audited, what becomes of
-//! payment card numbers.
+//! payment card numbers, and which indexes there are besides.
 
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub(crate) const CARD_RULES: &str = "card rules";
 /// (0 where it is of a table), on or off; little-endian.
 pub(crate) const AUDIT_SWITCHES: &str = "audit switches";
 
+/// The setting that lists the indexes an organisation made: for each the table (four bytes), how many columns (one) and the
+/// columns (two each), little-endian.
+pub(crate) const OWN_INDEXES: &str = "own indexes";
+
 /// An organisation's layer over the standard tables.
 #[derive(Default)]
 pub(crate) struct Layer {
@@ -30,17 +34,19 @@ pub(crate) struct Layer {
     pub card_rules: CardRules,
     /// Switches of the audit as the organisation set them; they count where `audited` says otherwise.
     pub switches: Vec<(AuditSwitch, bool)>,
+    /// Indexes beside those of the standard tables, by their leading columns.
+    pub indexes: Vec<(TableId, Vec<ColumnId>)>,
 }
 
 impl Layer {
     /// The standard tables as this organisation has them.
     pub(crate) fn over(&self, standard: &Arc<Schema>) -> Arc<Schema> {
         let lists = self.secured.is_empty() && self.audited.is_empty() && self.switches.is_empty();
-        if lists && self.card_rules.all().is_empty() {
+        if lists && self.indexes.is_empty() && self.card_rules.all().is_empty() {
             return Arc::clone(standard);
         }
         let layered = standard.with_secured(&self.secured).with_audited(&self.audited);
-        let layered = layered.with_audit_switches(&self.switches);
+        let layered = layered.with_audit_switches(&self.switches).with_own_indexes(&self.indexes);
         Arc::new(layered.with_card_rules(self.card_rules.clone()))
     }
 }
@@ -138,6 +144,40 @@ fn policy_code(policy: CardPolicy) -> u8 {
     }
 }
 
+/// Reads the list of an organisation's own indexes.
+pub(crate) fn own_indexes_of(kept: Option<Vec<u8>>) -> Result<Vec<(TableId, Vec<ColumnId>)>> {
+    let kept = kept.unwrap_or_default();
+    let mut rest = kept.as_slice();
+    let mut indexes = Vec::new();
+    while !rest.is_empty() {
+        let (index, after) = own_index_of(rest)
+            .ok_or_else(|| Error::Corrupt("the list of the organisation's own indexes cannot be read".to_owned()))?;
+        indexes.push(index);
+        rest = after;
+    }
+    Ok(indexes)
+}
+
+/// The first index of a list, and what comes after it.
+fn own_index_of(bytes: &[u8]) -> Option<((TableId, Vec<ColumnId>), &[u8])> {
+    let (table, rest) = bytes.split_first_chunk::<4>()?;
+    let (many, rest) = rest.split_first()?;
+    let (columns, rest) = rest.split_at_checked(usize::from(*many).checked_mul(2)?)?;
+    let columns = columns.as_chunks::<2>().0.iter().map(|column| ColumnId(u16::from_le_bytes(*column)));
+    Some(((TableId(u32::from_le_bytes(*table)), columns.collect()), rest))
+}
+
+/// The list of an organisation's own indexes as it is kept.
+pub(crate) fn own_indexes_bytes(indexes: &[(TableId, Vec<ColumnId>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (table, columns) in indexes {
+        bytes.extend(table.0.to_le_bytes());
+        bytes.push(u8::try_from(columns.len()).unwrap_or(u8::MAX));
+        bytes.extend(columns.iter().flat_map(|column| column.0.to_le_bytes()));
+    }
+    bytes
+}
+
 /// Cuts a list into entries of a fixed length.
 fn entries<const LENGTH: usize, T>(
     kept: Option<Vec<u8>>,
@@ -179,6 +219,9 @@ mod tests {
         ];
         assert_eq!(switches_of(Some(switches_bytes(&switches))).unwrap(), switches);
         assert!(switches_of(Some(vec![9; 8])).unwrap().is_empty());
+        let indexes = [(TableId(1), vec![ColumnId(2)]), (table, vec![column, ColumnId(0x0102), ColumnId(3)])];
+        assert_eq!(own_indexes_of(Some(own_indexes_bytes(&indexes))).unwrap(), indexes);
+        assert!(own_indexes_of(None).unwrap().is_empty());
     }
 
     #[test]
@@ -187,5 +230,10 @@ mod tests {
         assert!(matches!(audited_of(Some(vec![0; 6])), Err(Error::Corrupt(_))));
         assert!(matches!(card_rules_of(Some(vec![0; 7])), Err(Error::Corrupt(_))));
         assert!(matches!(card_rules_of(Some(vec![9; 8])), Err(Error::Corrupt(_))));
+        let index = own_indexes_bytes(&[(TableId(1), vec![ColumnId(2)])]);
+        for length in 1..index.len() {
+            let cut = index.iter().copied().take(length).collect();
+            assert!(matches!(own_indexes_of(Some(cut)), Err(Error::Corrupt(_))), "{length}");
+        }
     }
 }

@@ -22,6 +22,7 @@ mod estimate;
 mod facts;
 mod head;
 mod hex;
+mod index_advice;
 mod keys;
 mod layer;
 mod limits;
@@ -29,8 +30,10 @@ mod link;
 mod logs;
 mod migration;
 mod moved_audits;
+mod own_indexes;
 mod page_caches;
 mod postgres;
+mod questions;
 mod quota;
 mod replay;
 mod restore;
@@ -72,10 +75,16 @@ pub use derived::SECURITY_TABLES;
 pub use error::{Error, Result};
 pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
 pub use head::{Head, Versions};
+pub use index_advice::{AdviceBounds, AdvisedQuestion, IndexAdvice, IndexReport};
 pub use keys::{KEY_BYTES, MasterKey};
 pub use limits::Limits;
 pub use migration::PROGRAM_VERSION;
 pub use moved_audits::MovedAudit;
+pub use own_indexes::{
+    IndexListed, OWN_INDEX_CHARACTERS_MAX, OWN_INDEX_COLUMNS_MAX, OWN_INDEXES_PER_TABLE_MAX, characters_of,
+    is_indexable, takes_own_indexes,
+};
+pub use questions::{NotedQuestion, QuestionShape};
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
 pub use restore::RestoreReport;
 pub use row::{Row, RowSink, owned};

@@ -47,6 +47,8 @@ pub struct Limits {
     pub organization_storage_bytes_max: u64,
     /// Milliseconds after which an unused database is closed.
     pub idle_close_ms: u64,
+    /// Shapes of questions remembered of one organisation: with one more, the one that took the least is forgotten.
+    pub noted_questions_max: usize,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
             open_wait_ms: 10_000,
             organization_storage_bytes_max: STORAGE_UNLIMITED,
             idle_close_ms: 300_000,
+            noted_questions_max: 200,
         }
     }
 }

@@ -157,6 +157,16 @@ impl SqliteFile {
         statements: &[&Statement],
         sinks: &mut [&mut dyn RowSink],
     ) -> Result<Head> {
+        self.read_scanning(expected, statements, sinks).map(|(head, _)| head)
+    }
+
+    /// The same; also the rows that were passed in scans, which no index bounded.
+    pub(crate) fn read_scanning(
+        &self,
+        expected: Option<Versions>,
+        statements: &[&Statement],
+        sinks: &mut [&mut dyn RowSink],
+    ) -> Result<(Head, u64)> {
         // Counted before the snapshot is taken: what is committed in between ends it too early, never too late.
         let commits = self.commits.load(Ordering::Acquire);
         self.with_reader(|connection| connection.read(commits, expected, statements, sinks))
@@ -399,20 +409,24 @@ impl Connection {
         expected: Option<Versions>,
         statements: &[&Statement],
         sinks: &mut [&mut dyn RowSink],
-    ) -> Result<Head> {
+    ) -> Result<(Head, u64)> {
         self.arm();
         let head = self.snapshot(commits)?;
+        let mut scanned = 0;
         if expected.is_some_and(|expected| expected != head.versions) {
             return Err(Error::Stale);
         }
         for (statement, sink) in statements.iter().zip(sinks) {
-            if let Err(error) = self.query(statement, *sink) {
-                // Some errors end the transaction: the next read begins anew.
-                self.end_snapshot()?;
-                return Err(error);
+            match self.query_scanning(statement, *sink) {
+                Ok(rows) => scanned += rows,
+                Err(error) => {
+                    // Some errors end the transaction: the next read begins anew.
+                    self.end_snapshot()?;
+                    return Err(error);
+                }
             }
         }
-        Ok(head)
+        Ok((head, scanned))
     }
 
     /// The head in a snapshot that has everything of the first `commits` commits.
@@ -455,6 +469,11 @@ impl Connection {
 
     /// Runs a statement and hands its rows to the sink.
     pub(crate) fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        self.query_scanning(statement, sink).map(drop)
+    }
+
+    /// The same; the rows that it passed in scans, as SQLite counts them.
+    fn query_scanning(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<u64> {
         let mut prepared =
             self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
         self.bind(&mut prepared, &statement.parameters)?;
@@ -463,7 +482,9 @@ impl Connection {
         while let Some(row) = rows.next().map_err(|error| self.error("running a statement", error))? {
             sink.row(&Row::sqlite(row, &statement.outputs));
         }
-        Ok(())
+        drop(rows);
+        let scanned = prepared.reset_status(rusqlite::StatementStatus::FullscanStep);
+        Ok(u64::try_from(scanned).unwrap_or(0))
     }
 
     /// Runs a statement that gives no rows; how many rows it changed.

@@ -557,6 +557,20 @@ impl Store {
         }
     }
 
+    /// Keeps what was asked of the open databases, where it is time; with `now` of all of them. One whose notes cannot be
+    /// kept goes on noting.
+    pub async fn keep_questions(&self, now: bool) {
+        let open: Vec<_> = self.open.lock().keys().copied().collect();
+        for organization in open {
+            // One at a time: what is held here cannot be closed.
+            let opened = self.open.lock().get(&organization).map(|opened| opened.database.clone());
+            let Some(database) = opened else { continue };
+            if let Err(error) = database.keep_questions(now).await {
+                tracing::debug!(%organization, %error, "what was asked could not be kept");
+            }
+        }
+    }
+
     /// What the open databases have written.
     #[must_use]
     pub fn write_totals(&self) -> WriteTotals {

@@ -551,6 +551,9 @@ impl Transaction {
         for sql in &statements {
             self.link.run(sql).await?;
         }
+        for (_, sql) in sql::create_own_indexes(self.link.dialect(), table) {
+            self.link.run(&sql).await?;
+        }
         self.internal(internal::insert_table(table.id, number, sql::content::definition(&statements)));
         self.log_at(number, commit_time, ChangeKind::CreateTable, table.id, Guid::nil(), &[]);
         self.batch.metadata.fetch_add(1, Ordering::Relaxed);
@@ -574,6 +577,23 @@ impl Transaction {
             return Ok(());
         }
         Err(Error::Query(format!("change {number} is not later than change {head}, which this database has")))
+    }
+
+    /// Runs a definition at once, as part of the transaction: an index that is made or removed.
+    ///
+    /// # Errors
+    /// Store errors; [`Error::Stale`] when other requests run beside this one: the batch runs it again alone.
+    pub(crate) async fn define(&mut self, sql: &str) -> Result<()> {
+        self.claim_alone()?;
+        self.flushed = true;
+        self.link.run(sql).await
+    }
+
+    /// Indexes changed: statements compiled before may be told to go another way, and rights mean what they did.
+    pub(crate) fn indexes_changed(&mut self) {
+        self.batch.metadata.fetch_add(1, Ordering::Relaxed);
+        self.batch.changes_schema.store(true, Ordering::Relaxed);
+        self.moves_versions = true;
     }
 
     /// Tables or columns changed, and with them what rights mean.

@@ -143,6 +143,7 @@ impl<'a> Draft<'a> {
             privileges: Vec::new(),
             keys,
             list_indexes,
+            own_indexes: Vec::new(),
             usual,
             columns,
             by_name,

@@ -7,11 +7,11 @@ use custodia_schema::{Column, ColumnId, Schema, Table};
 
 use super::Dialect;
 use super::audit_view;
-use super::index::{Index, indexes};
+use super::index::{Index, indexes, own_indexes};
 use super::layout::laid_out;
 use super::storage::{Storage, comparison_suffix, is_always_set, physical, shorten};
 
-/// The statements that make a table and its indexes, in order.
+/// The statements that make a table and the indexes that it has in every organisation, in order.
 #[must_use]
 pub fn create_table(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<String> {
     if audit_view::is_view(table) {
@@ -20,6 +20,46 @@ pub fn create_table(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<Str
     let mut statements = vec![define(dialect, table)];
     statements.extend(indexes(schema, table).iter().map(|index| define_index(dialect, table, index)));
     statements
+}
+
+/// The statements that make the indexes which the organisation gave a table, each with the name of its index.
+pub(crate) fn create_own_indexes(dialect: Dialect, table: &Table) -> impl Iterator<Item = (String, String)> {
+    own_indexes(table).map(move |index| {
+        let name = own_index_name(table, &index);
+        let sql = define_index_named(dialect, table, &index, &name);
+        (name, sql)
+    })
+}
+
+/// The statement that makes one index of an organisation's own, over these leading columns.
+pub(crate) fn create_own_index(dialect: Dialect, table: &Table, lead: &[ColumnId]) -> String {
+    let index = Index::own(table, lead);
+    define_index_named(dialect, table, &index, &own_index_name(table, &index))
+}
+
+/// All columns of such an index.
+pub(crate) fn own_index_columns(table: &Table, lead: &[ColumnId]) -> Vec<ColumnId> {
+    Index::own(table, lead).columns
+}
+
+/// The statement that removes it.
+pub(crate) fn drop_own_index(table: &Table, lead: &[ColumnId]) -> String {
+    let mut sql = "DROP INDEX IF EXISTS ".to_owned();
+    Dialect::push_identifier(&mut sql, &own_index_name(table, &Index::own(table, lead)));
+    sql
+}
+
+/// All indexes of a table, its primary key first, each with the name that it has in the database and whether it is the
+/// organisation's own.
+pub(crate) fn named_indexes(dialect: Dialect, schema: &Schema, table: &Table) -> Vec<(String, Index, bool)> {
+    let primary = match dialect {
+        Dialect::Sqlite => format!("sqlite_autoindex_{}_1", table.name),
+        Dialect::Postgres => primary_name(table),
+    };
+    let key = Index { columns: vec![table.primary_id], unique: true, only_set: false };
+    let standard = indexes(schema, table).into_iter().map(|index| (index_name(table, &index), index, false));
+    let own = own_indexes(table).map(|index| (own_index_name(table, &index), index, true));
+    std::iter::once((primary, key, false)).chain(standard).chain(own).collect()
 }
 
 /// Whether a unique violation, as the engine names it, is one of the table's primary id.
@@ -76,9 +116,13 @@ fn push_column(sql: &mut String, dialect: Dialect, column: &Column, suffix: &str
 }
 
 fn define_index(dialect: Dialect, table: &Table, index: &Index) -> String {
+    define_index_named(dialect, table, index, &index_name(table, index))
+}
+
+fn define_index_named(dialect: Dialect, table: &Table, index: &Index, name: &str) -> String {
     let mut sql = String::with_capacity(256);
     sql.push_str(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
-    Dialect::push_identifier(&mut sql, &index_name(table, index));
+    Dialect::push_identifier(&mut sql, name);
     sql.push_str(" ON ");
     Dialect::push_identifier(&mut sql, &table.name);
     sql.push_str(" (");
@@ -112,7 +156,16 @@ fn primary_name(table: &Table) -> String {
 }
 
 fn index_name(table: &Table, index: &Index) -> String {
-    let mut name = String::from(if index.unique { "uq_" } else { "ix_" });
+    name_of(if index.unique { "uq_" } else { "ix_" }, table, index)
+}
+
+/// Another prefix than that of the standard indexes: one of a later program may have the same columns.
+fn own_index_name(table: &Table, index: &Index) -> String {
+    name_of("own_", table, index)
+}
+
+fn name_of(prefix: &str, table: &Table, index: &Index) -> String {
+    let mut name = String::from(prefix);
     name.push_str(&table.name);
     for column in columns(table, &index.columns) {
         name.push_str("__");

@@ -41,8 +41,14 @@ pub fn estimate(context: &Context<'_>, table: &Table, arms: &RowArms, cap: u32) 
     }
     w.text(", ");
     w.output(Output::Integer);
+    write_rows_of(&mut w, table);
+    w.finish()
+}
+
+/// About how many rows a table has, as one value.
+pub(super) fn write_rows_of(w: &mut Writer, table: &Table) {
     let row = w.new_alias();
-    match context.dialect {
+    match w.dialect {
         Dialect::Sqlite if !table.is_intersect => {
             // The last row's place: one step, and right but for deleted rows.
             w.text("(SELECT max(");
@@ -74,5 +80,4 @@ pub fn estimate(context: &Context<'_>, table: &Table, arms: &RowArms, cap: u32) 
             w.text("))");
         }
     }
-    w.finish()
 }

@@ -27,7 +27,19 @@ pub(crate) struct Index {
     pub(crate) only_set: bool,
 }
 
-/// All indexes of a table but its primary key.
+impl Index {
+    /// One that an organisation made for itself, over these columns and what every list index ends in.
+    pub(crate) fn own(table: &Table, lead: &[ColumnId]) -> Self {
+        Self { columns: with_tail(table, lead), unique: false, only_set: false }
+    }
+}
+
+/// Those that the organisation made for itself.
+pub(crate) fn own_indexes(table: &Table) -> impl Iterator<Item = Index> {
+    table.own_indexes.iter().map(|index| Index::own(table, &index.columns))
+}
+
+/// All indexes that every organisation's table has, but its primary key.
 pub(crate) fn indexes(schema: &Schema, table: &Table) -> Vec<Index> {
     let mut found: Vec<Index> = Vec::new();
     let mut add = |columns: Vec<ColumnId>, unique: bool, only_set: bool| {
@@ -76,7 +88,8 @@ pub(crate) fn holds(schema: &Schema, table: &Table, equal: &[ColumnId], order: &
     {
         return true;
     }
-    if list_leads(table).any(|lead| fits(&mut with_tail(table, lead).into_iter())) {
+    let own = table.own_indexes.iter().map(|index| index.columns.as_slice());
+    if list_leads(table).chain(own).any(|lead| fits(&mut with_tail(table, lead).into_iter())) {
         return true;
     }
     let [single] = equal else { return false };

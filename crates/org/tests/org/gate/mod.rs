@@ -3,6 +3,7 @@
 mod card_numbers;
 mod credentials;
 mod definitions;
+mod indexes;
 mod parts;
 mod records;
 mod tracking;

@@ -1,0 +1,213 @@
+//! An index of an organisation's own is taken by the engine, changes no answer, and lasts: over restarts, backups, and on the
+//! other engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::Arc;
+
+use custodia_access::{Denied, RowAccess};
+use custodia_query::{Filter, Order, Path, Query};
+use custodia_schema::{ColumnId, PrivilegeKind, Table, TableId, Value};
+
+use crate::database::Database;
+use crate::site::{Engine, Site, account, ring, table, write};
+use crate::sql::{self, Context, Dialect, Output, Plan, ReadPolicy, Statement};
+use crate::{Error, Limits};
+
+/// Everything is open.
+pub(crate) struct Open;
+
+impl ReadPolicy for Open {
+    fn rows(&self, _: &Table, _: PrivilegeKind) -> Result<RowAccess, Denied> {
+        Ok(RowAccess::All)
+    }
+
+    fn reads_column(&self, _: &Table, _: ColumnId) -> bool {
+        true
+    }
+}
+
+/// Accounts with telephone numbers that ten others have too, and an income.
+pub(crate) async fn fill(database: &Database, rows: u32) {
+    database.make_tables(&[table(database, "account").id]).await.unwrap();
+    let (series, id) = match database.dialect() {
+        Dialect::Sqlite => (
+            format!("WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {rows})"),
+            "CAST(printf('%016x', n) AS BLOB)",
+        ),
+        Dialect::Postgres => {
+            (format!("WITH series(n) AS (SELECT generate_series(1, {rows}))"), "CAST(lpad(to_hex(n), 32, '0') AS uuid)")
+        }
+    };
+    let others = rows / 10;
+    let insert = format!(
+        "INSERT INTO account (accountid, name, name__f, telephone1, telephone1__f, industrycode, revenue, ownerid, \
+         ownerid__t, owningbusinessunit, statecode, statuscode) {series} SELECT {id}, 'Name ' || n, 'name ' || n, \
+         '555-' || (n % {others}), '555-' || (n % {others}), n % 7, (n * 7919) % 100003, {id}, 8, {id}, 0, 1 FROM series"
+    );
+    match database.sqlite_file() {
+        Some(file) => file.writer.lock().run(&insert).unwrap(),
+        None => {
+            let connection = database.own_connection().await.unwrap();
+            connection.run(&insert).await.unwrap();
+            connection.run("ANALYZE").await.unwrap();
+        }
+    }
+}
+
+pub(crate) fn column(table: &Table, name: &str) -> ColumnId {
+    table.column(name).unwrap_or_else(|| panic!("no column {name}")).id
+}
+
+/// The accounts of a telephone number, by income.
+pub(crate) fn of_number(table: &Table, number: &str) -> Query {
+    Query {
+        filter: Filter::equal(column(table, "telephone1"), Value::Text(number.into())),
+        order: vec![Order::by_value(Path::own(column(table, "revenue")), false)],
+        ..Query::of(table, 50).showing([column(table, "name")])
+    }
+}
+
+async fn explained(database: &Database, query: &Query) -> String {
+    let (schema, tables) = (database.schema(), database.known_tables());
+    let context = Context { dialect: database.dialect(), schema: &schema, tables: &tables };
+    let statement = sql::select(&context, query, &Open, Plan::Ordered).unwrap();
+    let (prefix, at) = match database.dialect() {
+        Dialect::Sqlite => ("EXPLAIN QUERY PLAN ", 3),
+        Dialect::Postgres => ("EXPLAIN ", 0),
+    };
+    let outputs = std::iter::repeat_n(Output::Integer, at).chain([Output::Text]).collect();
+    let explain = Statement {
+        sql: format!("{prefix}{}", statement.sql),
+        parameters: statement.parameters,
+        outputs,
+        ..Statement::default()
+    };
+    database.internal_rows(&explain, |row| Some(row.text(at)?.to_owned())).await.unwrap().join("\n")
+}
+
+pub(crate) async fn add(database: &Database, table: &Arc<Table>, columns: &[ColumnId]) -> crate::Result<()> {
+    let (table, columns) = (Arc::clone(table), columns.to_vec());
+    database
+        .write(move |transaction| {
+            let (table, columns) = (Arc::clone(&table), columns.clone());
+            Box::pin(async move { transaction.add_own_index(&table, &columns).await })
+        })
+        .await?;
+    database.reload_metadata().await
+}
+
+pub(crate) async fn remove(database: &Database, table: &Arc<Table>, columns: &[ColumnId]) -> bool {
+    let (table, columns) = (Arc::clone(table), columns.to_vec());
+    let removed = database
+        .write(move |transaction| {
+            let (table, columns) = (Arc::clone(&table), columns.clone());
+            Box::pin(async move { transaction.remove_own_index(&table, &columns).await })
+        })
+        .await
+        .unwrap();
+    database.reload_metadata().await.unwrap();
+    removed
+}
+
+async fn own(database: &Database, table: TableId) -> Vec<(String, bool)> {
+    let listed = database.indexes(table).await.unwrap();
+    listed.into_iter().filter(|index| index.own.is_some()).map(|index| (index.name, index.bytes > Some(0))).collect()
+}
+
+const NAME: &str = "own_account__telephone1__revenue__";
+
+async fn an_own_index_is_taken_and_lasts(engine: Engine) {
+    let site = Site::new(engine).await;
+    let database = site.organization("demo").await;
+    fill(&database, 5_000).await;
+    let accounts = table(&database, "account");
+    let columns = [column(&accounts, "telephone1"), column(&accounts, "revenue")];
+    let query = of_number(&accounts, "555-7");
+
+    let before = database.rows(&query, &Open).await.unwrap().0;
+    assert_eq!(before.len(), 10);
+    assert!(!explained(&database, &query).await.contains("own_account"));
+    let standard = database.indexes(accounts.id).await.unwrap();
+    assert!(standard.len() > 5 && standard.iter().all(|index| index.bytes > Some(0)), "{standard:?}");
+
+    add(&database, &accounts, &columns).await.unwrap();
+    let plan = explained(&database, &query).await;
+    assert!(plan.contains(NAME), "{plan}");
+    assert!(!plan.contains("ORDER BY") && !plan.contains("Sort"), "its order is that of the index: {plan}");
+    assert_eq!(database.rows(&query, &Open).await.unwrap().0, before);
+    let listed = own(&database, accounts.id).await;
+    assert!(listed.len() == 1 && listed[0].0.starts_with(NAME) && listed[0].1, "{listed:?}");
+
+    // A backup has it, wherever it comes back.
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    for target in [Engine::Sqlite, Engine::Postgres] {
+        let elsewhere = Site::new(target).await;
+        elsewhere.store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await.unwrap();
+        let copy = elsewhere.store.database("demo").await.unwrap();
+        if let (Engine::Postgres, Ok(connection)) = (target, copy.own_connection().await) {
+            connection.run("ANALYZE").await.unwrap();
+        }
+        let plan = explained(&copy, &query).await;
+        assert!(plan.contains(NAME), "{target:?}: {plan}");
+        assert_eq!(copy.rows(&query, &Open).await.unwrap().0, before);
+        assert_eq!(copy.content().await.unwrap(), database.content().await.unwrap());
+        assert!(remove(&copy, &accounts, &columns).await);
+    }
+
+    // So has the database when it is opened again.
+    drop(database);
+    site.clock
+        .0
+        .fetch_add(i64::try_from(Limits::default().idle_close_ms).unwrap() + 1, std::sync::atomic::Ordering::Relaxed);
+    site.store.close_idle();
+    assert_eq!(site.store.open_databases(), 0);
+    let database = site.store.database("demo").await.unwrap();
+    assert!(explained(&database, &query).await.contains(NAME));
+
+    assert!(remove(&database, &accounts, &columns).await);
+    assert!(!remove(&database, &accounts, &columns).await, "there is none any more");
+    assert!(!explained(&database, &query).await.contains("own_account"));
+    assert_eq!(database.rows(&query, &Open).await.unwrap().0, before);
+    assert_eq!(own(&database, accounts.id).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_own_index_is_taken_and_lasts_on_sqlite() {
+    an_own_index_is_taken_and_lasts(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_own_index_is_taken_and_lasts_on_postgres() {
+    an_own_index_is_taken_and_lasts(Engine::Postgres).await;
+}
+
+/// A table that nobody used yet gets its index when it is made; one that cannot be made leaves nothing noted.
+async fn an_index_is_noted_and_made_or_neither(engine: Engine) {
+    let site = Site::new(engine).await;
+    let database = site.organization("demo").await;
+    let accounts = table(&database, "account");
+    let columns = [column(&accounts, "telephone1")];
+    add(&database, &accounts, &columns).await.unwrap();
+    let unmade = database.indexes(accounts.id).await.unwrap();
+    assert!(unmade.iter().any(|index| index.own.is_some()) && unmade.iter().all(|index| index.bytes.is_none()));
+    write(&database, vec![account(&database, uuid::Uuid::from_u128(1), "A")]).await.unwrap();
+    assert!(matches!(own(&database, accounts.id).await.as_slice(), [(_, true)]));
+
+    // The same columns twice: the engine refuses, and one is noted as before.
+    let twice = add(&database, &accounts, &columns).await;
+    assert!(matches!(twice, Err(Error::Unavailable { .. })), "{twice:?}");
+    assert_eq!(own(&database, accounts.id).await.len(), 1);
+    write(&database, vec![account(&database, uuid::Uuid::from_u128(2), "B")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_is_noted_and_made_or_neither_on_sqlite() {
+    an_index_is_noted_and_made_or_neither(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_is_noted_and_made_or_neither_on_postgres() {
+    an_index_is_noted_and_made_or_neither(Engine::Postgres).await;
+}
