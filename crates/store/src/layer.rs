@@ -23,6 +23,9 @@ pub(crate) const AUDIT_SWITCHES: &str = "audit switches";
 /// columns (two each), little-endian.
 pub(crate) const OWN_INDEXES: &str = "own indexes";
 
+/// An index of an organisation's own: its table and leading columns.
+pub(crate) type OwnIndex = (TableId, Vec<ColumnId>);
+
 /// An organisation's layer over the standard tables.
 #[derive(Default)]
 pub(crate) struct Layer {
@@ -35,7 +38,7 @@ pub(crate) struct Layer {
     /// Switches of the audit as the organisation set them; they count where `audited` says otherwise.
     pub switches: Vec<(AuditSwitch, bool)>,
     /// Indexes beside those of the standard tables, by their leading columns.
-    pub indexes: Vec<(TableId, Vec<ColumnId>)>,
+    pub indexes: Vec<OwnIndex>,
 }
 
 impl Layer {
@@ -145,7 +148,7 @@ fn policy_code(policy: CardPolicy) -> u8 {
 }
 
 /// Reads the list of an organisation's own indexes.
-pub(crate) fn own_indexes_of(kept: Option<Vec<u8>>) -> Result<Vec<(TableId, Vec<ColumnId>)>> {
+pub(crate) fn own_indexes_of(kept: Option<Vec<u8>>) -> Result<Vec<OwnIndex>> {
     let kept = kept.unwrap_or_default();
     let mut rest = kept.as_slice();
     let mut indexes = Vec::new();
@@ -159,7 +162,7 @@ pub(crate) fn own_indexes_of(kept: Option<Vec<u8>>) -> Result<Vec<(TableId, Vec<
 }
 
 /// The first index of a list, and what comes after it.
-fn own_index_of(bytes: &[u8]) -> Option<((TableId, Vec<ColumnId>), &[u8])> {
+fn own_index_of(bytes: &[u8]) -> Option<(OwnIndex, &[u8])> {
     let (table, rest) = bytes.split_first_chunk::<4>()?;
     let (many, rest) = rest.split_first()?;
     let (columns, rest) = rest.split_at_checked(usize::from(*many).checked_mul(2)?)?;
@@ -168,7 +171,7 @@ fn own_index_of(bytes: &[u8]) -> Option<((TableId, Vec<ColumnId>), &[u8])> {
 }
 
 /// The list of an organisation's own indexes as it is kept.
-pub(crate) fn own_indexes_bytes(indexes: &[(TableId, Vec<ColumnId>)]) -> Vec<u8> {
+pub(crate) fn own_indexes_bytes(indexes: &[OwnIndex]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (table, columns) in indexes {
         bytes.extend(table.0.to_le_bytes());

@@ -11,7 +11,7 @@ use custodia_schema::{Column, ColumnId, ColumnKind, Schema, Table, TableId};
 
 use crate::Result;
 use crate::database::Database;
-use crate::layer::{OWN_INDEXES, own_indexes_bytes, own_indexes_of};
+use crate::layer::{OWN_INDEXES, OwnIndex, own_indexes_bytes, own_indexes_of};
 use crate::link::Link;
 use crate::sql::physical_indexes::{select_index_bytes, select_index_names};
 use crate::sql::{self, Dialect, SHARES, Tables, content, internal};
@@ -118,10 +118,7 @@ impl Database {
 
 impl Transaction {
     /// The indexes that this organisation made, by their leading columns.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn own_indexes(&mut self) -> Result<Vec<(TableId, Vec<ColumnId>)>> {
+    async fn own_indexes(&mut self) -> Result<Vec<OwnIndex>> {
         let kept =
             self.internal_rows(&internal::select_setting(OWN_INDEXES), |row| Some(row.bytes(0)?.to_vec())).await?;
         own_indexes_of(kept.into_iter().next())
@@ -169,7 +166,7 @@ impl Transaction {
         Ok(true)
     }
 
-    fn keep_own_indexes(&mut self, indexes: &[(TableId, Vec<ColumnId>)]) {
+    fn keep_own_indexes(&mut self, indexes: &[OwnIndex]) {
         self.put_setting(OWN_INDEXES, own_indexes_bytes(indexes));
         self.indexes_changed();
     }

@@ -15,6 +15,7 @@ mod exports;
 mod headers;
 mod http;
 mod imports;
+mod indexes;
 mod jobs;
 mod keys;
 mod limits;

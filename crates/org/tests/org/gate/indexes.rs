@@ -49,7 +49,7 @@ mod bodies {
         let (table, made) = columns(&world, "account", &["telephone1", "createdon"]);
         let standard = world.org.indexes(&admin, table).await.unwrap().len();
         world.org.add_index(&admin, table, made.clone()).await.unwrap();
-        assert_eq!(own(&world.org, &admin, table).await, [made.clone()]);
+        assert_eq!(own(&world.org, &admin, table).await, vec![made.clone()]);
         world.create(&admin, "account", &[("name", Value::Text("A".into()))]).await;
         let listed = world.org.indexes(&admin, table).await.unwrap();
         assert_eq!(listed.len(), standard + 1);
