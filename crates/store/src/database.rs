@@ -351,7 +351,7 @@ impl Database {
         policy: &dyn ReadPolicy,
         sink: &mut dyn RowSink,
     ) -> Result<Head> {
-        let plan = self.plan(&self.schema(), &aggregation.rows, policy).await?;
+        let plan = sql::plan_of_all(&self.schema(), &aggregation.rows);
         self.aggregate_as(aggregation, policy, plan, sink).await
     }
 
@@ -657,6 +657,11 @@ impl Database {
             Engine::Sqlite { file, .. } => Some(file),
             Engine::Postgres { .. } => None,
         }
+    }
+
+    /// How statements are written for it.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.inner.dialect()
     }
 
     /// Rows of the store's own tables, without a policy.

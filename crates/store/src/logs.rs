@@ -83,7 +83,7 @@ impl Database {
     pub async fn audit_page(&self, filter: &AuditFilter, bytes_max: usize) -> Result<AuditPage> {
         let (mut met, mut held) = (0_u32, 0_usize);
         let rows = self
-            .internal_rows(&audit_log::select_audit(filter), |row| {
+            .internal_rows(&audit_log::select_audit(self.dialect(), filter), |row| {
                 met += 1;
                 if held >= bytes_max {
                     return Some(None);
@@ -204,7 +204,7 @@ impl Transaction {
     pub async fn newest_audit(&mut self, filter: &AuditFilter) -> Result<Option<(i64, i32)>> {
         let one = AuditFilter { limit: 1, ..filter.clone() };
         let found = self
-            .internal_rows(&audit_log::select_audit(&one), |row| {
+            .internal_rows(&audit_log::select_audit(self.dialect(), &one), |row| {
                 Some((row.integer(0)?, i32::try_from(row.integer(9)?).ok()?))
             })
             .await?;

@@ -13,7 +13,7 @@ use custodia_schema::{Schema, TableId};
 use parking_lot::Mutex;
 
 use crate::link::Link;
-use crate::sql::{self, Dialect, audit_log, content, internal};
+use crate::sql::{self, Dialect, audit_filing, audit_log, content, internal};
 use crate::{Error, Result, Services};
 
 /// A step from one format of the store's own tables to the next.
@@ -38,6 +38,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { oldest_reader: 1, oldest_writer: 4, statements: internal::create_chains, seals_audit: false },
     // The table `audit` is a view: an older program would bring it forward as a table.
     Migration { oldest_reader: 1, oldest_writer: 5, statements: sql::audit_view::forget_table, seals_audit: false },
+    // Entries of the audit are filed under their records by the program: an older one would not.
+    Migration { oldest_reader: 1, oldest_writer: 6, statements: audit_filing::create, seals_audit: false },
 ];
 
 /// The number of this program's storage format: a database records the oldest program that may read and write it.
@@ -112,8 +114,36 @@ pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Pr
     let programs = apply(link, MIGRATIONS, services).await?;
     if programs.oldest_writer <= PROGRAM_VERSION {
         grow(link, services).await?;
+        file_audit(link).await?;
     }
     Ok(programs)
+}
+
+/// Files the entries of the audit that were not, in a copy of a database or one of an older format.
+async fn file_audit(link: &Link) -> Result<()> {
+    if link.dialect() == Dialect::Postgres {
+        return Ok(());
+    }
+    loop {
+        let found =
+            crate::link::rows(link, &audit_filing::select_filed(), |row| Some((row.integer(0)?, row.integer(1)?)))
+                .await?;
+        let Some((filed, last)) = found.first().copied() else {
+            return Err(Error::Corrupt("what the audit is filed by is missing".to_owned()));
+        };
+        // What is less is filed by the writer as it goes.
+        if last - filed < audit_filing::CATCH_UP {
+            return Ok(());
+        }
+        begin_unlimited(link).await?;
+        let step = async {
+            for statement in audit_filing::file_entries(filed + audit_filing::CATCH_UP) {
+                link.execute(&statement).await?;
+            }
+            Ok(())
+        };
+        finish(link, step.await).await?;
+    }
 }
 
 /// Makes the store's own tables and the head of an empty database, in the newest format.

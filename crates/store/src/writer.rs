@@ -20,7 +20,7 @@ use crate::head::Head;
 use crate::link::Link;
 use crate::moved_audits::MovedAudits;
 use crate::quota::StorageQuota;
-use crate::sql::internal;
+use crate::sql::{audit_filing, internal};
 use crate::tables::KnownTables;
 use crate::transaction::{self, Batch, Touched, Transaction};
 use crate::{Error, Result, Services};
@@ -282,9 +282,14 @@ impl Writer {
             link.rollback().await;
             return Ok(());
         }
-        link.commit(&internal::store_head(&batch.head(), &batch.audit().chain)).await?;
-        self.committed(batch);
         let audit = batch.audit();
+        if audit_filing::is_due(link.dialect(), batch.begun.audit_number, audit.number) {
+            for statement in audit_filing::file_entries(audit.number) {
+                link.execute(&statement).await?;
+            }
+        }
+        link.commit(&internal::store_head(&batch.head(), &audit.chain)).await?;
+        self.committed(batch);
         if audit.number != batch.begun.audit_number {
             self.audits.note(self.organization, batch.versions().epoch, audit);
         }

@@ -47,7 +47,8 @@ impl Transaction {
         self.claim_alone()?;
         let through = self.audit_number();
         let Erasure { table, row, after, since, entries_max, why } = erasure;
-        let statement = audit_log::select_sealed_of((table, row), (after, since), through, entries_max);
+        let dialect = self.dialect();
+        let statement = audit_log::select_sealed_of(dialect, (table, row), (after, since), through, entries_max);
         let found = self
             .internal_rows(&statement, |row| {
                 let stored = Stored::of_row(row)?;

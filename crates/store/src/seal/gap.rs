@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::published::{Facts, KeyRing, PublicKeys, Signed};
 use super::{Chain, Place};
 use crate::audit::action;
-use crate::sql::audit_log;
+use crate::sql::{audit_filing, audit_log};
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
@@ -195,6 +195,9 @@ impl Transaction {
             why: prune.why.to_owned(),
             restores,
         })?;
+        if let Some(statement) = audit_filing::forget_entries(self.dialect(), last.number) {
+            self.internal(statement);
+        }
         self.internal(audit_log::delete_audit(last.number));
         let kept = serde_json::to_vec(&gap).map_err(|error| Error::Corrupt(error.to_string()))?;
         self.put_setting(GAP, kept);

@@ -29,6 +29,7 @@ on_both_engines! {
     what_retention_removes_is_accounted_for;
     a_forged_gap_record_that_claims_a_restore_is_not_believed;
     erased_values_leave_the_chain_whole;
+    what_tells_of_a_record_is_found_however_many_others_there_are;
     an_export_is_verified_like_the_database;
 }
 
@@ -712,5 +713,63 @@ mod bodies {
         let cut = &text[..text.len() - 30];
         assert!(read(cut).unwrap().fault.is_some());
         assert!(matches!(read("{}\n"), Err(Error::Query(_))) && read("").is_err());
+    }
+
+    /// Filed or not, over the border, after the oldest are gone, and in a database whose entries wait to be filed.
+    pub async fn what_tells_of_a_record_is_found_however_many_others_there_are(engine: Engine) {
+        let site = Site::new(engine).await;
+        let database = site.organization("demo").await;
+        let (dice, ring) = (Dice::new(8), Arc::new(KeyRing::generate(&Dice::new(8), 7).unwrap()));
+        let filed = async |database: &Database| {
+            let link = link_of(database).await;
+            match link.dialect() {
+                Dialect::Postgres => None,
+                Dialect::Sqlite => {
+                    let counts = crate::sql::Statement {
+                        sql: "SELECT through, (SELECT count(*) FROM custodia_audit_filed) FROM custodia_audit_filing"
+                            .to_owned(),
+                        outputs: vec![crate::sql::Output::Integer; 2],
+                        ..Default::default()
+                    };
+                    let found = crate::link::rows(&link, &counts, |row| Some((row.integer(0)?, row.integer(1)?))).await;
+                    Some(found.unwrap()[0])
+                }
+            }
+        };
+        // What the entries themselves say, by reading all of them.
+        let told = async |database: &Database, row: u128| {
+            let mut all = AuditFilter::newest(u32::MAX);
+            all.row = Some(Guid::from_u128(row));
+            let all = database.audit_entries(&all).await.unwrap();
+            let of_table = all.iter().filter(|record| record.entry.table == TableId(2));
+            of_table.map(|record| record.number).collect::<Vec<_>>()
+        };
+        let found = async |database: &Database, row: u128| {
+            let filter = AuditFilter::of_row(u32::MAX, TableId(2), Guid::from_u128(row));
+            database.audit_entries(&filter).await.unwrap().iter().map(|record| record.number).collect::<Vec<_>>()
+        };
+        let mut last = 0;
+        for (request, many) in [(0, 8_000), (1, 191), (2, 1), (3, 40), (4, 8_200)] {
+            audit(&database, (0..many).map(|_| entry(&dice, request)).collect(), false).await.unwrap();
+            last += many;
+            for row in 0..4 {
+                let numbers = found(&database, row).await;
+                assert!(request == 2 || !numbers.is_empty());
+                assert_eq!(numbers, told(&database, row).await, "row {row} after {last} entries");
+            }
+            let expected = match request {
+                0 | 1 => (0, 0),
+                2 | 3 => (8_192, 8_192),
+                _ => (16_432, 16_432),
+            };
+            if let Some(filed) = filed(&database).await {
+                assert_eq!(filed, expected, "after {last} entries");
+            }
+        }
+        assert!(pruned(&database, &ring, i64::MAX, 5_000).await);
+        if let Some(filed) = filed(&database).await {
+            assert_eq!(filed, (16_432, 11_432));
+        }
+        assert_eq!(found(&database, 1).await, told(&database, 1).await);
     }
 }

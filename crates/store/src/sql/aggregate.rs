@@ -6,11 +6,12 @@
 use custodia_query::{Aggregation, Group, GroupBy, Measure, Path};
 use custodia_schema::{Column, ColumnKind, Table};
 
+use super::filter::Indexing;
 use super::join::Place;
 use super::order::write_direction;
 use super::outputs::storage_of;
 use super::period::{dated, write_part};
-use super::select::Question;
+use super::select::{Question, Source};
 use super::storage::{Storage, comparison_suffix};
 use super::writer::Writer;
 use super::{CompileError, Context, Dialect, Output, Plan, ReadPolicy, Statement};
@@ -58,13 +59,8 @@ impl<'a> Aggregates<'_, 'a> {
         let rows = w.new_alias();
         w.text("WITH ");
         w.alias(rows);
-        w.text(" AS (SELECT 1 AS c");
-        self.write_columns(w)?;
-        if self.question.is_empty() {
-            w.text(" WHERE FALSE");
-        } else {
-            self.question.write_combined_rows(w)?;
-        }
+        w.text(" AS (");
+        self.write_rows(w)?;
         w.text(" LIMIT ");
         w.number(u64::from(self.aggregation.rows_max).saturating_add(1));
         w.text(") SELECT ");
@@ -99,6 +95,31 @@ impl<'a> Aggregates<'_, 'a> {
             w.number(u64::from(self.aggregation.skip));
         }
         Ok(())
+    }
+
+    /// `SELECT …` for each row that is aggregated. What the caller's access paths find is read there and then, each path
+    /// without those before it: gathered by their numbers first, the rows would be sorted and looked for a second time.
+    fn write_rows(&self, w: &mut Writer) -> Result<(), CompileError> {
+        let question = self.question;
+        match question.union() {
+            Some((arms, paths)) if question.query.links.is_empty() && !question.is_empty() => {
+                for (at, path) in paths.into_iter().enumerate() {
+                    w.text(if at > 0 { " UNION ALL SELECT 1 AS c" } else { "SELECT 1 AS c" });
+                    self.write_columns(w)?;
+                    question.write_rows(w, Source::Path(arms, path), Indexing::Closed, None)?;
+                }
+                Ok(())
+            }
+            _ => {
+                w.text("SELECT 1 AS c");
+                self.write_columns(w)?;
+                if question.is_empty() {
+                    w.text(" WHERE FALSE");
+                    return Ok(());
+                }
+                question.write_combined_rows(w)
+            }
+        }
     }
 
     /// What each row gives to its group.

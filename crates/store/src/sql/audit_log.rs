@@ -3,7 +3,7 @@
 use custodia_schema::{Guid, TableId, Value};
 
 use super::internal::{guid, number, read, small, statement, text};
-use super::{Dialect, Output, Parameter, Statement};
+use super::{Dialect, Output, Parameter, Statement, audit_filing};
 use crate::audit::AuditEntry;
 use crate::audit_filter::AuditFilter;
 use crate::seal::Chain;
@@ -78,23 +78,21 @@ pub(crate) fn select_sealed_after(after: i64, limit: u32) -> Statement {
 /// The same of the entries of one record up to a number whose values were not erased, oldest first: of those after a number
 /// and of no earlier moment.
 pub(crate) fn select_sealed_of(
+    dialect: Dialect,
     (table, row): (TableId, Guid),
     (after, since): (i64, i64),
     up_to: i64,
     limit: u32,
 ) -> Statement {
-    let rest = "WHERE tableid = $1 AND rowid_ = $2 AND number <= $3 AND salt IS NOT NULL AND action <> $4 AND number > $5 \
-                AND created >= $6 ORDER BY number LIMIT $7";
-    let parameters = vec![
-        number(i64::from(table.0)),
-        guid(row),
-        number(up_to),
-        small(crate::audit::action::LOG_DELETED),
-        number(after),
-        number(since),
-        number(i64::from(limit)),
-    ];
-    read_sealed(rest, parameters)
+    let mut parameters = vec![number(up_to), small(crate::audit::action::LOG_DELETED), number(after), number(since)];
+    let told = audit_filing::tells_of(dialect, table, Some(row), &mut parameters);
+    parameters.push(number(i64::from(limit)));
+    let rest = format!(
+        "WHERE number <= $1 AND salt IS NOT NULL AND action <> $2 AND number > $3 AND created >= $4 AND {told} \
+         ORDER BY number LIMIT ${}",
+        parameters.len()
+    );
+    read_sealed(&rest, parameters)
 }
 
 /// The chain value of the last audit entry, as the head has it (bytes).
@@ -158,17 +156,18 @@ pub(crate) fn create_seals(dialect: Dialect) -> Vec<String> {
 
 /// Audit entries, newest first: number, created, transaction, user, calling user, origin, table, row, operation, action,
 /// payload (bytes), detail.
-pub(crate) fn select_audit(filter: &AuditFilter) -> Statement {
+pub(crate) fn select_audit(dialect: Dialect, filter: &AuditFilter) -> Statement {
     let mut sql = format!("SELECT {ENTRY} FROM custodia_audit WHERE number < $1");
     let mut parameters = vec![number(filter.before)];
+    if let Some(table) = filter.table {
+        sql.push_str(" AND ");
+        sql.push_str(&audit_filing::tells_of(dialect, table, filter.row, &mut parameters));
+    }
     let mut add = |condition: &str, parameter: Parameter| {
         parameters.push(parameter);
         sql.push_str(&condition.replace('?', &format!("${}", parameters.len())));
     };
-    if let Some(table) = filter.table {
-        add(" AND tableid = ?", number(i64::from(table.0)));
-    }
-    if let Some(row) = filter.row {
+    if let (None, Some(row)) = (filter.table, filter.row) {
         add(" AND rowid_ = ?", guid(row));
     }
     if let Some(user) = filter.user {

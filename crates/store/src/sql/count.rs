@@ -1,7 +1,7 @@
 //! How many rows a query matches.
 
 use custodia_query::{Comparison, Filter, Query};
-use custodia_schema::{ColumnKind, Table};
+use custodia_schema::{ColumnKind, Schema, Table};
 
 use super::filter::Indexing;
 use super::select::{Question, Source};
@@ -11,9 +11,7 @@ use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement};
 /// The number of readable rows that match, whatever the page: one integer, at most `cap + 1`. With links it is that of
 /// the combinations, with `distinct` that of the different ones.
 ///
-/// Rows are gathered by the caller's access paths one after the other, each without those of the paths before: a single
-/// condition over all paths would test every row of the table (decision 0005.2). Only where the filter pins a column with many
-/// values are the few rows that are left tested instead.
+/// Rows are found as [`plan_of_all`] says.
 ///
 /// # Errors
 /// As [`super::select()`].
@@ -24,12 +22,7 @@ pub fn count(
     cap: u64,
 ) -> Result<Statement, CompileError> {
     let mut w = Writer::new(context.dialect);
-    let few_are_left = context
-        .schema
-        .table(query.table)
-        .is_some_and(|table| query.related.is_some() || is_narrow(table, &query.filter));
-    let plan = if few_are_left { Plan::Ordered } else { Plan::Union };
-    let mut question = Question::new(context, &mut w, query, policy, plan)?;
+    let mut question = Question::new(context, &mut w, query, policy, plan_of_all(context.schema, query))?;
     if question.is_empty() {
         w.output(Output::Integer);
         w.text("SELECT 0");
@@ -51,6 +44,15 @@ pub fn count(
     let all = w.new_alias();
     w.alias(all);
     w.finish()
+}
+
+/// How all rows of a query are found, where a page of them would not do: gathered by the caller's access paths one after the
+/// other, each without those of the paths before, since a single condition over all paths would test every row of the table
+/// (decision 0005.2). Only where the filter pins a column with many values are the few rows that are left tested instead.
+pub(crate) fn plan_of_all(schema: &Schema, query: &Query) -> Plan {
+    let few_are_left =
+        schema.table(query.table).is_some_and(|table| query.related.is_some() || is_narrow(table, &query.filter));
+    if few_are_left { Plan::Ordered } else { Plan::Union }
 }
 
 impl Question<'_> {

@@ -12,6 +12,7 @@
 
 mod access;
 mod aggregate;
+pub(crate) mod audit_filing;
 pub(crate) mod audit_log;
 pub(crate) mod audit_view;
 mod combined;
@@ -60,6 +61,7 @@ pub use custodia_query::RowKey;
 pub use context::{CompileError, Context, Plan, ReadPolicy, Tables};
 pub use count::count;
 pub(crate) use define::{create_own_index, create_own_indexes, drop_own_index, named_indexes, own_index_columns};
+pub(crate) use count::plan_of_all;
 pub use define::{create_table, is_primary_constraint};
 pub use dialect::Dialect;
 pub use estimate::estimate;

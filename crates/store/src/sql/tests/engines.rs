@@ -38,7 +38,7 @@ pub(super) fn engines(tables: &[&str]) -> Vec<TestDatabase> {
     let mut found = vec![TestDatabase::sqlite()];
     found.extend(TestDatabase::postgres());
     for database in &found {
-        for sql in internal::create(database.dialect()) {
+        for sql in crate::migration::newest(database.dialect()) {
             database.run(&sql);
         }
         for name in tables {

@@ -5,9 +5,12 @@ use custodia_query::{Filter, Query, Related, RowKey};
 use custodia_schema::Value;
 
 use super::super::content::grow_table;
-use super::super::{Context, Dialect, Plan, Statement, audit_id, count, fetch, internal};
+use super::super::{
+    Context, Dialect, Output, Plan, Statement, audit_filing, audit_id, audit_log, count, fetch, internal,
+};
 use super::engines::{TestDatabase, engines};
 use super::{Only, TestPolicy, column, compile, equal, id, order, query, schema, table, text};
+use crate::AuditFilter;
 
 const ROWS: u32 = 20_000;
 
@@ -222,6 +225,15 @@ fn postgres_probes_shares_unless_it_is_told_that_many_rows_are_passed() {
     }
 }
 
+/// The record that the audit entry of this number tells of.
+fn read_row(entry: i64) -> Statement {
+    internal::read(
+        "SELECT rowid_ FROM custodia_audit WHERE number = $1",
+        vec![internal::number(entry)],
+        &[Output::Guid],
+    )
+}
+
 /// Entries of the audit that tell of five hundred accounts and as many contacts.
 fn fill_audit(database: &TestDatabase) {
     let (series, blob) = match database.dialect() {
@@ -244,6 +256,49 @@ fn fill_audit(database: &TestDatabase) {
     ));
     if database.dialect() == Dialect::Postgres {
         database.run("ANALYZE");
+    }
+}
+
+#[test]
+fn entries_of_a_record_are_found_without_reading_those_of_others() {
+    for database in engines(&[]) {
+        fill_audit(&database);
+        let row = database.rows(&read_row(4)).remove(0).remove(0);
+        let Value::Guid(row) = row else { panic!("{row:?}") };
+        let mut of_row = AuditFilter::of_row(50, custodia_schema::TableId(1), row);
+        let numbers = |filter: &AuditFilter| -> Vec<_> {
+            let statement = audit_log::select_audit(database.dialect(), filter);
+            let steps = Steps::of(&database, &statement);
+            match database.dialect() {
+                Dialect::Sqlite => {
+                    for needed in [
+                        "SEARCH custodia_audit_filed USING PRIMARY KEY (tableid=? AND rowid_=?)",
+                        "SEARCH custodia_audit USING INTEGER PRIMARY KEY (rowid=?)",
+                        "SEARCH custodia_audit USING INTEGER PRIMARY KEY (rowid>?)",
+                    ] {
+                        steps.uses(needed);
+                    }
+                }
+                Dialect::Postgres => {
+                    steps.uses("custodia_audit_row");
+                }
+            }
+            assert!(!steps.text.lines().any(|line| line == "SCAN custodia_audit"), "{}", steps.text);
+            database.rows(&statement).iter().map(|entry| entry[0].clone()).collect()
+        };
+        let all: Vec<_> = (0..20).rev().map(|n| Value::BigInt(i64::from(n * 1_000 + 4))).collect();
+        assert_eq!(numbers(&of_row), all, "none is filed yet");
+        if database.dialect() == Dialect::Sqlite {
+            for through in [9_004, 9_005, i64::from(ROWS)] {
+                for statement in audit_filing::file_entries(through) {
+                    database.execute(&statement);
+                }
+                assert_eq!(numbers(&of_row), all, "filed through {through}");
+            }
+        }
+        of_row.before = 19_004;
+        of_row.limit = 2;
+        assert_eq!(numbers(&of_row), [Value::BigInt(18_004), Value::BigInt(17_004)]);
     }
 }
 
