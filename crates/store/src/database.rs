@@ -659,11 +659,6 @@ impl Database {
         }
     }
 
-    /// How statements are written for it.
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
     /// Rows of the store's own tables, without a policy.
     pub(crate) async fn internal_rows<T: Send>(
         &self,
