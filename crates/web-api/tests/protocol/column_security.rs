@@ -8,6 +8,8 @@ on_both_engines! {
     no_path_finds_a_record_by_a_hidden_value;
     no_order_follows_a_hidden_value;
     names_behind_lookups_are_hidden_with_their_columns;
+    no_path_follows_a_hidden_lookup;
+    no_option_of_an_expanded_collection_or_a_group_tells_a_hidden_value;
     no_write_passes_or_tells_a_hidden_value;
     a_column_of_one_record_is_shared;
     who_shares_a_column_gives_no_more_than_their_own;
@@ -348,6 +350,185 @@ mod bodies {
         hiding.shares(&hiding.world.admin(), &share).await.expect(204);
         let open = hiding.world.send(seller, "GET", &target, &annotated, "").await.expect(200);
         assert_eq!(open[name], "Ada Admin");
+    }
+
+    /// A lookup that is hidden leads nowhere, from neither end, and is set from neither.
+    pub async fn no_path_follows_a_hidden_lookup(world: World) {
+        let hiding = Hiding::of(world).await;
+        let ([alpha, beta], contact) = (&hiding.accounts, &hiding.contact);
+        let first = json!({ "primarycontactid@odata.bind": format!("/contacts({contact})") }).to_string();
+        hiding.world.ask("PATCH", &format!("accounts({alpha})"), &[], &first).await.expect(204);
+        hiding.secure("account", "primarycontactid", true).await;
+        let filter = |set: &str, text: &str| format!("{set}?$filter={}", encoded(text));
+        let apply = |text: &str| format!("accounts?$apply={}", encoded(text));
+        let link = |near: &str, far: &str, from: &str, to: &str, kind: &str| {
+            let inside = format!(
+                "<link-entity name='{far}' from='{from}' to='{to}' alias='o' link-type='{kind}'><attribute name='createdon' \
+                 alias='c'/></link-entity>"
+            );
+            fetch(&format!("{near}s"), &format!("<fetch><entity name='{near}'>{inside}</entity></fetch>"))
+        };
+        let within = |near: &str, far: &str, from: &str, to: &str, kind: &str| {
+            let link = format!("<link-entity name='{far}' from='{from}' to='{to}' link-type='{kind}'/>");
+            let inside = if kind == "any" { format!("<filter>{link}</filter>") } else { link };
+            fetch(&format!("{near}s"), &format!("<fetch><entity name='{near}'>{inside}</entity></fetch>"))
+        };
+        let join = "SELECT a.name FROM account a INNER JOIN contact c ON a.primarycontactid = c.contactid";
+        // What finds something by following the lookup.
+        let found = [
+            filter("accounts", "primarycontactid/lastname eq 'Gamma'"),
+            filter("accounts", &format!("_primarycontactid_value eq {contact}")),
+            filter("accounts", &format!("primarycontactid/contactid eq {contact}")),
+            filter("contacts", "account_primary_contact/any(a:a/name eq 'Alpha')"),
+            filter("contacts", "account_primary_contact/any()"),
+            filter("contacts", "not account_primary_contact/all(a:a/name eq 'Nobody')"),
+            format!("contacts({contact})/account_primary_contact"),
+            format!("accounts?sql={}", encoded(join)),
+            apply("filter(primarycontactid/lastname eq 'Gamma')/groupby((name))"),
+            link("account", "contact", "contactid", "primarycontactid", "inner"),
+            link("contact", "account", "primarycontactid", "contactid", "inner"),
+            within("account", "contact", "contactid", "primarycontactid", "any"),
+            within("contact", "account", "primarycontactid", "contactid", "any"),
+            within("contact", "account", "primarycontactid", "contactid", "exists"),
+            within("contact", "account", "primarycontactid", "contactid", "in"),
+        ];
+        for target in &found {
+            let shown = hiding.world.get(target).await;
+            assert_eq!(shown["value"].as_array().unwrap().len(), 1, "{target}: {shown}");
+            assert_eq!(hiding.seen(&hiding.seller, target).await["value"], json!([]), "{target}");
+        }
+        // What shows where it leads.
+        let annotated = [("prefer", "odata.include-annotations=\"*\"")];
+        let shows = [
+            (format!("accounts({alpha})"), contact.as_str()),
+            (format!("accounts({alpha})?$select=_primarycontactid_value"), "Gamma"),
+            ("accounts?$select=name&$expand=primarycontactid($select=lastname)".to_owned(), "Gamma"),
+            (format!("accounts({alpha})/primarycontactid?$select=lastname"), "Gamma"),
+            (format!("accounts({alpha})/primarycontactid/$ref"), contact.as_str()),
+            ("contacts?$select=lastname&$expand=account_primary_contact($select=name)".to_owned(), "Alpha"),
+            (format!("contacts({contact})?$select=lastname&$expand=account_primary_contact($select=name)"), "Alpha"),
+            (apply("groupby((primarycontactid/lastname))"), "Gamma"),
+            (apply("groupby((_primarycontactid_value))"), contact.as_str()),
+            (
+                link("account", "contact", "contactid", "primarycontactid", "outer").replace("createdon", "lastname"),
+                "Gamma",
+            ),
+        ];
+        for (target, secret) in &shows {
+            let shown = hiding.world.ask("GET", target, &annotated, "").await;
+            assert!(shown.status == 200 && shown.text().contains(secret), "{target}: {}", shown.text());
+            let hidden = hiding.world.send(&hiding.seller, "GET", target, &annotated, "").await;
+            assert!(matches!(hidden.status, 200 | 204), "{target}: {}", hidden.text());
+            assert!(!hidden.text().contains(secret), "{target}: {}", hidden.text());
+        }
+        // Beta is before Alpha by the name behind it, which is hidden.
+        let order = "accounts?$select=name&$orderby=primarycontactid/lastname,name";
+        let names =
+            |page: Json| page["value"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect::<Vec<_>>();
+        assert_eq!(names(hiding.world.get(order).await), ["Beta", "Alpha"]);
+        assert_eq!(names(hiding.seen(&hiding.seller, order).await), ["Alpha", "Beta"]);
+
+        // Nobody sets or clears it to whom it is closed, from neither end.
+        let account = |id: &str| json!({ "@odata.id": format!("accounts({id})") });
+        let of_contact = format!("contacts({contact})/account_primary_contact");
+        let writes = [
+            (
+                "PUT",
+                format!("accounts({beta})/primarycontactid/$ref"),
+                json!({ "@odata.id": format!("contacts({contact})") }),
+            ),
+            ("DELETE", format!("accounts({alpha})/primarycontactid/$ref"), Json::Null),
+            ("POST", format!("{of_contact}/$ref"), account(beta)),
+            ("DELETE", format!("{of_contact}({alpha})/$ref"), Json::Null),
+            ("DELETE", format!("{of_contact}/$ref?$id=accounts({alpha})"), Json::Null),
+            ("POST", "contacts".to_owned(), json!({ "lastname": "N", "account_primary_contact": [{ "name": "N" }] })),
+            (
+                "POST",
+                "contacts".to_owned(),
+                json!({ "lastname": "N", "account_primary_contact@odata.bind": [format!("accounts({beta})")] }),
+            ),
+        ];
+        let all = "accounts?$select=name,_primarycontactid_value&$orderby=name";
+        let people = "contacts?$select=lastname";
+        let before = (hiding.world.get(all).await, hiding.world.get(people).await);
+        for (method, target, body) in writes {
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let answer = hiding.world.send(&hiding.seller, method, &target, &[], &body).await;
+            assert!(answer.status == 403, "{method} {target}: {} {}", answer.status, answer.text());
+        }
+        assert_eq!((hiding.world.get(all).await, hiding.world.get(people).await), before);
+    }
+
+    /// Takes the tags of records out: that a record changed is told to whoever reads it.
+    fn without_tags(answer: &mut Json) {
+        match answer {
+            Json::Object(members) => {
+                members.remove("@odata.etag");
+                members.values_mut().for_each(without_tags);
+            }
+            Json::Array(items) => items.iter_mut().for_each(without_tags),
+            _ => {}
+        }
+    }
+
+    /// Options within `$expand`, and what groups are made by and of.
+    pub async fn no_option_of_an_expanded_collection_or_a_group_tells_a_hidden_value(world: World) {
+        let hiding = Hiding::of(world).await;
+        let alpha = &hiding.accounts[0];
+        let parent = format!("/accounts({alpha})");
+        let body = json!({ "lastname": "Delta", "jobtitle": "a", "parentcustomerid_account@odata.bind": parent });
+        hiding.world.post("contacts", &body.to_string()).await;
+        hiding.world.post("contacts", r#"{"lastname":"Eta","jobtitle":"b"}"#).await;
+        let expand = |options: &str| {
+            format!("accounts({alpha})?$select=name&$expand=contact_customer_accounts($select=lastname;{options})")
+        };
+        let apply = |set: &str, text: &str| format!("{set}?$apply={}", encoded(text));
+        let all = "<attribute name='lastname'/>";
+        let xml = |inside: &str| {
+            let link = format!(
+                "<link-entity name='contact' from='parentcustomerid' to='accountid' alias='c'>{all}{inside}</link-entity>"
+            );
+            fetch("accounts", &format!("<fetch><entity name='account'><attribute name='name'/>{link}</entity></fetch>"))
+        };
+        let targets = [
+            expand(&format!("$filter=jobtitle%20eq%20'{SECRET}'")),
+            expand("$filter=contains(jobtitle,'4711')"),
+            expand("$orderby=jobtitle;$top=1"),
+            expand("$orderby=jobtitle%20desc,lastname"),
+            apply("contacts", "groupby((parentcustomerid_account/fax))"),
+            apply("contacts", "groupby((jobtitle),aggregate($count as n))"),
+            apply("contacts", "filter(parentcustomerid_account/creditlimit ge 77003)/aggregate($count as n)"),
+            apply("contacts", "aggregate(parentcustomerid_account/creditlimit with sum as s)"),
+            apply("contacts", "aggregate(jobtitle with countdistinct as n)"),
+            xml("<order attribute='jobtitle'/>"),
+            xml("<filter><condition attribute='jobtitle' operator='like' value='qzx%'/></filter>"),
+        ];
+        // Answers of before and after the hidden values were changed: alike to whom they are hidden, and to nobody else.
+        let ask = async |caller: &Caller| {
+            let mut answers = Vec::new();
+            for target in &targets {
+                let answer = hiding.world.send(caller, "GET", target, &[], "").await;
+                let mut answer = answer.expect(200);
+                without_tags(&mut answer);
+                answers.push(answer);
+            }
+            answers
+        };
+        let admin = hiding.world.admin();
+        let before = (ask(&hiding.seller).await, ask(&admin).await);
+        let changed = json!({ "fax": "b", "creditlimit": 1 }).to_string();
+        hiding.world.ask("PATCH", &format!("accounts({alpha})"), &[], &changed).await.expect(204);
+        for (name, title) in [("Gamma", "a"), ("Delta", "z"), ("Eta", "z")] {
+            let found = hiding.world.get(&format!("contacts?$select=contactid&$filter=lastname eq '{name}'")).await;
+            let id = found["value"][0]["contactid"].as_str().unwrap();
+            let body = json!({ "jobtitle": title }).to_string();
+            hiding.world.ask("PATCH", &format!("contacts({id})"), &[], &body).await.expect(204);
+        }
+        let after = (ask(&hiding.seller).await, ask(&admin).await);
+        for (at, target) in targets.iter().enumerate() {
+            assert_ne!(before.1[at], after.1[at], "{target}: tells something where nothing is hidden");
+            assert_eq!(before.0[at], after.0[at], "{target}");
+        }
     }
 
     /// Writes that mention a closed column are refused whole, by every way to write, and nothing of what is there is told.

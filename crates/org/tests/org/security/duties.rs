@@ -7,6 +7,7 @@ on_both_engines! {
     privileges_are_kept_apart_too;
     rules_take_the_privilege_and_make_sense;
     a_refusal_tells_of_rules_and_of_others_to_those_who_may_read_the_rules;
+    what_is_given_at_the_same_time_is_kept_apart_too;
 }
 
 mod bodies {
@@ -309,5 +310,33 @@ mod bodies {
         for said in attempts(&acting).await {
             assert!(!words.iter().any(|word| said.contains(word)), "{said}");
         }
+    }
+
+    pub async fn what_is_given_at_the_same_time_is_kept_apart_too(world: World) {
+        let scene = Scene::of(world);
+        let reads = [("prvReadAccount", Level::Basic)];
+        let pays = scene.role("Pays", scene.root, &reads).await;
+        let approves = scene.role("Approves", scene.root, &reads).await;
+        let deletes = scene.role("Deletes", scene.root, &[("prvDeleteAccount", Level::Basic)]).await;
+        rule(&scene, "Pays and approves", Duty::Role(pays), Duty::Role(approves)).await;
+        let duty = |name: &str| Duty::Privilege(name.to_owned());
+        rule(&scene, "Deletes and merges", duty("prvDeleteAccount"), duty("prvMerge")).await;
+        for round in 0..8 {
+            let user = scene.user(&format!("user{round}"), scene.root).await;
+            let team = scene.team(&format!("Team {round}"), scene.root, OWNER_TEAM).await;
+            let plain = scene.role(&format!("Plain {round}"), scene.root, &reads).await;
+            scene.give(&user, plain).await;
+            let has = |role: Guid| link(&scene, "systemuser", user.user, "systemuserroles_association", "role", role);
+            let holds = |role: Guid| link(&scene, "team", team, "teamroles_association", "role", role);
+            let joins = link(&scene, "team", team, "teammembership_association", "systemuser", user.user);
+            let merges = RoleChange::Add(named(&[("prvMerge", Level::Global)]));
+            let edited = async { code(scene.org().change_role(&scene.admin, plain, merges).await) };
+            let (first, second, third, fourth, fifth) =
+                tokio::join!(has(pays), holds(approves), joins, has(deletes), edited);
+            let refused = [first, second, third].iter().filter(|code| **code == SEPARATED).count();
+            assert_eq!(refused, 1, "round {round}: {first:?} {second:?} {third:?}");
+            assert_eq!([fourth, fifth].iter().filter(|code| **code == SEPARATED).count(), 1, "round {round}");
+        }
+        assert_eq!(conflicts(&scene).await, []);
     }
 }
