@@ -73,7 +73,10 @@ impl Organization {
                     let why = why.clone();
                     Box::pin(async move {
                         writing.authority.check_privilege(DELETE_HISTORY)?;
-                        let told = writing.transaction.erase_audit(erasure(table, row, Life::ALL, &why)).await?;
+                        let told = writing
+                            .transaction
+                            .erase_audit(erasure(table, row, Life::ALL, &why, ERASED_AT_ONCE))
+                            .await?;
                         if told.entries > 0 {
                             writing.audit_log_deleted(table, row, &told)?;
                         }
@@ -131,8 +134,8 @@ fn is_of_table(table: &Table, id: Guid) -> bool {
         || table.columns().iter().any(|column| id == column_description_id(table, column))
 }
 
-fn erasure(table: TableId, row: Guid, life: Life, why: &str) -> Erasure<'_> {
-    Erasure { table, row, after: life.after, since: life.since, entries_max: ERASED_AT_ONCE, why }
+fn erasure(table: TableId, row: Guid, life: Life, why: &str, entries_max: u32) -> Erasure<'_> {
+    Erasure { table, row, after: life.after, since: life.since, entries_max, why }
 }
 
 impl Writing<'_> {
@@ -147,16 +150,17 @@ impl Writing<'_> {
         // What the same request told before counts as well.
         self.transaction.flush().await?;
         let (table, row, life) = self.check_reads_history(target).await?;
-        let limit = self.shared.limits.cascade_rows as usize;
+        let limit = self.shared.limits.cascade_rows;
+        let part = ERASED_AT_ONCE.min(limit).max(1);
         let mut all: Option<ErasedThen> = None;
         loop {
-            let told = self.transaction.erase_audit(erasure(table.id, row, life, ON_REQUEST)).await?;
-            let is_last = told.entries < ERASED_AT_ONCE as usize;
+            let told = self.transaction.erase_audit(erasure(table.id, row, life, ON_REQUEST, part)).await?;
+            let is_last = told.entries < part as usize;
             let before = all.take();
             let so_far = told.entries + before.as_ref().map_or(0, |before| before.entries);
             all = Some(ErasedThen { entries: so_far, ..before.unwrap_or(told) });
-            if so_far > limit {
-                return Err(Error::TooManyDependents { table: AUDIT.to_owned(), limit });
+            if so_far > limit as usize {
+                return Err(Error::TooManyDependents { table: AUDIT.to_owned(), limit: limit as usize });
             }
             if is_last {
                 break;

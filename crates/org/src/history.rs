@@ -28,8 +28,6 @@ pub(crate) const READ_HISTORY: &str = "prvReadRecordAuditHistory";
 const PAGE: u32 = 500;
 /// What an entry counts in a page beside its values and words: who did what when.
 const ENTRY_BYTES: usize = 256;
-/// Entries of one record that a history goes through; more are to be asked of the set `audits`.
-pub const HISTORY_ENTRIES_MAX: usize = 50_000;
 /// Entries that one page of a history holds.
 pub const HISTORY_PAGE_MAX: usize = 5_000;
 
@@ -170,7 +168,7 @@ impl Organization {
     ///
     /// # Errors
     /// [`Error::Denied`] without the privileges or Read on the record; [`Error::NotFound`] for a record that neither is
-    /// there nor was; [`Error::Invalid`] where the page is looked for over more than [`HISTORY_ENTRIES_MAX`] entries, or
+    /// there nor was; [`Error::Invalid`] where the page is looked for over more than `history_entries` of the limits, or
     /// begins after what is no entry; store errors.
     pub async fn record_history(
         &self,
@@ -325,8 +323,10 @@ impl Organization {
         let mut pages = Pages::new(page.number, page.limit, bytes_max);
         // All are gone through where they are to be counted.
         let before = if page.count { i64::MAX } else { after };
+        let limit = self.shared.limits.history_entries;
+        let part = PAGE.min(u32::try_from(limit).unwrap_or(PAGE));
         let (mut filter, mut met, mut matching) =
-            (AuditFilter { before, ..AuditFilter::of_row(PAGE, table.id, id) }, 0, 0);
+            (AuditFilter { before, ..AuditFilter::of_row(part, table.id, id) }, 0, 0);
         loop {
             let AuditPage { records, more } = self.shared.database.audit_page(&filter, bytes_max).await?;
             let is_last = !more || records.last().is_some_and(|record| !life.has(record));
@@ -345,10 +345,10 @@ impl Organization {
             if is_last || !page.count && pages.next.is_some() {
                 break;
             }
-            if met >= HISTORY_ENTRIES_MAX {
+            if met >= limit {
                 let why = format!(
-                    "more than {HISTORY_ENTRIES_MAX} entries tell of this record; go on from page to page by the paging \
-                     cookie and do not count, or ask the set audits, filtered by time"
+                    "more than {limit} entries tell of this record (limits.history_entries); go on from page to page by the \
+                     paging cookie and do not count, or ask the set audits, filtered by time"
                 );
                 return Err(Error::Invalid(why));
             }

@@ -79,7 +79,7 @@ pub use error::{Error, Fault, Result};
 pub use explaining::{
     AccessQuestion, Asked, ColumnOpening, Explanation, Granted, Named, Reached, RightQuestion, SharedBy,
 };
-pub use history::{HISTORY_ENTRIES_MAX, HISTORY_PAGE_MAX, History, HistoryPage, Told};
+pub use history::{HISTORY_PAGE_MAX, History, HistoryPage, Told};
 pub use identity::{User, WhoAmI};
 pub use input::{Input, Precondition, RecordInput, Reference};
 pub use job_step::{RowsToDelete, Stepped};

@@ -11,6 +11,9 @@ pub struct WorkLimits {
     /// Bytes of values and words that a page of a record's history holds: it ends before the entry that would make it
     /// larger, but has one at least.
     pub history_bytes: usize,
+    /// Entries of one record that a page of its history is looked for in, or that are counted; more are to be asked of the set
+    /// `audits`. They are read in parts, so that a part beyond it may be gone through.
+    pub history_entries: usize,
     /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
     pub explained_rows: u32,
     /// Roles that one question supposes to be held or not; each is looked up, and tried by itself.
@@ -37,6 +40,7 @@ impl Default for WorkLimits {
             cascade_rows: 20_000,
             open_jobs: 100,
             history_bytes: 8 << 20,
+            history_entries: 50_000,
             explained_rows: 5_000,
             supposed_roles: 50,
             looked_over_rows: 50_000,

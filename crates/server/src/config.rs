@@ -97,6 +97,8 @@ pub struct Limits {
     pub open_jobs: u32,
     /// Bytes of values and words that a page of a record's history holds; the rest is told with the next page.
     pub history_bytes: usize,
+    /// Entries of one record that a page of its history is looked for in, or that are counted; with more, it is refused.
+    pub history_entries: usize,
     /// Teams, shares and permissions each that an explanation of a right goes through; with more, nothing is explained.
     pub explained_rows: u32,
     /// Roles that one question supposes to be held or not; more are refused.
@@ -251,6 +253,7 @@ impl Default for Limits {
             cascade_rows: organization.cascade_rows,
             open_jobs: organization.open_jobs,
             history_bytes: organization.history_bytes,
+            history_entries: organization.history_entries,
             explained_rows: organization.explained_rows,
             supposed_roles: organization.supposed_roles,
             looked_over_rows: organization.looked_over_rows,
@@ -418,6 +421,7 @@ impl Config {
             cascade_rows: limits.cascade_rows,
             open_jobs: limits.open_jobs,
             history_bytes: limits.history_bytes,
+            history_entries: limits.history_entries,
             explained_rows: limits.explained_rows,
             supposed_roles: limits.supposed_roles,
             looked_over_rows: limits.looked_over_rows,
@@ -467,6 +471,7 @@ impl Limits {
             ("limits.cascade_rows", u64::from(self.cascade_rows)),
             ("limits.open_jobs", u64::from(self.open_jobs)),
             ("limits.history_bytes", self.history_bytes as u64),
+            ("limits.history_entries", self.history_entries as u64),
             ("limits.explained_rows", u64::from(self.explained_rows)),
             ("limits.supposed_roles", self.supposed_roles as u64),
             ("limits.looked_over_rows", u64::from(self.looked_over_rows)),

@@ -22,11 +22,14 @@ on_both_engines! {
     a_page_of_a_history_holds_so_many_bytes;
     linked_records_are_named_to_whoever_reads_them;
     a_history_is_erased_by_whoever_may;
+    erasing_takes_each_privilege_and_what_the_same_request_told;
 }
 
 mod bodies {
-    use custodia_org::{Caller, RoleChange, WorkLimits};
-    use custodia_schema::{Guid, Level, privilege_id};
+    use custodia_org::{
+        Caller, Change, HistoryPage, Input, Precondition, RecordInput, Reference, RoleChange, WorkLimits,
+    };
+    use custodia_schema::{Guid, Level, Value, privilege_id};
     use serde_json::{Value as Json, json};
 
     use crate::world::World;
@@ -388,6 +391,12 @@ mod bodies {
                 world.send(who, "GET", &path, &[], "").await.expect_error(403, "0x80040220");
             }
         }
+        // Nor whether there is such an entry.
+        let never = details(&Guid::from_u128(77).to_string());
+        for who in [&outsider, &summary] {
+            world.send(who, "GET", &never, &[], "").await.expect_error(403, "0x80040220");
+        }
+        world.send(&reader, "GET", &never, &[], "").await.expect_error(404, "0x80040217");
         // Tables that the caller reads nothing of are not told of, in any place.
         for who in [&summary, &reader] {
             let seen = world.send(who, "GET", "audits?$select=objecttypecode", &[], "").await.expect(200);
@@ -711,6 +720,24 @@ mod bodies {
         // What is hidden takes no room.
         let (first, hidden) = (ask(&world, &admin, json!({})).await.1, ask(&world, &reader, json!({})).await.1);
         assert!(ids(&hidden).len() > 2 * ids(&first).len(), "{} and {}", ids(&hidden).len(), ids(&first).len());
+        // However long a history is, the cookie leads on; to count, and to find a page by its number, has a bound.
+        world.limit(WorkLimits { history_entries: 4, ..WorkLimits::default() });
+        for paging in [json!({"ReturnTotalRecordCount": true}), json!({"PageNumber": 4, "Count": 2})] {
+            let answer = world.ask("GET", &history(&id, &paging.to_string()), &[], "").await;
+            let why = answer.expect_error(400, "0x80040203");
+            assert!(why.contains("more than 4 entries") && why.contains("paging cookie"), "{why}");
+        }
+        let (mut by_cookie, mut cookie) = (Vec::new(), String::new());
+        loop {
+            let (_, page) = ask(&world, &admin, json!({"Count": 2, "PagingCookie": cookie})).await;
+            by_cookie.extend(ids(&page));
+            assert!(ids(&page).len() == 2 || by_cookie.len() == 9);
+            cookie = page["PagingCookie"].as_str().unwrap().to_owned();
+            if cookie.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(by_cookie, whole);
         for cookie in [json!("x"), json!(5), json!(Guid::from_u128(5))] {
             let path = history(&id, &json!({ "PagingCookie": cookie }).to_string());
             assert_eq!(world.ask("GET", &path, &[], "").await.status, 400, "{cookie}");
@@ -745,6 +772,14 @@ mod bodies {
         let all = [&own, &other, &gone];
         for (caller, seen) in [(&world.admin(), &all[..]), (&some, &[&own][..]), (&reader, &[][..])] {
             let told = world.send(caller, "GET", &history(&id, "{}"), &[], "").await.expect(200);
+            let table = world.org.schema().table_named("account").unwrap().id;
+            let page = HistoryPage { number: 1, after: None, limit: 50, count: false, column: None };
+            let whole =
+                Box::pin(world.org.record_history(caller, table, Guid::try_parse(&id).unwrap(), page)).await.unwrap();
+            let whole = format!("{whole:?}");
+            for lead in all {
+                assert_eq!(whole.contains(lead.as_str()), seen.contains(&lead), "{lead} for {}: {whole}", caller.user);
+            }
             let set = world.send(caller, "GET", &links, &[], "").await.expect(200);
             let entries = set["value"].as_array().unwrap();
             assert_eq!(entries.len(), 3, "that it was linked is told");
@@ -841,13 +876,37 @@ mod bodies {
         // Of a record that is gone; and no more at once than one request changes.
         change(&world, &id, &json!({"name": "secret-3"})).await;
         world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
-        world.limit(WorkLimits { cascade_rows: 1, ..WorkLimits::default() });
-        erase(&world, &eraser, &id).await.expect(400);
-        assert!(told(&world, &id).await.contains("secret-3"));
-        world.limit(WorkLimits::default());
+        for cascade_rows in [0, 1] {
+            world.limit(WorkLimits { cascade_rows, ..WorkLimits::default() });
+            erase(&world, &eraser, &id).await.expect(400);
+            assert!(told(&world, &id).await.contains("secret-3"));
+        }
+        // As many as the limit are done, in parts.
+        world.limit(WorkLimits { cascade_rows: 2, ..WorkLimits::default() });
         assert_eq!(erase(&world, &eraser, &id).await.expect(200)["DeletedEntriesCount"], json!(2));
         assert!(!told(&world, &id).await.contains("secret"));
         let report = world.org.verify_audit(custodia_store::Published::default(), &mut |_: &str| {}).await.unwrap();
         assert_eq!(report.fault, None);
+    }
+
+    pub async fn erasing_takes_each_privilege_and_what_the_same_request_told(world: World) {
+        audit_accounts(&world).await;
+        let id = world.post("accounts", r#"{"name":"secret-4"}"#).await;
+        let body = json!({"Target": {"@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": id}}).to_string();
+        let eraser = ["prvDeleteRecordChangeHistory", "prvReadAccount"];
+        // Each of the two privileges by itself is not enough.
+        for one in [READER[0], READER[1]] {
+            let half = user(&world, one, &[&eraser[..], &[one]].concat()).await;
+            world.send(&half, "POST", "DeleteRecordChangeHistory", &[], &body).await.expect_error(403, "0x80040220");
+        }
+        // What the same request told before goes as well.
+        let table = world.org.schema().table_named("account").unwrap().clone();
+        let target = Reference::id(table.id, Guid::try_parse(&id).unwrap());
+        let columns = vec![(table.column("name").unwrap().id, Input::Value(Value::Text("secret-5".to_owned())))];
+        let input = RecordInput { table: table.id, id: None, columns };
+        let update = Change::Update { target: target.clone(), input, when: Precondition::Exists };
+        let both = Change::All(vec![update, Change::EraseHistory(target)]);
+        Box::pin(world.org.change(&world.admin(), both)).await.unwrap();
+        assert!(!world.get(&history(&id, "{}")).await.to_string().contains("secret"));
     }
 }

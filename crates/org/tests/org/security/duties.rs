@@ -11,13 +11,15 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Caller, Duty, DutyRule, Error, LinkRequest, RoleChange, WorkLimits};
+    use custodia_org::{Caller, Change, Duty, DutyRule, Error, LinkRequest, RoleChange, WorkLimits};
     use custodia_schema::{Guid, Level, Value, builtin_roles, privilege_id};
 
     use crate::security::scene::{LACKS, OWNER_TEAM, Scene, code, named};
     use crate::world::World;
 
     const SEPARATED: Option<u32> = Some(0x8005_f120);
+    /// The action of an entry of the audit.
+    const DUTY_RULE_CHANGED: i32 = 10_004;
 
     async fn rule(scene: &Scene, name: &str, first: Duty, second: Duty) {
         let rule = DutyRule { name: name.into(), first, second };
@@ -134,6 +136,18 @@ mod bodies {
         assert_eq!(holds(of_west, scene.copy(approves, west).await).await, None);
         let unit = [("businessunitid", scene.world.lookup("businessunit", west))];
         assert_eq!(code(scene.try_change(&scene.admin, "systemuser", kim.user, &unit).await), SEPARATED);
+        let north = scene.unit("North", scene.root).await;
+        let of_north = team_of(&scene, north).await;
+        for role in [pays, approves] {
+            assert_eq!(holds(of_north, scene.copy(role, north).await).await, None, "nobody is there");
+        }
+        let made = [
+            ("domainname", Value::Text("new@demo.example".into())),
+            ("firstname", Value::Text("New".into())),
+            ("lastname", Value::Text("User".into())),
+            ("businessunitid", scene.world.lookup("businessunit", north)),
+        ];
+        assert_eq!(code(scene.try_create(&scene.admin, "systemuser", &made).await), SEPARATED);
         // Nothing of what was refused came about.
         assert_eq!(conflicts(&scene).await, [("Pays and approves".to_owned(), before.user)]);
         // A role that a rule is about does not go, to come again as one that the rule does not know; others do.
@@ -185,6 +199,37 @@ mod bodies {
         assert_eq!(changed(through, RoleChange::Add(merge())).await, None);
         assert_eq!(changed(deletes, RoleChange::Add(named(&[("prvDeleteAccount", Level::Basic)]))).await, SEPARATED);
 
+        // Held by a copy of another unit, it counts as well.
+        let east = scene.unit("East", scene.root).await;
+        let eve = scene.user("eve", east).await;
+        let far = scene.role("Far", scene.root, &[("prvReadContact", Level::Basic)]).await;
+        scene.give(&eve, far).await;
+        let merging = scene.role("Merging", scene.root, &[("prvMerge", Level::Global)]).await;
+        scene.give(&eve, merging).await;
+        assert_eq!(changed(far, RoleChange::Add(named(&[("prvDeleteAccount", Level::Basic)]))).await, SEPARATED);
+        // So does what the same request gave before.
+        let kim = scene.user("kim", scene.root).await;
+        let plain = scene.role("Plain", scene.root, &[("prvReadContact", Level::Basic)]).await;
+        scene.give(&kim, plain).await;
+        let both = |role: Guid, gained: &str| {
+            let given = LinkRequest {
+                record: scene.world.reference("systemuser", kim.user),
+                relationship: "systemuserroles_association".into(),
+                other: scene.world.reference("role", role),
+            };
+            let gained = RoleChange::Add(named(&[(gained, Level::Basic)]));
+            Change::All(vec![Change::Associate(given), Change::Role(plain, gained)])
+        };
+        let one_by_one = scene.org().change(&scene.admin, both(merging, "prvDeleteAccount")).await;
+        assert_eq!(code(one_by_one), SEPARATED);
+        // Who held both before the rule keeps them, also where one of the roles is edited.
+        assert!(scene.org().remove_duty_rule(&scene.admin, "Deletes and merges").await.unwrap());
+        assert_eq!(changed(far, RoleChange::Add(named(&[("prvDeleteAccount", Level::Basic)]))).await, None);
+        rule(&scene, "Deletes and merges", duty("prvDeleteAccount"), duty("prvMerge")).await;
+        assert_eq!(changed(far, RoleChange::Add(named(&[("prvReadLead", Level::Basic)]))).await, None);
+        assert_eq!(conflicts(&scene).await, [("Deletes and merges".to_owned(), eve.user)]);
+        scene.unlink(&scene.has_role(&eve, scene.copy(far, east).await)).await;
+
         // System Administrators have every privilege, and may have others' roles besides.
         let administrators = builtin_roles().iter().find(|role| role.is_administrator()).unwrap().root_id;
         assert_eq!(has(sam.user, administrators).await, None);
@@ -229,6 +274,24 @@ mod bodies {
         }
         let one_more = DutyRule { name: "S".into(), ..sensible() };
         assert!(matches!(scene.org().set_duty_rule(&scene.admin, one_more).await, Err(Error::Invalid(_))));
+        // The audit tells of each change of a rule.
+        let organization = scene.org().id();
+        let told = async || {
+            let of = (scene.world.table("organization"), organization);
+            let entries = scene.org().audit_entries(None, 1_000, Some(of)).await.unwrap();
+            let of_rules = entries.into_iter().filter(|record| record.entry.action == DUTY_RULE_CHANGED);
+            of_rules.map(|record| (record.entry.user, record.entry.detail.unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await.len(), 100, "those that were refused are not told of");
+        assert!(scene.org().remove_duty_rule(&scene.admin, "R99").await.unwrap());
+        let (by, said) = told().await.swap_remove(0);
+        assert_eq!((by, said.as_str()), (scene.admin.user, "separation of duties: 'R99' removed"));
+        scene.org().set_duty_rule(&scene.admin, DutyRule { name: "R99".into(), ..sensible() }).await.unwrap();
+        let (by, said) = told().await.swap_remove(0);
+        assert_eq!(
+            (by, said),
+            (scene.admin.user, format!("separation of duties: 'R99' set: role {role} and privilege prvMerge"))
+        );
         // One of a name that is there takes its place.
         scene.org().set_duty_rule(&scene.admin, sensible()).await.unwrap();
         assert_eq!(scene.org().duty_rules(&scene.admin).await.unwrap().len(), 100);

@@ -315,6 +315,7 @@ pub fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<u32> {
         Ok(_) => None,
         Err(Error::Denied(denied) | Error::Store(StoreError::Denied(denied))) => Some(denied.code()),
         Err(Error::Refused { code, .. }) => Some(code),
+        Err(Error::Part { error, .. }) => code::<()>(Err(*error)),
         Err(error) => panic!("refused for another reason: {error}"),
     }
 }
