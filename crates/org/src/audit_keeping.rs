@@ -147,8 +147,6 @@ impl Writing<'_> {
     /// row of its table; [`crate::Error::TooManyDependents`] for more entries than one request changes.
     pub(crate) async fn erase_record_history(&mut self, target: &Reference) -> Result<u64> {
         self.authority.check_privilege(DELETE_HISTORY)?;
-        // What the same request told before counts as well.
-        self.transaction.flush().await?;
         let (table, row, life) = self.check_reads_history(target).await?;
         let limit = self.shared.limits.cascade_rows;
         let part = ERASED_AT_ONCE.min(limit).max(1);

@@ -268,8 +268,6 @@ impl Writing<'_> {
         if rules.is_empty() {
             return Ok(());
         }
-        // What the same request gave before counts as well.
-        self.transaction.flush().await?;
         let table = self.table_named("role")?;
         let mut users = Vec::new();
         for copy in self.rows_where(&table, "parentrootroleid", root).await? {
