@@ -135,7 +135,7 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a request's target (path and query).
     pub target_bytes: usize,
-    /// Bytes of the bodies of all requests at work; more are answered 503.
+    /// Bytes of the bodies of all requests at work and of what they are parsed into; more are answered 503.
     pub bodies_bytes: usize,
     /// Seconds a client may take to send a request's body.
     pub body_seconds: u64,

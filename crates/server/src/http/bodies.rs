@@ -1,4 +1,5 @@
-//! Reading the bodies of requests: each has a longest length and a longest time, and all of them together have so much memory.
+//! Reading the bodies of requests: each has a longest length and a longest time, and all of them together have so much memory,
+//! with what they are parsed into.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,12 @@ use crate::config::Limits;
 
 /// Bytes of a body that are taken from whoever has not shown a token.
 const STRANGERS_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes that are taken for a value of a body once it is read, beside its text: its name, its place in a list or a record, and
+/// the record itself where it is the first.
+const VALUE_BYTES: usize = 96;
+/// How often a body is there besides itself while it is put together and its texts are read.
+const COPIES: usize = 3;
 
 /// The memory for bodies, and what is taken of it.
 #[derive(Clone)]
@@ -37,11 +44,11 @@ pub struct UnreadBody {
     bodies: Bodies,
 }
 
-/// A body that was read; its memory counts as taken until it is dropped.
+/// A body that was read; its memory, and that of what it will be parsed into, counts as taken until it is dropped.
 pub struct ReadBody {
     /// All of it.
     pub bytes: Bytes,
-    _taken: Taken,
+    taken: Taken,
 }
 
 impl Bodies {
@@ -87,13 +94,19 @@ impl Drop for Taken {
 }
 
 impl UnreadBody {
-    /// Reads the whole body of a caller who showed a token.
+    /// Reads the whole body of a caller who showed a token, and takes the memory for what it will be parsed into.
     ///
     /// # Errors
-    /// The answer to a body that is too large, takes too long or breaks off.
+    /// The answer to a body that is too large, takes too long, breaks off, or has more values than there is memory for.
     pub async fn read(self) -> Result<ReadBody, Box<Response<Bytes>>> {
-        let limit = self.bodies.bytes_max;
-        self.read_up_to(limit).await
+        let (limit, held_max) = (self.bodies.bytes_max, self.bodies.held_max);
+        let mut body = self.read_up_to(limit).await?;
+        let parsed = parsed_bytes(&body.bytes);
+        if body.bytes.len().saturating_add(parsed) > held_max {
+            return Err(Box::new(too_much_to_read(parsed, held_max)));
+        }
+        body.taken.more(parsed)?;
+        Ok(body)
     }
 
     /// Reads the whole body of somebody who has not shown a token.
@@ -141,8 +154,22 @@ impl UnreadBody {
             }
         }
         let bytes = if all.is_empty() { first } else { all.freeze() };
-        Ok(ReadBody { bytes, _taken: taken })
+        Ok(ReadBody { bytes, taken })
     }
+}
+
+/// What reading a body takes at most beside itself: copies of it, and so much for each value. Each value but the first of all
+/// stands behind one of these, and those within texts are counted too: too much rather than too little.
+fn parsed_bytes(body: &[u8]) -> usize {
+    let values = body.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
+    body.len().saturating_mul(COPIES).saturating_add(values.saturating_mul(VALUE_BYTES))
+}
+
+fn too_much_to_read(parsed: usize, held_max: usize) -> Response<Bytes> {
+    let message = format!(
+        "Reading the body takes up to {parsed} bytes besides itself, and there are {held_max} for all bodies. Send less at one time."
+    );
+    respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
 }
 
 fn too_large(limit: usize) -> Response<Bytes> {

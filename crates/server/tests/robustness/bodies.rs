@@ -85,9 +85,69 @@ fn all_bodies_together_have_so_much_memory() {
     assert_eq!((answer.error().0.as_str(), answer.header("Retry-After")), ("0x8005F103", Some("1")));
     drop((held, third, announced));
     until("no request is at work", || (metric(&server, "custodia_http_requests_running") == 0).then_some(()));
-    let name = format!("{}{}", " ".repeat(900_000), json!({ "name": "Fabrikam" }));
+    let name = format!("{}{}", " ".repeat(400_000), json!({ "name": "Fabrikam" }));
     post(&api, "accounts", &[("Content-Type", "application/json")], &name).expect(204);
     assert_eq!(api.account_names(), ["Contoso", "Fabrikam"]);
+}
+
+/// Records for a request that makes many at once, of about so many bytes together.
+fn targets(record: &str, bytes: usize) -> String {
+    let records = vec![record; bytes / (record.len() + 1)].join(",");
+    format!("{{\"Targets\":[{records}]}}")
+}
+
+#[test]
+fn what_bodies_are_parsed_into_counts_too() {
+    const ALL: usize = 9 << 20;
+    let many = "accounts/Microsoft.Dynamics.CRM.CreateMultiple";
+    let json = [("Content-Type", "application/json")];
+    let long = format!("{{\"name\":\"{}\"}}", "x".repeat(100_000));
+    let wide = format!("{{{}}}", (0..500).map(|at| format!("\"a{at}\":1")).collect::<Vec<_>>().join(","));
+    let bodies = [
+        targets("{}", 3 << 19),
+        targets("{\"a\":1}", 3 << 20),
+        targets("{\"name\":\"\"}", 3 << 19),
+        targets("{\"a\":{\"b\":[1,2,3]}}", 3 << 19),
+        targets(&wide, 3 << 19),
+        targets(&long, 8 << 20),
+    ];
+    let all = ALL.to_string();
+    let site = Site::new(Engine::Sqlite)
+        .with("CUSTODIA_LIMITS_BODY_BYTES", &all)
+        .with("CUSTODIA_LIMITS_BODIES_BYTES", &all)
+        .with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let before = Before::of(&server);
+    // More than there is for all bodies: refused with what it would take, before it is parsed.
+    let counted = bodies.each_ref().map(|body| {
+        let (code, message) = post(&api, many, &json, body).expect(413).error();
+        assert_eq!(code, "0x80060888");
+        let told = message
+            .split_once("takes up to ")
+            .and_then(|(_, rest)| rest.split_once(" bytes"))
+            .map(|(number, _)| number);
+        let parsed: u64 = told.unwrap_or_else(|| panic!("{message}")).parse().unwrap();
+        parsed + body.len() as u64
+    });
+    before.holds(&server);
+    // What was taken was given back each time.
+    let small = targets(&long, 2 << 20);
+    let answer = post(&api, many, &json, &small);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    // It is at least what a body takes where it is parsed, whatever it is made of.
+    for (body, counted) in bodies.iter().zip(counted) {
+        let site = Site::new(Engine::Sqlite).with_north();
+        let server = site.serve(&[]);
+        let api = server.api(&site, "north", "ada@north.example");
+        api.account("Contoso");
+        let before = Before::of(&server);
+        let answer = post(&api, many, &json, body);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        // What the allocator keeps of each thread comes on top.
+        before.holds_within(&server, counted + (32 << 20));
+        assert_eq!(api.account_names(), ["Contoso"]);
+    }
 }
 
 #[test]
