@@ -35,6 +35,17 @@ impl Cluster {
         Ok(processes.filter_map(|process| processor_time(process).ok()).sum())
     }
 
+    /// Rows of scans and entries of indexes that all connections to other databases than this one's met so far, as far as
+    /// they have said so.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn rows_met(&self) -> Result<u64> {
+        const MET: &str = "
+            SELECT COALESCE(sum(tup_returned), 0)::bigint FROM pg_stat_database WHERE datname <> current_database()";
+        Ok(u64::try_from(self.client.query_one(MET, &[]).await?.get::<_, i64>(0))?)
+    }
+
     /// Its version and the settings that figures depend on.
     ///
     /// # Errors

@@ -103,6 +103,18 @@ impl Custodia {
         })
     }
 
+    /// What the engine has done for reads so far: rows of scans and entries of indexes on PostgreSQL, steps of its virtual
+    /// machine on SQLite.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn engine_work(&self) -> Result<u64> {
+        match &self.cluster {
+            Some(cluster) => cluster.rows_met().await,
+            None => self.server.metric("custodia_sqlite_steps_total").await,
+        }
+    }
+
     /// What it has written so far, by its own metrics.
     ///
     /// # Errors

@@ -118,6 +118,12 @@ pub fn render(service: &Service) -> String {
             "Statements sent to the databases, ends of transactions too.",
             service.store.statements(),
         ),
+        (
+            "custodia_sqlite_steps_total",
+            "counter",
+            "Steps that SQLite took for the rows of statements.",
+            service.store.sqlite_steps(),
+        ),
         ("custodia_write_batches_total", "counter", "Write batches committed, one flush each.", writes.batches),
         ("custodia_write_requests_total", "counter", "Requests whose writes were committed.", writes.requests),
         ("custodia_write_retries_total", "counter", "Write batches run a second time.", writes.retries),

@@ -483,8 +483,9 @@ impl Connection {
             sink.row(&Row::sqlite(row, &statement.outputs));
         }
         drop(rows);
-        let scanned = prepared.reset_status(rusqlite::StatementStatus::FullscanStep);
-        Ok(u64::try_from(scanned).unwrap_or(0))
+        let counted = |status| u64::try_from(prepared.reset_status(status)).unwrap_or(0);
+        self.statements.count_steps(counted(rusqlite::StatementStatus::VmStep));
+        Ok(counted(rusqlite::StatementStatus::FullscanStep))
     }
 
     /// Runs a statement that gives no rows; how many rows it changed.

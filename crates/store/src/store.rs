@@ -591,6 +591,15 @@ impl Store {
         }
     }
 
+    /// Steps that SQLite took for the rows of statements since the installation was opened; 0 on PostgreSQL.
+    #[must_use]
+    pub fn sqlite_steps(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite { settings, .. } => settings.statements.steps(),
+            Engine::Postgres { .. } => 0,
+        }
+    }
+
     /// How many databases are open.
     #[must_use]
     pub fn open_databases(&self) -> usize {
