@@ -36,7 +36,7 @@ impl Cluster {
     }
 
     /// Rows of scans and entries of indexes that all connections to other databases than this one's met so far, as far as
-    /// they have said so.
+    /// they have said so. What the cluster reads for its own upkeep is among them.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
