@@ -1,8 +1,9 @@
 //! Telling why a user or team may do something, or what is missing: the roles, teams, units, shares and profiles that decide.
 //!
 //! The verdict on a record is that of the user's rights; each role is tried by rights that are computed from that role
-//! alone, and each way to reach a record by a statement that has that way alone. Which profiles and shares open a column is
-//! read here once more, from the records.
+//! alone, and each way to reach a record by a statement that has that way alone.
+
+mod column;
 
 use std::sync::Arc;
 
@@ -10,13 +11,10 @@ use custodia_access::{
     ACT_ON_BEHALF, Authority, Facts, Rights, RightsMask, RoleGrant, TeamRole, Way, new_owner_may_hold,
 };
 use custodia_query::{Filter, Path, Query};
-use custodia_schema::{
-    ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value, column_description_id,
-};
-use custodia_store::{ADMINISTRATOR_PROFILE, Head, RowKey};
+use custodia_schema::{ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Schema, Table, TableId, Value};
+use custodia_store::{Head, RowKey};
 
 use crate::caller::Caller;
-use crate::column_sharing::COLUMN_SHARES;
 use crate::error::{Error, Result};
 use crate::model;
 use crate::organization::Organization;
@@ -531,121 +529,6 @@ impl Explaining<'_> {
         Ok(text)
     }
 
-    async fn column(&self, rights: &Arc<Rights>, column: ColumnId, missing: &mut Vec<String>) -> Result<ColumnOpening> {
-        let found = self.table.column_by_id(column);
-        let found = found.ok_or_else(|| Error::Invalid("there is no such column".to_owned()))?;
-        let table = self.table.id;
-        let opened = |column: ColumnId| match self.question.right {
-            PrivilegeKind::Read => Some(rights.reads_column(table, column)),
-            PrivilegeKind::Create => Some(rights.creates_column(table, column)),
-            PrivilegeKind::Write => Some(rights.updates_column(table, column)),
-            _ => None,
-        };
-        let reads = self.question.right == PrivilegeKind::Read;
-        let Some(mut allowed) = opened(column) else {
-            return Err(Error::Invalid("a column is read, created or written: no other right has columns".to_owned()));
-        };
-        let masked = reads && !allowed && Authority::user(Arc::clone(rights)).mask(self.table, column).is_some();
-        let secured = self.secured_behind(column);
-        let mut profiles = Vec::new();
-        // Which profiles there are is told to whoever may read profiles.
-        let told = self
-            .general
-            .asking
-            .rows(model::table(self.general.schema, "fieldsecurityprofile")?, PrivilegeKind::Read)
-            .is_ok();
-        for profile in self.profiles().await?.into_iter().filter(|_| told) {
-            if self.opens(profile, &secured).await? {
-                profiles.push(self.general.named("fieldsecurityprofile", profile).await?);
-            }
-        }
-        let mut shared_with = Vec::new();
-        if let Some(record) = self.question.record.filter(|_| !allowed && !masked) {
-            let closed = secured.iter().filter(|source| opened(**source) == Some(false));
-            let needed: Vec<ColumnId> = if reads { closed.copied().collect() } else { vec![column] };
-            let mut all = !needed.is_empty();
-            let is_masked = |source| {
-                self.general.facts.masked_columns.iter().any(|masked| masked.table == table && masked.column == source)
-            };
-            for source in needed {
-                // What was shared of a masked column opens nothing.
-                let with = match reads && is_masked(source) {
-                    true => Vec::new(),
-                    false => self.column_shares(record, source).await?,
-                };
-                all &= !with.is_empty();
-                shared_with.extend(with);
-            }
-            allowed = all;
-        }
-        allowed |= masked;
-        if !allowed {
-            let names: Vec<&str> =
-                secured.iter().filter_map(|source| Some(self.table.column_by_id(*source)?.name.as_str())).collect();
-            missing.push(format!(
-                "The column {} is secured{}, and no profile of the user opens it for this.",
-                found.name,
-                if names == [found.name.as_str()] { String::new() } else { format!(" with {}", names.join(", ")) }
-            ));
-        }
-        Ok(ColumnOpening { allowed, secured: !secured.is_empty(), masked, profiles, shared_with })
-    }
-
-    /// The secured columns that this one is or shows something of, over any number of steps.
-    fn secured_behind(&self, column: ColumnId) -> Vec<ColumnId> {
-        let mut seen = vec![column];
-        let mut at = 0;
-        while let Some(column) = seen.get(at).and_then(|id| self.table.column_by_id(*id)) {
-            let new: Vec<ColumnId> = column.sources().filter(|source| !seen.contains(source)).collect();
-            seen.extend(new);
-            at += 1;
-        }
-        let is_secured = |id: &ColumnId| self.table.column_by_id(*id).is_some_and(|column| column.secured);
-        seen.retain(is_secured);
-        seen
-    }
-
-    /// Whether a profile says that one of these columns may be used for what was asked.
-    async fn opens(&self, profile: Guid, columns: &[ColumnId]) -> Result<bool> {
-        if columns.is_empty() {
-            return Ok(false);
-        }
-        if profile == ADMINISTRATOR_PROFILE {
-            return Ok(true);
-        }
-        let permissions = model::table(self.general.schema, "fieldpermission")?;
-        let said = match self.question.right {
-            PrivilegeKind::Create => "cancreate",
-            PrivilegeKind::Write => "canupdate",
-            _ => "canread",
-        };
-        let names = columns.iter().filter_map(|column| Some(self.table.column_by_id(*column)?.name.clone()));
-        let filter = Filter::And(vec![
-            Filter::equal(model::column(permissions, "fieldsecurityprofileid")?, Value::Guid(profile)),
-            Filter::equal(model::column(permissions, "entityname")?, Value::Text(self.table.name.clone())),
-            Filter::In {
-                path: Path::own(model::column(permissions, "attributelogicalname")?),
-                values: names.map(Value::Text).collect(),
-            },
-            Filter::equal(model::column(permissions, said)?, Value::Integer(4)),
-        ]);
-        Ok(!self.rows("fieldpermission", filter, &["fieldpermissionid"]).await?.is_empty())
-    }
-
-    /// The profiles of the user, direct and through teams.
-    async fn profiles(&self) -> Result<Vec<Guid>> {
-        let user = vec![Value::Guid(self.general.of.id())];
-        let mut profiles = self.ids("systemuserprofiles", "systemuserid", user, "fieldsecurityprofileid").await?;
-        let teams = self.teams().await?.into_iter().map(Value::Guid).collect();
-        profiles.extend(self.ids("teamprofiles", "teamid", teams, "fieldsecurityprofileid").await?);
-        if self.general.facts.all_columns {
-            profiles.push(ADMINISTRATOR_PROFILE);
-        }
-        profiles.sort_unstable();
-        profiles.dedup();
-        Ok(profiles)
-    }
-
     async fn teams(&self) -> Result<Vec<Guid>> {
         match self.general.of {
             Principal::User(user) => {
@@ -676,31 +559,6 @@ impl Explaining<'_> {
                 |at: usize| row.get(at).is_some_and(|mask| mask_of(mask).contains(RightsMask::of(self.question.right)));
             let (Some(with), true) = (row.first().and_then(Value::guid), contains(1) || contains(2)) else { continue };
             found.push(SharedBy { with: self.general.principal(with).await?, explicit: contains(1) });
-        }
-        Ok(found)
-    }
-
-    /// The user or the teams of theirs with whom a column of a record was shared for what was asked.
-    async fn column_shares(&self, record: Guid, column: ColumnId) -> Result<Vec<Named>> {
-        let Some(column) = self.table.column_by_id(column) else { return Ok(Vec::new()) };
-        let shares = model::table(self.general.schema, COLUMN_SHARES)?;
-        let said = if self.question.right == PrivilegeKind::Read { "readaccess" } else { "updateaccess" };
-        let mut principals = self.teams().await?;
-        principals.push(self.general.of.id());
-        let filter = Filter::And(vec![
-            Filter::equal(model::column(shares, "objectid")?, Value::Lookup(self.table.id, record)),
-            Filter::equal(
-                model::column(shares, "attributeid")?,
-                Value::Guid(column_description_id(self.table, column)),
-            ),
-            Filter::equal(model::column(shares, said)?, Value::Boolean(true)),
-        ]);
-        let mut found = Vec::new();
-        for row in self.rows(COLUMN_SHARES, filter, &["principalid"]).await? {
-            let with = row.first().and_then(Value::guid).filter(|with| principals.contains(with));
-            if let Some(with) = with {
-                found.push(self.general.principal(with).await?);
-            }
         }
         Ok(found)
     }
