@@ -10,7 +10,7 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Caller, Error, Organization, Result, Rows, WorkLimits};
+    use custodia_org::{AdviceBounds, Caller, Error, Organization, Result, Rows, WorkLimits};
     use custodia_schema::{ColumnId, TableId, Value};
     use custodia_store::AuditFilter;
 
@@ -101,6 +101,8 @@ mod bodies {
         let denied = world.org.remove_index(&seller, accounts, one).await;
         assert!(matches!(denied, Err(Error::Denied(_))), "{denied:?}");
         assert!(matches!(world.org.indexes(&seller, accounts).await, Err(Error::Denied(_))));
+        let advised = world.org.index_report(&seller, AdviceBounds::default()).await;
+        assert!(matches!(advised, Err(Error::Denied(_))), "{advised:?}");
 
         assert_eq!(
             own(&world.org, &admin, accounts).await,
