@@ -17,10 +17,9 @@ use uuid::Uuid;
 use crate::statements::INSERT_CONTACT;
 use crate::world;
 
-/// Custodia's own variable for the page cache of a connection in KiB: where it is set, it holds for both sides.
-const CACHE_VARIABLE: &str = "CUSTODIA_LIMITS_CACHE_KIBIBYTES";
-/// What it is by default.
-const CACHE_KIBIBYTES: u32 = 8 * 1024;
+/// The page cache of a connection in KiB: what Custodia's connections have of `limits.caches_mebibytes`, when one organisation is
+/// read by one connection for each of two processors and written by another.
+const CACHE_KIBIBYTES: u32 = 16 * 1024;
 /// When the rows of the world were made, as the yardstick keeps moments.
 const MADE: &str = "2024-05-01T09:00:00Z";
 /// The one unit of the yardstick's world.
@@ -98,8 +97,8 @@ pub fn insert_contact(connection: &Connection, id: &Uuid, owner: &Uuid, new: &Ne
 /// # Errors
 /// What SQLite says.
 pub fn connect(file: &Path, access: Access) -> Result<Connection> {
-    let cache = std::env::var(CACHE_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(CACHE_KIBIBYTES);
-    let options = Options::new(Encryption::Plain, access).checkpoints(Checkpoints::Automatic).cache_kibibytes(cache);
+    let options =
+        Options::new(Encryption::Plain, access).checkpoints(Checkpoints::Automatic).cache_kibibytes(CACHE_KIBIBYTES);
     open(file, &options).with_context(|| format!("opening {}", file.display()))
 }
 

@@ -18,6 +18,8 @@ const TARGET_BYTES_MAX: usize = 65_000;
 
 /// Reads of embedded databases worked on at one time, for each processor.
 const READS_PER_PROCESSOR: usize = 4;
+/// Long reads of embedded databases at one time, of which one organisation has half: as many as there are processors.
+const LONG_READS_PER_PROCESSOR: usize = 2;
 /// Reads that are on their way to PostgreSQL at one time.
 const READS_ON_THEIR_WAY: usize = 64;
 
@@ -175,6 +177,9 @@ pub struct Limits {
     /// Reads worked on at one time; of more, organisations have their turns, and one holds at most three quarters. 0: so
     /// many as are good for the engine.
     pub reads_at_once: usize,
+    /// Aggregates, exact counts and pages of 500 rows and more that are read from embedded databases at one time; one
+    /// organisation has half of them. 0: two for each processor.
+    pub long_reads: usize,
     /// Connections at one time; more wait to be accepted.
     pub connections: usize,
     /// Connections of one address at one time; more are closed. Not counted behind a proxy (`trust_forwarded`, `public_url`).
@@ -190,7 +195,7 @@ pub struct Limits {
     pub write_queue: usize,
     /// Threads that write for all embedded databases.
     pub writer_threads: usize,
-    /// MiB of the page caches of all open embedded databases together; divided by use, and one has a quarter at most.
+    /// MiB of the page caches of all open embedded databases together; divided by use, and one has half of it at most.
     pub caches_mebibytes: u32,
     /// Databases open at one time; for one more the least recently used is closed.
     pub open_databases: usize,
@@ -293,6 +298,7 @@ impl Default for Limits {
             organization_concurrent_requests: 500,
             organization_storage_bytes: store.organization_storage_bytes_max,
             reads_at_once: 0,
+            long_reads: 0,
             connections: 10_000,
             address_connections: 1_000,
             statement_ms: store.statement_ms,
@@ -313,6 +319,10 @@ impl Default for Limits {
             shutdown_seconds: 10,
         }
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 impl Config {
@@ -391,6 +401,10 @@ impl Config {
             silence_ms: self.limits.silence_ms,
             write_queue_max: self.limits.write_queue,
             writer_threads: self.limits.writer_threads,
+            long_reads_max: match self.limits.long_reads {
+                0 => processors().saturating_mul(LONG_READS_PER_PROCESSOR),
+                given => given,
+            },
             caches_mebibytes: self.limits.caches_mebibytes,
             open_databases_max: self.limits.open_databases,
             rest_ms: self.limits.rest_seconds.saturating_mul(1000),
@@ -436,9 +450,8 @@ impl Config {
     /// The places at which reads are worked on. An embedded database is read by the processors here; PostgreSQL reads by
     /// itself, and what is asked of it is best on its way early.
     pub fn turns<K: Eq + std::hash::Hash + Copy>(&self, clock: Arc<dyn Clock>) -> Turns<K> {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let places = match (self.limits.reads_at_once, self.database.is_empty()) {
-            (0, true) => processors.saturating_mul(READS_PER_PROCESSOR),
+            (0, true) => processors().saturating_mul(READS_PER_PROCESSOR),
             (0, false) => READS_ON_THEIR_WAY,
             (given, _) => given,
         };

@@ -11,7 +11,7 @@ use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::head::{Head, Versions};
 use crate::layer::{
@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     rested_after_ms: AtomicU64,
     estimates: crate::estimate::Estimates,
     questions: Questions,
+    /// Leave to read much from its file.
+    long_reads: Semaphore,
     /// The oldest program that may write, when that is newer than this one.
     writer_needed: Option<u32>,
     /// The organisation has another database now, or none: this one is not to be used any more.
@@ -160,6 +162,7 @@ impl Database {
             rested_after_ms: AtomicU64::new(u64::MAX),
             estimates: crate::estimate::Estimates::default(),
             questions: Questions::default(),
+            long_reads: Semaphore::new(services.limits.own_long_reads_max()),
             writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
             retired: AtomicBool::new(false),
             services,
@@ -325,7 +328,7 @@ impl Database {
                     None => file.read_scanning(expected, &[&reading.statement], &mut [sink]),
                 };
                 let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
-                if count.is_some() || rows_max >= LONG_PAGE_ROWS { off_the_worker(work)? } else { work()? }
+                if count.is_some() || rows_max >= LONG_PAGE_ROWS { self.long_read(work).await? } else { work()? }
             }
             Engine::Postgres { .. } => {
                 let connection = self.inner.reading().await?;
@@ -383,7 +386,7 @@ impl Database {
         };
         let (head, scanned) = match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
-                off_the_worker(|| file.read_scanning(None, &[&statement], &mut [&mut groups]))?
+                self.long_read(|| file.read_scanning(None, &[&statement], &mut [&mut groups])).await?
             }
             Engine::Postgres { .. } => (self.inner.reading().await?.read(None, &statement, &mut groups).await?, 0),
         };
@@ -718,10 +721,20 @@ impl Database {
         let mut found = 0;
         let mut count = |row: &Row<'_>| found = row.integer(0).unwrap_or(i64::MAX);
         match &self.inner.engine {
-            Engine::Sqlite { file, .. } => off_the_worker(|| file.read(None, &[&statement], &mut [&mut count]))?,
+            Engine::Sqlite { file, .. } => self.long_read(|| file.read(None, &[&statement], &mut [&mut count])).await?,
             Engine::Postgres { .. } => self.inner.reading().await?.read(None, &statement, &mut count).await?,
         };
         if found > i64::from(limit) { Err(Error::TooManyDistinct { limit }) } else { Ok(()) }
+    }
+
+    /// Reads much from a file beside the requests that are worked on, when there is room: more of them at once than there are
+    /// processors would be no faster, and each takes a connection with pages of its own. One database has half of the room,
+    /// so that the long reads of another do not wait behind all of its own.
+    async fn long_read<T>(&self, work: impl FnOnce() -> T) -> T {
+        // Neither is ever closed.
+        let _own = self.inner.long_reads.acquire().await;
+        let _place = self.inner.services.long_reads.acquire().await;
+        off_the_worker(work)
     }
 
     fn schedule(&self) {

@@ -27,9 +27,12 @@ pub struct Limits {
     pub write_batch_max: usize,
     /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
     pub writer_threads: usize,
+    /// Long reads of all embedded databases at one time: aggregates, exact counts and pages of 500 rows and more. One database
+    /// has half of them.
+    pub long_reads_max: usize,
     /// Idle reading connections kept per embedded database.
     pub readers_max: usize,
-    /// MiB of the page caches of all open embedded databases together. One has a quarter of it at most.
+    /// MiB of the page caches of all open embedded databases together. One has half of it at most.
     pub caches_mebibytes: u32,
     /// Databases open at one time: for one more the least recently used is closed.
     pub open_databases_max: usize,
@@ -62,6 +65,7 @@ impl Default for Limits {
             write_queue_max: 10_000,
             write_batch_max: 512,
             writer_threads: 2,
+            long_reads_max: 4,
             readers_max: 8,
             caches_mebibytes: 96,
             open_databases_max: 256,
@@ -82,6 +86,11 @@ impl Limits {
     pub(crate) fn databases_max(&self, postgres: bool) -> usize {
         let connected = self.postgres_connections_max / CONNECTIONS_PER_DATABASE;
         if postgres { self.open_databases_max.min(connected) } else { self.open_databases_max }.max(1)
+    }
+
+    /// Long reads that one embedded database may have at one time.
+    pub(crate) fn own_long_reads_max(&self) -> usize {
+        self.long_reads_max.div_ceil(2).max(1)
     }
 
     pub(crate) fn writer(&self) -> WriterLimits {

@@ -3,7 +3,7 @@
 //! Every connection has [`LEAST_KIBIBYTES`] in any case. What is beyond is taken from a budget and given back to it, so that
 //! there is never more of it given out than there is. Once a second it is worked out anew what each database may have: of one
 //! half of the budget all that are in use have equal parts, of the other half parts by how often they were asked, and one has
-//! a quarter of the budget at most. A database that rests has none. A connection takes on its new size between two
+//! half of the budget at most. A database that rests has none. A connection takes on its new size between two
 //! statements: when it is used next, or while it lies idle.
 
 use std::cell::Cell;
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What the cache of each connection may hold in any case, in KiB: the pages that finding one row passes.
 pub(crate) const LEAST_KIBIBYTES: u32 = 64;
-/// What one database has of the budget at most: a quarter.
-const PART_MAX: u32 = 4;
+/// What one database has of the budget at most: a half.
+const PART_MAX: u32 = 2;
 /// Milliseconds between two divisions.
 const DIVISION_MS: u64 = 1_000;
 /// Connections of a database of which nothing is known yet: one that reads and the one that writes.
@@ -201,13 +201,13 @@ mod tests {
         assert_eq!(parts(&shares), vec![0; 100], "nobody was asked");
         ask(7, 1);
         caches.divide(&shares);
-        assert_eq!(parts(&shares)[7], 16 * 1024, "one alone has a quarter");
+        assert_eq!(parts(&shares)[7], 32 * 1024, "one alone has half");
         // Others come, one of them is asked far more.
         (0..50).for_each(|at| ask(at, 10));
         ask(3, 100_000);
         caches.divide(&shares);
         let divided = parts(&shares);
-        assert_eq!(divided[3], 16 * 1024);
+        assert_eq!(divided[3], 32 * 1024);
         assert!(divided[..50].iter().all(|part| *part >= 32 * 1024 / 50), "{divided:?}");
         assert!(divided[50..].iter().all(|part| *part == 0));
         for round in 0_u32..200 {

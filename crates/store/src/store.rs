@@ -80,6 +80,8 @@ pub(crate) struct Services {
     pub random: Arc<dyn Random>,
     pub definitions: Definitions,
     pub audits: Arc<MovedAudits>,
+    /// Leave to read much from an embedded database.
+    pub long_reads: Semaphore,
 }
 
 /// A database that is open.
@@ -151,6 +153,7 @@ impl Store {
             random: Arc::clone(&settings.random),
             definitions: Definitions::default(),
             audits: Arc::default(),
+            long_reads: Semaphore::new(limits.long_reads_max.max(1)),
         });
         remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
         let room = limits.databases_max(settings.postgres.is_some());
