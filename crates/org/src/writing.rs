@@ -3,7 +3,6 @@
 //! Each entry point puts one request in the organisation's write queue and answers once it is durable. Inside the batch
 //! a [`Writing`] runs it: the caller's rights as of the locked head, the transaction, and one operation per sibling file.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use custodia_access::{Authority, Permit, RightsMask, RowAccess};
@@ -374,45 +373,65 @@ impl<'t> Writing<'t> {
 }
 
 /// A record about to be written: its values by column.
+///
+/// In the order of the columns' numbers, as stored rows are: a whole row is taken over without looking for places.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
-    values: HashMap<ColumnId, Value>,
+    values: Vec<(ColumnId, Value)>,
 }
 
 impl Draft {
+    /// Where a column stands, or where it would.
+    fn place(&self, column: ColumnId) -> std::result::Result<usize, usize> {
+        match self.values.last() {
+            Some((last, _)) if *last < column => Err(self.values.len()),
+            _ => self.values.binary_search_by_key(&column, |(column, _)| *column),
+        }
+    }
+
     pub(crate) fn set(&mut self, column: ColumnId, value: Value) {
-        self.values.insert(column, value);
+        match self.place(column) {
+            Ok(at) => {
+                if let Some((_, present)) = self.values.get_mut(at) {
+                    *present = value;
+                }
+            }
+            Err(at) => self.values.insert(at, (column, value)),
+        }
     }
 
     /// Sets a column by its logical name, where the table has it.
     pub(crate) fn stamp(&mut self, table: &Table, column: &str, value: Value) {
         if let Some(column) = table.column(column).filter(|column| column.kind.is_stored()) {
-            self.values.insert(column.id, value);
+            self.set(column.id, value);
         }
     }
 
     /// The same, unless the column has been set.
     pub(crate) fn stamp_absent(&mut self, table: &Table, column: &str, value: Value) {
-        if let Some(column) = table.column(column).filter(|column| column.kind.is_stored()) {
-            self.values.entry(column.id).or_insert(value);
+        if let Some(column) = table.column(column).filter(|column| column.kind.is_stored())
+            && !self.contains(column.id)
+        {
+            self.set(column.id, value);
         }
     }
 
     pub(crate) fn get(&self, column: ColumnId) -> Option<&Value> {
-        self.values.get(&column)
+        let at = self.place(column).ok()?;
+        self.values.get(at).map(|(_, value)| value)
     }
 
     /// The value of a column by its logical name.
     pub(crate) fn named(&self, table: &Table, column: &str) -> Option<&Value> {
-        table.column(column).and_then(|column| self.values.get(&column.id))
+        table.column(column).and_then(|column| self.get(column.id))
     }
 
     pub(crate) fn contains(&self, column: ColumnId) -> bool {
-        self.values.contains_key(&column)
+        self.place(column).is_ok()
     }
 
     pub(crate) fn remove(&mut self, column: ColumnId) -> Option<Value> {
-        self.values.remove(&column)
+        self.place(column).ok().map(|at| self.values.remove(at).1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -425,9 +444,7 @@ impl Draft {
 
     /// In order of the columns' numbers.
     pub(crate) fn into_values(self) -> Vec<(ColumnId, Value)> {
-        let mut values: Vec<_> = self.values.into_iter().collect();
-        values.sort_by_key(|(column, _)| *column);
-        values
+        self.values
     }
 }
 

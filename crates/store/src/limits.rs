@@ -67,7 +67,7 @@ impl Default for Limits {
             writer_threads: 2,
             long_reads_max: 4,
             readers_max: 8,
-            caches_mebibytes: 96,
+            caches_mebibytes: 80,
             open_databases_max: 256,
             // A cluster allows 100 unless it is told otherwise.
             postgres_connections_max: 72,
