@@ -57,6 +57,8 @@ use crate::service::Service;
 use crate::socket::Owner;
 use crate::timers::Timers;
 
+/// For C code too, so that pages that the cache of one connection gives up go back to the system, or to another one; and
+/// without huge pages, of which a service at rest would hold twice the memory it uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
