@@ -82,13 +82,35 @@ impl LikePattern {
     /// Whether a folded text matches. Takes at most the length of the text times that of the pattern.
     #[must_use]
     pub fn matches(&self, folded: &str) -> bool {
-        match self {
+        self.matches_while(folded, || true).unwrap_or(false)
+    }
+
+    /// The same for texts and patterns that may take long together: from time to time it asks whether to go on, and answers
+    /// `None` when it was told not to.
+    pub fn matches_while(&self, folded: &str, go_on: impl FnMut() -> bool) -> Option<bool> {
+        Some(match self {
             Self::Anything => true,
             Self::Exact(text) => folded == text,
             Self::Prefix(text) => folded.starts_with(text.as_str()),
             Self::Suffix(text) => folded.ends_with(text.as_str()),
             Self::Substring(text) => folded.contains(text.as_str()),
-            Self::General(tokens) => matches_tokens(tokens, folded),
+            Self::General(tokens) => return matches_tokens(tokens, folded, go_on),
+        })
+    }
+
+    /// The pattern as a text that [`Self::parse`] reads as the same.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        pattern_text(&self.tokens())
+    }
+
+    /// Characters and wildcards that have to be looked for at every place of a text; none where one place is enough.
+    #[must_use]
+    pub fn sought(&self) -> usize {
+        match self {
+            Self::Anything | Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) => 0,
+            Self::Substring(text) => text.chars().count(),
+            Self::General(tokens) => tokens.len(),
         }
     }
 
@@ -285,8 +307,13 @@ fn text_of(tokens: &[LikeToken]) -> Option<String> {
         .collect()
 }
 
-/// Goes through the text once; after a mismatch it returns to the last `Many` only, one character further on.
-fn matches_tokens(tokens: &[LikeToken], folded: &str) -> bool {
+/// Comparisons of a token with a character between two questions whether to go on: about 0.1 ms.
+const COMPARISONS_PER_LOOK: u32 = 65_536;
+
+/// Goes through the text once; after a mismatch it returns to the last `Many` only, one character further on. `None` when it
+/// was told not to go on.
+fn matches_tokens(tokens: &[LikeToken], folded: &str, mut go_on: impl FnMut() -> bool) -> Option<bool> {
+    let mut compared = 0;
     let mut text = folded.chars();
     let mut at = 0;
     let mut retry: Option<(usize, Chars<'_>)> = None;
@@ -296,23 +323,30 @@ fn matches_tokens(tokens: &[LikeToken], folded: &str) -> bool {
             retry = Some((at, text.clone()));
             continue;
         }
+        compared += 1;
+        if compared == COMPARISONS_PER_LOOK {
+            compared = 0;
+            if !go_on() {
+                return None;
+            }
+        }
         let mut ahead = text.clone();
         match (tokens.get(at), ahead.next()) {
-            (None, None) => return true,
+            (None, None) => return Some(true),
             (Some(token), Some(c)) if accepts(token, c) => {
                 at += 1;
                 text = ahead;
             }
-            (Some(_), None) => return false,
+            (Some(_), None) => return Some(false),
             _ => match &mut retry {
                 Some((after_many, from)) => {
                     if from.next().is_none() {
-                        return false;
+                        return Some(false);
                     }
                     at = *after_many;
                     text = from.clone();
                 }
-                None => return false,
+                None => return Some(false),
             },
         }
     }

@@ -316,7 +316,7 @@ impl Database {
             masking = Masking::new(&reading.statement.masks, sink);
             &mut masking
         };
-        let count = if query.count { Some(self.count_statement(query, policy)?) } else { None };
+        let count = if query.count { Some(self.count_statement(query, policy).await?) } else { None };
         let mut counted = None;
         let mut count_sink = |row: &Row<'_>| counted = row.integer(0);
         let (head, scanned) = match &self.inner.engine {
@@ -354,7 +354,7 @@ impl Database {
         policy: &dyn ReadPolicy,
         sink: &mut dyn RowSink,
     ) -> Result<Head> {
-        let plan = sql::plan_of_all(&self.schema(), &aggregation.rows);
+        let plan = self.plan_of_all(&self.schema(), &aggregation.rows, policy).await?;
         self.aggregate_as(aggregation, policy, plan, sink).await
     }
 
@@ -554,13 +554,14 @@ impl Database {
         let Engine::Sqlite { file, .. } = &self.inner.engine else { return Ok(()) };
         let last_used = self.last_used_ms();
         let idle = self.inner.services.clock.monotonic_ms().saturating_sub(last_used) >= idle_ms;
-        // A batch at work uses the connection that writes.
         let busy = self.writes_waiting() > 0 || self.inner.rested_after_ms.load(Ordering::Relaxed) == last_used;
         if !idle || busy {
             return Ok(());
         }
-        self.inner.rested_after_ms.store(last_used, Ordering::Relaxed);
-        file.rest()
+        if file.rest()? {
+            self.inner.rested_after_ms.store(last_used, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// What the page caches of an embedded database may hold.
@@ -684,9 +685,15 @@ impl Database {
         self.inner.last_used_ms.store(self.inner.services.clock.monotonic_ms(), Ordering::Relaxed);
     }
 
-    fn count_statement(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Statement> {
-        let cap = u64::from(self.inner.services.limits.count_max);
-        self.compiled(&self.schema(), |context| sql::count(context, query, policy, cap))
+    async fn count_statement(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<Statement> {
+        let (schema, cap) = (self.schema(), u64::from(self.inner.services.limits.count_max));
+        let plan = self.plan_of_all(&schema, query, policy).await?;
+        self.compiled(&schema, |context| sql::count(context, query, policy, plan, cap))
+    }
+
+    /// Chooses how to find all rows of a query.
+    async fn plan_of_all(&self, schema: &Schema, query: &Query, policy: &dyn ReadPolicy) -> Result<Plan> {
+        Ok(sql::plan_of_all(schema, query, self.plan(schema, query, policy).await?))
     }
 
     /// Chooses how to find the rows (decision 0008): few reachable ones are gathered, many are met in order.
@@ -717,7 +724,8 @@ impl Database {
         let columns = u32::try_from(columns).unwrap_or(u32::MAX).max(1);
         let limit = self.inner.services.limits.distinct_values_max / columns;
         let all = Query { distinct: false, order: Vec::new(), top: None, skip: 0, ..query.clone() };
-        let statement = self.compiled(schema, |context| sql::count(context, &all, policy, u64::from(limit)))?;
+        let plan = self.plan_of_all(schema, &all, policy).await?;
+        let statement = self.compiled(schema, |context| sql::count(context, &all, policy, plan, u64::from(limit)))?;
         let mut found = 0;
         let mut count = |row: &Row<'_>| found = row.integer(0).unwrap_or(i64::MAX);
         match &self.inner.engine {

@@ -32,6 +32,7 @@ mod migration;
 mod moved_audits;
 mod own_indexes;
 mod page_caches;
+mod patterns;
 mod postgres;
 mod questions;
 mod quota;

@@ -16,6 +16,9 @@ pub(crate) const LEAST_KIBIBYTES: u32 = 64;
 const PART_MAX: u32 = 2;
 /// Milliseconds between two divisions.
 const DIVISION_MS: u64 = 1_000;
+/// Divisions after which a connection that was not used meanwhile gives its part back: some seconds, so that whoever asks now and
+/// then finds pages.
+const KEPT_DIVISIONS: u32 = 10;
 /// Connections of a database of which nothing is known yet: one that reads and the one that writes.
 const CONNECTIONS_FIRST: u32 = 2;
 
@@ -42,8 +45,8 @@ pub(crate) struct PageCache {
     caches: Arc<PageCaches>,
     share: Arc<CacheShare>,
     held: Cell<u32>,
-    /// It was used since it was last asked.
-    used: Cell<bool>,
+    /// Divisions since it was used.
+    unused: Cell<u32>,
 }
 
 impl PageCaches {
@@ -132,12 +135,12 @@ impl CacheShare {
 
 impl PageCache {
     pub(crate) fn new(caches: Arc<PageCaches>, share: Arc<CacheShare>) -> Self {
-        Self { caches, share, held: Cell::new(0), used: Cell::new(false) }
+        Self { caches, share, held: Cell::new(0), unused: Cell::new(KEPT_DIVISIONS) }
     }
 
     /// It is about to be used. A database that has rested gets its part at once, and not with the next division.
     pub(crate) fn ask(&self) {
-        self.used.set(true);
+        self.unused.set(0);
         self.share.asked.fetch_add(1, Ordering::Relaxed);
         if self.share.kibibytes.load(Ordering::Relaxed) == 0 {
             let in_use = self.caches.in_use.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -145,9 +148,11 @@ impl PageCache {
         }
     }
 
-    /// Whether it was used since this was last asked.
-    pub(crate) fn was_used(&self) -> bool {
-        self.used.take()
+    /// Counts a division; whether it was used so lately that it has a part in it.
+    pub(crate) fn has_part(&self) -> bool {
+        let unused = self.unused.get();
+        self.unused.set(unused.saturating_add(1));
+        unused < KEPT_DIVISIONS
     }
 
     /// The size that it is to have from now on, in KiB, if that is another one: its part, as far as the budget has it, or the

@@ -27,6 +27,8 @@ use crate::{Error, Result};
 
 /// Statements kept prepared on one connection.
 const PREPARED_STATEMENTS_MAX: usize = 256;
+/// Bytes of the text of a statement that is kept prepared: a prepared one takes about ten times its text.
+const PREPARED_BYTES_MAX: usize = 16 * 1024;
 /// Pages of a log (of 4 KiB) from which on the next batch waits until all of them are in the file.
 const LOG_PAGES_MAX: i64 = 8_192;
 /// Virtual-machine steps between two looks at the clock, about 0.1 ms of work.
@@ -194,8 +196,10 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Gives back what is only kept for speed: all reading connections but one, and the pages that are cached.
-    pub(crate) fn rest(&self) -> Result<()> {
+    /// Gives back what is only kept for speed: all reading connections but one, and the pages that are cached. `false`, and
+    /// nothing is given back, while something is written: that may take long, and others wait for whoever calls this.
+    pub(crate) fn rest(&self) -> Result<bool> {
+        let Some(writer) = self.writer.try_lock() else { return Ok(false) };
         let closed = {
             let mut readers = self.readers.lock();
             let kept = readers.len().min(1);
@@ -206,7 +210,8 @@ impl SqliteFile {
             share.rest();
         }
         self.readers.lock().iter().try_for_each(Connection::forget_pages)?;
-        self.writer.lock().forget_pages()
+        writer.forget_pages()?;
+        Ok(true)
     }
 
     /// What its page caches may hold, to be divided anew.
@@ -222,11 +227,11 @@ impl SqliteFile {
         // A batch holds it for one statement at a time; what it does not find free now is resized with its next batch.
         let writer = self.writer.try_lock();
         let idle: Vec<_> =
-            readers.iter().chain(writer.as_deref()).map(|connection| (connection, connection.was_used())).collect();
-        let used = idle.iter().filter(|(_, was_used)| *was_used).count();
+            readers.iter().chain(writer.as_deref()).map(|connection| (connection, connection.has_part())).collect();
+        let used = idle.iter().filter(|(_, has_part)| *has_part).count();
         let used = u32::try_from(used).unwrap_or(u32::MAX);
         share.set_connections(used.saturating_add(self.reading.load(Ordering::Relaxed)));
-        idle.into_iter().try_for_each(|(connection, was_used)| connection.fit_cache(was_used))
+        idle.into_iter().try_for_each(|(connection, has_part)| connection.fit_cache(has_part))
     }
 
     /// Bytes that the page caches of connections hold which lie idle.
@@ -302,9 +307,13 @@ fn connect(
     inner.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
     crate::aggregates::register(&inner).map_err(|error| sqlite_error("adding functions", error, 0))?;
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
-    let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));
+    let is_over = || {
+        let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));
+        move || clock.monotonic_ms() > watched.load(Ordering::Relaxed)
+    };
+    crate::patterns::register(&inner, is_over()).map_err(|error| sqlite_error("adding functions", error, 0))?;
     inner
-        .progress_handler(STEPS_PER_LOOK, Some(move || clock.monotonic_ms() > watched.load(Ordering::Relaxed)))
+        .progress_handler(STEPS_PER_LOOK, Some(is_over()))
         .map_err(|error| sqlite_error("limiting statement time", error, 0))?;
     Ok(Connection {
         inner,
@@ -337,9 +346,10 @@ impl Connection {
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
     }
 
-    /// Empties the page cache, and gives up what it may hold.
+    /// Empties the page cache, gives up what it may hold, and lets prepared statements go.
     fn forget_pages(&self) -> Result<()> {
         self.end_snapshot()?;
+        self.inner.flush_prepared_statement_cache();
         self.fit_cache(false)?;
         self.step("PRAGMA shrink_memory")
     }
@@ -352,8 +362,8 @@ impl Connection {
         self.fit_cache(true)
     }
 
-    fn was_used(&self) -> bool {
-        self.cache.as_ref().is_some_and(PageCache::was_used)
+    fn has_part(&self) -> bool {
+        self.cache.as_ref().is_some_and(PageCache::has_part)
     }
 
     /// Gives the page cache the size that it may have now. That is no statement of anybody's request, and not counted as one.
@@ -474,29 +484,43 @@ impl Connection {
 
     /// The same; the rows that it passed in scans, as SQLite counts them.
     fn query_scanning(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<u64> {
-        let mut prepared =
-            self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
-        self.bind(&mut prepared, &statement.parameters)?;
-        self.statements.count();
-        let mut rows = prepared.raw_query();
-        while let Some(row) = rows.next().map_err(|error| self.error("running a statement", error))? {
-            sink.row(&Row::sqlite(row, &statement.outputs));
-        }
-        drop(rows);
-        let counted = |status| u64::try_from(prepared.reset_status(status)).unwrap_or(0);
-        self.statements.count_steps(counted(rusqlite::StatementStatus::VmStep));
-        Ok(counted(rusqlite::StatementStatus::FullscanStep))
+        self.with_prepared(statement, |prepared| {
+            let mut rows = prepared.raw_query();
+            while let Some(row) = rows.next().map_err(|error| self.error("running a statement", error))? {
+                sink.row(&Row::sqlite(row, &statement.outputs));
+            }
+            drop(rows);
+            let counted = |status| u64::try_from(prepared.reset_status(status)).unwrap_or(0);
+            self.statements.count_steps(counted(rusqlite::StatementStatus::VmStep));
+            Ok(counted(rusqlite::StatementStatus::FullscanStep))
+        })
     }
 
     /// Runs a statement that gives no rows; how many rows it changed.
     pub(crate) fn execute(&self, statement: &Statement) -> Result<u64> {
-        let mut prepared =
-            self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
-        self.bind(&mut prepared, &statement.parameters)?;
-        self.statements.count();
-        let changed = prepared.raw_execute().map_err(|error| self.error("running a statement", error))?;
+        let changed = self.with_prepared(statement, |prepared| {
+            prepared.raw_execute().map_err(|error| self.error("running a statement", error))
+        })?;
         self.count_commit();
         Ok(changed as u64)
+    }
+
+    /// Runs a statement with its values bound, and keeps it prepared if it is not too long for that.
+    fn with_prepared<T>(
+        &self,
+        statement: &Statement,
+        run: impl FnOnce(&mut rusqlite::CachedStatement<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut prepared =
+            self.inner.prepare_cached(&statement.sql).map_err(|error| self.error("preparing a statement", error))?;
+        let result = self.bind(&mut prepared, &statement.parameters).and_then(|()| {
+            self.statements.count();
+            run(&mut prepared)
+        });
+        if statement.sql.len() > PREPARED_BYTES_MAX {
+            prepared.discard();
+        }
+        result
     }
 
     /// Runs statements without parameters, once each, unprepared: transactions and table definitions.

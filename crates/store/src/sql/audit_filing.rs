@@ -11,11 +11,11 @@ use super::{Dialect, Output, Parameter, Statement};
 
 /// Entries that come before they are filed: so many are looked through at most to find those of a record, and so many share
 /// the pages that filing writes.
-const FILED_TOGETHER: i64 = 8_192;
+pub(crate) const FILED_TOGETHER: i64 = 8_192;
 /// Entries filed by one statement where many wait, as in a copy that was just made.
 pub(crate) const CATCH_UP: i64 = 16 * FILED_TOGETHER;
 
-/// What they are kept in. It follows from the audit: copies of a database leave it out and are filed anew.
+/// What they are kept in. It follows from the audit: copies made row by row leave it out, copied files are filed anew.
 #[cfg(test)]
 pub(crate) const DERIVED: [&str; 2] = ["custodia_audit_filed", "custodia_audit_filing"];
 
@@ -50,6 +50,14 @@ pub(crate) fn file_entries(through: i64) -> [Statement; 2] {
             vec![number(through)],
         ),
         statement("UPDATE custodia_audit_filing SET through = $1", vec![number(through)]),
+    ]
+}
+
+/// Forgets what is filed, so that all of it is filed anew.
+pub(crate) fn forget_all() -> [Statement; 2] {
+    [
+        statement("DELETE FROM custodia_audit_filed", Vec::new()),
+        statement("UPDATE custodia_audit_filing SET through = 0", Vec::new()),
     ]
 }
 

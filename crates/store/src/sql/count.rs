@@ -1,7 +1,7 @@
 //! How many rows a query matches.
 
-use custodia_query::{Comparison, Filter, Query};
-use custodia_schema::{ColumnKind, Schema, Table};
+use custodia_query::{Comparison, Filter, LikePattern, Path, Query};
+use custodia_schema::{ColumnId, ColumnKind, Schema, Table};
 
 use super::filter::Indexing;
 use super::select::{Question, Source};
@@ -11,7 +11,7 @@ use super::{CompileError, Context, Output, Plan, ReadPolicy, Statement};
 /// The number of readable rows that match, whatever the page: one integer, at most `cap + 1`. With links it is that of
 /// the combinations, with `distinct` that of the different ones.
 ///
-/// Rows are found as [`plan_of_all`] says.
+/// Rows are found by `plan`, which is what [`plan_of_all`] says.
 ///
 /// # Errors
 /// As [`super::select()`].
@@ -19,10 +19,11 @@ pub fn count(
     context: &Context<'_>,
     query: &Query,
     policy: &dyn ReadPolicy,
+    plan: Plan,
     cap: u64,
 ) -> Result<Statement, CompileError> {
     let mut w = Writer::new(context.dialect);
-    let mut question = Question::new(context, &mut w, query, policy, plan_of_all(context.schema, query))?;
+    let mut question = Question::new(context, &mut w, query, policy, plan)?;
     if question.is_empty() {
         w.output(Output::Integer);
         w.text("SELECT 0");
@@ -48,11 +49,19 @@ pub fn count(
 
 /// How all rows of a query are found, where a page of them would not do: gathered by the caller's access paths one after the
 /// other, each without those of the paths before, since a single condition over all paths would test every row of the table
-/// (decision 0005.2). Only where the filter pins a column with many values are the few rows that are left tested instead.
-pub(crate) fn plan_of_all(schema: &Schema, query: &Query) -> Plan {
-    let few_are_left =
-        schema.table(query.table).is_some_and(|table| query.related.is_some() || is_narrow(table, &query.filter));
-    if few_are_left { Plan::Ordered } else { Plan::Union }
+/// (decision 0005.2). Only where the filter leaves few rows are those tested instead: it pins a column with many values, or an
+/// index holds a range of it and the caller reaches much. `pages` is how a page of the table is found for this caller.
+pub(crate) fn plan_of_all(schema: &Schema, query: &Query, pages: Plan) -> Plan {
+    let Some(table) = schema.table(query.table) else { return Plan::Ordered };
+    let mut bounds = Bounds { table, pinned: Vec::new(), ranged: Vec::new() };
+    bounds.gather(&query.filter);
+    if query.related.is_some() || bounds.leave_few() {
+        Plan::Ordered
+    } else if pages != Plan::Union && bounds.are_held(schema) {
+        pages
+    } else {
+        Plan::Union
+    }
 }
 
 impl Question<'_> {
@@ -74,15 +83,44 @@ impl Question<'_> {
     }
 }
 
-/// Whether the filter pins a column that has many different values.
-fn is_narrow(table: &Table, filter: &Filter) -> bool {
-    match filter {
-        Filter::And(all) => all.iter().any(|filter| is_narrow(table, filter)),
-        Filter::Compare { path, operator: Comparison::Equal, .. } if path.row == 0 && path.steps.is_empty() => {
-            table.column_by_id(path.column).is_some_and(|column| {
-                matches!(column.kind, ColumnKind::Text { .. } | ColumnKind::Guid | ColumnKind::Lookup { .. })
-            })
+/// What all rows of a filter have in common in columns of the queried row.
+struct Bounds<'t> {
+    table: &'t Table,
+    /// Equal to a value.
+    pinned: Vec<ColumnId>,
+    /// Within a range of values.
+    ranged: Vec<ColumnId>,
+}
+
+impl Bounds<'_> {
+    fn gather(&mut self, filter: &Filter) {
+        let own = |path: &Path| (path.row == 0 && path.steps.is_empty()).then_some(path.column);
+        match filter {
+            Filter::And(all) => all.iter().for_each(|filter| self.gather(filter)),
+            Filter::Compare { path, operator: Comparison::Equal, .. } => self.pinned.extend(own(path)),
+            Filter::Compare {
+                path,
+                operator: Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual,
+                ..
+            }
+            | Filter::Like { path, pattern: LikePattern::Prefix(_) } => self.ranged.extend(own(path)),
+            _ => {}
         }
-        _ => false,
+    }
+
+    /// Whether a column is pinned that has many different values.
+    fn leave_few(&self) -> bool {
+        self.pinned
+            .iter()
+            .filter_map(|id| self.table.column_by_id(*id))
+            .any(|column| matches!(column.kind, ColumnKind::Text { .. } | ColumnKind::Guid | ColumnKind::Lookup { .. }))
+    }
+
+    /// Whether an index holds one of the ranges, at its beginning or behind a pinned column.
+    fn are_held(&self, schema: &Schema) -> bool {
+        let holds = |equal: &[ColumnId], range| super::index::holds(schema, self.table, equal, &[range]);
+        self.ranged.iter().any(|range| {
+            holds(&[], *range) || self.pinned.iter().any(|pinned| holds(std::slice::from_ref(pinned), *range))
+        })
     }
 }

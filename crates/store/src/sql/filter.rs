@@ -310,10 +310,11 @@ impl FilterWriter<'_, '_> {
                 Literal::JustAbove(_) | Literal::AboveAll | Literal::BelowAll => {}
             }
         }
-        if storable.is_empty() {
+        let Some(last) = storable.last().cloned() else {
             constant(w, negated);
             return Ok(());
-        }
+        };
+        storable.resize(list_length(storable.len()), last);
         if negated {
             w.text("(");
         }
@@ -495,4 +496,12 @@ fn decimal_literal(decimal: Decimal) -> Literal {
         return if decimal.is_sign_negative() { Literal::BelowAll } else { Literal::AboveAll };
     }
     if below == decimal { Literal::Value(Value::Decimal(decimal)) } else { Literal::JustAbove(Value::Decimal(below)) }
+}
+
+/// Values that a list is written with: long lists are filled up with their last one, so that there are few lengths, and few
+/// statements to prepare and keep.
+fn list_length(values: usize) -> usize {
+    const EXACT_MAX: usize = 16;
+    const FILLED_MAX: usize = 4_096;
+    if (EXACT_MAX..=FILLED_MAX).contains(&values) { values.next_power_of_two() } else { values }
 }

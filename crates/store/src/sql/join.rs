@@ -66,9 +66,14 @@ impl<'a> Joins<'a> {
         Self { nodes: Vec::new(), ..self.clone() }
     }
 
-    /// Adds the joins that a filter needs.
+    /// Adds the joins that a filter needs, and counts what it looks for in texts.
     pub(crate) fn add_filter(&mut self, w: &mut Writer, filter: &Filter) -> Result<(), CompileError> {
-        each_test(filter, &mut |test| paths_of(test).try_for_each(|path| self.add_path(w, path)))
+        each_test(filter, &mut |test| {
+            if let Filter::Like { pattern, .. } = test {
+                w.count_pattern(pattern.sought());
+            }
+            paths_of(test).try_for_each(|path| self.add_path(w, path))
+        })
     }
 
     /// Adds the joins of a path's steps.

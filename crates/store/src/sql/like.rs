@@ -1,6 +1,6 @@
 //! Text patterns over fold columns (decision 0001.10). A pattern becomes the cheapest condition that says the same: a
-//! range for a prefix, a search for a substring, and the engine's own matcher for the rest, with its special
-//! characters taken literally.
+//! range for a prefix, a search for a substring, and a matcher for the rest: on PostgreSQL the engine's own, with its special
+//! characters taken literally, on SQLite ours (`crate::patterns`).
 
 use std::borrow::Cow;
 
@@ -11,6 +11,7 @@ use super::Dialect;
 use super::filter::{Indexing, constant};
 use super::storage::Storage;
 use super::writer::Writer;
+use crate::patterns::MATCHES;
 
 /// Writes the condition, in brackets where it needs them; it is unknown for null. `column` writes the folded column.
 pub(crate) fn write(w: &mut Writer, pattern: &LikePattern, column: impl Fn(&mut Writer, Indexing)) {
@@ -26,17 +27,17 @@ pub(crate) fn write(w: &mut Writer, pattern: &LikePattern, column: impl Fn(&mut 
         }
         LikePattern::Prefix(text) => write_prefix(w, text, &column),
         LikePattern::Suffix(text) => write_suffix(w, text, &column),
-        LikePattern::Substring(text) => {
-            w.text(match w.dialect {
-                Dialect::Sqlite => "instr(",
-                Dialect::Postgres => "strpos(",
-            });
-            column(w, Indexing::Open);
-            w.text(", ");
-            bind(w, text);
-            w.text(") > 0");
-        }
-        LikePattern::General(tokens) => write_general(w, tokens, &column),
+        LikePattern::Substring(text) => match w.dialect {
+            Dialect::Sqlite => write_match(w, pattern, &column),
+            Dialect::Postgres => {
+                w.text("strpos(");
+                column(w, Indexing::Open);
+                w.text(", ");
+                bind(w, text);
+                w.text(") > 0");
+            }
+        },
+        LikePattern::General(tokens) => write_general(w, pattern, tokens, &column),
     }
 }
 
@@ -96,7 +97,17 @@ fn write_suffix(w: &mut Writer, text: &str, column: &impl Fn(&mut Writer, Indexi
     bind(w, text);
 }
 
-fn write_general(w: &mut Writer, tokens: &[LikeToken], column: &impl Fn(&mut Writer, Indexing)) {
+/// By the pattern's own matcher, whose time on SQLite is bounded.
+fn write_match(w: &mut Writer, pattern: &LikePattern, column: &impl Fn(&mut Writer, Indexing)) {
+    w.text(MATCHES);
+    w.text("(");
+    column(w, Indexing::Open);
+    w.text(", ");
+    bind(w, &pattern.to_text());
+    w.text(")");
+}
+
+fn write_general(w: &mut Writer, pattern: &LikePattern, tokens: &[LikeToken], column: &impl Fn(&mut Writer, Indexing)) {
     if tokens.iter().any(|token| matches!(class_of(token), Some(Class { negated: false, empty: true, .. }))) {
         constant(w, false);
         return;
@@ -109,12 +120,7 @@ fn write_general(w: &mut Writer, tokens: &[LikeToken], column: &impl Fn(&mut Wri
         w.text(" AND ");
     }
     match w.dialect {
-        Dialect::Sqlite => {
-            // The `+` keeps SQLite from looking into the bound pattern and preparing again whenever it changes.
-            column(w, Indexing::Closed);
-            w.text(" GLOB ");
-            bind(w, &glob(tokens));
-        }
+        Dialect::Sqlite => write_match(w, pattern, column),
         Dialect::Postgres if tokens.iter().any(|token| class_of(token).is_some_and(|class| !class.empty)) => {
             column(w, Indexing::Open);
             w.text(" ~ ");
@@ -146,87 +152,6 @@ fn class_of(token: &LikeToken) -> Option<Class<'_>> {
     };
     let empty = ranges.is_empty();
     Some(Class { negated: *negated, ranges, empty })
-}
-
-/// SQLite's GLOB: `*`, `?` and classes, in which `]` must come first, `^` not first and `-` last to stand for itself.
-fn glob(tokens: &[LikeToken]) -> String {
-    let mut text = String::with_capacity(tokens.len() + 8);
-    for token in tokens {
-        match token {
-            LikeToken::Char(c @ ('*' | '?' | '[')) => text.extend(['[', *c, ']']),
-            LikeToken::Char(c) => text.push(*c),
-            LikeToken::One => text.push('?'),
-            LikeToken::Many => text.push('*'),
-            LikeToken::Class { .. } => match class_of(token) {
-                Some(class) if !class.empty => glob_class(&mut text, &class),
-                _ => text.push('?'),
-            },
-        }
-    }
-    text
-}
-
-fn glob_class(text: &mut String, class: &Class<'_>) {
-    const SPECIAL: [char; 3] = [']', '^', '-'];
-    let has = |c: char| class.ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
-    let mut plain = String::new();
-    for (low, high) in class.ranges.iter() {
-        push_without(&mut plain, *low, *high, &SPECIAL);
-    }
-    if plain.is_empty() && !class.negated && has('^') && !has(']') {
-        // Alone it may stand outside a class; with a dash the dash leads.
-        text.push_str(if has('-') { "[-^]" } else { "^" });
-        return;
-    }
-    text.push('[');
-    if class.negated {
-        text.push('^');
-    }
-    if has(']') {
-        text.push(']');
-    }
-    text.push_str(&plain);
-    if has('^') {
-        text.push('^');
-    }
-    if has('-') {
-        text.push('-');
-    }
-    text.push(']');
-}
-
-/// Appends the range without the special characters in it, cut into the ranges around them.
-fn push_without(text: &mut String, low: char, high: char, special: &[char; 3]) {
-    let mut from = Some(low);
-    let mut inside: Vec<char> = special.iter().copied().filter(|c| (low..=high).contains(c)).collect();
-    inside.sort_unstable();
-    for c in inside {
-        if let (Some(start), Some(end)) = (from, previous(c)) {
-            push_range(text, start, end);
-        }
-        from = next(c);
-    }
-    if let Some(start) = from {
-        push_range(text, start, high);
-    }
-}
-
-fn push_range(text: &mut String, low: char, high: char) {
-    if low > high {
-        return;
-    }
-    text.push(low);
-    if low < high {
-        text.extend(['-', high]);
-    }
-}
-
-fn previous(c: char) -> Option<char> {
-    u32::from(c).checked_sub(1).and_then(char::from_u32)
-}
-
-fn next(c: char) -> Option<char> {
-    char::from_u32(u32::from(c) + 1)
 }
 
 /// PostgreSQL's LIKE, for patterns without classes.

@@ -101,13 +101,43 @@ fn all_page_caches_together_hold_what_they_may_and_a_busy_one_has_its_part() {
     assert!(of(3) > 1_800 << 10, "a busy one has half of the budget: {}", of(3));
     assert!(of(4) < 500 << 10, "{}", of(4));
     // What a busy one leaves is for the others.
-    files.get(3).unwrap().rest().unwrap();
+    assert!(files.get(3).unwrap().rest().unwrap());
     assert!(of(3) < 3 * OF_A_CONNECTION, "{}", of(3));
     (0..100).for_each(|_| pass(files.get(4).unwrap()));
     divide();
     (0..2).for_each(|_| pass(files.get(4).unwrap()));
     assert!(of(4) > 900 << 10, "{}", of(4));
     holds();
+}
+
+#[test]
+fn pages_are_kept_while_nobody_asks_for_some_seconds_and_a_file_at_work_does_not_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let caches = Arc::new(PageCaches::new(16));
+    let files = filled(folder.path(), &caches, 1);
+    let file = files.first().unwrap();
+    let shares: Vec<_> = file.cache_share().cloned().into_iter().collect();
+    let divide = || {
+        caches.divide(&shares);
+        file.fit_caches().unwrap();
+    };
+    (0..3).for_each(|_| {
+        pass(file);
+        divide();
+    });
+    pass(file);
+    let warm = file.cache_bytes();
+    assert!(warm > 2 << 20, "{warm}");
+    (0..8).for_each(|_| divide());
+    assert!(file.cache_bytes() >= warm / 2, "{} of {warm}", file.cache_bytes());
+    (0..4).for_each(|_| divide());
+    assert!(file.cache_bytes() < warm / 2, "{} of {warm}", file.cache_bytes());
+    pass(file);
+    let writing = file.writer.lock();
+    assert!(!file.rest().unwrap());
+    drop(writing);
+    assert!(file.rest().unwrap());
+    assert!(file.cache_bytes() < 512 << 10, "{}", file.cache_bytes());
 }
 
 #[test]

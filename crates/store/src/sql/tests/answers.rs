@@ -1,5 +1,7 @@
 //! Filters and relationships on both engines: negations are exact complements, literals of every type match.
 
+use std::collections::HashSet;
+
 use custodia_query::{Comparison, Filter, Path, Related};
 use custodia_schema::{Decimal, Guid, Money, RelationshipId, Value};
 
@@ -276,5 +278,21 @@ fn questions_larger_than_an_engine_takes_are_refused_with_what_is_too_much() {
         let mut keys = query("account", &[]);
         keys.order = super::order("account", &["name"; 33]);
         assert_eq!(refused(&keys), "columns to sort by");
+    }
+}
+
+#[test]
+fn lists_of_many_lengths_leave_few_statements() {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let written: HashSet<String> = (17..2_000)
+            .map(|length| {
+                let mut question = query("account", &[]);
+                let values = (0..length).map(Value::Integer).collect();
+                question.filter = Filter::In { path: path("account", "numberofemployees"), values };
+                compile(dialect, &question, &TestPolicy::open(), Plan::Ordered).sql
+            })
+            .collect();
+        // 32, 64, 128, 256, 512, 1,024, 2,048.
+        assert_eq!(written.len(), 7, "{dialect:?}");
     }
 }

@@ -177,7 +177,10 @@ fn a_closed_table_closes_every_question_that_names_it() {
     nested.filter = Filter::Not(Box::new(Filter::Not(Box::new(nested.filter))));
     for question in [&by_link, &by_test, &within, &nested] {
         assert!(matches!(refusal(question, &closed), CompileError::Denied(_)), "{question:?}");
-        assert!(matches!(count(&context, question, &closed, 50), Err(CompileError::Denied(_))), "{question:?}");
+        assert!(
+            matches!(count(&context, question, &closed, Plan::Ordered, 50), Err(CompileError::Denied(_))),
+            "{question:?}"
+        );
         assert!(tables_needed(&schema, question, &closed).is_err(), "{question:?}");
         let grouped = groups(question.clone(), Vec::new(), vec![Measure::Count]);
         let refused = aggregate(&context, &grouped, &closed, Plan::Union);
@@ -216,7 +219,7 @@ fn what_was_never_stored_is_linked_to_nothing() {
         let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(only_accounts) };
         let open = TestPolicy::open();
         let rows = |question: &Query| {
-            let counted = database.rows(&count(&context, question, &open, 50).unwrap());
+            let counted = database.rows(&count(&context, question, &open, Plan::Ordered, 50).unwrap());
             let rows = database.rows(&select(&context, question, &open, Plan::Ordered).unwrap());
             assert_eq!(counted, [[Value::BigInt(rows.len() as i64)]], "{question:?}");
             rows

@@ -187,11 +187,13 @@ fn cases(dialect: Dialect) -> Vec<(&'static str, Statement)> {
     counted.filter = equal("account", "statecode", Value::Integer(0));
     cases.push((
         "count_by_access_paths",
-        count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap(),
+        count(&context, &counted, &TestPolicy::reaching("account", manager()), Plan::Union, 5_000).unwrap(),
     ));
     counted.filter = equal("account", "address1_city", text("Wien"));
-    cases
-        .push(("count_of_few", count(&context, &counted, &TestPolicy::reaching("account", manager()), 5_000).unwrap()));
+    cases.push((
+        "count_of_few",
+        count(&context, &counted, &TestPolicy::reaching("account", manager()), Plan::Ordered, 5_000).unwrap(),
+    ));
     let RowAccess::Arms(arms) = manager() else { panic!("a manager has arms") };
     cases.push(("estimate", estimate(&context, &table("account"), &arms, 20_000).unwrap()));
 
@@ -320,7 +322,7 @@ fn combined_cases(dialect: Dialect, context: &Context<'_>) -> Vec<(&'static str,
     linked.skip = 50;
     cases.push(("an_outer_link_with_an_inner_one", compile(dialect, &linked, &sellers, Plan::Ordered)));
     cases.push(("links_for_who_reaches_few_rows", compile(dialect, &linked, &sellers, Plan::Union)));
-    cases.push(("count_of_linked_rows", count(context, &linked, &sellers, 5_000).unwrap()));
+    cases.push(("count_of_linked_rows", count(context, &linked, &sellers, Plan::Union, 5_000).unwrap()));
 
     let mut first = query("account", &["name"]);
     let mut contact = link(0, ("account", "accountid"), ("contact", "parentcustomerid"), LinkKind::First);
@@ -334,7 +336,7 @@ fn combined_cases(dialect: Dialect, context: &Context<'_>) -> Vec<(&'static str,
     distinct.distinct = true;
     distinct.order = order("account", &["-address1_city"]);
     cases.push(("distinct_rows", compile(dialect, &distinct, &sellers, Plan::Ordered)));
-    cases.push(("count_of_distinct_rows", count(context, &distinct, &open, 5_000).unwrap()));
+    cases.push(("count_of_distinct_rows", count(context, &distinct, &open, Plan::Union, 5_000).unwrap()));
 
     let mut tree = query("account", &[]);
     tree.fields.push(Field::Children(column("account", "parentaccountid")));

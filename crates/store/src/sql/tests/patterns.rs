@@ -5,8 +5,10 @@ use custodia_schema::{Value, fold};
 
 use super::super::Plan;
 use super::super::like::after_prefix;
+use super::super::writer::PATTERN_CHARACTERS_MAX;
+use super::super::{CompileError, Context, Dialect, select};
 use super::engines::engines;
-use super::{Numbers, TestPolicy, compile, id, path, query, table, text};
+use super::{Numbers, Only, TestPolicy, compile, id, path, query, schema, table, text};
 
 const ALPHABET: &[char] = &[
     'a',
@@ -64,7 +66,8 @@ fn any_pattern(numbers: &mut Numbers) -> LikePattern {
         4 => LikePattern::Substring(folded(numbers)),
         _ => {
             let tokens = numbers.below(5) + 1;
-            LikePattern::General((0..tokens).map(|_| any_token(numbers)).collect())
+            // As a parser would give it: reduced.
+            LikePattern::parse(&LikePattern::General((0..tokens).map(|_| any_token(numbers)).collect()).to_text())
         }
     }
 }
@@ -120,4 +123,27 @@ fn the_end_of_a_prefix_is_the_next_text_that_lacks_it() {
     assert_eq!(after_prefix("\u{7F}").as_deref(), Some("\u{80}"));
     assert_eq!(after_prefix("\u{10FFFF}"), None);
     assert_eq!(after_prefix(""), None);
+}
+
+#[test]
+fn patterns_of_one_question_are_so_long_together() {
+    let contains = |characters: usize| Filter::Like {
+        path: path("account", "name"),
+        pattern: LikePattern::contains(&"x".repeat(characters)),
+    };
+    let ends = Filter::Like { path: path("account", "name"), pattern: LikePattern::ends_with(&"x".repeat(20_000)) };
+    let half = PATTERN_CHARACTERS_MAX / 2;
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let compiled = |filters: Vec<Filter>| {
+            let mut question = query("account", &[]);
+            question.filter = Filter::And(filters);
+            let schema = schema();
+            let context = Context { dialect, schema: &schema, tables: &Only(|_| true) };
+            select(&context, &question, &TestPolicy::open(), Plan::Union).map(drop)
+        };
+        compiled(vec![contains(half), contains(half), ends.clone()]).unwrap();
+        let refused = compiled(vec![contains(half), contains(half), contains(1)]).unwrap_err();
+        let CompileError::TooLarge { what, limit } = refused else { panic!("{refused:?}") };
+        assert_eq!((what, limit), ("characters in text patterns", PATTERN_CHARACTERS_MAX));
+    }
 }

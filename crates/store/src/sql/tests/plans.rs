@@ -1,12 +1,12 @@
 //! The engines take the indexes that the shapes were made for: no page sorts or scans a table.
 
 use custodia_access::{Own, RightsMask, RowAccess, RowArms};
-use custodia_query::{Filter, Query, Related, RowKey};
+use custodia_query::{Comparison, Filter, Query, Related, RowKey};
 use custodia_schema::Value;
 
 use super::super::content::grow_table;
 use super::super::{
-    Context, Dialect, Output, Plan, Statement, audit_filing, audit_id, audit_log, count, fetch, internal,
+    Context, Dialect, Output, Plan, Statement, audit_filing, audit_id, audit_log, count, fetch, internal, plan_of_all,
 };
 use super::engines::{TestDatabase, engines};
 use super::{Only, TestPolicy, column, compile, equal, id, order, query, schema, table, text};
@@ -172,7 +172,7 @@ fn pages_and_points_are_found_by_index() {
                 reports: None,
             }),
         );
-        Steps::of(&database, &count(&context, &query("account", &[]), &units, 5_000).unwrap())
+        Steps::of(&database, &count(&context, &query("account", &[]), &units, Plan::Union, 5_000).unwrap())
             .uses("owningbusinessunit")
             .sorts_at_most(0);
 
@@ -348,5 +348,29 @@ fn pages_of_the_audit_are_found_by_index() {
         let statements = grow_table(database.dialect(), &schema(), &table("audit"), &[]);
         statements.iter().for_each(|sql| database.run(sql));
         assert_eq!(found(&named), 51);
+    }
+}
+
+#[test]
+fn all_rows_are_gathered_by_path_unless_the_filter_leaves_few() {
+    let schema = super::schema();
+    let compared = |name: &str, operator, value| super::compare("opportunity", name, operator, value);
+    let is_open = || equal("opportunity", "statecode", Value::Integer(0));
+    let since = |name: &str| compared(name, Comparison::GreaterOrEqual, Value::Date(20_000));
+    let cases = [
+        (Filter::True, Plan::Union, Plan::Union),
+        (is_open(), Plan::Union, Plan::Union),
+        (equal("opportunity", "name", text("x")), Plan::Ordered, Plan::Ordered),
+        // There are indexes by state and closing date, and none by the closing date alone or by the real one.
+        (Filter::And(vec![is_open(), since("estimatedclosedate")]), Plan::Union, Plan::Sweep),
+        (since("createdon"), Plan::Union, Plan::Sweep),
+        (since("estimatedclosedate"), Plan::Union, Plan::Union),
+        (Filter::And(vec![is_open(), since("actualclosedate")]), Plan::Union, Plan::Union),
+        (Filter::Or(vec![is_open(), since("createdon")]), Plan::Union, Plan::Union),
+    ];
+    for (filter, for_few, for_many) in cases {
+        let asked = Query { filter, ..query("opportunity", &[]) };
+        assert_eq!(plan_of_all(&schema, &asked, Plan::Union), for_few, "{:?}", asked.filter);
+        assert_eq!(plan_of_all(&schema, &asked, Plan::Sweep), for_many, "{:?}", asked.filter);
     }
 }

@@ -172,7 +172,7 @@ impl<'d> Twins<'d> {
             let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
             let statement = match asked {
                 Asked::Rows(question) => select(&context, question, policy, plan),
-                Asked::Count(question) => count(&context, question, policy, 1_000),
+                Asked::Count(question) => count(&context, question, policy, plan, 1_000),
                 Asked::Groups(question) => aggregate(&context, question, policy, plan),
             };
             let statement = statement.unwrap_or_else(|error| panic!("{error}\n{asked:#?}"));

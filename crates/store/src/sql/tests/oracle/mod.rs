@@ -53,7 +53,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
                 );
                 let schema = schema();
                 let context = Context { dialect: database.dialect(), schema: &schema, tables: &Only(|_| true) };
-                let counted = database.rows(&count(&context, &question, &policy, COUNT_CAP).unwrap());
+                let counted = database.rows(&count(&context, &question, &policy, plan, COUNT_CAP).unwrap());
                 let matching = naive.count(&question) as u64;
                 seen.note(match matching {
                     0 => "no row",
@@ -63,7 +63,7 @@ fn both_engines_answer_as_the_naive_evaluator() {
                 assert_eq!(
                     counted,
                     [[Value::BigInt(i64::try_from(matching.min(COUNT_CAP + 1)).unwrap())]],
-                    "world {number} counted on {:?}\n{question:#?}\n{policy:#?}",
+                    "world {number} counted on {:?} by {plan:?}\n{question:#?}\n{policy:#?}",
                     database.dialect()
                 );
             }
