@@ -92,7 +92,12 @@ impl Writing<'_> {
                 ),
             ));
         }
-        self.transaction.add_own_index(&table, columns).await?;
+        if !self.transaction.add_own_index(&table, columns).await? {
+            return Err(Error::refused(
+                refusal::INDEX_REFUSED,
+                format!("an index of table '{}' that begins with these columns was just made", table.name),
+            ));
+        }
         self.audit_index(&table, columns, "made");
         Ok(())
     }

@@ -144,6 +144,8 @@ impl Database {
     /// Store errors.
     pub async fn index_report(&self, bounds: AdviceBounds) -> Result<IndexReport> {
         let (schema, questions) = (self.schema(), self.questions().await?);
+        // Of more questions those that took least are forgotten, which an index is to blame for.
+        let all_are_noted = questions.len() < self.limits().noted_questions_max;
         let mut report = IndexReport { questions: questions.len(), ..IndexReport::default() };
         let asked: BTreeSet<TableId> = questions.iter().map(|question| question.shape.table).collect();
         let with_own = schema.tables().iter().filter(|table| !table.own_indexes.is_empty()).map(|table| table.id);
@@ -154,7 +156,9 @@ impl Database {
             let of_table: Vec<_> = questions.iter().filter(|question| question.shape.table == id).collect();
             let sample = self.sample(table, &of_table).await?;
             let indexes: Vec<_> = IndexListed::of(self.dialect(), &schema, table).collect();
-            report.unused.extend(unused(&sample, table, &indexes, &of_table));
+            if all_are_noted {
+                report.unused.extend(unused(&sample, table, &indexes, &of_table));
+            }
             report.advice.extend(advice(&sample, table, &indexes, &of_table, bounds));
         }
         report.advice.sort_by_key(|advice| std::cmp::Reverse((advice.milliseconds(), advice.times())));

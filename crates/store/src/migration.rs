@@ -119,11 +119,23 @@ pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Pr
     Ok(programs)
 }
 
+/// Files all entries of the audit anew, in a file that came from elsewhere: no check of a copy looks at what follows from
+/// others.
+pub(crate) async fn file_audit_anew(link: &Link) -> Result<()> {
+    begin_unlimited(link).await?;
+    let step = async {
+        for statement in audit_filing::forget_all() {
+            link.execute(&statement).await?;
+        }
+        Ok(())
+    };
+    finish(link, step.await).await?;
+    file_audit(link).await
+}
+
 /// Files the entries of the audit that were not, in a copy of a database or one of an older format.
 async fn file_audit(link: &Link) -> Result<()> {
-    if link.dialect() == Dialect::Postgres {
-        return Ok(());
-    }
+    let Link::Sqlite(file) = link else { return Ok(()) };
     loop {
         let found =
             crate::link::rows(link, &audit_filing::select_filed(), |row| Some((row.integer(0)?, row.integer(1)?)))
@@ -132,17 +144,20 @@ async fn file_audit(link: &Link) -> Result<()> {
             return Err(Error::Corrupt("what the audit is filed by is missing".to_owned()));
         };
         // What is less is filed by the writer as it goes.
-        if last - filed < audit_filing::CATCH_UP {
+        if last - filed < audit_filing::FILED_TOGETHER {
             return Ok(());
         }
+        let through = last.min(filed + audit_filing::CATCH_UP);
         begin_unlimited(link).await?;
         let step = async {
-            for statement in audit_filing::file_entries(filed + audit_filing::CATCH_UP) {
+            for statement in audit_filing::file_entries(through) {
                 link.execute(&statement).await?;
             }
             Ok(())
         };
         finish(link, step.await).await?;
+        // Each step touches pages all over: their log is not kept for all steps.
+        file.checkpoint()?;
     }
 }
 

@@ -130,21 +130,25 @@ impl Transaction {
         IndexListed::of(self.dialect(), self.schema(), table).collect()
     }
 
-    /// Makes an index, and notes it. What it is over must have been checked. The caller has the database reload its
-    /// metadata after the commit.
+    /// Makes an index, and notes it; `false` when one of the organisation's own begins with these columns by now. What it is over
+    /// must have been checked. The caller has the database reload its metadata after the commit.
     ///
     /// # Errors
     /// [`crate::Error::Timeout`] where there are too many rows for one statement; store errors. Nothing is kept then.
-    pub async fn add_own_index(&mut self, table: &Arc<Table>, columns: &[ColumnId]) -> Result<()> {
+    pub async fn add_own_index(&mut self, table: &Arc<Table>, columns: &[ColumnId]) -> Result<bool> {
         self.claim_alone()?;
         let mut indexes = self.own_indexes().await?;
+        // The tables that this request knows are those from before its batch, in which another one may have made the same.
+        if indexes.iter().any(|(of, over)| *of == table.id && over.starts_with(columns)) {
+            return Ok(false);
+        }
         indexes.push((table.id, columns.to_vec()));
         indexes.sort();
         if self.has_table(table.id) {
             self.define(&sql::create_own_index(self.dialect(), table, columns)).await?;
         }
         self.keep_own_indexes(&indexes);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes an index; whether there was one of these columns.

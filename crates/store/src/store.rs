@@ -756,7 +756,11 @@ impl Store {
                 let file = Arc::new(file);
                 crate::restore::set_head(&Link::Sqlite(Arc::clone(&file)), head).await?;
                 // Only while it is filled and compared: it needs no leave of its own.
-                Database::open_sqlite(organization.id, file, Arc::clone(threads), services, None).await
+                let database =
+                    Database::open_sqlite(organization.id, Arc::clone(&file), Arc::clone(threads), services, None);
+                let database = database.await?;
+                crate::migration::file_audit_anew(&Link::Sqlite(file)).await?;
+                Ok(database)
             }
             Engine::Postgres { settings } => {
                 let settings = settings.database(&organization.database);

@@ -241,7 +241,7 @@ mod bodies {
             run(&link, &["DROP INDEX custodia_audit_row"]).await;
             return;
         }
-        let many = audit_filing::CATCH_UP + 5;
+        let many = audit_filing::CATCH_UP + audit_filing::FILED_TOGETHER + 5;
         let entries = format!(
             "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {many}) \
              INSERT INTO custodia_audit (number, created, transactionid, userid, origin, tableid, rowid_, operation, \
@@ -263,11 +263,16 @@ mod bodies {
             found[0]
         };
         assert_eq!(bring_forward(&link, site.store.services()).await.unwrap().format, PROGRAM_VERSION);
-        assert_eq!(filed().await, audit_filing::CATCH_UP);
-        // As a copy begins.
-        run(&link, &["DELETE FROM custodia_audit_filed", "UPDATE custodia_audit_filing SET through = 0"]).await;
+        assert_eq!(filed().await, many, "in two steps");
+        // What is less than is filed together waits for the writer.
+        let few = audit_filing::FILED_TOGETHER - 1;
+        run(&link, &[&format!("UPDATE custodia_audit_filing SET through = {many} - {few}")]).await;
         bring_forward(&link, site.store.services()).await.unwrap();
-        assert_eq!(filed().await, audit_filing::CATCH_UP);
+        assert_eq!(filed().await, many - few);
+        // A copied file: whatever is filed in it, all is filed anew.
+        run(&link, &["DELETE FROM custodia_audit_filed WHERE number % 2 = 0"]).await;
+        file_audit_anew(&link).await.unwrap();
+        assert_eq!(filed().await, many);
         let of_row = crate::AuditFilter::of_row(u32::MAX, TableId(1), Guid::from_slice(b"0000000000000003").unwrap());
         let found = audit_log::select_audit(Dialect::Sqlite, &of_row);
         let found = crate::link::rows(&link, &found, |row| row.integer(0)).await.unwrap();

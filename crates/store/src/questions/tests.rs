@@ -8,10 +8,10 @@ use custodia_query::Order;
 use custodia_schema::{Table, Value};
 
 use super::*;
-use crate::Limits;
-use crate::own_indexes::tests::{Open, column, fill, of_number};
+use crate::own_indexes::tests::{Open, add, column, fill, of_number};
 use crate::row::Row;
 use crate::site::{Engine, Site, master_key, table};
+use crate::{AdviceBounds, Limits};
 
 /// Asks as a caller does.
 pub(crate) async fn ask(database: &Database, query: &Query) {
@@ -109,6 +109,11 @@ async fn so_many_shapes_are_remembered_and_those_that_matter() {
     site.store.keep_questions(true).await;
     let kept = database.questions().await.unwrap();
     assert_eq!((kept.len(), kept[0].times), (3, 5), "{kept:?}");
+
+    // What the forgotten ones used is not called unused.
+    add(&database, &accounts, &[column(&accounts, "tickersymbol")]).await.unwrap();
+    let report = database.index_report(AdviceBounds::default()).await.unwrap();
+    assert_eq!((report.questions, report.unused), (3, Vec::new()));
 }
 
 /// Notes are written when nobody asks, or at the latest after ten minutes: not with each look.
