@@ -1,6 +1,7 @@
 //! What the token endpoint asks about an organisation's users, answered by the gate.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use custodia_identity::{
     ApplicationFacts, Directory, Error as IdentityError, PasswordAnswer, PasswordCheck, PasswordFacts, RefreshFamily,
@@ -12,11 +13,12 @@ use custodia_store::{Clock, Organization as Entry};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::http::TooManyOpenings;
+use crate::http::{Stranger, TooManyOpenings};
 use crate::service::Service;
 
 /// Passwords checked at one time: each takes tens of milliseconds and 19 MiB.
-static CHECKS: Semaphore = Semaphore::const_new(2);
+const CHECKS_MAX: usize = 2;
+static CHECKS: Semaphore = Semaphore::const_new(CHECKS_MAX);
 
 /// A password as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -59,14 +61,15 @@ pub struct OrganizationDirectory<'a> {
     service: &'a Service,
     entry: &'a Entry,
     source: IpAddr,
+    stranger: Arc<Stranger>,
     request: Guid,
     organization: OnceCell<Organization>,
 }
 
 impl<'a> OrganizationDirectory<'a> {
-    /// For a sign-in to an organisation, from an address; the request's id is for the audit.
-    pub fn new(service: &'a Service, entry: &'a Entry, source: IpAddr, request: Guid) -> Self {
-        Self { service, entry, source, request, organization: OnceCell::new() }
+    /// For a sign-in to an organisation, from an address, by a stranger who was let in; the request's id is for the audit.
+    pub fn new(service: &'a Service, entry: &'a Entry, source: IpAddr, stranger: Stranger, request: Guid) -> Self {
+        Self { service, entry, source, stranger: Arc::new(stranger), request, organization: OnceCell::new() }
     }
 
     /// The organisation, opened if strangers may have one more opened.
@@ -134,9 +137,12 @@ impl Directory for OrganizationDirectory<'_> {
     }
 
     async fn check_password(&self, check: PasswordCheck) -> Answer<Result<PasswordAnswer, IdentityError>> {
-        let unavailable = || Error::Invalid("passwords cannot be checked now".to_owned());
-        let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
-        Ok(tokio::task::spawn_blocking(move || check.run()).await.map_err(|_| unavailable())?)
+        let stranger = Arc::clone(&self.stranger);
+        let checked = at_a_place(&CHECKS, move || {
+            let _stranger = stranger;
+            check.run()
+        });
+        Ok(checked.await.ok_or_else(|| Error::Invalid("passwords cannot be checked now".to_owned()))?)
     }
 
     async fn replace_password_hash(&self, user: Guid, replaced: &str, hash: &str) -> Answer<()> {
@@ -174,10 +180,73 @@ impl Directory for OrganizationDirectory<'_> {
     }
 }
 
+/// Does blocking work at one of so many places; nothing, if it broke off. The work goes on when whoever asked for it is gone, so
+/// the place is the work's own and not the asker's.
+async fn at_a_place<T: Send + 'static>(
+    places: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let place = places.acquire().await.ok()?;
+    let working = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work()
+    });
+    working.await.ok()
+}
+
 impl OrganizationDirectory<'_> {
     async fn swap(&self, family: &RefreshFamily, expected: Option<Vec<u8>>) -> Answer<bool> {
         let text = family.to_stored().map_err(|error| Error::Invalid(error.to_string()))?;
         let organization = self.organization().await?;
         Ok(organization.swap_refresh_family(&self.caller(), family.id, expected, text.into_bytes()).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Sender, channel};
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Work that lasts until something is sent, and how many are at it.
+    fn held(working: &Arc<AtomicUsize>) -> (Sender<()>, impl FnOnce() -> usize + Send + 'static) {
+        let (release, released) = channel();
+        let working = Arc::clone(working);
+        let work = move || {
+            let present = working.fetch_add(1, Ordering::SeqCst) + 1;
+            let _ = released.recv();
+            working.fetch_sub(1, Ordering::SeqCst);
+            present
+        };
+        (release, work)
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_keeps_its_place_until_it_is_done() {
+        static PLACES: Semaphore = Semaphore::const_new(CHECKS_MAX);
+        let working = Arc::new(AtomicUsize::new(0));
+        let mut releases = Vec::new();
+        // Many ask and go away again: the first ones are at work by then.
+        for _ in 0..20 {
+            let (release, work) = held(&working);
+            releases.push(release);
+            assert!(at_a_place(&PLACES, work).now_or_never().is_none());
+        }
+        assert_eq!(PLACES.available_permits(), 0);
+        let (release, work) = held(&working);
+        let mut last = Box::pin(at_a_place(&PLACES, work));
+        assert!(last.as_mut().now_or_never().is_none());
+        drop(release);
+        // One of those that nobody waits for ends: its place is the last one's, beside the other at most.
+        releases.remove(0);
+        assert!(last.await.unwrap() <= CHECKS_MAX);
+        drop(releases);
+        let _all = PLACES.acquire_many(2).await.unwrap();
+        assert_eq!(working.load(Ordering::SeqCst), 0);
     }
 }

@@ -19,4 +19,4 @@ pub use operations::operations;
 #[cfg(test)]
 pub use route::{OF_OPERATIONS, OF_ORGANIZATIONS, Route, WELCOME};
 pub use routes::public;
-pub use strangers::{Strangers, TooManyOpenings};
+pub use strangers::{Stranger, Strangers, TooManyOpenings};

@@ -58,14 +58,14 @@ async fn token(
     let Ok(addresses) = service.addresses(entry, &request.base) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
-    let Some(_stranger) = service.strangers.admit(request.source) else {
+    let Some(stranger) = service.strangers.admit(request.source) else {
         return respond::busy("Too many sign-ins are at work. Try again shortly.");
     };
     let body = match request.body.read_of_stranger().await {
         Ok(body) => body,
         Err(response) => return *response,
     };
-    let directory = OrganizationDirectory::new(service, entry, request.source, request.id);
+    let directory = OrganizationDirectory::new(service, entry, request.source, stranger, request.id);
     let keys = service.keys();
     let endpoint = TokenEndpoint {
         directory: &directory,
