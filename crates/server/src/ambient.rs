@@ -61,6 +61,30 @@ impl custodia_identity::RandomSource for SystemRandom {
     }
 }
 
+/// A clock that stands still until it is set.
+#[cfg(test)]
+#[derive(Default)]
+pub struct HeldClock(std::sync::atomic::AtomicU64);
+
+#[cfg(test)]
+impl HeldClock {
+    /// Sets what it says in monotonic milliseconds.
+    pub fn set(&self, monotonic_ms: u64) {
+        self.0.store(monotonic_ms, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Clock for HeldClock {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Randomness for the ids of requests, drawn in advance: drawing a few bytes costs as much as reading a row. For nothing
 /// that must stay secret, since what was drawn lies in memory.
 pub struct RandomForIds;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use custodia_schema::Guid;
+use custodia_store::Clock;
 use parking_lot::Mutex;
 
 use crate::config::Limits;
@@ -138,12 +139,15 @@ pub struct Remaining {
     pub busy_ms: u64,
 }
 
-/// A request at work. It counts as running until it is dropped.
+/// A request at work. It counts as running until it is dropped, and its time is its user's however it ends: one that was cut
+/// off, stopped or refused on the way has worked, too.
 pub struct Work<'p> {
     protection: &'p Protection,
+    clock: &'p dyn Clock,
     user: Counted<'p, User>,
     _organization: Counted<'p, Guid>,
-    started_ms: u64,
+    /// Since when it is at work; nothing while the client sends it.
+    started_ms: Option<u64>,
 }
 
 /// A request that counts as running until it is dropped.
@@ -166,11 +170,18 @@ impl Protection {
         }
     }
 
-    /// Begins a request of a user, whose organisation may ask so many times in the window. `now_ms` never goes back.
+    /// Begins a request of a user, whose organisation may ask so many times in the window. No time is counted before
+    /// [`Work::begin`].
     ///
     /// # Errors
     /// When the user or the organisation has reached a limit.
-    pub fn begin(&self, user: User, organization_requests: u64, now_ms: u64) -> Result<Work<'_>, Refused> {
+    pub fn enter<'p>(
+        &'p self,
+        user: User,
+        organization_requests: u64,
+        clock: &'p dyn Clock,
+    ) -> Result<Work<'p>, Refused> {
+        let now_ms = clock.monotonic_ms();
         let refused = |whose| move |(reached, retry_after)| Refused { whose, reached, retry_after };
         let one = self.users.begin(user, self.user_bounds, now_ms).map_err(refused(Whose::User))?;
         let all = Bounds { requests: organization_requests, busy_ms: UNBOUNDED, running: UNBOUNDED };
@@ -179,7 +190,7 @@ impl Protection {
             one.take_back(now_ms);
             refused(Whose::Organization)(why)
         })?;
-        Ok(Work { protection: self, user: one, _organization: all, started_ms: now_ms })
+        Ok(Work { protection: self, clock, user: one, _organization: all, started_ms: None })
     }
 
     /// Forgets users and organisations who asked for nothing within the window.
@@ -235,21 +246,37 @@ impl<K: Eq + Hash + Copy> Counts<K> {
 }
 
 impl Work<'_> {
-    /// Counts the time from now on.
-    pub fn begin_anew(&mut self, now_ms: u64) {
-        self.started_ms = now_ms;
+    /// Counts the time from now on: how long the client took to send it is no work.
+    pub fn begin(&mut self) {
+        self.started_ms = Some(self.clock.monotonic_ms());
     }
 
-    /// Counts the time the request took; what the user has left.
-    pub fn end(self, now_ms: u64) -> Remaining {
+    /// Counts the time that the request took; what the user has left.
+    pub fn end(mut self) -> Remaining {
+        let now_ms = self.clock.monotonic_ms();
+        self.count(now_ms);
         let bounds = self.protection.user_bounds;
-        let mut users = self.protection.users.place(self.user.whose).lock();
-        let usage = users.entry(self.user.whose).or_default();
-        usage.slice(now_ms).busy_ms += now_ms.saturating_sub(self.started_ms);
-        let (requests, busy_ms) = usage.in_window(now_ms);
+        let place = self.protection.users.place(self.user.whose).lock();
+        let (requests, busy_ms) = place.get(&self.user.whose).map_or((0, 0), |usage| usage.in_window(now_ms));
         Remaining {
             requests: bounds.requests.saturating_sub(requests),
             busy_ms: bounds.busy_ms.saturating_sub(busy_ms),
+        }
+    }
+
+    /// Counts the time since it began, once.
+    fn count(&mut self, now_ms: u64) {
+        let Some(started_ms) = self.started_ms.take() else { return };
+        let mut users = self.protection.users.place(self.user.whose).lock();
+        let usage = users.entry(self.user.whose).or_default();
+        usage.slice(now_ms).busy_ms += now_ms.saturating_sub(started_ms);
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        if self.started_ms.is_some() {
+            self.count(self.clock.monotonic_ms());
         }
     }
 }
@@ -314,20 +341,44 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
     use super::*;
+    use crate::ambient::HeldClock;
 
     const ANNE: User = User { organization: Guid::from_u128(1), user: Guid::from_u128(2) };
     const BEN: User = User { user: Guid::from_u128(3), ..ANNE };
     /// An organisation without a limit.
     const ANY: u64 = u64::MAX;
 
-    fn protection(requests: u64, seconds: u64, running: u64) -> Protection {
+    /// The limits, by a clock that stands where the last call left it.
+    struct Limited {
+        protection: Protection,
+        clock: HeldClock,
+    }
+
+    impl Limited {
+        /// A request that is at work since that moment.
+        fn begin(&self, user: User, organization_requests: u64, now_ms: u64) -> Result<Work<'_>, Refused> {
+            self.clock.set(now_ms);
+            let mut work = self.protection.enter(user, organization_requests, &self.clock)?;
+            work.begin();
+            Ok(work)
+        }
+
+        /// A request from one moment to another.
+        fn done(&self, user: User, organization_requests: u64, begun_ms: u64, ended_ms: u64) -> Remaining {
+            let work = self.begin(user, organization_requests, begun_ms).unwrap();
+            self.clock.set(ended_ms);
+            work.end()
+        }
+    }
+
+    fn protection(requests: u64, seconds: u64, running: u64) -> Limited {
         let limits = Limits {
             user_requests: requests,
             user_seconds: seconds,
             user_concurrent_requests: running,
             ..Limits::default()
         };
-        Protection::new(&limits)
+        Limited { protection: Protection::new(&limits), clock: HeldClock::default() }
     }
 
     fn refusal(result: Result<Work<'_>, Refused>) -> Refused {
@@ -338,7 +389,7 @@ mod tests {
     fn requests_count_for_five_minutes_and_for_one_user() {
         let protection = protection(3, 1_000, 10);
         for second in [0, 1, 40] {
-            protection.begin(ANNE, ANY, second * 1_000).unwrap().end(second * 1_000);
+            protection.done(ANNE, ANY, second * 1_000, second * 1_000);
         }
         let refused = refusal(protection.begin(ANNE, ANY, 299_999));
         assert_eq!(refused, Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 1 });
@@ -347,22 +398,42 @@ mod tests {
         protection.begin(BEN, ANY, 299_999).unwrap();
         protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, ANY, 299_999).unwrap();
         // The first slice is forgotten: two are left.
-        let left = protection.begin(ANNE, ANY, 300_000).unwrap().end(300_000);
+        let left = protection.done(ANNE, ANY, 300_000, 300_000);
         assert_eq!(left.requests, 1);
-        protection.begin(ANNE, ANY, 300_001).unwrap().end(300_001);
+        protection.done(ANNE, ANY, 300_001, 300_001);
         refusal(protection.begin(ANNE, ANY, 300_002));
         // A slice is used again after a long time, with nothing in it.
-        assert_eq!(protection.begin(ANNE, ANY, 90_000_000).unwrap().end(90_000_000).requests, 2);
+        assert_eq!(protection.done(ANNE, ANY, 90_000_000, 90_000_000).requests, 2);
     }
 
     #[test]
     fn time_at_work_counts() {
         let protection = protection(1_000, 2, 10);
-        let left = protection.begin(ANNE, ANY, 0).unwrap().end(1_500);
+        let left = protection.done(ANNE, ANY, 0, 1_500);
         assert_eq!(left, Remaining { requests: 999, busy_ms: 500 });
-        protection.begin(ANNE, ANY, 1_500).unwrap().end(2_000);
+        protection.done(ANNE, ANY, 1_500, 2_000);
         assert_eq!(refusal(protection.begin(ANNE, ANY, 2_000)).reached, Reached::Time);
         protection.begin(BEN, ANY, 2_000).unwrap();
+    }
+
+    #[test]
+    fn time_counts_however_a_request_ends() {
+        let protection = protection(1_000, 2, 10);
+        // Cut off, or answered early: dropped without an end.
+        let cut = protection.begin(ANNE, ANY, 0).unwrap();
+        protection.clock.set(1_500);
+        drop(cut);
+        assert_eq!(protection.done(ANNE, ANY, 1_500, 1_600).busy_ms, 400);
+        // What the client sends slowly, and never to its end, is no work.
+        let sending = protection.protection.enter(ANNE, ANY, &protection.clock).unwrap();
+        protection.clock.set(9_000);
+        drop(sending);
+        drop(protection.begin(ANNE, ANY, 9_000).unwrap());
+        let cut = protection.begin(ANNE, ANY, 9_000).unwrap();
+        protection.clock.set(9_400);
+        drop(cut);
+        assert_eq!(refusal(protection.begin(ANNE, ANY, 9_400)).reached, Reached::Time);
+        protection.begin(BEN, ANY, 9_400).unwrap();
     }
 
     #[test]
@@ -381,34 +452,34 @@ mod tests {
     #[test]
     fn who_is_idle_is_forgotten() {
         let protection = protection(10, 10, 10);
-        protection.begin(ANNE, ANY, 0).unwrap().end(0);
+        protection.done(ANNE, ANY, 0, 0);
         let running = protection.begin(BEN, ANY, 0).unwrap();
-        let known = || protection.users.places.iter().map(|place| place.lock().len()).sum::<usize>();
-        protection.forget_idle(299_999);
+        let known = || protection.protection.users.places.iter().map(|place| place.lock().len()).sum::<usize>();
+        protection.protection.forget_idle(299_999);
         assert_eq!(known(), 2);
-        protection.forget_idle(300_000);
+        protection.protection.forget_idle(300_000);
         assert_eq!(known(), 1);
         drop(running);
-        protection.forget_idle(300_000);
+        protection.protection.forget_idle(300_000);
         assert_eq!(known(), 0);
     }
 
     #[test]
     fn an_organisation_has_its_requests_whoever_asks() {
         let protection = protection(2, 1_000, 10);
-        protection.begin(ANNE, 3, 0).unwrap().end(0);
-        protection.begin(BEN, 3, 0).unwrap().end(0);
+        protection.done(ANNE, 3, 0, 0);
+        protection.done(BEN, 3, 0, 0);
         // What a user is refused does not count for the organisation, nor the other way round.
-        protection.begin(BEN, 3, 0).unwrap().end(0);
+        protection.done(BEN, 3, 0, 0);
         let expected = Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 30 };
         assert_eq!(refusal(protection.begin(BEN, 4, 0)), expected);
-        assert_eq!(protection.requests_of(ANNE.organization, 0), 3);
+        assert_eq!(protection.protection.requests_of(ANNE.organization, 0), 3);
         let expected = Refused { whose: Whose::Organization, reached: Reached::Requests, retry_after: 30 };
         assert_eq!(refusal(protection.begin(ANNE, 3, 0)), expected);
         // Another organisation has its own, and one whose limit is raised goes on.
         protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, 3, 0).unwrap();
-        assert_eq!(protection.begin(ANNE, 4, 0).unwrap().end(0).requests, 0);
-        assert_eq!(protection.requests_of(ANNE.organization, 299_999), 4);
-        assert_eq!(protection.requests_of(ANNE.organization, 300_000), 0);
+        assert_eq!(protection.done(ANNE, 4, 0, 0).requests, 0);
+        assert_eq!(protection.protection.requests_of(ANNE.organization, 299_999), 4);
+        assert_eq!(protection.protection.requests_of(ANNE.organization, 300_000), 0);
     }
 }

@@ -235,27 +235,14 @@ mod tests {
 
     use std::future::Future;
     use std::pin::Pin;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     use futures::FutureExt;
 
     use super::*;
-
-    /// A clock that stands still until it is moved.
-    struct HeldClock(AtomicU64);
-
-    impl Clock for HeldClock {
-        fn now_ms(&self) -> i64 {
-            0
-        }
-
-        fn monotonic_ms(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
+    use crate::ambient::HeldClock;
 
     fn held() -> Arc<HeldClock> {
-        Arc::new(HeldClock(AtomicU64::new(0)))
+        Arc::new(HeldClock::default())
     }
 
     type Asked<'t> = Pin<Box<dyn Future<Output = Turn<'t, char>> + 't>>;
@@ -339,7 +326,7 @@ mod tests {
         let long = turns.take('a').await;
         let mut waiting = Box::pin(turns.take('b'));
         assert!(waiting.as_mut().now_or_never().is_none());
-        clock.0.store(LONG_MS, Ordering::Relaxed);
+        clock.set(LONG_MS);
         let turn = waiting.await;
         // The one that took long ends: that frees nothing, since the place is another's.
         drop(long);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use custodia_store::{Clock, Organization as Entry, OrganizationLimit};
+use custodia_store::{Organization as Entry, OrganizationLimit};
 use custodia_web_api::ApiRequest;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
@@ -46,7 +46,7 @@ pub async fn answer(
     };
     let user = User { organization: organization.id(), user: principal.user };
     let requests = service.limit_of(&entry, OrganizationLimit::Requests);
-    let mut work = match service.protection.begin(user, requests, service.clock.monotonic_ms()) {
+    let mut work = match service.protection.enter(user, requests, service.clock.as_ref()) {
         Ok(work) => work,
         Err(refused) => return refuse_use(service, refused),
     };
@@ -54,8 +54,7 @@ pub async fn answer(
         Ok(body) => body,
         Err(response) => return *response,
     };
-    // How long the client took to send it is no work.
-    work.begin_anew(service.clock.monotonic_ms());
+    work.begin();
     // What writes waits in the organisation's own queue, and shares its flushes there.
     let turn = match *request.method {
         Method::GET | Method::HEAD => Some(service.turns.take(entry.id).await),
@@ -80,7 +79,7 @@ pub async fn answer(
     };
     let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
     drop(turn);
-    let left = work.end(service.clock.monotonic_ms());
+    let left = work.end();
     let headers = response.headers_mut();
     headers.insert("x-ms-ratelimit-burst-remaining-xrm-requests", HeaderValue::from(left.requests));
     headers.insert("x-ms-ratelimit-time-remaining-xrm-requests", seconds_value(left.busy_ms));
