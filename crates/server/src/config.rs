@@ -139,6 +139,11 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Bytes of the bodies of all requests at work and of what they are parsed into; more are answered 503.
     pub bodies_bytes: usize,
+    /// The same, of one organisation. 0: a quarter of them, or what the longest body of plain text takes.
+    pub organization_bodies_bytes: usize,
+    /// The same, of one user; a body that takes more alone is answered 413. 0: an eighth, or what the longest body of plain
+    /// text takes.
+    pub user_bodies_bytes: usize,
     /// Seconds a client may take to send a request's body.
     pub body_seconds: u64,
     /// Seconds a client may take to take an answer.
@@ -278,6 +283,8 @@ impl Default for Limits {
             body_bytes: 16 << 20,
             target_bytes: 32 << 10,
             bodies_bytes: 512 << 20,
+            organization_bodies_bytes: 0,
+            user_bodies_bytes: 0,
             body_seconds: 60,
             answer_seconds: 120,
             handshake_seconds: 10,

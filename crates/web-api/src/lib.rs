@@ -39,6 +39,7 @@ mod withhold;
 mod writes;
 
 pub use answer::refusal;
+pub use batch::reading_cost;
 pub use call::ApiRequest;
 pub use custodia_query::odata::Limits;
 pub use entrance::{Asks, Entrance, EntranceKind, Need, On, entrances};

@@ -1,21 +1,29 @@
 //! Reading the bodies of requests: each has a longest length and a longest time, and all of them together have so much memory,
-//! with what they are parsed into.
+//! with what they are parsed into, of which one organisation and one user have a part. Small ones are taken whatever is held.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HeaderValue};
+use custodia_schema::Guid;
+use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use parking_lot::Mutex;
 
 use super::respond;
 use crate::config::Limits;
+use crate::protection::User;
 
-/// Bytes of a body that are taken from whoever has not shown a token.
+/// Bytes of a body that are taken from whoever has not shown a token: `limits.strangers` bounds how many of them there are.
 const STRANGERS_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a body that is taken whatever others hold: `limits.concurrent_requests` bounds how many of them there are.
+const SMALL_BYTES_MAX: usize = 64 << 10;
+/// Bytes that such a body and what it is parsed into take at most; one of more is counted like a large one.
+const SMALL_PARSED_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that are taken for a value of a body once it is read, beside its text: its name, its place in a list or a record, and
 /// the record itself where it is the first.
@@ -26,15 +34,32 @@ const COPIES: usize = 3;
 /// The memory for bodies, and what is taken of it.
 #[derive(Clone)]
 pub struct Bodies {
-    held: Arc<AtomicUsize>,
-    held_max: usize,
+    held: Arc<Mutex<Held>>,
+    bounds: Bounds,
     bytes_max: usize,
     time: Duration,
 }
 
-/// Memory that is taken, until it is dropped.
+/// Bytes that may be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    all: usize,
+    organization: usize,
+    user: usize,
+}
+
+/// Bytes that are held; only who holds some is kept.
+#[derive(Default)]
+struct Held {
+    all: usize,
+    organizations: HashMap<Guid, usize>,
+    users: HashMap<User, usize>,
+}
+
+/// Memory that is taken for a user's body, until it is dropped.
 struct Taken {
     bodies: Bodies,
+    user: User,
     bytes: usize,
 }
 
@@ -48,15 +73,18 @@ pub struct UnreadBody {
 pub struct ReadBody {
     /// All of it.
     pub bytes: Bytes,
-    taken: Taken,
+    _taken: Option<Taken>,
 }
+
+/// Why a body is not read.
+type Refusal = Box<Response<Bytes>>;
 
 impl Bodies {
     /// Nothing is taken yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
             held: Arc::default(),
-            held_max: limits.bodies_bytes,
+            bounds: Bounds::of(limits),
             bytes_max: limits.body_bytes,
             time: Duration::from_secs(limits.body_seconds),
         }
@@ -66,7 +94,7 @@ impl Bodies {
     ///
     /// # Errors
     /// The answer to one whose announced length is too large: said before it is sent.
-    pub fn unread(&self, incoming: Incoming) -> Result<UnreadBody, Box<Response<Bytes>>> {
+    pub fn unread(&self, incoming: Incoming) -> Result<UnreadBody, Refusal> {
         if incoming.size_hint().lower() > self.bytes_max as u64 {
             return Err(Box::new(too_large(self.bytes_max)));
         }
@@ -74,54 +102,110 @@ impl Bodies {
     }
 }
 
+impl Bounds {
+    /// A quarter for an organisation and an eighth for a user, unless they were given; but never less than the longest body
+    /// of plain text takes, which could not be sent at all else, nor more than there is.
+    fn of(limits: &Limits) -> Self {
+        let all = limits.bodies_bytes;
+        let longest = limits.body_bytes.saturating_mul(COPIES + 1).saturating_add(SMALL_PARSED_BYTES_MAX);
+        let part = |given: usize, usual: usize| if given == 0 { usual.max(longest) } else { given };
+        let organization = part(limits.organization_bodies_bytes, all / 4).min(all);
+        Self { all, organization, user: part(limits.user_bodies_bytes, all / 8).min(organization) }
+    }
+}
+
+impl Held {
+    /// Takes so much for a user; else who would hold too much.
+    fn take(&mut self, user: User, bytes: usize, bounds: Bounds) -> Result<(), &'static str> {
+        let held = |count: Option<&usize>| count.copied().unwrap_or(0).saturating_add(bytes);
+        if held(self.users.get(&user)) > bounds.user {
+            return Err("Requests of this user");
+        }
+        if held(self.organizations.get(&user.organization)) > bounds.organization {
+            return Err("Requests of this organisation");
+        }
+        if held(Some(&self.all)) > bounds.all {
+            return Err("Requests");
+        }
+        self.all += bytes;
+        *self.organizations.entry(user.organization).or_default() += bytes;
+        *self.users.entry(user).or_default() += bytes;
+        Ok(())
+    }
+
+    fn give_back(&mut self, user: User, bytes: usize) {
+        self.all = self.all.saturating_sub(bytes);
+        less(&mut self.organizations, user.organization, bytes);
+        less(&mut self.users, user, bytes);
+    }
+}
+
+fn less<K: Eq + Hash + Copy>(counts: &mut HashMap<K, usize>, of: K, bytes: usize) {
+    let Some(count) = counts.get_mut(&of) else { return };
+    *count = count.saturating_sub(bytes);
+    if *count == 0 {
+        counts.remove(&of);
+    }
+}
+
 impl Taken {
-    /// Takes more, if there is so much.
-    fn more(&mut self, bytes: usize) -> Result<(), Box<Response<Bytes>>> {
-        self.bytes += bytes;
-        let held = self.bodies.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if held <= self.bodies.held_max {
+    /// Sees to it that so much is taken altogether, if there is so much.
+    fn up_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
             return Ok(());
         }
-        let message = "Requests hold as much memory as there is for them. Try again shortly.";
-        Err(Box::new(respond::busy(message)))
+        self.bodies.held.lock().take(self.user, more, self.bodies.bounds).map_err(|who| {
+            let message = format!("{who} hold as much memory as there is for them. Try again shortly.");
+            Box::new(respond::busy(&message))
+        })?;
+        self.bytes = bytes;
+        Ok(())
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.bodies.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.bytes > 0 {
+            self.bodies.held.lock().give_back(self.user, self.bytes);
+        }
     }
 }
 
 impl UnreadBody {
-    /// Reads the whole body of a caller who showed a token, and takes the memory for what it will be parsed into.
+    /// Reads the whole body of a caller who showed a token, sent to a path below the service root, and takes the memory for
+    /// what it will be parsed into.
     ///
     /// # Errors
     /// The answer to a body that is too large, takes too long, breaks off, or has more values than there is memory for.
-    pub async fn read(self) -> Result<ReadBody, Box<Response<Bytes>>> {
-        let (limit, held_max) = (self.bodies.bytes_max, self.bodies.held_max);
-        let mut body = self.read_up_to(limit).await?;
-        let parsed = parsed_bytes(&body.bytes);
-        if body.bytes.len().saturating_add(parsed) > held_max {
-            return Err(Box::new(too_much_to_read(parsed, held_max)));
+    pub async fn read(self, user: User, path: &str, headers: &HeaderMap) -> Result<ReadBody, Refusal> {
+        let (limit, most) = (self.bodies.bytes_max, self.bodies.bounds.user);
+        let mut taken = Taken { bodies: self.bodies.clone(), user, bytes: 0 };
+        let bytes = self.read_up_to(limit, Some(&mut taken)).await?;
+        let parsed = custodia_web_api::reading_cost(path, headers, &bytes, parsed_bytes);
+        let all = bytes.len().saturating_add(parsed);
+        if bytes.len() > SMALL_BYTES_MAX || all > SMALL_PARSED_BYTES_MAX {
+            if all > most {
+                return Err(Box::new(too_much_to_read(parsed, most)));
+            }
+            taken.up_to(all)?;
         }
-        body.taken.more(parsed)?;
-        Ok(body)
+        Ok(ReadBody { bytes, _taken: Some(taken) })
     }
 
     /// Reads the whole body of somebody who has not shown a token.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub async fn read_of_stranger(self) -> Result<ReadBody, Box<Response<Bytes>>> {
+    pub async fn read_of_stranger(self) -> Result<ReadBody, Refusal> {
         let limit = self.bodies.bytes_max.min(STRANGERS_BYTES_MAX);
-        self.read_up_to(limit).await
+        Ok(ReadBody { bytes: self.read_up_to(limit, None).await?, _taken: None })
     }
 
-    async fn read_up_to(self, limit: usize) -> Result<ReadBody, Box<Response<Bytes>>> {
+    async fn read_up_to(self, limit: usize, taken: Option<&mut Taken>) -> Result<Bytes, Refusal> {
         let time = self.bodies.time;
         let seconds = time.as_secs();
-        tokio::time::timeout(time, self.collect(limit)).await.unwrap_or_else(|_| {
+        tokio::time::timeout(time, self.collect(limit, taken)).await.unwrap_or_else(|_| {
             let message = format!("The body did not come to its end within {seconds} seconds.");
             let mut response = respond::error(StatusCode::REQUEST_TIMEOUT, "0x80060888", &message);
             // Clients repeat a request by themselves that a kept connection answers so, unless it is closed.
@@ -130,8 +214,8 @@ impl UnreadBody {
         })
     }
 
-    async fn collect(mut self, limit: usize) -> Result<ReadBody, Box<Response<Bytes>>> {
-        let mut taken = Taken { bodies: self.bodies, bytes: 0 };
+    async fn collect(mut self, limit: usize, mut taken: Option<&mut Taken>) -> Result<Bytes, Refusal> {
+        let mut length: usize = 0;
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(frame) = self.incoming.frame().await {
@@ -141,10 +225,13 @@ impl UnreadBody {
             };
             // What is no data is fields at the end, which nobody asks for.
             let Ok(data) = frame.into_data() else { continue };
-            if taken.bytes + data.len() > limit {
+            length = length.saturating_add(data.len());
+            if length > limit {
                 return Err(Box::new(too_large(limit)));
             }
-            taken.more(data.len())?;
+            if let Some(taken) = taken.as_deref_mut().filter(|_| length > SMALL_BYTES_MAX) {
+                taken.up_to(length)?;
+            }
             // Most bodies are one piece, and need not be put together.
             if first.is_empty() && all.is_empty() {
                 first = data;
@@ -153,8 +240,7 @@ impl UnreadBody {
                 all.extend_from_slice(&data);
             }
         }
-        let bytes = if all.is_empty() { first } else { all.freeze() };
-        Ok(ReadBody { bytes, taken })
+        Ok(if all.is_empty() { first } else { all.freeze() })
     }
 }
 
@@ -167,7 +253,8 @@ fn parsed_bytes(body: &[u8]) -> usize {
 
 fn too_much_to_read(parsed: usize, held_max: usize) -> Response<Bytes> {
     let message = format!(
-        "Reading the body takes up to {parsed} bytes besides itself, and there are {held_max} for all bodies. Send less at one time."
+        "Reading the body takes up to {parsed} bytes besides itself, and there are {held_max} for all bodies of one user. \
+         Send less at one time."
     );
     respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
 }
@@ -175,4 +262,53 @@ fn too_much_to_read(parsed: usize, held_max: usize) -> Response<Bytes> {
 fn too_large(limit: usize) -> Response<Bytes> {
     let message = format!("The body is larger than {limit} bytes.");
     respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNE: User = User { organization: Guid::from_u128(1), user: Guid::from_u128(2) };
+    const BEN: User = User { user: Guid::from_u128(3), ..ANNE };
+    const CY: User = User { user: Guid::from_u128(4), ..ANNE };
+    const ELSEWHERE: User = User { organization: Guid::from_u128(9), ..ANNE };
+
+    #[test]
+    fn each_has_a_part_and_what_was_refused_holds_nothing() {
+        let bounds = Bounds { all: 400, organization: 100, user: 60 };
+        let mut held = Held::default();
+        assert_eq!(held.take(ANNE, 60, bounds), Ok(()));
+        assert_eq!(held.take(ANNE, 1, bounds), Err("Requests of this user"));
+        assert_eq!(held.take(BEN, 40, bounds), Ok(()));
+        assert_eq!(held.take(CY, 1, bounds), Err("Requests of this organisation"));
+        assert_eq!(held.take(ELSEWHERE, 60, bounds), Ok(()));
+        assert_eq!(held.take(ELSEWHERE, 60, Bounds { all: 170, organization: 200, user: 200 }), Err("Requests"));
+        for (user, bytes) in [(ANNE, 60), (BEN, 40), (ELSEWHERE, 60)] {
+            held.give_back(user, bytes);
+        }
+        assert_eq!((held.all, held.organizations.len(), held.users.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_user_may_always_send_the_longest_body_of_plain_text() {
+        let of = |all, body, organization, user| {
+            Bounds::of(&Limits {
+                bodies_bytes: all,
+                body_bytes: body,
+                organization_bodies_bytes: organization,
+                user_bodies_bytes: user,
+                ..Limits::default()
+            })
+        };
+        let mebibytes = |all: usize, organization: usize, user: usize| Bounds {
+            all: all << 20,
+            organization: organization << 20,
+            user: user << 20,
+        };
+        assert_eq!(Bounds::of(&Limits::default()), mebibytes(512, 128, 65));
+        assert_eq!(of(800 << 20, 1 << 20, 0, 0), mebibytes(800, 200, 100));
+        assert_eq!(of(64 << 20, 16 << 20, 0, 0), mebibytes(64, 64, 64));
+        assert_eq!(of(512 << 20, 16 << 20, 100 << 20, 20 << 20), mebibytes(512, 100, 20));
+        assert_eq!(of(512 << 20, 16 << 20, 50 << 20, 90 << 20), mebibytes(512, 50, 50));
+    }
 }

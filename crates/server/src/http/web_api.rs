@@ -50,7 +50,7 @@ pub async fn answer(
         Ok(work) => work,
         Err(refused) => return refuse_use(service, refused),
     };
-    let body = match request.body.read().await {
+    let body = match request.body.read(user, below, request.headers).await {
         Ok(body) => body,
         Err(response) => return *response,
     };

@@ -44,10 +44,17 @@ fn bodies_that_unfold_are_refused_before_they_do() {
 fn all_bodies_together_have_so_much_memory() {
     let site = Site::new(Engine::Sqlite)
         .with("CUSTODIA_LIMITS_BODY_BYTES", "1000000")
-        .with("CUSTODIA_LIMITS_BODIES_BYTES", "2000000")
+        .with("CUSTODIA_LIMITS_BODIES_BYTES", "4000000")
+        .with("CUSTODIA_LIMITS_ORGANIZATION_BODIES_BYTES", "2000000")
+        .with("CUSTODIA_LIMITS_USER_BODIES_BYTES", "2000000")
         .with_north();
+    let said = site.done(&["org", "create", "south", "--admin", "ben@south.example"]);
+    let password = said.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap();
     let server = site.serve(&[]);
     let api = server.api(&site, "north", "ada@north.example");
+    let other = server.api(&site, "south", "ben@south.example");
+    let json = [("Content-Type", "application/json")];
+    let large = |name: &str| format!("{}{}", " ".repeat(400_000), json!({ "name": name }));
     let head = format!(
         "POST /north/api/data/v9.2/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n",
@@ -61,33 +68,75 @@ fn all_bodies_together_have_so_much_memory() {
             stream
         })
         .collect();
-    api.account("Contoso");
+    let id = api.account("Contoso");
     let begin = || {
         let mut stream = server.client().connect().unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(&vec![b' '; 900_000]).unwrap();
         stream
     };
-    let mut held = [begin(), begin()];
     // The third finds no room; which of them is refused is a matter of who is read first.
-    held.iter_mut().for_each(|stream| stream.set_nonblocking(false).unwrap());
-    let mut third = begin();
+    let mut held = vec![begin(), begin(), begin()];
     let answer = until("one is refused", || {
-        for stream in held.iter_mut().chain([&mut third]) {
-            stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
-            if let Ok(answer) = read_answer(stream) {
+        for at in 0..held.len() {
+            held[at].set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+            if let Ok(answer) = read_answer(&mut held[at]) {
+                held.remove(at);
                 return Some(answer);
             }
         }
         None
     });
-    let answer = answer.expect(503);
-    assert_eq!((answer.error().0.as_str(), answer.header("Retry-After")), ("0x8005F103", Some("1")));
-    drop((held, third, announced));
+    let refused = |answer: Answer| {
+        let answer = answer.expect(503);
+        let (code, message) = answer.error();
+        assert_eq!((code.as_str(), answer.header("Retry-After")), ("0x8005F103", Some("1")));
+        assert!(message.starts_with("Requests of this user hold"), "{message}");
+    };
+    refused(answer);
+    refused(post(&api, "accounts", &json, &large("Fabrikam")));
+    // What is small is taken from them all the same; so is a sign-in, and whatever is of another organisation.
+    api.request("PATCH", &format!("accounts({id})"), Some(&json!({ "name": "Contoso AG" }))).expect(204);
+    assert_eq!(api.account_names(), ["Contoso AG"]);
+    let fields = [("grant_type", "password"), ("username", "ben@south.example"), ("password", password)];
+    server.client().form("/south/oauth2/v2.0/token", &fields).expect(200);
+    post(&other, "accounts", &json, &large("Northwind")).expect(204);
+    assert_eq!(other.account_names(), ["Northwind"]);
+    drop((held, announced));
     until("no request is at work", || (metric(&server, "custodia_http_requests_running") == 0).then_some(()));
-    let name = format!("{}{}", " ".repeat(400_000), json!({ "name": "Fabrikam" }));
-    post(&api, "accounts", &[("Content-Type", "application/json")], &name).expect(204);
-    assert_eq!(api.account_names(), ["Contoso", "Fabrikam"]);
+    post(&api, "accounts", &json, &large("Fabrikam")).expect(204);
+    assert_eq!(api.account_names(), ["Contoso AG", "Fabrikam"]);
+}
+
+#[test]
+fn of_a_batch_counts_what_is_read_of_it_at_one_time() {
+    let site = Site::new(Engine::Sqlite)
+        .with("CUSTODIA_LIMITS_BODY_BYTES", "3000000")
+        .with("CUSTODIA_LIMITS_BODIES_BYTES", "9000000")
+        .with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let batch = [("Content-Type", "multipart/mixed; boundary=b")];
+    let part = |content: &str| {
+        format!(
+            "--b\r\nContent-Type: application/http\r\n\r\nPOST accounts HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{content}\r\n"
+        )
+    };
+    // Commas that nobody reads take nothing besides themselves, and parts are read one after the other.
+    let preamble = ",".repeat(1_000_000);
+    let described = part(&json!({ "name": "Contoso", "description": ",".repeat(1_900) }).to_string());
+    let body = format!("{preamble}\r\n{}--b--\r\n", described.repeat(60));
+    let answer = post(&api, "$batch", &batch, &body);
+    assert_eq!((answer.status, api.account_names().len()), (200, 60), "{}", answer.text());
+    // Of one part they count, and where the type alone says that it is a batch.
+    for (path, body) in [
+        ("$batch", format!("{}--b--\r\n", part(&format!("[{preamble}1]")))),
+        ("accounts", format!("{preamble}\r\n{described}--b--\r\n")),
+    ] {
+        let (code, message) = post(&api, path, &batch, &body).expect(413).error();
+        assert_eq!(code, "0x80060888");
+        assert!(message.contains("for all bodies of one user"), "{message}");
+    }
 }
 
 /// Records for a request that makes many at once, of about so many bytes together.
@@ -136,8 +185,12 @@ fn what_bodies_are_parsed_into_counts_too() {
     let answer = post(&api, many, &json, &small);
     assert_eq!(answer.status, 400, "{}", answer.text());
     // It is at least what a body takes where it is parsed, whatever it is made of.
+    let plenty = (512 << 20).to_string();
     for (body, counted) in bodies.iter().zip(counted) {
-        let site = Site::new(Engine::Sqlite).with_north();
+        let site = Site::new(Engine::Sqlite)
+            .with("CUSTODIA_LIMITS_ORGANIZATION_BODIES_BYTES", &plenty)
+            .with("CUSTODIA_LIMITS_USER_BODIES_BYTES", &plenty)
+            .with_north();
         let server = site.serve(&[]);
         let api = server.api(&site, "north", "ada@north.example");
         api.account("Contoso");

@@ -12,7 +12,7 @@ use custodia_query::odata::below_root;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use self::multipart::{Part, PartRequest, boundary, parts};
+use self::multipart::{Part, PartRequest, boundary, cost_in_parts, parts};
 use self::reply::{Multipart, PartReply};
 use crate::answer;
 use crate::call::{ApiRequest, Call, Earlier};
@@ -30,6 +30,16 @@ const CONTENT_ID: &str = "content-id";
 /// Whether a path below the service root is that of a batch.
 pub(crate) fn is_batch(path: &str) -> bool {
     matches!(path.trim_matches('/'), "$batch" | "%24batch")
+}
+
+/// What it takes to read the body of a request, where `cost` says what it takes to read some bytes: of a batch one part is read
+/// at a time, a change set as one; any other body is read as a whole.
+pub fn reading_cost(path: &str, headers: &HeaderMap, body: &[u8], cost: impl Fn(&[u8]) -> usize) -> usize {
+    match boundary(headers).filter(|_| is_batch(path)) {
+        Some(Ok(boundary)) => cost_in_parts(body, &boundary, OPERATIONS_MAX, cost),
+        Some(Err(_)) => 0,
+        None => cost(body),
+    }
 }
 
 /// Answers a batch.

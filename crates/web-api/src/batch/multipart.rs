@@ -3,6 +3,8 @@
 //! Clients differ in their line ends, blank lines and what they leave out, so everything that is not needed to tell the
 //! parts apart is tolerated.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -50,29 +52,63 @@ pub(super) fn boundary(headers: &HeaderMap) -> Option<Result<String, Failure>> {
 /// # Errors
 /// A body without the closing delimiter, which may have been cut short; more than `parts_max` parts.
 pub(super) fn parts(body: &Bytes, boundary: &str, parts_max: usize) -> Result<Vec<Part>, Failure> {
-    let delimiter = format!("--{boundary}");
-    let closing = format!("--{boundary}--");
     let mut parts = Vec::new();
-    let mut begun: Option<usize> = None;
-    for Line { text, start, end } in lines(body, 0) {
-        let line = text.trim_ascii_end();
-        let closes = line == closing.as_bytes();
-        if !closes && line != delimiter.as_bytes() {
-            continue;
+    for cut in cuts(body, boundary) {
+        let Cut::Part(whole) = cut else { return Ok(parts) };
+        if parts.len() >= parts_max {
+            return Err(Failure::invalid(format!("a batch has at most {parts_max} operations")));
         }
-        if let Some(begun) = begun {
-            if parts.len() >= parts_max {
-                return Err(Failure::invalid(format!("a batch has at most {parts_max} operations")));
-            }
-            // The line end before a delimiter belongs to it.
-            parts.push(part(body.slice(begun..without_line_end(body, begun, start)))?);
-        }
-        if closes {
-            return Ok(parts);
-        }
-        begun = Some(end);
+        parts.push(part(body.slice(whole))?);
     }
     Err(Failure::invalid(format!("the body ends without '--{boundary}--': it is no complete batch")))
+}
+
+/// What it takes to read a body part by part, where `cost` says what it takes to read some bytes: the heads of all parts, which
+/// are kept together, and the largest of what they hold. What stands before, between and behind the parts is never read.
+pub(super) fn cost_in_parts(body: &[u8], boundary: &str, parts_max: usize, cost: impl Fn(&[u8]) -> usize) -> usize {
+    let (mut heads, mut largest) = (0, 0);
+    for cut in cuts(body, boundary).take(parts_max) {
+        let Cut::Part(whole) = cut else { break };
+        let part = body.get(whole).unwrap_or_default();
+        let head = lines(part, 0).find(|line| line.text.trim_ascii().is_empty()).map_or(part.len(), |line| line.end);
+        let (head, content) = part.split_at_checked(head).unwrap_or((part, &[]));
+        heads += cost(head);
+        largest = largest.max(cost(content));
+    }
+    heads + largest
+}
+
+/// A place where a body is cut.
+enum Cut {
+    /// A part, with its head.
+    Part(Range<usize>),
+    /// The closing delimiter.
+    End,
+}
+
+fn cuts<'b>(body: &'b [u8], boundary: &str) -> impl Iterator<Item = Cut> + use<'b> {
+    let delimiter = format!("--{boundary}");
+    let closing = format!("--{boundary}--");
+    let mut lines = lines(body, 0);
+    let mut begun: Option<usize> = None;
+    let mut closed = false;
+    std::iter::from_fn(move || {
+        loop {
+            if closed {
+                return Some(Cut::End);
+            }
+            let Line { text, start, end } = lines.next()?;
+            let line = text.trim_ascii_end();
+            closed = line == closing.as_bytes();
+            if !closed && line != delimiter.as_bytes() {
+                continue;
+            }
+            if let Some(begun) = begun.replace(end) {
+                // The line end before a delimiter belongs to it.
+                return Some(Cut::Part(begun..without_line_end(body, begun, start)));
+            }
+        }
+    })
 }
 
 fn part(whole: Bytes) -> Result<Part, Failure> {
@@ -221,6 +257,18 @@ mod tests {
             assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/x"));
             assert!(request.headers.is_empty() && request.body.is_empty());
         }
+    }
+
+    #[test]
+    fn what_reading_takes_is_that_of_the_largest_part_and_of_all_heads() {
+        // Each comma is one, wherever it is read.
+        let commas = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b',').count();
+        let cost = |body: &str| cost_in_parts(body.as_bytes(), "b", 3, commas);
+        assert_eq!(cost(""), 0);
+        assert_eq!(cost(&",".repeat(1_000)), 0, "a preamble is not read");
+        assert_eq!(cost(",,,\n--b\nA: ,\n\n,,\n--b\nA: ,,\n\n,,,,\n--b--\n,,,"), 3 + 4);
+        assert_eq!(cost("--b\n\n,,\n--b\n\n,,,,\ncut short"), 2);
+        assert_eq!(cost("--b\n,,,\n--b\n\n1\n--b\n\n2\n--b\n\n,,,,\n--b--"), 3, "more parts are not read");
     }
 
     #[test]
