@@ -127,6 +127,7 @@ const FILES: &[(&str, &str, &str)] = &[
         "made for the owner alone",
     ),
     ("crates/server/src/import.rs", "mapping files of imports", "read, as a command names them"),
+    ("crates/server/src/machine.rs", "`/proc/meminfo` and `memory.max` of the control group", "read"),
     ("crates/server/src/serve.rs", "`custodia.sock`", "removed at the end"),
     ("crates/server/src/service.rs", "left-overs in the data folder", "removed"),
     ("crates/server/src/socket.rs", "`custodia.sock`", "made for the owner alone"),

@@ -11,6 +11,7 @@ mod load;
 
 pub use load::Flag;
 
+use crate::machine;
 use crate::turns::Turns;
 
 /// The longest target that the HTTP library reads at all.
@@ -18,8 +19,12 @@ const TARGET_BYTES_MAX: usize = 65_000;
 
 /// Reads of embedded databases worked on at one time, for each processor.
 const READS_PER_PROCESSOR: usize = 4;
-/// Long reads of embedded databases at one time, of which one organisation has half: as many as there are processors.
+/// Long reads of embedded databases at one time, for each processor; one organisation has half of them.
 const LONG_READS_PER_PROCESSOR: usize = 2;
+/// Databases that may be open where memory or files are few.
+const OPEN_DATABASES_LEAST: usize = 64;
+/// Files that an open embedded database has on average: two for each connection, and one that they share.
+const FILES_PER_DATABASE: usize = 8;
 /// Reads that are on their way to PostgreSQL at one time.
 const READS_ON_THEIR_WAY: usize = 64;
 
@@ -202,7 +207,8 @@ pub struct Limits {
     pub writer_threads: usize,
     /// MiB of the page caches of all open embedded databases together; divided by use, and one has half of it at most.
     pub caches_mebibytes: u32,
-    /// Databases open at one time; for one more the least recently used is closed.
+    /// Databases open at one time; for one more the least recently used is closed. 0: as many as memory and open files are good
+    /// for, at least 64.
     pub open_databases: usize,
     /// Seconds after which an open database that nobody asks gives back its page caches.
     pub rest_seconds: u64,
@@ -314,7 +320,7 @@ impl Default for Limits {
             write_queue: store.write_queue_max,
             writer_threads: store.writer_threads,
             caches_mebibytes: store.caches_mebibytes,
-            open_databases: store.open_databases_max,
+            open_databases: 0,
             rest_seconds: store.rest_ms / 1000,
             open_wait_ms: store.open_wait_ms,
             postgres_connections: store.postgres_connections_max,
@@ -328,8 +334,11 @@ impl Default for Limits {
     }
 }
 
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// Databases that may be open at one time where nobody said how many: an eighth of the memory for those that rest, which take
+/// less than a MiB each, and as many as half of the files that may be open are enough for.
+fn open_databases(memory_mebibytes: Option<usize>, files: usize) -> usize {
+    let by_memory = memory_mebibytes.map_or(OPEN_DATABASES_LEAST, |memory| memory / 8);
+    by_memory.min(files / 2 / FILES_PER_DATABASE).max(OPEN_DATABASES_LEAST)
 }
 
 impl Config {
@@ -409,11 +418,14 @@ impl Config {
             write_queue_max: self.limits.write_queue,
             writer_threads: self.limits.writer_threads,
             long_reads_max: match self.limits.long_reads {
-                0 => processors().saturating_mul(LONG_READS_PER_PROCESSOR),
+                0 => machine::processors().saturating_mul(LONG_READS_PER_PROCESSOR),
                 given => given,
             },
             caches_mebibytes: self.limits.caches_mebibytes,
-            open_databases_max: self.limits.open_databases,
+            open_databases_max: match self.limits.open_databases {
+                0 => open_databases(machine::memory_mebibytes(), machine::open_files()),
+                given => given,
+            },
             rest_ms: self.limits.rest_seconds.saturating_mul(1000),
             open_wait_ms: self.limits.open_wait_ms,
             postgres_connections_max: self.limits.postgres_connections,
@@ -458,7 +470,7 @@ impl Config {
     /// itself, and what is asked of it is best on its way early.
     pub fn turns<K: Eq + std::hash::Hash + Copy>(&self, clock: Arc<dyn Clock>) -> Turns<K> {
         let places = match (self.limits.reads_at_once, self.database.is_empty()) {
-            (0, true) => processors().saturating_mul(READS_PER_PROCESSOR),
+            (0, true) => machine::processors().saturating_mul(READS_PER_PROCESSOR),
             (0, false) => READS_ON_THEIR_WAY,
             (given, _) => given,
         };
@@ -537,7 +549,6 @@ impl Limits {
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
             ("limits.caches_mebibytes", u64::from(self.caches_mebibytes)),
-            ("limits.open_databases", self.open_databases as u64),
             ("limits.postgres_connections", self.postgres_connections as u64),
             ("limits.prepared_statements", self.prepared_statements as u64),
         ];
@@ -566,4 +577,22 @@ fn user_part(database: &str) -> Option<&str> {
     let (_, rest) = database.split_once("://")?;
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     authority.rsplit_once('@').map(|(user, _)| user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_databases_are_open_as_memory_and_files_are_good_for() {
+        assert_eq!(open_databases(Some(24 * 1024), 1 << 20), 3_072);
+        assert_eq!(open_databases(Some(24 * 1024), 20_000), 1_250);
+        assert_eq!(open_databases(Some(2 * 1024), 20_000), 256);
+        assert_eq!(open_databases(Some(256), 1_024), OPEN_DATABASES_LEAST);
+        assert_eq!(open_databases(None, usize::MAX), OPEN_DATABASES_LEAST);
+        assert!(Config::default().store_limits().open_databases_max >= OPEN_DATABASES_LEAST);
+        let mut config = Config::default();
+        config.limits.open_databases = 7;
+        assert_eq!(config.store_limits().open_databases_max, 7);
+    }
 }

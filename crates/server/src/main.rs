@@ -21,6 +21,7 @@ mod import;
 mod indexes;
 mod jobs;
 mod log;
+mod machine;
 mod metrics;
 mod naming;
 mod operation;

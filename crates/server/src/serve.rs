@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -129,15 +128,9 @@ async fn drain(service: &Service, ending: &mut Ending) {
 }
 
 /// Connections at one time: as configured, but no more than half of the files that the process may have open, so that the
-/// other half is there for databases. The system's own bound is raised as far as it lets itself be.
+/// other half is there for databases.
 fn connections_max(configured: usize) -> usize {
-    let allowed = getrlimit(Resource::Nofile);
-    if allowed.current < allowed.maximum || allowed.maximum.is_none() {
-        // Where it is refused, the bound stays what it was.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, maximum: allowed.maximum });
-    }
-    let files =
-        getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let files = crate::machine::open_files();
     let most = (files / 2).max(1);
     if most < configured {
         tracing::warn!(
