@@ -425,7 +425,8 @@ impl Database {
     /// Runs a request in the next write batch and gives its answer once it is durable.
     ///
     /// The request may be run more than once; only what its last run gathered is stored. When it answers with an error
-    /// nothing of it is stored.
+    /// nothing of it is stored. Dropped before the request was begun, nothing is done of it; afterwards it is done all the
+    /// same.
     ///
     /// # Errors
     /// The request's own, or the store's.
@@ -442,10 +443,14 @@ impl Database {
         self.touch();
         let (answer, answered) = oneshot::channel();
         let queued = Box::new(Queued { request, kept: None, answer: Some(answer) });
-        if self.inner.writer.enqueue(queued) {
+        let place = self.inner.writer.enqueue(queued);
+        if place.as_ref().is_some_and(|place| place.is_unattended) {
             self.schedule();
         }
-        match answered.await {
+        let mut waiting = Waiting { writer: &self.inner.writer, ticket: place.map(|place| place.ticket) };
+        let answered = answered.await;
+        waiting.ticket = None;
+        match answered {
             Ok(result) => result,
             Err(_) => {
                 Err(E::from(Error::Unavailable { context: "the write queue was closed".to_owned(), source: None }))
@@ -860,6 +865,21 @@ pub(crate) fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
     let multi = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if multi { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// Somebody who waits for a request, and withdraws it on leaving.
+struct Waiting<'w> {
+    writer: &'w Writer,
+    /// Its place in the queue; none when it was answered.
+    ticket: Option<u64>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.writer.withdraw(ticket);
+        }
+    }
 }
 
 /// A request with its answer, once it has run.

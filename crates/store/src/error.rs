@@ -27,8 +27,11 @@ pub enum Error {
         /// Name of the index that refused, as the engine gives it.
         constraint: String,
     },
-    /// The statement ran longer than its limit.
-    #[error("the statement took longer than {limit_ms} ms and was stopped; ask for less, or raise limits.statement_ms")]
+    /// The statement, or those of a write together, ran longer than their limit.
+    #[error(
+        "the database took longer than {limit_ms} ms and was stopped; ask for less, or raise limits.statement_ms, for writes \
+         limits.write_ms"
+    )]
     Timeout {
         /// The limit that was hit.
         limit_ms: u64,

@@ -25,6 +25,12 @@ pub struct Limits {
     /// Writes in one batch: 64 clients fill 33. Imports fill it: the more rows a commit has, the fewer pages are encrypted and
     /// written for each.
     pub write_batch_max: usize,
+    /// Milliseconds after which a batch of an embedded database begins no more of the requests that wait: it is committed, and
+    /// the thread goes to the next organisation.
+    pub write_batch_ms: u64,
+    /// Milliseconds that the statements of one write may take together; then it is refused, and others go on. While it is at
+    /// work no other write of its organisation is.
+    pub write_ms: u64,
     /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
     pub writer_threads: usize,
     /// Long reads of all embedded databases at one time: aggregates, exact counts and pages of 500 rows and more. One database
@@ -64,6 +70,8 @@ impl Default for Limits {
             distinct_values_max: 1_000_000,
             write_queue_max: 10_000,
             write_batch_max: 512,
+            write_batch_ms: 1_000,
+            write_ms: 30_000,
             writer_threads: 2,
             long_reads_max: 4,
             readers_max: 8,
@@ -94,6 +102,11 @@ impl Limits {
     }
 
     pub(crate) fn writer(&self) -> WriterLimits {
-        WriterLimits { queue_max: self.write_queue_max, batch_max: self.write_batch_max }
+        WriterLimits {
+            queue_max: self.write_queue_max,
+            batch_max: self.write_batch_max,
+            batch_ms: self.write_batch_ms,
+            request_ms: self.write_ms,
+        }
     }
 }

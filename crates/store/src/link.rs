@@ -94,6 +94,7 @@ impl Link {
         match self {
             Self::Sqlite(file) => {
                 let writer = file.writer.lock();
+                writer.require_transaction()?;
                 writer.execute(head)?;
                 writer.run(internal::COMMIT)
             }
@@ -125,6 +126,20 @@ impl Link {
         match self {
             Self::Sqlite(file) => file.writer.lock().in_transaction(),
             Self::Postgres(connection) => !connection.is_closed(),
+        }
+    }
+
+    /// Gives the statements that follow the time that one of them may take.
+    pub(crate) fn arm(&self) {
+        if let Self::Sqlite(file) = self {
+            file.writer.lock().arm();
+        }
+    }
+
+    /// Stops statements after that time, which is so many milliseconds after it was set. Each of PostgreSQL's has its own limit.
+    pub(crate) fn limit_until(&self, ends_ms: u64, limit_ms: u64) {
+        if let Self::Sqlite(file) = self {
+            file.writer.lock().limit_until(ends_ms, limit_ms);
         }
     }
 

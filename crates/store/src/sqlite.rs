@@ -75,6 +75,8 @@ pub(crate) struct Connection {
     deadline_ms: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     limit_ms: u64,
+    /// The limit that the deadline comes of.
+    armed_ms: Cell<u64>,
     statements: StatementCount,
     commits: Arc<AtomicU64>,
     snapshot: Cell<Option<Snapshot>>,
@@ -320,6 +322,7 @@ fn connect(
         deadline_ms,
         clock: Arc::clone(&settings.clock),
         limit_ms: settings.statement_limit_ms,
+        armed_ms: Cell::new(settings.statement_limit_ms),
         statements: settings.statements.clone(),
         commits: Arc::clone(commits),
         snapshot: Cell::new(None),
@@ -378,8 +381,30 @@ impl Connection {
     }
 
     /// Starts the statement limit anew.
-    fn arm(&self) {
-        self.deadline_ms.store(self.clock.monotonic_ms().saturating_add(self.limit_ms), Ordering::Relaxed);
+    pub(crate) fn arm(&self) {
+        self.limit_until(self.clock.monotonic_ms().saturating_add(self.limit_ms), self.limit_ms);
+    }
+
+    /// Stops statements after that time; errors tell of that limit.
+    pub(crate) fn limit_until(&self, ends_ms: u64, limit_ms: u64) {
+        self.armed_ms.set(limit_ms);
+        self.deadline_ms.store(ends_ms, Ordering::Relaxed);
+    }
+
+    /// Refuses a statement that comes when the time is up. Those that take few steps are never stopped themselves.
+    pub(crate) fn require_time(&self) -> Result<()> {
+        if self.clock.monotonic_ms() > self.deadline_ms.load(Ordering::Relaxed) {
+            return Err(Error::Timeout { limit_ms: self.armed_ms.get() });
+        }
+        Ok(())
+    }
+
+    /// Refuses where an error has ended the transaction: what follows would be committed by itself.
+    pub(crate) fn require_transaction(&self) -> Result<()> {
+        if self.in_transaction() {
+            return Ok(());
+        }
+        Err(Error::Unavailable { context: "an error has ended the transaction".to_owned(), source: None })
     }
 
     /// Lifts the limit: for backups, checkpoints and building tables.
@@ -392,7 +417,7 @@ impl Connection {
     }
 
     fn error(&self, context: &str, error: rusqlite::Error) -> Error {
-        sqlite_error(context, error, self.limit_ms)
+        sqlite_error(context, error, self.armed_ms.get())
     }
 
     /// Runs a statement and throws its rows away; what SQLite counted meanwhile: steps of full scans, sorts, and rows put into

@@ -13,13 +13,13 @@ use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Schema, Table, TableId, Value, ValueRef};
 use parking_lot::Mutex;
 
-use crate::ambient::Random;
+use crate::ambient::{Clock, Random};
 use crate::audit::AuditEntry;
 use crate::change_log::{self, ChangeKind};
 use crate::derived;
 use crate::head::{Head, Versions};
 use crate::link::Link;
-use crate::row::{Row, owned};
+use crate::row::{Gathered, Row, RowSink, owned};
 use crate::seal::{Chain, Place, Unsealed};
 use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, Tables, internal};
 use crate::tables::KnownTables;
@@ -34,6 +34,7 @@ pub(crate) struct Batch {
     /// Where the audit stands: entries are sealed when it is certain that they are written.
     audit: Mutex<Place>,
     random: Arc<dyn Random>,
+    timing: Timing,
     security: AtomicI64,
     metadata: AtomicI64,
     changes_schema: AtomicBool,
@@ -52,6 +53,7 @@ impl Batch {
         tables: KnownTables,
         storage_reached: Option<u64>,
         random: Arc<dyn Random>,
+        timing: Timing,
     ) -> Self {
         Self {
             begun,
@@ -59,6 +61,7 @@ impl Batch {
             number: AtomicI64::new(begun.number),
             audit: Mutex::new(Place { number: begun.audit_number, chain }),
             random,
+            timing,
             security: AtomicI64::new(begun.versions.security),
             metadata: AtomicI64::new(begun.versions.metadata),
             changes_schema: AtomicBool::new(false),
@@ -122,6 +125,13 @@ impl Batch {
             epoch: self.begun.versions.epoch,
         }
     }
+}
+
+/// How long the requests of a batch may take.
+pub(crate) struct Timing {
+    pub clock: Arc<dyn Clock>,
+    /// Milliseconds that the statements of one request may take together.
+    pub request_ms: u64,
 }
 
 /// A point within a batch.
@@ -228,6 +238,9 @@ pub struct Transaction {
     alone: bool,
     wants_alone: AtomicBool,
     flushed: bool,
+    /// The time after which no statement of the request is begun.
+    ends_ms: u64,
+    late: bool,
     moves_versions: bool,
     missing_tables: Vec<TableId>,
     pub(crate) pending: Vec<Operation>,
@@ -246,6 +259,8 @@ impl Transaction {
             alone,
             wants_alone: AtomicBool::new(false),
             flushed: false,
+            ends_ms: u64::MAX,
+            late: false,
             moves_versions: false,
             missing_tables: Vec::new(),
             pending: Vec::new(),
@@ -263,6 +278,36 @@ impl Transaction {
     /// Some of its writes are in the database transaction already.
     pub(crate) fn flushed(&self) -> bool {
         self.flushed
+    }
+
+    /// Limits the time of the request's statements: one at work then is stopped on SQLite; on PostgreSQL each has its own limit.
+    pub(crate) fn limit_until(&mut self, ends_ms: u64) {
+        self.ends_ms = ends_ms;
+        self.link.limit_until(ends_ms, self.batch.timing.request_ms);
+    }
+
+    /// A statement of the request was stopped or not begun, since its time was up.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// Refuses what comes when the request's time is up.
+    pub(crate) fn require_time(&mut self) -> Result<()> {
+        let timing = &self.batch.timing;
+        self.late = self.late || (self.ends_ms < u64::MAX && timing.clock.monotonic_ms() > self.ends_ms);
+        if self.late { Err(Error::Timeout { limit_ms: timing.request_ms }) } else { Ok(()) }
+    }
+
+    /// Takes note of a statement that was stopped.
+    fn noted<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        self.late = self.late || matches!(outcome, Err(Error::Timeout { .. }));
+        outcome
+    }
+
+    async fn query(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        self.require_time()?;
+        let outcome = self.link.query(statement, sink).await;
+        self.noted(outcome)
     }
 
     /// It changed what the rights of later requests depend on.
@@ -330,7 +375,7 @@ impl Transaction {
     pub async fn fetch(&mut self, table: &Arc<Table>, key: &RowKey, checks: &[RowAccess]) -> Result<Option<StoredRow>> {
         let statement = self.one_row(table, key, checks, |context| sql::fetch(context, table, key, checks))?;
         let mut found = None;
-        self.link.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
+        self.query(&statement, &mut |row: &Row<'_>| found = Some(stored_row(table, row, checks.len()))).await?;
         let found = found.transpose()?;
         if let Some(row) = &found {
             self.reads.row(table.id, row.id);
@@ -346,12 +391,11 @@ impl Transaction {
         let checks = std::slice::from_ref(check);
         let statement = self.one_row(table, key, checks, |context| sql::reach(context, table, key, check))?;
         let mut found = None;
-        self.link
-            .query(&statement, &mut |row: &Row<'_>| {
-                let is_reached = matches!(row.get(1), ValueRef::Boolean(true));
-                found = Some(row.guid(0).map(|id| Reached { id, is_reached }));
-            })
-            .await?;
+        self.query(&statement, &mut |row: &Row<'_>| {
+            let is_reached = matches!(row.get(1), ValueRef::Boolean(true));
+            found = Some(row.guid(0).map(|id| Reached { id, is_reached }));
+        })
+        .await?;
         let Some(found) = found else { return Ok(None) };
         let found = found.ok_or_else(|| Error::Corrupt(format!("a row of {} has no id", table.name)))?;
         self.reads.row(table.id, found.id);
@@ -397,7 +441,7 @@ impl Transaction {
         let context = Context { dialect: self.link.dialect(), schema: &self.schema, tables: &tables };
         let statement = sql::select(&context, query, policy, Plan::Ordered)?;
         let mut rows = Vec::new();
-        self.link.query(&statement, &mut |row: &Row<'_>| rows.push(row.to_values())).await?;
+        self.query(&statement, &mut |row: &Row<'_>| rows.push(row.to_values())).await?;
         Ok(rows)
     }
 
@@ -487,7 +531,9 @@ impl Transaction {
         statement: &Statement,
         read: impl FnMut(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
-        crate::link::rows(&self.link, statement, read).await
+        let mut gathered = Gathered::by(read);
+        self.query(statement, &mut gathered).await?;
+        gathered.finish()
     }
 
     pub(crate) fn dialect(&self) -> sql::Dialect {
@@ -503,10 +549,12 @@ impl Transaction {
             return Ok(());
         }
         self.claim_alone()?;
+        self.require_time()?;
         let mut operations = std::mem::take(&mut self.pending);
         operations.extend(self.batch.seal(std::mem::take(&mut self.entries)));
         self.flushed = true;
-        run(&self.link, &self.schema, &operations).await
+        let outcome = run(&self.link, &self.schema, &operations).await;
+        self.noted(outcome)
     }
 
     /// Whether writes were gathered that have not been run yet.
@@ -562,8 +610,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// Lifts the statement limit of the present transaction.
-    pub(crate) fn unlimited(&self) {
+    /// Lifts the limit of the request's time.
+    pub(crate) fn unlimited(&mut self) {
+        self.ends_ms = u64::MAX;
         self.link.unlimited();
     }
 
@@ -585,8 +634,10 @@ impl Transaction {
     /// Store errors; [`Error::Stale`] when other requests run beside this one: the batch runs it again alone.
     pub(crate) async fn define(&mut self, sql: &str) -> Result<()> {
         self.claim_alone()?;
+        self.require_time()?;
         self.flushed = true;
-        self.link.run(sql).await
+        let outcome = self.link.run(sql).await;
+        self.noted(outcome)
     }
 
     /// Indexes changed: statements compiled before may be told to go another way, and rights mean what they did.
@@ -676,6 +727,8 @@ pub(crate) async fn run(link: &Link, schema: &Schema, operations: &[Operation]) 
         Link::Sqlite(file) => {
             let writer = file.writer.lock();
             for operation in operations {
+                writer.require_transaction()?;
+                writer.require_time()?;
                 let outcome = writer.execute(&operation.statement);
                 settle(schema, operation, outcome)?;
             }

@@ -2,7 +2,10 @@
 //!
 //! A batch locks the commit head, runs its requests, stores the moved head and commits; only then is anybody told.
 //! The first attempt takes no savepoints. If a statement fails, nothing was stored: the batch is run again, one
-//! request after another, each behind a savepoint, and the failing one alone is refused.
+//! request after another, each behind a savepoint, and the failing one alone is refused. What used its time up is not run
+//! again.
+//!
+//! A request stays in the queue until it is begun: until then whoever waits for it may withdraw it.
 //!
 //! There is no waiting window: draining the queue after each flush was measured as good as any wait.
 
@@ -22,7 +25,7 @@ use crate::moved_audits::MovedAudits;
 use crate::quota::StorageQuota;
 use crate::sql::{audit_filing, internal};
 use crate::tables::KnownTables;
-use crate::transaction::{self, Batch, Touched, Transaction};
+use crate::transaction::{self, Batch, Timing, Touched, Transaction};
 use crate::{Error, Result, Services};
 
 /// How a request's part of a batch ended.
@@ -49,23 +52,79 @@ enum Alone {
     Nothing,
     /// Writes that it flushed before it refused: they must be taken back.
     Undo,
+    /// It used its time up and refused. `flushed`: with writes that must be taken back.
+    Late { flushed: bool },
     /// Writes that it flushed before it named these tables, which do not exist: they must be taken back, the tables
     /// made, and the request run again.
     Again(Vec<TableId>),
 }
 
-impl Alone {
-    /// Requests that wrote, 0 or 1.
+/// A request of a batch that was begun.
+struct Begun {
+    request: Box<dyn Request>,
+    /// How it ended, where that is certain before the batch is stored: it is not run again. Good: by its own answer.
+    ended: Option<Result<()>>,
+}
+
+impl Begun {
+    /// Takes note of a run that no savepoint takes back: how many wrote, 0 or 1.
     ///
     /// # Errors
     /// When something must be taken back: only a savepoint can, so the batch is run again with them.
-    fn without_savepoint(self) -> Result<u64> {
-        match self {
-            Self::Wrote => Ok(1),
-            Self::Nothing => Ok(0),
-            Self::Undo | Self::Again(_) => Err(Error::Stale),
+    fn ran(&mut self, ran: Result<Alone>) -> Result<u64> {
+        match ran {
+            Ok(Alone::Wrote) => Ok(1),
+            Ok(Alone::Nothing) => Ok(0),
+            Ok(Alone::Undo | Alone::Again(_)) => Err(Error::Stale),
+            Ok(Alone::Late { flushed }) => {
+                self.ended = Some(Ok(()));
+                if flushed { Err(Error::Stale) } else { Ok(0) }
+            }
+            Err(error @ Error::Timeout { .. }) => {
+                self.ended = Some(Err(error));
+                Err(Error::Stale)
+            }
+            Err(error) => Err(error),
         }
     }
+}
+
+/// The requests of one batch.
+struct Intake {
+    begun: Vec<Begun>,
+    /// The ticket of the last one that it may take from the queue.
+    last: u64,
+    /// The time from which on it takes no more.
+    until_ms: u64,
+}
+
+/// The requests that wait, in the order in which they came.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(u64, Box<dyn Request>)>,
+    /// Tickets given so far: to each request its own, in their order.
+    tickets: u64,
+}
+
+impl Queue {
+    /// The ticket of the last request of a batch of so many; none where nobody waits.
+    fn last_of(&self, many: usize) -> Option<u64> {
+        let last = self.waiting.len().min(many).checked_sub(1)?;
+        self.waiting.get(last).map(|(ticket, _)| *ticket)
+    }
+
+    /// Takes the next request, if its ticket is no later one.
+    fn next(&mut self, last: u64) -> Option<Box<dyn Request>> {
+        self.waiting.front().filter(|(ticket, _)| *ticket <= last)?;
+        self.waiting.pop_front().map(|(_, request)| request)
+    }
+}
+
+/// A request's place in the queue.
+pub(crate) struct Place {
+    pub ticket: u64,
+    /// Nobody works on the queue: whoever put the request there must see that somebody does.
+    pub is_unattended: bool,
 }
 
 /// What has been committed since the database was opened.
@@ -99,7 +158,7 @@ impl WriteCounters {
 /// The queue of one organisation's writes.
 pub(crate) struct Writer {
     organization: Guid,
-    queue: Mutex<VecDeque<Box<dyn Request>>>,
+    queue: Mutex<Queue>,
     scheduled: AtomicBool,
     limits: WriterLimits,
     clock: Arc<dyn Clock>,
@@ -133,13 +192,17 @@ pub(crate) struct WriterLimits {
     pub queue_max: usize,
     /// Requests in one batch: more fills no batch further on PostgreSQL and lengthens a retry (decision 0005.1).
     pub batch_max: usize,
+    /// Milliseconds after which a batch that runs one request after another begins no more of them.
+    pub batch_ms: u64,
+    /// Milliseconds that the statements of one request may take together.
+    pub request_ms: u64,
 }
 
 impl Writer {
     pub(crate) fn new(organization: Guid, found: Metadata, services: &Services) -> Self {
         Self {
             organization,
-            queue: Mutex::new(VecDeque::new()),
+            queue: Mutex::default(),
             scheduled: AtomicBool::new(false),
             limits: services.limits.writer(),
             clock: Arc::clone(&services.clock),
@@ -171,37 +234,47 @@ impl Writer {
         self.metadata.store(found.version, Ordering::Release);
     }
 
-    /// Puts a request in the queue. `true`: nobody works on the queue, the caller must see that somebody does.
-    pub(crate) fn enqueue(&self, request: Box<dyn Request>) -> bool {
-        {
+    /// Puts a request in the queue; where that is full, the request is answered so.
+    pub(crate) fn enqueue(&self, request: Box<dyn Request>) -> Option<Place> {
+        let ticket = {
             let mut queue = self.queue.lock();
-            if queue.len() >= self.limits.queue_max {
+            if queue.waiting.len() >= self.limits.queue_max {
                 drop(queue);
                 request.finish(Err(Error::QueueFull { limit: self.limits.queue_max }));
-                return false;
+                return None;
             }
-            queue.push_back(request);
-        }
-        !self.scheduled.swap(true, Ordering::AcqRel)
+            queue.tickets += 1;
+            let ticket = queue.tickets;
+            queue.waiting.push_back((ticket, request));
+            ticket
+        };
+        Some(Place { ticket, is_unattended: !self.scheduled.swap(true, Ordering::AcqRel) })
+    }
+
+    /// Takes a request out of the queue for which nobody waits any more, unless it was begun: that is finished.
+    pub(crate) fn withdraw(&self, ticket: u64) {
+        let withdrawn = {
+            let mut queue = self.queue.lock();
+            let at = queue.waiting.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok();
+            at.and_then(|at| queue.waiting.remove(at))
+        };
+        // What it holds may be much to give back: not under the queue's lock.
+        drop(withdrawn);
     }
 
     /// Requests waiting now.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.lock().len()
+        self.queue.lock().waiting.len()
     }
 
     /// Works off one batch. `true`: more is waiting and this worker is still the one responsible.
     pub(crate) async fn work(&self, link: &Link) -> bool {
-        let batch: Vec<_> = {
-            let mut queue = self.queue.lock();
-            let many = queue.len().min(self.limits.batch_max);
-            queue.drain(..many).collect()
-        };
-        if !batch.is_empty() {
-            self.run_batch(link, batch).await;
+        let last = self.queue.lock().last_of(self.limits.batch_max);
+        if let Some(last) = last {
+            self.run_batch(link, last).await;
         }
         let queue = self.queue.lock();
-        if !queue.is_empty() {
+        if !queue.waiting.is_empty() {
             return true;
         }
         // Under the queue's lock, so that a request enqueued right now schedules somebody else.
@@ -214,42 +287,75 @@ impl Writer {
         let waiting: Vec<_> = {
             let mut queue = self.queue.lock();
             self.scheduled.store(false, Ordering::Release);
-            queue.drain(..).collect()
+            queue.waiting.drain(..).collect()
         };
-        for request in waiting {
+        for (_, request) in waiting {
             request.finish(Err(Error::Unavailable { context: why.to_owned(), source: None }));
         }
     }
 
-    async fn run_batch(&self, link: &Link, mut requests: Vec<Box<dyn Request>>) {
+    /// Runs the requests up to that ticket, as many as are begun in time.
+    async fn run_batch(&self, link: &Link, last: u64) {
+        let until_ms = self.clock.monotonic_ms().saturating_add(self.limits.batch_ms);
+        let mut intake = Intake { begun: Vec::new(), last, until_ms };
         let first = match link {
-            Link::Postgres(_) => self.attempt_in_waves(link, &mut requests).await,
-            Link::Sqlite(_) => self.attempt_in_turn(link, &mut requests, false).await,
+            Link::Postgres(_) => {
+                self.take_all(&mut intake);
+                self.attempt_in_waves(link, &mut intake.begun).await
+            }
+            Link::Sqlite(_) => self.attempt_in_turn(link, &mut intake, false).await,
         };
-        let outcomes = match first {
-            Ok(outcomes) => Ok(outcomes),
+        let outcome = match first {
+            Ok(()) => Ok(()),
             Err(_) => {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
-                self.attempt_in_turn(link, &mut requests, true).await
+                self.attempt_in_turn(link, &mut intake, true).await
             }
         };
-        match outcomes {
-            Ok(outcomes) => {
-                for (request, outcome) in requests.into_iter().zip(outcomes) {
-                    request.finish(outcome);
+        match outcome {
+            Ok(()) => {
+                for Begun { request, ended } in intake.begun {
+                    request.finish(ended.unwrap_or(Ok(())));
                 }
             }
             Err(error) => {
+                // Also those that were not begun: they would fare no better.
+                self.take_all(&mut intake);
                 let text = error.to_string();
                 let full = matches!(error, Error::DiskFull);
-                tracing::warn!(error = %text, requests = requests.len(), "a write batch was not stored");
-                for request in requests {
+                tracing::warn!(error = %text, requests = intake.begun.len(), "a write batch was not stored");
+                for Begun { request, ended } in intake.begun {
                     let refusal =
                         if full { Error::DiskFull } else { Error::Unavailable { context: text.clone(), source: None } };
-                    request.finish(Err(refusal));
+                    request.finish(ended.unwrap_or(Err(refusal)));
                 }
             }
         }
+    }
+
+    /// Begins all requests that a batch may take.
+    fn take_all(&self, intake: &mut Intake) {
+        let mut queue = self.queue.lock();
+        while let Some(request) = queue.next(intake.last) {
+            intake.begun.push(Begun { request, ended: None });
+        }
+    }
+
+    /// The request at that place of a batch; after those begun the next one that waits, while the batch takes more.
+    fn request_at<'i>(&self, intake: &'i mut Intake, at: usize) -> Option<&'i mut Begun> {
+        if at == intake.begun.len() {
+            if at > 0 && self.clock.monotonic_ms() >= intake.until_ms {
+                return None;
+            }
+            let request = self.queue.lock().next(intake.last)?;
+            intake.begun.push(Begun { request, ended: None });
+        }
+        intake.begun.get_mut(at)
+    }
+
+    /// When the statements of a request that is begun now are to have ended.
+    fn ends_ms(&self) -> u64 {
+        self.clock.monotonic_ms().saturating_add(self.limits.request_ms)
     }
 
     async fn begin(&self, link: &Link) -> Result<Arc<Batch>> {
@@ -266,7 +372,8 @@ impl Writer {
             Ok((sealed, storage_reached)) => {
                 let now = self.clock.now_ms().div_euclid(1000);
                 let tables = KnownTables::clone(&self.tables.load());
-                Ok(Arc::new(Batch::new(sealed, now, tables, storage_reached, Arc::clone(&self.random))))
+                let timing = Timing { clock: Arc::clone(&self.clock), request_ms: self.limits.request_ms };
+                Ok(Arc::new(Batch::new(sealed, now, tables, storage_reached, Arc::clone(&self.random), timing)))
             }
             Err(error) => {
                 // The head may have been waited for in vain: the transaction that waited must not stay open.
@@ -282,6 +389,8 @@ impl Writer {
             link.rollback().await;
             return Ok(());
         }
+        // What the last request left of its time is not what the commit has.
+        link.arm();
         let audit = batch.audit();
         if audit_filing::is_due(link.dialect(), batch.begun.audit_number, audit.number) {
             for statement in audit_filing::file_entries(audit.number) {
@@ -316,14 +425,14 @@ impl Writer {
     }
 
     /// All reads together, then all writes together; requests that meet an earlier one's writes follow in turn.
-    async fn attempt_in_waves(&self, link: &Link, requests: &mut [Box<dyn Request>]) -> Result<Vec<Result<()>>> {
+    async fn attempt_in_waves(&self, link: &Link, requests: &mut [Begun]) -> Result<()> {
         let batch = self.begin(link).await?;
         let begun = batch.mark();
         let result = async {
             let mut wrote = 0;
             let mut transactions: Vec<_> = requests.iter().map(|_| self.transaction(link, &batch, false)).collect();
             let ran = join_all(
-                requests.iter_mut().zip(&mut transactions).map(|(request, transaction)| request.run(transaction)),
+                requests.iter_mut().zip(&mut transactions).map(|(begun, transaction)| begun.request.run(transaction)),
             )
             .await;
             let mut taken = Touched::default();
@@ -332,6 +441,13 @@ impl Writer {
             let mut in_turn = Vec::new();
             let mut versions_moved = false;
             for (at, (ran, mut transaction)) in ran.into_iter().zip(transactions).enumerate() {
+                if transaction.is_late()
+                    && let (Ran::Drop, Some(begun)) = (&ran, requests.get_mut(at))
+                {
+                    // The others fail with it, and are run again without it.
+                    begun.ended = Some(Ok(()));
+                    continue;
+                }
                 let deferred = versions_moved
                     || transaction.wants_alone()
                     || !transaction.missing_tables().is_empty()
@@ -354,35 +470,26 @@ impl Writer {
             }
             transaction::run(link, &self.schema.load(), &operations).await?;
             for at in in_turn {
-                if let Some(request) = requests.get_mut(at) {
-                    wrote += self.run_alone(link, &batch, request.as_mut()).await?.without_savepoint()?;
+                if let Some(begun) = requests.get_mut(at) {
+                    let ran = self.run_alone(link, &batch, begun.request.as_mut(), &mut self.ends_ms()).await;
+                    wrote += begun.ran(ran)?;
                 }
             }
             self.commit(link, &batch, wrote).await
         }
         .await;
-        match result {
-            Ok(()) => Ok(requests.iter().map(|_| Ok(())).collect()),
-            Err(error) => {
-                link.rollback().await;
-                Err(error)
-            }
+        if result.is_err() {
+            link.rollback().await;
         }
+        result
     }
 
     /// One request after another. With savepoints a failing statement costs only its own request.
-    async fn attempt_in_turn(
-        &self,
-        link: &Link,
-        requests: &mut [Box<dyn Request>],
-        savepoints: bool,
-    ) -> Result<Vec<Result<()>>> {
-        let mut refused: Vec<Option<Error>> = requests.iter().map(|_| None).collect();
+    async fn attempt_in_turn(&self, link: &Link, intake: &mut Intake, savepoints: bool) -> Result<()> {
         loop {
             let batch = self.begin(link).await?;
-            let result = self.pass_in_turn(link, &batch, requests, &mut refused, savepoints).await;
-            match result {
-                Ok(true) => return Ok(refused.into_iter().map(|error| error.map_or(Ok(()), Err)).collect()),
+            match self.pass_in_turn(link, &batch, intake, savepoints).await {
+                Ok(true) => return Ok(()),
                 // An error ended the whole transaction: run the innocents again, without the one just refused.
                 Ok(false) => link.rollback().await,
                 Err(error) => {
@@ -397,82 +504,102 @@ impl Writer {
         &self,
         link: &Link,
         batch: &Arc<Batch>,
-        requests: &mut [Box<dyn Request>],
-        refused: &mut [Option<Error>],
+        intake: &mut Intake,
         savepoints: bool,
     ) -> Result<bool> {
-        let mut wrote = 0;
-        for (request, refusal) in requests.iter_mut().zip(refused.iter_mut()) {
-            if refusal.is_some() {
+        let (mut wrote, mut at) = (0, 0);
+        while let Some(begun) = self.request_at(intake, at) {
+            at += 1;
+            if begun.ended.is_some() {
                 continue;
             }
             if !savepoints {
-                wrote += self.run_alone(link, batch, request.as_mut()).await?.without_savepoint()?;
+                let ran = self.run_alone(link, batch, begun.request.as_mut(), &mut self.ends_ms()).await;
+                wrote += begun.ran(ran)?;
                 continue;
             }
-            match self.run_behind_savepoint(link, batch, request.as_mut()).await? {
-                Ok(many) => wrote += many,
-                Err(error) => {
-                    *refusal = Some(error);
-                    if !link.transaction_lives() {
-                        return Ok(false);
-                    }
-                }
+            let (many, ended) = self.run_behind_savepoint(link, batch, begun.request.as_mut()).await?;
+            wrote += many;
+            begun.ended = ended;
+            if begun.ended.is_some() && !link.transaction_lives() {
+                return Ok(false);
             }
         }
         self.commit(link, batch, wrote).await?;
         Ok(true)
     }
 
-    /// Runs one request so that nothing is left of it if it fails: how many wrote, 0 or 1, or why it is refused.
+    /// Runs one request so that nothing is left of it if it fails: how many wrote, 0 or 1, and how it ended, where it is not
+    /// to be run again.
     async fn run_behind_savepoint(
         &self,
         link: &Link,
         batch: &Arc<Batch>,
         request: &mut dyn Request,
-    ) -> Result<Result<u64>> {
+    ) -> Result<(u64, Option<Result<()>>)> {
         let mut missing: Vec<TableId> = Vec::new();
+        let mut ends_ms = self.ends_ms();
         loop {
             link.run(internal::SAVEPOINT).await?;
             let mark = batch.mark();
-            let ran = match self.make_tables(link, batch, &missing).await {
-                Ok(()) => self.run_alone(link, batch, request).await,
+            let ran = match self.make_tables(link, batch, &missing, &mut ends_ms).await {
+                Ok(()) => self.run_alone(link, batch, request, &mut ends_ms).await,
                 Err(error) => Err(error),
             };
-            let outcome = match ran {
+            let runs_again = matches!(ran, Ok(Alone::Again(_)));
+            let ended = match ran {
                 Ok(Alone::Wrote) => {
                     link.run(internal::RELEASE).await?;
-                    return Ok(Ok(1));
+                    return Ok((1, None));
                 }
-                Ok(Alone::Nothing | Alone::Undo) => Some(Ok(0)),
+                Ok(Alone::Nothing | Alone::Undo) => None,
+                Ok(Alone::Late { .. }) => Some(Ok(())),
                 Ok(Alone::Again(tables)) => {
                     missing.extend(tables);
                     None
                 }
-                Err(error) if !link.transaction_lives() => return Ok(Err(error)),
                 Err(error) => Some(Err(error)),
             };
+            if !link.transaction_lives() {
+                // Some errors of SQLite end the transaction, and the savepoint with it: whoever met one keeps its answer.
+                return Ok((0, Some(ended.unwrap_or(Ok(())))));
+            }
             // Also where nothing was written: a read that failed leaves a PostgreSQL transaction that only this mends.
             link.run(internal::ROLLBACK_TO).await?;
             batch.back_to(mark);
-            if let Some(outcome) = outcome {
-                return Ok(outcome);
+            if !runs_again {
+                return Ok((0, ended));
             }
         }
     }
 
-    async fn make_tables(&self, link: &Link, batch: &Arc<Batch>, tables: &[TableId]) -> Result<()> {
+    /// Makes tables. What that takes is not of the time of the request that named them.
+    async fn make_tables(&self, link: &Link, batch: &Arc<Batch>, tables: &[TableId], ends_ms: &mut u64) -> Result<()> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let begun = self.clock.monotonic_ms();
         let mut maker = self.transaction(link, batch, true);
         maker.make_tables(tables).await?;
-        maker.flush().await
+        maker.flush().await?;
+        *ends_ms = ends_ms.saturating_add(self.clock.monotonic_ms().saturating_sub(begun));
+        Ok(())
     }
 
-    /// Runs one request with no other beside it and stores what it gathered.
-    async fn run_alone(&self, link: &Link, batch: &Arc<Batch>, request: &mut dyn Request) -> Result<Alone> {
+    /// Runs one request with no other beside it and stores what it gathered, until its time is up.
+    async fn run_alone(
+        &self,
+        link: &Link,
+        batch: &Arc<Batch>,
+        request: &mut dyn Request,
+        ends_ms: &mut u64,
+    ) -> Result<Alone> {
         let mut made_tables = false;
         loop {
             let mark = batch.mark();
             let mut transaction = self.transaction(link, batch, true);
+            // Also after tables were made, for which it was lifted.
+            transaction.limit_until(*ends_ms);
             let ran = request.run(&mut transaction).await;
             if !transaction.missing_tables().is_empty() {
                 let missing = transaction.missing_tables().to_vec();
@@ -481,13 +608,21 @@ impl Writer {
                 }
                 made_tables = true;
                 batch.back_to(mark);
-                self.make_tables(link, batch, &missing).await?;
+                self.make_tables(link, batch, &missing, ends_ms).await?;
                 continue;
             }
             return match ran {
                 Ran::Write => {
+                    transaction.require_time()?;
                     transaction.flush().await?;
                     Ok(if transaction.flushed() || made_tables { Alone::Wrote } else { Alone::Nothing })
+                }
+                Ran::Drop if transaction.is_late() => {
+                    let flushed = transaction.flushed();
+                    if !flushed {
+                        batch.back_to(mark);
+                    }
+                    Ok(Alone::Late { flushed })
                 }
                 Ran::Drop if transaction.flushed() => Ok(Alone::Undo),
                 Ran::Drop => {

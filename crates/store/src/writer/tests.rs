@@ -3,15 +3,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custodia_schema::{Guid, PrivilegeKind, Value};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, Step, account, master_key, permit, table, values, write};
+use crate::site::{Dice, Engine, HeldClock, Site, Step, account, master_key, permit, table, values, write};
 use crate::sql::content::Layout;
-use crate::sql::{Statement, Tables, internal};
+use crate::sql::{Dialect, Statement, Tables, internal};
 use crate::{Database, Error, Limits, Result, RowKey, Transaction};
 
 on_both_engines! {
@@ -23,6 +25,13 @@ on_both_engines! {
     a_full_queue_refuses_and_recovers;
     a_batch_is_one_commit;
     what_is_refused_or_only_read_is_not_committed;
+    a_write_that_takes_too_long_is_refused_alone;
+    a_question_that_takes_too_long_is_refused_alone;
+    what_was_gathered_and_takes_too_long_is_refused_alone;
+    many_short_statements_are_stopped_too;
+    each_request_of_a_batch_has_time_of_its_own;
+    tables_that_are_made_leave_the_limit_where_it_was;
+    what_nobody_waits_for_is_not_begun;
 }
 
 /// A queue that is held up by a request at work, so that what comes meanwhile forms one batch.
@@ -106,8 +115,258 @@ async fn with_accounts(engine: Engine) -> (Site, Database) {
     (site, database)
 }
 
+/// Milliseconds that statements may take in these tests: PostgreSQL counts real ones.
+const SHORT_MS: i64 = 2_000;
+
+async fn with_little_time(engine: Engine) -> (Site, Database) {
+    let short = u64::try_from(SHORT_MS).unwrap();
+    let statement_ms = if engine == Engine::Postgres { short } else { 10 * short };
+    let limits = Limits { statement_ms, write_ms: short, write_batch_ms: 1_000_000, ..Limits::default() };
+    let site = Site::with(engine, &master_key(), None, limits).await;
+    let database = site.organization("demo").await;
+    insert(&database, 1000).await.unwrap();
+    (site, database)
+}
+
+/// Where a request comes to something without an end.
+#[derive(Clone, Copy, PartialEq)]
+enum Sticks {
+    /// In a question.
+    Reading,
+    /// In what it has written before it goes on.
+    Flushing,
+    /// In what it leaves to be written.
+    Gathered,
+}
+
+/// A statement that ends when it is stopped. The clock goes on while the embedded engine works on it.
+fn endless(dialect: Dialect, sticks: Sticks) -> Statement {
+    let sql = match (dialect, sticks) {
+        (Dialect::Postgres, _) => "SELECT pg_sleep(60)",
+        (Dialect::Sqlite, Sticks::Reading) => {
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
+        }
+        (Dialect::Sqlite, _) => {
+            "INSERT INTO custodia_shared (tableid) \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
+        }
+    };
+    Statement { sql: sql.to_owned(), ..Statement::default() }
+}
+
+/// Makes an account, and then does something without an end; how often it came to that is counted.
+fn insert_and_stick(
+    site: &Site,
+    database: &Database,
+    number: u128,
+    sticks: Sticks,
+    stuck: &Arc<AtomicUsize>,
+) -> impl Future<Output = Result<()>> + Send + 'static {
+    let (database, clock, stuck) = (database.clone(), Arc::clone(&site.clock), Arc::clone(stuck));
+    let step = account(&database, Guid::from_u128(number), "Endless");
+    async move {
+        database
+            .write(move |transaction: &mut Transaction| {
+                let (step, clock, stuck) = (step.clone(), Arc::clone(&clock), Arc::clone(&stuck));
+                Box::pin(async move {
+                    step.run(transaction).await?;
+                    if sticks == Sticks::Flushing {
+                        transaction.flush().await?;
+                    }
+                    stuck.fetch_add(1, Ordering::Relaxed);
+                    let endless = endless(transaction.dialect(), sticks);
+                    clock.1.store(SHORT_MS / 50, Ordering::Relaxed);
+                    if sticks == Sticks::Reading {
+                        return transaction.internal_rows(&endless, |_| Some(())).await.map(drop);
+                    }
+                    transaction.internal(endless);
+                    if sticks == Sticks::Flushing { transaction.flush().await } else { Ok(()) }
+                })
+            })
+            .await
+    }
+}
+
+/// Makes an account in two parts, between which so much time passes; how often it got so far is counted.
+fn insert_slowly(
+    clock: &Arc<HeldClock>,
+    database: &Database,
+    number: u128,
+    takes_ms: i64,
+    runs: &Arc<AtomicUsize>,
+) -> impl Future<Output = Result<()>> + Send + 'static {
+    let (database, clock, runs) = (database.clone(), Arc::clone(clock), Arc::clone(runs));
+    let step = |number| account(&database, Guid::from_u128(number), "Slow");
+    let steps = [step(number), step(number + 1)];
+    async move {
+        database
+            .write(move |transaction: &mut Transaction| {
+                let ([first, second], clock, runs) = (steps.clone(), Arc::clone(&clock), Arc::clone(&runs));
+                Box::pin(async move {
+                    first.run(transaction).await?;
+                    transaction.flush().await?;
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    clock.0.fetch_add(takes_ms, Ordering::Relaxed);
+                    second.run(transaction).await?;
+                    transaction.flush().await
+                })
+            })
+            .await
+    }
+}
+
 mod bodies {
     use super::*;
+
+    /// A batch of small ones and one that takes too long, before which another failed or not.
+    async fn refused_alone(engine: Engine, sticks: Sticks) {
+        let (site, database) = with_little_time(engine).await;
+        for (fails_before, first) in [(false, 1), (true, 11)] {
+            let stuck = Arc::new(AtomicUsize::new(0));
+            let held = Held::up(&database).await;
+            let before = queued(&database, insert(&database, first)).await;
+            let failing = if fails_before { Some(queued(&database, insert(&database, 1000)).await) } else { None };
+            let long = insert_and_stick(&site, &database, first + 1, sticks, &stuck);
+            let long = queued(&database, long).await;
+            let after = queued(&database, insert(&database, first + 2)).await;
+            held.release().await;
+            let refused = long.await.unwrap();
+            site.clock.1.store(0, Ordering::Relaxed);
+            assert!(matches!(refused, Err(Error::Timeout { limit_ms: 2_000 })), "{refused:?}");
+            before.await.unwrap().unwrap();
+            after.await.unwrap().unwrap();
+            if let Some(failing) = failing {
+                assert!(matches!(failing.await.unwrap(), Err(Error::DuplicateId { .. })));
+            }
+            // On PostgreSQL what all gathered is written together: whose it was is found out by running them in turn.
+            let runs = if sticks == Sticks::Gathered && engine == Engine::Postgres { 2 } else { 1 };
+            assert_eq!(stuck.load(Ordering::Relaxed), runs, "what took too long is not run again");
+        }
+        assert_eq!(accounts(&database).await, [1, 3, 11, 13, 1000]);
+        assert_eq!(logged(&database).await, [1, 3, 11, 13, 1000]);
+        insert(&database, 20).await.unwrap();
+    }
+
+    pub async fn a_write_that_takes_too_long_is_refused_alone(engine: Engine) {
+        refused_alone(engine, Sticks::Flushing).await;
+    }
+
+    pub async fn a_question_that_takes_too_long_is_refused_alone(engine: Engine) {
+        refused_alone(engine, Sticks::Reading).await;
+    }
+
+    pub async fn what_was_gathered_and_takes_too_long_is_refused_alone(engine: Engine) {
+        refused_alone(engine, Sticks::Gathered).await;
+    }
+
+    pub async fn many_short_statements_are_stopped_too(engine: Engine) {
+        let (site, database) = with_little_time(engine).await;
+        let runs = Arc::new(AtomicUsize::new(0));
+        let held = Held::up(&database).await;
+        let before = queued(&database, insert(&database, 1)).await;
+        let slow = queued(&database, insert_slowly(&site.clock, &database, 2, SHORT_MS + 1, &runs)).await;
+        let after = queued(&database, insert(&database, 4)).await;
+        held.release().await;
+        assert!(matches!(slow.await.unwrap(), Err(Error::Timeout { limit_ms: 2_000 })));
+        before.await.unwrap().unwrap();
+        after.await.unwrap().unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 1, "it is not run again");
+        assert_eq!(accounts(&database).await, [1, 4, 1000]);
+        assert_eq!(logged(&database).await, [1, 4, 1000]);
+    }
+
+    pub async fn each_request_of_a_batch_has_time_of_its_own(engine: Engine) {
+        let (site, database) = with_little_time(engine).await;
+        let (batches, runs) = (database.counters().batches(), Arc::new(AtomicUsize::new(0)));
+        let held = Held::up(&database).await;
+        let mut slow = Vec::new();
+        for number in [1, 3, 5] {
+            let request = insert_slowly(&site.clock, &database, number, SHORT_MS, &runs);
+            slow.push(queued(&database, request).await);
+        }
+        held.release().await;
+        for request in slow {
+            request.await.unwrap().unwrap();
+        }
+        assert_eq!(accounts(&database).await, [1, 2, 3, 4, 5, 6, 1000]);
+        assert_eq!((database.counters().batches() - batches, runs.load(Ordering::Relaxed)), (1, 3));
+    }
+
+    pub async fn tables_that_are_made_leave_the_limit_where_it_was(engine: Engine) {
+        let (site, database) = with_little_time(engine).await;
+        let (contacts, opportunities) = (table(&database, "contact").id, table(&database, "opportunity").id);
+        let needs = |flushes: bool, table, takes_ms| {
+            let (database, clock) = (database.clone(), Arc::clone(&site.clock));
+            let step = account(&database, Guid::from_u128(1), "Slow");
+            async move {
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let (step, clock) = (step.clone(), Arc::clone(&clock));
+                        Box::pin(async move {
+                            step.run(transaction).await?;
+                            if flushes {
+                                transaction.flush().await?;
+                            }
+                            transaction.need_tables(&[table])?;
+                            clock.0.fetch_add(takes_ms, Ordering::Relaxed);
+                            transaction.flush().await
+                        })
+                    })
+                    .await
+            }
+        };
+        // The table is made in the transaction that the request has already, or after what it wrote was taken back.
+        for (flushes, table) in [(false, contacts), (true, opportunities)] {
+            let refused = needs(flushes, table, SHORT_MS + 1).await;
+            assert!(matches!(refused, Err(Error::Timeout { limit_ms: 2_000 })), "{refused:?}");
+        }
+        assert_eq!(accounts(&database).await, [1000]);
+        needs(true, opportunities, 0).await.unwrap();
+        assert_eq!(accounts(&database).await, [1, 1000]);
+    }
+
+    pub async fn what_nobody_waits_for_is_not_begun(engine: Engine) {
+        let (_site, database) = with_accounts(engine).await;
+        let held = Held::up(&database).await;
+        let carried = Arc::new(());
+        let carrying = |number: u128| {
+            let (database, carried) = (database.clone(), Arc::clone(&carried));
+            let step = account(&database, Guid::from_u128(number), "Withdrawn");
+            async move {
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let (step, _carried) = (step.clone(), Arc::clone(&carried));
+                        Box::pin(async move { step.run(transaction).await })
+                    })
+                    .await
+            }
+        };
+        let mut waiting = Vec::new();
+        for number in 0..200 {
+            waiting.push(queued(&database, carrying(number)).await);
+        }
+        assert_eq!((database.writes_waiting(), Arc::strong_count(&carried)), (200, 201));
+        // Whose place is in the middle goes as well as the first and the last.
+        let kept = waiting.remove(100);
+        for request in &waiting {
+            request.abort();
+        }
+        for request in waiting {
+            assert!(request.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!((database.writes_waiting(), Arc::strong_count(&carried)), (1, 2), "nothing is held of them");
+        held.release().await;
+        kept.await.unwrap().unwrap();
+        assert_eq!((accounts(&database).await, logged(&database).await), (vec![100, 1000], vec![100, 1000]));
+        // What was begun is finished.
+        let begun = Held::up(&database).await;
+        begun.holding.abort();
+        assert!(begun.holding.await.unwrap_err().is_cancelled());
+        begun.open.send_replace(true);
+        insert(&database, 300).await.unwrap();
+        assert_eq!(accounts(&database).await, [100, 300, 1000]);
+        assert_eq!((database.writes_waiting(), Arc::strong_count(&carried)), (0, 1));
+    }
 
     pub async fn the_innocent_survive_a_failing_neighbour(engine: Engine) {
         let (_site, database) = with_accounts(engine).await;
@@ -405,6 +664,47 @@ mod bodies {
         assert!(refused.is_err());
         assert_eq!((database.counters().batches(), database.head().await.unwrap()), (batches, head));
     }
+}
+
+/// Once a batch has lasted for its time, another organisation is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_batches_of_one_organisation_let_others_in_between() {
+    let limits = Limits { writer_threads: 1, write_batch_ms: 500, ..Limits::default() };
+    let site = Site::with(Engine::Sqlite, &master_key(), None, limits).await;
+    let (busy, other) = (site.organization("busy").await, site.organization("other").await);
+    for database in [&busy, &other] {
+        insert(database, 1000).await.unwrap();
+    }
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let taking = |database: &Database, number: u128, takes_ms: i64| {
+        let (order, clock) = (Arc::clone(&order), Arc::clone(&site.clock));
+        let (database, step) = (database.clone(), account(database, Guid::from_u128(number), "Slow"));
+        async move {
+            database
+                .write(move |transaction: &mut Transaction| {
+                    order.lock().push(number);
+                    clock.0.fetch_add(takes_ms, Ordering::Relaxed);
+                    let step = step.clone();
+                    Box::pin(async move { step.run(transaction).await })
+                })
+                .await
+        }
+    };
+    let batches = busy.counters().batches();
+    let held = Held::up(&busy).await;
+    let mut waiting = Vec::new();
+    for number in 1..=4 {
+        waiting.push(queued(&busy, taking(&busy, number, 250)).await);
+    }
+    waiting.push(queued(&other, taking(&other, 10, 0)).await);
+    held.release().await;
+    for request in waiting {
+        request.await.unwrap().unwrap();
+    }
+    let order = order.lock().clone();
+    assert!(order.ends_with(&[3, 4]) && order.contains(&10), "{order:?}");
+    assert_eq!(busy.counters().batches() - batches, 2);
+    assert_eq!(accounts(&busy).await, [1, 2, 3, 4, 1000]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,8 +12,9 @@ use custodia_store::{
     Clock, Database, KeyRing, Limits, MasterKey, Random, Result, RowKey, Settings, Store, Transaction,
 };
 
-/// A clock that stands still until it is moved.
-pub struct HeldClock(pub AtomicI64);
+/// A clock that stands still until it is moved, or goes on by so many milliseconds with each look at it.
+#[derive(Default)]
+pub struct HeldClock(pub AtomicI64, pub AtomicI64);
 
 impl Clock for HeldClock {
     fn now_ms(&self) -> i64 {
@@ -21,7 +22,7 @@ impl Clock for HeldClock {
     }
 
     fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.now_ms()).unwrap()
+        u64::try_from(self.0.fetch_add(self.1.load(Ordering::Relaxed), Ordering::Relaxed)).unwrap()
     }
 }
 
@@ -94,7 +95,7 @@ impl Site {
                 &custodia_testbed::fresh_database_name(),
             )),
         };
-        let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000)));
+        let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000), AtomicI64::default()));
         let store = Store::open(settings(folder.path(), postgres, master, file_layer, limits, &clock)).await.unwrap();
         Self { store, clock, folder }
     }
