@@ -290,6 +290,7 @@ impl World {
             limits: &self.limits,
             page_token_key: &[7; 32],
             questions: &self.questions,
+            turns: &custodia_web_api::AtOnce,
         };
         let (parts, body) = handle(&self.organization, caller, &request).await.into_parts();
         (parts.status.as_u16(), body)

@@ -160,6 +160,7 @@ impl World {
             limits: &self.limits,
             page_token_key: &[7; 32],
             questions: &self.questions,
+            turns: &custodia_web_api::AtOnce,
         };
         self.run(async {
             let acting = custodia_web_api::acting_for(&self.organization, headers, caller.request).await;

@@ -55,6 +55,7 @@ pub async fn run(
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,
         questions: &service.questions,
+        turns: &custodia_web_api::AtOnce,
     };
     // A rehearsal stores nothing, whatever is asked: the user did not do it.
     let rehearsal = organization.rehearsal();

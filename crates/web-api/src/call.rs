@@ -21,6 +21,7 @@ use crate::media::{Media, MetadataLevel};
 use crate::prefer::Preferences;
 use crate::rows::{NamedAt, Planning, RowPlan};
 use crate::time_zone::clock;
+use crate::turns::Turns;
 use crate::withhold::OPTION_AREA;
 
 /// A request for one organisation, as the server received it.
@@ -45,6 +46,8 @@ pub struct ApiRequest<'r> {
     pub page_token_key: &'r [u8; 32],
     /// What was worked out for requests before, under the same limits.
     pub questions: &'r KeptQuestions,
+    /// Whose turn it is, for the requests within this one.
+    pub turns: &'r dyn Turns,
 }
 
 /// A record that an earlier request of the same change set is about.

@@ -35,6 +35,7 @@ mod rows;
 mod sql_select;
 mod time_zone;
 mod tracking;
+mod turns;
 mod withhold;
 mod writes;
 
@@ -48,4 +49,5 @@ pub use impersonation::acting_for;
 pub use kept::KeptQuestions;
 pub use routes::handle;
 pub use time_zone::clock;
+pub use turns::{AtOnce, Turn, Turns, Waiting};
 pub use withhold::{UnknownPart, parts, withhold};

@@ -16,6 +16,7 @@ use super::respond;
 use super::routes::PublicRequest;
 use crate::protection::{Refused, User, Whose};
 use crate::service::Service;
+use crate::turns::{Turn, Turns};
 
 /// Answers a request below `/{organization}/api/data/{version}`.
 pub async fn answer(
@@ -55,11 +56,8 @@ pub async fn answer(
         Err(response) => return *response,
     };
     work.begin();
-    // What writes waits in the organisation's own queue, and shares its flushes there.
-    let turn = match *request.method {
-        Method::GET | Method::HEAD => Some(service.turns.take(entry.id).await),
-        _ => None,
-    };
+    let turns = OrganizationTurns { turns: &service.turns, organization: entry.id };
+    let turn = turns.turn(request.method).await;
     let mut caller = Caller { address: Some(request.source), ..Caller::user(principal.user, request.id) };
     match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
@@ -76,6 +74,7 @@ pub async fn answer(
         limits: &service.odata_limits,
         page_token_key: &service.page_token_key,
         questions: &service.questions,
+        turns: &turns,
     };
     let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
     drop(turn);
@@ -84,6 +83,34 @@ pub async fn answer(
     headers.insert("x-ms-ratelimit-burst-remaining-xrm-requests", HeaderValue::from(left.requests));
     headers.insert("x-ms-ratelimit-time-remaining-xrm-requests", seconds_value(left.busy_ms));
     response
+}
+
+/// The turns of one organisation.
+struct OrganizationTurns<'s> {
+    turns: &'s Turns<Guid>,
+    organization: Guid,
+}
+
+impl<'s> OrganizationTurns<'s> {
+    /// Waits for a turn, where the method takes one: what writes waits in the organisation's own queue, and shares its flushes
+    /// there.
+    async fn turn(&self, method: &Method) -> Option<Turn<'s, Guid>> {
+        match *method {
+            Method::GET | Method::HEAD => Some(self.turns.take(self.organization).await),
+            _ => None,
+        }
+    }
+}
+
+impl custodia_web_api::Turns for OrganizationTurns<'_> {
+    fn take(&self, method: &Method) -> Option<custodia_web_api::Waiting<'_>> {
+        let method = method.clone();
+        Some(Box::pin(async move {
+            // One that came alone would have been waited for; the time limit of them all is looked at, too.
+            tokio::task::yield_now().await;
+            Box::new(self.turn(&method).await) as custodia_web_api::Turn<'_>
+        }))
+    }
 }
 
 /// Seconds with two digits after the point, as Dataverse tells what time is left.

@@ -155,6 +155,7 @@ impl Inner {
             limits: outer.limits,
             page_token_key: outer.page_token_key,
             questions: outer.questions,
+            turns: outer.turns,
         }
     }
 }
@@ -184,6 +185,10 @@ impl Batch<'_> {
         take(left)?;
         let inner = self.inner(part, &[]).await?;
         let request = inner.request(self.outer);
+        let _turn = match self.outer.turns.take(request.method) {
+            Some(turn) => Some(turn.await),
+            None => None,
+        };
         Ok(routes::handle_alone(self.organization, &inner.caller, &request).await)
     }
 

@@ -13,12 +13,16 @@ on_both_engines! {
     a_part_may_act_for_another_user;
     what_is_no_batch_is_refused;
     a_batch_has_limits;
+    requests_in_a_batch_take_their_turns;
 }
 
 mod bodies {
+    use std::sync::{Arc, Mutex};
+
     use custodia_org::Caller;
     use custodia_schema::Guid;
-    use http::HeaderMap;
+    use custodia_web_api::{Turn, Turns, Waiting};
+    use http::{HeaderMap, Method};
     use serde_json::{Value as Json, json};
 
     use crate::world::{Answer, ROOT, World};
@@ -146,6 +150,57 @@ mod bodies {
 
     async fn count(world: &World, set: &str) -> String {
         world.ask("GET", &format!("{set}/$count"), &[], "").await.text().to_owned()
+    }
+
+    /// Writes down who has a turn, and until when.
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<String>>>);
+
+    impl Told {
+        fn tell(&self, what: String) {
+            self.0.lock().unwrap().push(what);
+        }
+    }
+
+    impl Turns for Told {
+        fn take(&self, method: &Method) -> Option<Waiting<'_>> {
+            self.tell(format!("{method} waits"));
+            let method = method.clone();
+            Some(Box::pin(async move {
+                tokio::task::yield_now().await;
+                self.tell(format!("{method} begins"));
+                Box::new(Ends(self.clone(), method)) as Turn<'_>
+            }))
+        }
+    }
+
+    struct Ends(Told, Method);
+
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            self.0.tell(format!("{} ends", self.1));
+        }
+    }
+
+    pub async fn requests_in_a_batch_take_their_turns(mut world: World) {
+        let told = Told::default();
+        world.turns = Box::new(told.clone());
+        // One that comes alone has its turn before it gets here.
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        assert!(told.0.lock().unwrap().is_empty());
+        let body = [
+            request(&format!("GET accounts({id})?$select=name HTTP/1.1"), ""),
+            change_set(&[operation("1", "POST accounts HTTP/1.1", r#"{"name":"B"}"#)]),
+            request(&format!("DELETE accounts({id}) HTTP/1.1"), ""),
+            request("GET accounts/$count HTTP/1.1", ""),
+            request("GET nothing HTTP/1.1", ""),
+            "--b--\r\n".to_owned(),
+        ];
+        let answer = send(&world, &world.admin(), &[("prefer", "odata.continue-on-error")], &body.concat()).await;
+        assert_eq!(replies(&answer).iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 204, 204, 200, 404]);
+        let expected = ["GET", "DELETE", "GET", "GET"];
+        let each = expected.map(|method| ["waits", "begins", "ends"].map(|what| format!("{method} {what}")));
+        assert_eq!(*told.0.lock().unwrap(), each.concat());
     }
 
     pub async fn parts_are_understood_in_every_shape(world: World) {

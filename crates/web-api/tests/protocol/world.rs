@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_org::{Caller, LinkRequest, NewOrganization, Organization, Reference, Seeded, WorkLimits};
 use custodia_schema::{Guid, standard};
 use custodia_store::{Clock, MasterKey, Random, Settings, Store};
-use custodia_web_api::{ApiRequest, KeptQuestions, Limits, handle};
+use custodia_web_api::{ApiRequest, AtOnce, KeptQuestions, Limits, Turns, handle};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use serde_json::Value as Json;
 
@@ -54,6 +54,7 @@ pub struct World {
     pub seeded: Seeded,
     pub limits: Limits,
     pub page_token_key: [u8; 32],
+    pub turns: Box<dyn Turns + Send>,
     questions: KeptQuestions,
     clock: Arc<HeldClock>,
     random: Arc<CountedNoise>,
@@ -164,6 +165,7 @@ impl World {
             seeded,
             limits: Limits::default(),
             page_token_key: [7; 32],
+            turns: Box::new(AtOnce),
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             clock,
             random,
@@ -245,6 +247,7 @@ impl World {
             limits: &self.limits,
             page_token_key: &self.page_token_key,
             questions: &self.questions,
+            turns: self.turns.as_ref(),
         };
         // Boxed: the bodies of tests hold many of these, and are polled on the stack of a thread.
         let answer = Answer::of(Box::pin(handle(&self.org, caller, &request)).await);

@@ -165,6 +165,7 @@ pub async fn send(
         limits: &limits,
         page_token_key: &[7; 32],
         questions: &QUESTIONS,
+        turns: &custodia_web_api::AtOnce,
     };
     let answer = handle(&stage.org, caller, &request).await;
     let status = answer.status().as_u16();
