@@ -1,13 +1,13 @@
 //! Aggregating records: one statement that carries the caller's rights.
 
 use custodia_query::Aggregation;
-use custodia_store::RowSink;
+use custodia_store::Restart;
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organization::Organization;
 use crate::read_auditing::Counted;
-use crate::reading::{Policy, QUERY_TRIES, Restart};
+use crate::reading::{Policy, QUERY_TRIES};
 
 /// The code clients know for more records than may be aggregated at once.
 pub const TOO_MANY_AGGREGATED: u32 = 0x8004_e023;
@@ -20,12 +20,7 @@ impl Organization {
     /// # Errors
     /// [`Error::Denied`] when the Read gate fails on a table that the aggregation names; [`Error::Refused`] with
     /// [`TOO_MANY_AGGREGATED`] when more rows match than `aggregation.rows_max`; store errors.
-    pub async fn aggregate<S: RowSink + Restart>(
-        &self,
-        caller: &Caller,
-        aggregation: &Aggregation,
-        sink: &mut S,
-    ) -> Result<i64> {
+    pub async fn aggregate<S: Restart>(&self, caller: &Caller, aggregation: &Aggregation, sink: &mut S) -> Result<i64> {
         let sink = &mut Counted::new(sink);
         let mut last = self.aggregate_once(caller, aggregation, sink).await;
         for _ in 0..QUERY_TRIES {
@@ -41,7 +36,7 @@ impl Organization {
         Ok(version)
     }
 
-    async fn aggregate_once(&self, caller: &Caller, aggregation: &Aggregation, sink: &mut dyn RowSink) -> Result<i64> {
+    async fn aggregate_once(&self, caller: &Caller, aggregation: &Aggregation, sink: &mut dyn Restart) -> Result<i64> {
         let authority = self.authority(caller).await?;
         let read = self.shared.database.aggregate(aggregation, &Policy(&authority), sink).await;
         match read {

@@ -91,7 +91,7 @@ pub use link::LinkRequest;
 pub use lint::{Finding, LintBounds, Severity};
 pub use merge::MergeRequest;
 pub use organization::Organization;
-pub use reading::{Answer, Restart, Rows};
+pub use reading::{Answer, Rows};
 pub use record_question::RecordQuestion;
 pub use record_team::RecordTeamMember;
 pub use roles::RoleChange;
@@ -107,5 +107,5 @@ pub use writing::{Upserted, Written};
 /// What a sink takes and what the store answers, for those above that know no store.
 pub use custodia_interface::Limits as DefinitionLimits;
 pub use custodia_store::{
-    AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Row, RowSink,
+    AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Restart, Row, RowSink,
 };

@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 
 use custodia_query::{Aggregation, Expand, Field, Filter, Link, Path, Query};
 use custodia_schema::{ColumnId, Guid, Schema, Table, TableId};
-use custodia_store::{AuditEntry, AuditOperation, Row, RowSink};
+use custodia_store::{AuditEntry, AuditOperation, Restart, Row, RowSink};
 
 use crate::audit_detail::action;
 use crate::caller::{Caller, Origin};
 use crate::error::Result;
 use crate::organization::Organization;
-use crate::reading::Restart;
 
 /// Names of columns that an entry lists; of more it says how many there are.
 const NAMES_MAX: usize = 50;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use custodia_access::{Authority, Denied, Mask, RowAccess, SharedColumn, Unmasking};
 use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, Value};
-use custodia_store::{Head, ReadPolicy, Row, RowKey, RowSink, Versions};
+use custodia_store::{Head, ReadPolicy, Restart, Row, RowKey, RowSink, Versions};
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -45,19 +45,13 @@ pub struct Answer {
     pub metadata_version: i64,
 }
 
-/// Clears a sink whose rows came from a snapshot that the caller's rights no longer fit.
-pub trait Restart {
-    /// Throws away every row taken so far.
-    fn restart(&mut self);
-}
-
 impl Organization {
     /// Reads the rows of a query that the caller may see into `sink`, which is restarted when rights change meanwhile.
     /// One row more than `query.page_size` is handed over when there is a further page.
     ///
     /// # Errors
     /// [`Error::Denied`] when the Read gate fails on a table that the query names; store errors.
-    pub async fn query<S: RowSink + Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
+    pub async fn query<S: Restart>(&self, caller: &Caller, query: &Query, sink: &mut S) -> Result<Answer> {
         let mut sink = Counted::new(sink);
         let answer = self.ask(caller, query, None, &mut sink).await?;
         self.tell_read(caller, query, &sink).await?;
@@ -68,7 +62,7 @@ impl Organization {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn record<S: RowSink + Restart>(
+    pub async fn record<S: Restart>(
         &self,
         caller: &Caller,
         question: &RecordQuestion,
@@ -82,7 +76,7 @@ impl Organization {
         Ok(answer)
     }
 
-    async fn ask<S: RowSink + Restart>(
+    async fn ask<S: Restart>(
         &self,
         caller: &Caller,
         query: &Query,
@@ -106,7 +100,7 @@ impl Organization {
         caller: &Caller,
         query: &Query,
         of: Option<(&RecordQuestion, Guid)>,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<Answer> {
         let mut authority = self.authority(caller).await?;
         if caller.unmasks {

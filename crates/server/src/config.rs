@@ -187,8 +187,8 @@ pub struct Limits {
     /// Reads worked on at one time; of more, organisations have their turns, and one holds at most three quarters. 0: so
     /// many as are good for the engine.
     pub reads_at_once: usize,
-    /// Aggregates, exact counts and pages of 500 rows and more that are read from embedded databases at one time; one
-    /// organisation has half of them. 0: two for each processor.
+    /// Long reads of embedded databases at one time: aggregates, exact counts, pages of 500 rows and more, and what took longer
+    /// than 10 ms where it was tried; one organisation has half of them. 0: two for each processor.
     pub long_reads: usize,
     /// Connections at one time; more wait to be accepted.
     pub connections: usize,
@@ -205,6 +205,9 @@ pub struct Limits {
     pub write_queue: usize,
     /// Threads that write for all embedded databases.
     pub writer_threads: usize,
+    /// MiB of the log of changes beside an embedded database from which on reads are interrupted and begun anew, so that it can
+    /// be emptied.
+    pub log_mebibytes: u32,
     /// MiB of the page caches of all open embedded databases together; divided by use, and one has half of it at most.
     pub caches_mebibytes: u32,
     /// Databases open at one time; for one more the least recently used is closed. 0: as many as memory and open files are good
@@ -319,6 +322,7 @@ impl Default for Limits {
             silence_ms: store.silence_ms,
             write_queue: store.write_queue_max,
             writer_threads: store.writer_threads,
+            log_mebibytes: store.log_mebibytes_max,
             caches_mebibytes: store.caches_mebibytes,
             open_databases: 0,
             rest_seconds: store.rest_ms / 1000,
@@ -421,6 +425,7 @@ impl Config {
                 0 => machine::processors().saturating_mul(LONG_READS_PER_PROCESSOR),
                 given => given,
             },
+            log_mebibytes_max: self.limits.log_mebibytes,
             caches_mebibytes: self.limits.caches_mebibytes,
             open_databases_max: match self.limits.open_databases {
                 0 => open_databases(machine::memory_mebibytes(), machine::open_files()),
@@ -548,6 +553,7 @@ impl Limits {
             ("limits.silence_ms", self.silence_ms),
             ("limits.write_queue", self.write_queue as u64),
             ("limits.writer_threads", self.writer_threads as u64),
+            ("limits.log_mebibytes", u64::from(self.log_mebibytes)),
             ("limits.caches_mebibytes", u64::from(self.caches_mebibytes)),
             ("limits.postgres_connections", self.postgres_connections as u64),
             ("limits.prepared_statements", self.prepared_statements as u64),

@@ -23,7 +23,7 @@ use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::page_caches::CacheShare;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::questions::{Asked, Questions, Took};
-use crate::row::{Gathered, Masking, Row, RowSink};
+use crate::row::{Counting, Gathered, Groups, Masking, Number, Restart, Row};
 use crate::seal::Place;
 use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
 use crate::sqlite::SqliteFile;
@@ -42,6 +42,11 @@ const READING_CONNECTIONS: usize = 2;
 pub(crate) const CONNECTIONS_PER_DATABASE: usize = READING_CONNECTIONS + 1;
 /// Rows from which a page is expected to take long enough for a thread of its own.
 const LONG_PAGE_ROWS: u32 = 500;
+/// Milliseconds that a read of a file may take on the thread that asked. What takes longer is given up there and begun anew as
+/// a long read: how many rows a question passes cannot be told from it, and while it runs its thread does nothing else.
+const SHORT_READ_MS: u64 = 10;
+/// Milliseconds from which on a read of a file lets others have its thread before it is answered: a request may be of many.
+const LETS_GO_MS: u64 = 1;
 
 /// One organisation's database. Cheap to clone; all clones share connections, the write queue and caches.
 #[derive(Clone)]
@@ -219,7 +224,7 @@ impl Database {
     /// Store errors.
     pub async fn head(&self) -> Result<Head> {
         match &self.inner.engine {
-            Engine::Sqlite { file, .. } => file.read(None, &[], &mut []),
+            Engine::Sqlite { file, .. } => file.read(SHORT_READ_MS, None, &[], &mut []).map(|(head, _)| head),
             Engine::Postgres { .. } => self.inner.reading().await?.head().await,
         }
     }
@@ -276,19 +281,16 @@ impl Database {
         query: &Query,
         policy: &dyn ReadPolicy,
         reading: &Reading,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<ReadOutcome> {
         // One row is found by its id: there is nothing to learn of it.
         let Some(asked) = Asked::list(query).filter(|_| reading.statement.row.is_none()) else {
             return self.read_scanning(expected, query, policy, reading, sink).await.map(|(outcome, _)| outcome);
         };
-        let (begun, mut answered) = (self.now_ms(), 0);
-        let mut counting = |row: &Row<'_>| {
-            answered += 1;
-            sink.row(row);
-        };
+        let begun = self.now_ms();
+        let mut counting = Counting::new(sink);
         let (outcome, scanned) = self.read_scanning(expected, query, policy, reading, &mut counting).await?;
-        self.note(&asked, begun, answered, scanned);
+        self.note(&asked, begun, counting.rows, scanned);
         Ok(outcome)
     }
 
@@ -305,42 +307,75 @@ impl Database {
         query: &Query,
         policy: &dyn ReadPolicy,
         reading: &Reading,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<(ReadOutcome, u64)> {
         self.require_current()?;
         self.touch();
         let mut masking;
-        let sink: &mut dyn RowSink = if reading.statement.masks.is_empty() {
+        let sink: &mut dyn Restart = if reading.statement.masks.is_empty() {
             sink
         } else {
             masking = Masking::new(&reading.statement.masks, sink);
             &mut masking
         };
         let count = if query.count { Some(self.count_statement(query, policy).await?) } else { None };
-        let mut counted = None;
-        let mut count_sink = |row: &Row<'_>| counted = row.integer(0);
+        let mut counted = Number::default();
         let (head, scanned) = match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
-                let mut work = || match &count {
-                    Some(count) => {
-                        file.read_scanning(expected, &[&reading.statement, count], &mut [sink, &mut count_sink])
-                    }
-                    None => file.read_scanning(expected, &[&reading.statement], &mut [sink]),
-                };
                 let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
-                if count.is_some() || rows_max >= LONG_PAGE_ROWS { self.long_read(work).await? } else { work()? }
+                let is_long = count.is_some() || rows_max >= LONG_PAGE_ROWS;
+                match &count {
+                    Some(count) => {
+                        let statements = [&reading.statement, count];
+                        self.read_file(file, is_long, expected, &statements, &mut [sink, &mut counted]).await?
+                    }
+                    None => self.read_file(file, is_long, expected, &[&reading.statement], &mut [sink]).await?,
+                }
             }
             Engine::Postgres { .. } => {
                 let connection = self.inner.reading().await?;
                 if let Some(count) = &count {
-                    connection.query(count, &mut count_sink).await?;
+                    connection.query(count, &mut counted).await?;
                 }
                 (connection.read(expected, &reading.statement, sink).await?, 0)
             }
         };
         // What this statement read is right as it is; the next one knows the tables that another node made.
         self.know_metadata(head.versions).await?;
-        Ok((ReadOutcome { head, count: counted.and_then(|n| u64::try_from(n).ok()) }, scanned))
+        Ok((ReadOutcome { head, count: counted.0.and_then(|n| u64::try_from(n).ok()) }, scanned))
+    }
+
+    /// Reads a file in one snapshot with the head; also the rows that were passed in scans, which no index bounded. What is not
+    /// expected to take long is tried on the thread that asked.
+    async fn read_file(
+        &self,
+        file: &SqliteFile,
+        is_long: bool,
+        expected: Option<Versions>,
+        statements: &[&Statement],
+        sinks: &mut [&mut dyn Restart],
+    ) -> Result<(Head, u64)> {
+        if !is_long {
+            // A request may be of many reads, and none of them waits for anything: after so many it lets others have the thread.
+            tokio::task::coop::consume_budget().await;
+            let begun = self.now_ms();
+            let read = file.read(SHORT_READ_MS, expected, statements, sinks);
+            if self.now_ms().saturating_sub(begun) >= LETS_GO_MS {
+                tokio::task::yield_now().await;
+            }
+            match read {
+                Err(Error::Timeout { .. } | Error::Interrupted) => sinks.iter_mut().for_each(|sink| sink.restart()),
+                read => return read,
+            }
+        }
+        let limit_ms = self.limits().statement_ms;
+        for _ in 1..TRIES_MAX {
+            match self.long_read(|| file.read(limit_ms, expected, statements, sinks)).await {
+                Err(Error::Interrupted) => sinks.iter_mut().for_each(|sink| sink.restart()),
+                read => return read,
+            }
+        }
+        self.long_read(|| file.read(limit_ms, expected, statements, sinks)).await
     }
 
     /// Reads the groups of an aggregation into a sink, in the statement's own snapshot. Makes tables on first use.
@@ -352,7 +387,7 @@ impl Database {
         &self,
         aggregation: &Aggregation,
         policy: &dyn ReadPolicy,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<Head> {
         let plan = self.plan_of_all(&self.schema(), &aggregation.rows, policy).await?;
         self.aggregate_as(aggregation, policy, plan, sink).await
@@ -367,34 +402,24 @@ impl Database {
         aggregation: &Aggregation,
         policy: &dyn ReadPolicy,
         plan: Plan,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<Head> {
         self.require_current()?;
         self.touch();
         let schema = self.schema();
         self.make_tables(&sql::tables_of_aggregation(&schema, aggregation, policy)?).await?;
         let statement = self.compiled(&schema, |context| sql::aggregate(context, aggregation, policy, plan))?;
-        let (begun, mut answered) = (self.now_ms(), 0);
-        let mut found = 0;
-        // How many rows there were stands beside each group.
-        let mut groups = |row: &Row<'_>| {
-            found = row.len().checked_sub(1).and_then(|last| row.integer(last)).unwrap_or(i64::MAX);
-            if found <= i64::from(aggregation.rows_max) {
-                answered += 1;
-                sink.row(&row.without_last());
-            }
-        };
+        let begun = self.now_ms();
+        let mut groups = Groups::new(sink, aggregation.rows_max);
         let (head, scanned) = match &self.inner.engine {
-            Engine::Sqlite { file, .. } => {
-                self.long_read(|| file.read_scanning(None, &[&statement], &mut [&mut groups])).await?
-            }
+            Engine::Sqlite { file, .. } => self.read_file(file, true, None, &[&statement], &mut [&mut groups]).await?,
             Engine::Postgres { .. } => (self.inner.reading().await?.read(None, &statement, &mut groups).await?, 0),
         };
         if let Some(asked) = Asked::aggregate(aggregation) {
-            self.note(&asked, begun, answered, scanned);
+            self.note(&asked, begun, groups.answered, scanned);
         }
         self.know_metadata(head.versions).await?;
-        if found > i64::from(aggregation.rows_max) {
+        if groups.is_of_too_many() {
             return Err(Error::TooManyRows { limit: aggregation.rows_max });
         }
         Ok(head)
@@ -415,11 +440,10 @@ impl Database {
     /// # Errors
     /// As [`Self::read`].
     pub async fn rows(&self, query: &Query, policy: &dyn ReadPolicy) -> Result<(Vec<Vec<Value>>, Head)> {
-        let mut rows = Vec::new();
         let reading = self.prepare(query, policy).await?;
-        let mut sink = |row: &Row<'_>| rows.push(row.to_values());
-        let (outcome, _) = self.read_scanning(None, query, policy, &reading, &mut sink).await?;
-        Ok((rows, outcome.head))
+        let mut rows = Gathered::by(|row| Some(row.to_values()));
+        let (outcome, _) = self.read_scanning(None, query, policy, &reading, &mut rows).await?;
+        Ok((rows.finish()?, outcome.head))
     }
 
     /// Runs a request in the next write batch and gives its answer once it is durable.
@@ -677,7 +701,7 @@ impl Database {
         match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
                 let mut gathered = Gathered::by(read);
-                file.read(None, &[statement], &mut [&mut gathered])?;
+                self.read_file(file, false, None, &[statement], &mut [&mut gathered]).await?;
                 gathered.finish()
             }
             Engine::Postgres { .. } => {
@@ -731,13 +755,16 @@ impl Database {
         let all = Query { distinct: false, order: Vec::new(), top: None, skip: 0, ..query.clone() };
         let plan = self.plan_of_all(schema, &all, policy).await?;
         let statement = self.compiled(schema, |context| sql::count(context, &all, policy, plan, u64::from(limit)))?;
-        let mut found = 0;
-        let mut count = |row: &Row<'_>| found = row.integer(0).unwrap_or(i64::MAX);
+        let mut count = Number::default();
         match &self.inner.engine {
-            Engine::Sqlite { file, .. } => self.long_read(|| file.read(None, &[&statement], &mut [&mut count])).await?,
+            Engine::Sqlite { file, .. } => self.read_file(file, true, None, &[&statement], &mut [&mut count]).await?.0,
             Engine::Postgres { .. } => self.inner.reading().await?.read(None, &statement, &mut count).await?,
         };
-        if found > i64::from(limit) { Err(Error::TooManyDistinct { limit }) } else { Ok(()) }
+        if count.0.is_none_or(|found| found > i64::from(limit)) {
+            Err(Error::TooManyDistinct { limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads much from a file beside the requests that are worked on, when there is room: more of them at once than there are
@@ -953,3 +980,6 @@ impl IsStale for Error {
         matches!(self, Self::Stale)
     }
 }
+
+#[cfg(test)]
+mod tests;

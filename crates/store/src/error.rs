@@ -36,6 +36,9 @@ pub enum Error {
         /// The limit that was hit.
         limit_ms: u64,
     },
+    /// The read was interrupted, so that the log of changes beside the file could be emptied.
+    #[error("reading was interrupted again and again to empty a long log of changes; ask again shortly, or for less")]
+    Interrupted,
     /// More write requests wait than the queue takes.
     #[error("more than {limit} writes are waiting for this organisation; try again shortly")]
     QueueFull {

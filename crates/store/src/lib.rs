@@ -88,7 +88,7 @@ pub use own_indexes::{
 pub use questions::{NotedQuestion, QuestionShape};
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
 pub use restore::RestoreReport;
-pub use row::{Row, RowSink, owned};
+pub use row::{Restart, Row, RowSink, owned};
 pub use seal::erasure::{ErasedThen, Erasure};
 pub use seal::existing::SealedThen;
 pub use seal::export::{AuditExport, HashedAudit, verify_export};

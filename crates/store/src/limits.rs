@@ -33,11 +33,14 @@ pub struct Limits {
     pub write_ms: u64,
     /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
     pub writer_threads: usize,
-    /// Long reads of all embedded databases at one time: aggregates, exact counts and pages of 500 rows and more. One database
-    /// has half of them.
+    /// Long reads of all embedded databases at one time: aggregates, exact counts, pages of 500 rows and more, and what took
+    /// longer than 10 ms where it was tried. One database has half of them.
     pub long_reads_max: usize,
     /// Idle reading connections kept per embedded database.
     pub readers_max: usize,
+    /// MiB of the log of changes beside an embedded database from which on reads are interrupted and begun anew, so that it can
+    /// be emptied: while reads overlap it would grow without end. A snapshot for a backup is waited for.
+    pub log_mebibytes_max: u32,
     /// MiB of the page caches of all open embedded databases together. One has half of it at most.
     pub caches_mebibytes: u32,
     /// Databases open at one time: for one more the least recently used is closed.
@@ -75,6 +78,7 @@ impl Default for Limits {
             writer_threads: 2,
             long_reads_max: 4,
             readers_max: 8,
+            log_mebibytes_max: 256,
             caches_mebibytes: 80,
             open_databases_max: 256,
             // A cluster allows 100 unless it is told otherwise.

@@ -35,6 +35,12 @@ impl<F: FnMut(&Row<'_>) + Send> RowSink for F {
     }
 }
 
+/// A sink that can begin anew: the rows that it took came from a read that was given up, or no longer fit the caller's rights.
+pub trait Restart: RowSink {
+    /// Throws away every row taken so far.
+    fn restart(&mut self);
+}
+
 /// Gathers in memory what is made of each row: for the few rows that the store itself needs.
 pub(crate) struct Gathered<T, R> {
     read: R,
@@ -68,14 +74,102 @@ impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R>
     }
 }
 
+impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> Restart for Gathered<T, R> {
+    fn restart(&mut self) {
+        self.found.clear();
+        self.damaged = false;
+    }
+}
+
+/// Takes the number that a count answers with.
+#[derive(Default)]
+pub(crate) struct Number(pub Option<i64>);
+
+impl RowSink for Number {
+    fn row(&mut self, row: &Row<'_>) {
+        self.0 = row.integer(0);
+    }
+}
+
+impl Restart for Number {
+    fn restart(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Counts the rows that it hands on.
+pub(crate) struct Counting<'s> {
+    sink: &'s mut dyn Restart,
+    pub rows: u64,
+}
+
+impl<'s> Counting<'s> {
+    pub(crate) fn new(sink: &'s mut dyn Restart) -> Self {
+        Self { sink, rows: 0 }
+    }
+}
+
+impl RowSink for Counting<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        self.rows += 1;
+        self.sink.row(row);
+    }
+}
+
+impl Restart for Counting<'_> {
+    fn restart(&mut self) {
+        self.rows = 0;
+        self.sink.restart();
+    }
+}
+
+/// Hands on the groups of an aggregation, as long as they were not made of too many rows: how many there were stands beside
+/// each.
+pub(crate) struct Groups<'s> {
+    sink: &'s mut dyn Restart,
+    rows_max: u32,
+    /// Rows that the groups were made of.
+    pub rows: i64,
+    /// Groups handed on.
+    pub answered: u64,
+}
+
+impl<'s> Groups<'s> {
+    pub(crate) fn new(sink: &'s mut dyn Restart, rows_max: u32) -> Self {
+        Self { sink, rows_max, rows: 0, answered: 0 }
+    }
+
+    /// Whether there were more rows than may be aggregated.
+    pub(crate) fn is_of_too_many(&self) -> bool {
+        self.rows > i64::from(self.rows_max)
+    }
+}
+
+impl RowSink for Groups<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        self.rows = row.len().checked_sub(1).and_then(|last| row.integer(last)).unwrap_or(i64::MAX);
+        if !self.is_of_too_many() {
+            self.answered += 1;
+            self.sink.row(&row.without_last());
+        }
+    }
+}
+
+impl Restart for Groups<'_> {
+    fn restart(&mut self) {
+        (self.rows, self.answered) = (0, 0);
+        self.sink.restart();
+    }
+}
+
 /// Hands rows on with what shows of their masked outputs.
 pub(crate) struct Masking<'s> {
     masks: &'s [(usize, Arc<Mask>)],
-    sink: &'s mut dyn RowSink,
+    sink: &'s mut dyn Restart,
 }
 
 impl<'s> Masking<'s> {
-    pub(crate) fn new(masks: &'s [(usize, Arc<Mask>)], sink: &'s mut dyn RowSink) -> Self {
+    pub(crate) fn new(masks: &'s [(usize, Arc<Mask>)], sink: &'s mut dyn Restart) -> Self {
         Self { masks, sink }
     }
 }
@@ -88,6 +182,12 @@ impl RowSink for Masking<'_> {
         };
         let masked: Vec<_> = self.masks.iter().map(shown).collect();
         self.sink.row(&Row { source: row.source, outputs: row.outputs, masked: &masked });
+    }
+}
+
+impl Restart for Masking<'_> {
+    fn restart(&mut self) {
+        self.sink.restart();
     }
 }
 

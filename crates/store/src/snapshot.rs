@@ -20,7 +20,7 @@ pub(crate) enum Snapshot {
 impl Snapshot {
     /// Of an embedded database.
     pub(crate) fn of_file(file: &SqliteFile) -> Result<Self> {
-        let connection = file.connect()?;
+        let connection = file.connect_keeping()?;
         connection.unlimited();
         connection.run(content::begin_snapshot(Dialect::Sqlite))?;
         // The first read fixes the moment.

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use custodia_schema::Value;
 use custodia_sqlite::{Access, Checkpoints, Encryption, Key, Options};
@@ -18,7 +19,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
 use crate::ambient::Clock;
 use crate::head::{Head, Versions};
 use crate::page_caches::{CacheShare, LEAST_KIBIBYTES, PageCache, PageCaches};
-use crate::row::{Row, RowSink};
+use crate::row::{Restart, Row, RowSink};
 use crate::seal::{Chain, HASH_BYTES};
 use crate::sql::content::SINGLE_FILE;
 use crate::sql::{Parameter, Statement, internal};
@@ -31,8 +32,19 @@ const PREPARED_STATEMENTS_MAX: usize = 256;
 const PREPARED_BYTES_MAX: usize = 16 * 1024;
 /// Pages of a log (of 4 KiB) from which on the next batch waits until all of them are in the file.
 const LOG_PAGES_MAX: i64 = 8_192;
+/// Pages of a log in a MiB.
+const LOG_PAGES_PER_MEBIBYTE: i64 = 256;
+/// How long a batch waits for those who read to let go of their snapshots where a log is to be emptied. They look about every
+/// 0.1 ms whether they are asked to.
+const LETTING_GO: Duration = Duration::from_millis(250);
+/// Moves all of a log into the file, waiting for those who read what was there before it.
+const MOVE_LOG: &str = "PRAGMA wal_checkpoint(FULL)";
+/// The same, and cuts it off, waiting for all who read from it.
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// Virtual-machine steps between two looks at the clock, about 0.1 ms of work.
 const STEPS_PER_LOOK: i32 = 10_000;
+/// The round of a connection that lets go of its snapshot when it is done, and not before.
+const NO_ROUND: u64 = u64::MAX;
 
 /// Page cache of a connection that shares nothing: to the control database, and to copies while they are made.
 const ALONE_KIBIBYTES: u32 = 8 * 1024;
@@ -45,6 +57,8 @@ pub(crate) struct SqliteSettings {
     /// What page caches share; `None` for files that are no organisation's live database.
     pub caches: Option<Arc<PageCaches>>,
     pub readers_max: usize,
+    /// MiB of the log beside a file from which on those who read are interrupted, so that it can be emptied.
+    pub log_mebibytes_max: u32,
     /// Name of a file layer to go through; tests inject faults with it.
     pub file_layer: Option<&'static str>,
     pub statements: StatementCount,
@@ -67,13 +81,16 @@ pub(crate) struct SqliteFile {
     cache_share: Option<Arc<CacheShare>>,
     /// Reading connections that are at work.
     reading: AtomicU32,
+    /// Counts how often those who read were asked to let go of their snapshots.
+    rounds: Arc<AtomicU64>,
+    /// Held by each connection that keeps one snapshot for as long as it is open: a backup is not begun anew.
+    kept: Arc<()>,
 }
 
 /// A connection whose statements stop at a deadline.
 pub(crate) struct Connection {
     inner: rusqlite::Connection,
-    deadline_ms: Arc<AtomicU64>,
-    clock: Arc<dyn Clock>,
+    watch: Arc<Watch>,
     limit_ms: u64,
     /// The limit that the deadline comes of.
     armed_ms: Cell<u64>,
@@ -81,6 +98,31 @@ pub(crate) struct Connection {
     commits: Arc<AtomicU64>,
     snapshot: Cell<Option<Snapshot>>,
     cache: Option<PageCache>,
+    _keeps: Option<Arc<()>>,
+}
+
+/// What stops the statements of one connection.
+struct Watch {
+    clock: Arc<dyn Clock>,
+    deadline_ms: AtomicU64,
+    /// Those asked to let go so far, and as of which of these it reads.
+    rounds: Arc<AtomicU64>,
+    round: AtomicU64,
+}
+
+impl Watch {
+    fn disarm(&self) {
+        self.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+        self.round.store(NO_ROUND, Ordering::Relaxed);
+    }
+
+    fn is_late(&self) -> bool {
+        self.clock.monotonic_ms() > self.deadline_ms.load(Ordering::Relaxed)
+    }
+
+    fn is_asked_to_let_go(&self) -> bool {
+        self.round.load(Ordering::Relaxed) < self.rounds.load(Ordering::Relaxed)
+    }
 }
 
 /// What the system tells a file by, whatever its name.
@@ -114,9 +156,9 @@ impl SqliteFile {
     }
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
-        let commits = Arc::new(AtomicU64::new(0));
+        let (commits, rounds) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let cache_share = settings.caches.is_some().then(|| Arc::new(CacheShare::new()));
-        let writer = connect(path, key.as_ref(), &settings, access, &commits, cache_share.as_ref())?;
+        let writer = connect(path, key.as_ref(), &settings, access, &commits, &rounds, cache_share.as_ref())?;
         Ok(Self {
             path: path.to_owned(),
             key,
@@ -128,13 +170,20 @@ impl SqliteFile {
             commits,
             cache_share,
             reading: AtomicU32::new(0),
+            rounds,
+            kept: Arc::new(()),
         })
     }
 
     /// Another connection to the file.
-    pub(crate) fn connect(&self) -> Result<Connection> {
-        let share = self.cache_share.as_ref();
-        connect(&self.path, self.key.as_ref(), &self.settings, Access::Write, &self.commits, share)
+    fn connect(&self) -> Result<Connection> {
+        let (key, share) = (self.key.as_ref(), self.cache_share.as_ref());
+        connect(&self.path, key, &self.settings, Access::Write, &self.commits, &self.rounds, share)
+    }
+
+    /// A connection that keeps one snapshot for as long as it is open. The log is not emptied meanwhile.
+    pub(crate) fn connect_keeping(&self) -> Result<Connection> {
+        Ok(Connection { _keeps: Some(Arc::clone(&self.kept)), ..self.connect()? })
     }
 
     /// Runs `work` on a pooled reading connection.
@@ -154,26 +203,31 @@ impl SqliteFile {
         result
     }
 
-    /// One read in one snapshot with the head. [`Error::Stale`] when `expected` is no longer true.
+    /// One read in one snapshot with the head; also the rows that were passed in scans, which no index bounded.
+    /// [`Error::Stale`] when `expected` is no longer true; [`Error::Timeout`] when it takes longer than `limit_ms`;
+    /// [`Error::Interrupted`] when the log is to be emptied. What the sinks took does not count then.
     pub(crate) fn read(
         &self,
+        limit_ms: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
-        sinks: &mut [&mut dyn RowSink],
-    ) -> Result<Head> {
-        self.read_scanning(expected, statements, sinks).map(|(head, _)| head)
-    }
-
-    /// The same; also the rows that were passed in scans, which no index bounded.
-    pub(crate) fn read_scanning(
-        &self,
-        expected: Option<Versions>,
-        statements: &[&Statement],
-        sinks: &mut [&mut dyn RowSink],
+        sinks: &mut [&mut dyn Restart],
     ) -> Result<(Head, u64)> {
         // Counted before the snapshot is taken: what is committed in between ends it too early, never too late.
         let commits = self.commits.load(Ordering::Acquire);
-        self.with_reader(|connection| connection.read(commits, expected, statements, sinks))
+        let round = self.rounds.load(Ordering::Relaxed);
+        self.with_reader(|connection| {
+            connection.arm_for(limit_ms);
+            connection.watch.round.store(round, Ordering::Relaxed);
+            let read = connection.read(commits, expected, statements, sinks);
+            // What follows on the connection is nobody's read.
+            connection.watch.disarm();
+            if read.as_ref().is_err_and(|error| !matches!(error, Error::Stale)) {
+                // Some errors end the transaction: the next read begins anew.
+                connection.end_snapshot()?;
+            }
+            read
+        })
     }
 
     /// Moves committed pages into the file; called by a timer, so that no commit waits for it. While batches follow one
@@ -183,19 +237,40 @@ impl SqliteFile {
         let commits = self.commits.load(Ordering::Acquire);
         self.end_snapshots(|snapshot| snapshot.commits != commits)?;
         let pages = self.with_reader(Connection::checkpoint)?;
-        if pages > LOG_PAGES_MAX {
+        if pages > LOG_PAGES_MAX.min(self.log_pages_max()) {
             self.log_is_long.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Moves the rest of a long log into the file; between two batches, so that nothing is added meanwhile.
+    /// Moves the rest of a long log into the file; between two batches, so that nothing is added meanwhile. It begins anew only
+    /// where nobody reads it, and while reads overlap somebody always does: a very long one is emptied, for which those who read
+    /// let go of their snapshots.
     pub(crate) fn shorten_log(&self) -> Result<()> {
-        if self.log_is_long.swap(false, Ordering::Relaxed) {
-            self.end_snapshots(|_| true)?;
-            self.writer.lock().checkpoint()?;
+        if !self.log_is_long.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.end_snapshots(|_| true)?;
+        let writer = self.writer.lock();
+        let pages = writer.checkpoint()?;
+        if pages <= self.log_pages_max() || Arc::strong_count(&self.kept) > 1 {
+            return Ok(());
+        }
+        // Who begins to read before all of it is in the file reads from the log, too: they are asked once more when it is.
+        for checkpoint in [MOVE_LOG, EMPTY_LOG] {
+            self.rounds.fetch_add(1, Ordering::Relaxed);
+            if !writer.checkpoint_waiting(checkpoint)? {
+                // It is tried again with a later batch.
+                tracing::debug!("a long log could not be emptied: somebody reads it");
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Pages of a log that is emptied.
+    fn log_pages_max(&self) -> i64 {
+        i64::from(self.settings.log_mebibytes_max).saturating_mul(LOG_PAGES_PER_MEBIBYTE)
     }
 
     /// Gives back what is only kept for speed: all reading connections but one, and the pages that are cached. `false`, and
@@ -294,6 +369,7 @@ fn connect(
     settings: &SqliteSettings,
     access: Access,
     commits: &Arc<AtomicU64>,
+    rounds: &Arc<AtomicU64>,
     share: Option<&Arc<CacheShare>>,
 ) -> Result<Connection> {
     let cache = settings.caches.as_ref().zip(share);
@@ -308,10 +384,15 @@ fn connect(
     let mut inner = custodia_sqlite::open(path, &options).map_err(open_error)?;
     inner.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS_MAX);
     crate::aggregates::register(&inner).map_err(|error| sqlite_error("adding functions", error, 0))?;
-    let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
+    let watch = Arc::new(Watch {
+        clock: Arc::clone(&settings.clock),
+        deadline_ms: AtomicU64::new(u64::MAX),
+        rounds: Arc::clone(rounds),
+        round: AtomicU64::new(NO_ROUND),
+    });
     let is_over = || {
-        let (watched, clock) = (Arc::clone(&deadline_ms), Arc::clone(&settings.clock));
-        move || clock.monotonic_ms() > watched.load(Ordering::Relaxed)
+        let watched = Arc::clone(&watch);
+        move || watched.is_late() || watched.is_asked_to_let_go()
     };
     crate::patterns::register(&inner, is_over()).map_err(|error| sqlite_error("adding functions", error, 0))?;
     inner
@@ -319,14 +400,14 @@ fn connect(
         .map_err(|error| sqlite_error("limiting statement time", error, 0))?;
     Ok(Connection {
         inner,
-        deadline_ms,
-        clock: Arc::clone(&settings.clock),
+        watch,
         limit_ms: settings.statement_limit_ms,
         armed_ms: Cell::new(settings.statement_limit_ms),
         statements: settings.statements.clone(),
         commits: Arc::clone(commits),
         snapshot: Cell::new(None),
         cache,
+        _keeps: None,
     })
 }
 
@@ -347,6 +428,16 @@ impl Connection {
         self.inner
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
             .map_err(|error| sqlite_error("moving the log into the file", error, self.limit_ms))
+    }
+
+    /// Moves all of the log into the file; whether those who read let go of it in time.
+    fn checkpoint_waiting(&self, checkpoint: &str) -> Result<bool> {
+        let failed = |error| sqlite_error("emptying the log", error, self.limit_ms);
+        self.inner.busy_timeout(LETTING_GO).map_err(failed)?;
+        self.statements.count();
+        let busy = self.inner.query_row(checkpoint, [], |row| row.get::<_, bool>(0));
+        self.inner.busy_timeout(Options::BUSY_TIMEOUT).map_err(failed)?;
+        Ok(!busy.map_err(failed)?)
     }
 
     /// Empties the page cache, gives up what it may hold, and lets prepared statements go.
@@ -382,18 +473,24 @@ impl Connection {
 
     /// Starts the statement limit anew.
     pub(crate) fn arm(&self) {
-        self.limit_until(self.clock.monotonic_ms().saturating_add(self.limit_ms), self.limit_ms);
+        self.arm_for(self.limit_ms);
+    }
+
+    /// The same with another limit, if that is less.
+    fn arm_for(&self, limit_ms: u64) {
+        let limit_ms = limit_ms.min(self.limit_ms);
+        self.limit_until(self.watch.clock.monotonic_ms().saturating_add(limit_ms), limit_ms);
     }
 
     /// Stops statements after that time; errors tell of that limit.
     pub(crate) fn limit_until(&self, ends_ms: u64, limit_ms: u64) {
         self.armed_ms.set(limit_ms);
-        self.deadline_ms.store(ends_ms, Ordering::Relaxed);
+        self.watch.deadline_ms.store(ends_ms, Ordering::Relaxed);
     }
 
     /// Refuses a statement that comes when the time is up. Those that take few steps are never stopped themselves.
     pub(crate) fn require_time(&self) -> Result<()> {
-        if self.clock.monotonic_ms() > self.deadline_ms.load(Ordering::Relaxed) {
+        if self.watch.is_late() {
             return Err(Error::Timeout { limit_ms: self.armed_ms.get() });
         }
         Ok(())
@@ -409,7 +506,7 @@ impl Connection {
 
     /// Lifts the limit: for backups, checkpoints and building tables.
     pub(crate) fn unlimited(&self) {
-        self.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+        self.watch.disarm();
     }
 
     pub(crate) fn raw(&self) -> &rusqlite::Connection {
@@ -417,6 +514,10 @@ impl Connection {
     }
 
     fn error(&self, context: &str, error: rusqlite::Error) -> Error {
+        let interrupted = error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted);
+        if interrupted && self.watch.is_asked_to_let_go() && !self.watch.is_late() {
+            return Error::Interrupted;
+        }
         sqlite_error(context, error, self.armed_ms.get())
     }
 
@@ -443,23 +544,15 @@ impl Connection {
         commits: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
-        sinks: &mut [&mut dyn RowSink],
+        sinks: &mut [&mut dyn Restart],
     ) -> Result<(Head, u64)> {
-        self.arm();
         let head = self.snapshot(commits)?;
         let mut scanned = 0;
         if expected.is_some_and(|expected| expected != head.versions) {
             return Err(Error::Stale);
         }
         for (statement, sink) in statements.iter().zip(sinks) {
-            match self.query_scanning(statement, *sink) {
-                Ok(rows) => scanned += rows,
-                Err(error) => {
-                    // Some errors end the transaction: the next read begins anew.
-                    self.end_snapshot()?;
-                    return Err(error);
-                }
-            }
+            scanned += self.query_scanning(statement, *sink)?;
         }
         Ok((head, scanned))
     }

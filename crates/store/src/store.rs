@@ -171,6 +171,7 @@ impl Store {
                     statement_limit_ms: limits.statement_ms,
                     caches: Some(Arc::new(PageCaches::new(limits.caches_mebibytes))),
                     readers_max: limits.readers_max,
+                    log_mebibytes_max: limits.log_mebibytes_max,
                     file_layer: settings.file_layer,
                     statements: StatementCount::default(),
                 };
@@ -687,6 +688,7 @@ impl Store {
             statement_limit_ms: UNLIMITED_MS,
             caches: None,
             readers_max: 0,
+            log_mebibytes_max: u32::MAX,
             file_layer: None,
             statements: StatementCount::default(),
         }

@@ -265,6 +265,9 @@ impl From<StoreError> for Failure {
                 let message = "The request took longer than this service allows and was stopped; ask for less.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::DATABASE_TIMEOUT, message)
             }
+            StoreError::Interrupted => {
+                later(Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string()))
+            }
             StoreError::QueueFull { .. } => {
                 later(Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_MANY, error.to_string()))
             }

@@ -334,6 +334,7 @@ pub fn is_passing(error: &Error) -> bool {
             error,
             StoreError::Unavailable { .. }
                 | StoreError::Timeout { .. }
+                | StoreError::Interrupted
                 | StoreError::QueueFull { .. }
                 | StoreError::DiskFull
                 | StoreError::Stale

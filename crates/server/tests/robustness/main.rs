@@ -13,6 +13,7 @@ mod frames;
 mod http;
 mod http2;
 mod process;
+mod reads;
 mod signals;
 #[path = "../service/site.rs"]
 #[allow(dead_code, unused_macros, unused_imports, reason = "the tests of the service use the rest")]

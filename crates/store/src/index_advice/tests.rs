@@ -8,7 +8,7 @@ use custodia_schema::Value;
 use super::*;
 use crate::own_indexes::tests::{Open, add, column, fill, of_number, remove};
 use crate::questions::tests::ask;
-use crate::row::Row;
+use crate::row::Gathered;
 use crate::site::{Engine, Site, table};
 
 /// Advice as columns and the rows met before and then.
@@ -57,7 +57,7 @@ async fn what_no_index_serves_is_advised(engine: Engine) {
     for query in [&of_number(&accounts, "555-7"), &by_industry, &by_name] {
         ask(&database, query).await;
     }
-    let mut groups = |_: &Row<'_>| ();
+    let mut groups = Gathered::by(|_| Some(()));
     database.aggregate(&sum, &Open, &mut groups).await.unwrap();
     let report = database.index_report(bounds).await.unwrap();
     assert_eq!(report.questions, 4);

@@ -9,14 +9,14 @@ use custodia_schema::{Table, Value};
 
 use super::*;
 use crate::own_indexes::tests::{Open, add, column, fill, of_number};
-use crate::row::Row;
+use crate::row::Gathered;
 use crate::site::{Engine, Site, master_key, table};
 use crate::{AdviceBounds, Limits};
 
 /// Asks as a caller does.
 pub(crate) async fn ask(database: &Database, query: &Query) {
     let reading = database.prepare(query, &Open).await.unwrap();
-    let mut sink = |_: &Row<'_>| ();
+    let mut sink = Gathered::by(|_| Some(()));
     database.read(None, query, &Open, &reading, &mut sink).await.unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! What a connection counts is what SQLite itself says that it ran, and page caches hold what they may.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::{Connection, LEAST_KIBIBYTES, PageCaches, SqliteFile, SqliteSettings};
+use crate::Error;
 use crate::ambient::Clock;
-use crate::row::Row;
+use crate::row::{Gathered, Row};
 use crate::sql::{Dialect, Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
 
@@ -43,6 +44,7 @@ fn settings(caches: Option<Arc<PageCaches>>) -> SqliteSettings {
         statement_limit_ms: 60_000,
         caches,
         readers_max: 4,
+        log_mebibytes_max: 1,
         file_layer: None,
         statements: StatementCount::default(),
     }
@@ -171,7 +173,7 @@ fn every_statement_that_sqlite_runs_is_counted() {
     // A read in a snapshot, the same again in the snapshot that it kept, and one after a commit.
     for commits in [1, 1, 2] {
         let named = internal::select_setting("none");
-        let mut sink = |_: &Row<'_>| rows += 1;
+        let mut sink = Gathered::by(|_| Some(()));
         writer.read(commits, None, &[&named], &mut [&mut sink]).unwrap();
         check("a read");
     }
@@ -182,4 +184,92 @@ fn every_statement_that_sqlite_runs_is_counted() {
     let nothing = Statement { parameters: vec![Parameter::Bytes(Vec::new()); 3], ..internal::select_tables() };
     assert!(writer.execute(&nothing).is_err());
     check("a statement that was never run");
+}
+
+/// A clock that a test moves.
+struct MovedClock(AtomicU64);
+
+impl Clock for MovedClock {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_log_does_not_grow_without_end_while_reads_overlap() {
+    const BATCHES: usize = 60;
+    const LIMIT_MS: u64 = 1_000;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(MovedClock(AtomicU64::new(0)));
+    let settings = SqliteSettings { clock: clock.clone(), statement_limit_ms: LIMIT_MS, ..settings(None) };
+    let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
+    for sql in internal::create(Dialect::Sqlite) {
+        file.writer.lock().run(&sql).unwrap();
+    }
+    file.writer.lock().execute(&internal::insert_head(0)).unwrap();
+    file.writer.lock().run("CREATE TABLE t (b)").unwrap();
+    // It has a row of what was written, and then goes on until it is stopped.
+    let endless = "WITH RECURSIVE n (i) AS (SELECT max(rowid) FROM t UNION ALL SELECT i + 1 FROM n) SELECT i FROM n \
+        WHERE i % 100000000 = -1";
+    let endless = Statement { sql: endless.to_owned(), ..Statement::default() };
+    let interrupted = AtomicU64::new(0);
+    // Somebody always reads: when one is interrupted, the other goes on until it is, too.
+    let read_on = || {
+        loop {
+            match file.read(LIMIT_MS, None, &[&endless], &mut [&mut Gathered::by(|_| Some(()))]) {
+                Err(Error::Interrupted) => interrupted.fetch_add(1, Ordering::Relaxed),
+                Err(Error::Timeout { .. }) => return,
+                other => panic!("{other:?}"),
+            };
+        }
+    };
+    let longest = std::thread::scope(|scope| {
+        scope.spawn(read_on);
+        scope.spawn(read_on);
+        let mut longest = 0;
+        for _ in 0..BATCHES {
+            // What the writer of batches does, and the timer between them.
+            file.shorten_log().unwrap();
+            let writer = file.writer.lock();
+            writer.begin().unwrap();
+            writer.run("INSERT INTO t VALUES (zeroblob(200000))").unwrap();
+            writer.run(internal::COMMIT).unwrap();
+            drop(writer);
+            file.checkpoint().unwrap();
+            longest = longest.max(file.paths()[1].metadata().unwrap().len());
+        }
+        // Their time is over.
+        clock.0.store(LIMIT_MS + 1, Ordering::Relaxed);
+        longest
+    });
+    assert!(interrupted.load(Ordering::Relaxed) > 4, "{interrupted:?}");
+    // One batch more than the bound, and a few more where a reader was not run for a while.
+    assert!(longest < 3 << 20, "{longest} bytes of a log that may have one MiB");
+    assert!(file.size_bytes() > 12_000_000);
+}
+
+#[test]
+fn a_kept_snapshot_is_neither_interrupted_nor_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteFile::create(&folder.path().join("test.db"), None, settings(None)).unwrap();
+    file.writer.lock().run("CREATE TABLE t (b); INSERT INTO t VALUES (1)").unwrap();
+    let write = || {
+        for _ in 0..20 {
+            file.writer.lock().run("INSERT INTO t VALUES (zeroblob(200000))").unwrap();
+        }
+        file.checkpoint().unwrap();
+        file.shorten_log().unwrap();
+    };
+    let kept = file.connect_keeping().unwrap();
+    kept.run("BEGIN; SELECT * FROM t").unwrap();
+    let count = || kept.inner.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+    write();
+    assert_eq!((count(), file.rounds.load(Ordering::Relaxed)), (1, 0));
+    drop(kept);
+    write();
+    assert_eq!((file.rounds.load(Ordering::Relaxed), file.paths()[1].metadata().unwrap().len()), (2, 0));
 }

@@ -8,7 +8,7 @@ use custodia_oracle::{Asker, World};
 use custodia_org::{RecordQuestion, Rows};
 use custodia_query::{Aggregation, Expand, Filter, Query};
 use custodia_schema::{ColumnId, Guid, PrivilegeKind, Table, Value};
-use custodia_store::{Plan, ReadPolicy, Row};
+use custodia_store::{Plan, ReadPolicy};
 
 use crate::security::fault::Fault;
 use crate::security::stage::{Known, Stage};
@@ -90,14 +90,13 @@ impl<'a> Reader<'a> {
                 let asker = fault.map_or(asker, |fault| fault.asker(asker));
                 let authority = self.unmasked(asker, self.unmasking, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
-                let mut rows = Vec::new();
-                let mut sink = |row: &Row<'_>| rows.push(row.to_values());
+                let mut sink = Rows::default();
                 let read = match database.prepare_as(query, &policy, plan).await {
                     Ok(reading) => database.read(None, query, &policy, &reading, &mut sink).await,
                     Err(error) => Err(error),
                 };
                 match read {
-                    Ok(outcome) => Ok((rows, outcome.count)),
+                    Ok(outcome) => Ok((sink.rows, outcome.count)),
                     Err(custodia_store::Error::Denied(denied)) => Err(denied.to_string()),
                     Err(error) => panic!("{asker:?} {query:?}: {error}"),
                 }
@@ -174,10 +173,9 @@ impl<'a> Reader<'a> {
                 // The gate asks for no clear text in groups.
                 let authority = self.unmasked(asker, Unmasking::Nothing, fault).await?;
                 let policy = Bent { authority: &authority, fault, part, plan };
-                let mut rows = Vec::new();
-                let mut sink = |row: &Row<'_>| rows.push(row.to_values());
+                let mut sink = Rows::default();
                 match self.stage.org.database().aggregate_as(aggregation, &policy, plan, &mut sink).await {
-                    Ok(_) => Ok(rows),
+                    Ok(_) => Ok(sink.rows),
                     Err(custodia_store::Error::Denied(denied)) => Err(denied.to_string()),
                     Err(error) => panic!("{asker:?} {aggregation:?}: {error}"),
                 }

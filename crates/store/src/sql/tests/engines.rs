@@ -56,6 +56,7 @@ impl TestDatabase {
             statement_limit_ms: 60_000,
             caches: None,
             readers_max: 1,
+            log_mebibytes_max: u32::MAX,
             file_layer: None,
             statements: StatementCount::default(),
         };
