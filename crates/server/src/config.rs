@@ -187,7 +187,7 @@ pub struct Limits {
     /// Reads worked on at one time; of more, organisations have their turns, and one holds at most three quarters. 0: so
     /// many as are good for the engine.
     pub reads_at_once: usize,
-    /// Long reads of embedded databases at one time: aggregates, exact counts, pages of 500 rows and more, and what took longer
+    /// Long reads of embedded databases at one time: aggregates, exact counts, long pages, and what took longer
     /// than 10 ms where it was tried; one organisation has half of them. 0: two for each processor.
     pub long_reads: usize,
     /// Connections at one time; more wait to be accepted.

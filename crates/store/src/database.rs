@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodia_access::RowAccess;
-use custodia_query::{Aggregation, Query};
+use custodia_query::{Aggregation, Filter, Query};
 use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -40,7 +40,7 @@ const TRIES_MAX: usize = 4;
 const READING_CONNECTIONS: usize = 2;
 /// Connections to PostgreSQL that one open database holds at most: those, and the one that writes.
 pub(crate) const CONNECTIONS_PER_DATABASE: usize = READING_CONNECTIONS + 1;
-/// Rows from which a page is expected to take long enough for a thread of its own.
+/// Rows from which a page that nothing narrows is expected to take long enough for a thread of its own.
 const LONG_PAGE_ROWS: u32 = 500;
 /// Milliseconds that a read of a file may take on the thread that asked. What takes longer is given up there and begun anew as
 /// a long read: how many rows a question passes cannot be told from it, and while it runs its thread does nothing else.
@@ -322,8 +322,7 @@ impl Database {
         let mut counted = Number::default();
         let (head, scanned) = match &self.inner.engine {
             Engine::Sqlite { file, .. } => {
-                let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
-                let is_long = count.is_some() || rows_max >= LONG_PAGE_ROWS;
+                let is_long = count.is_some() || is_long_page(query);
                 match &count {
                     Some(count) => {
                         let statements = [&reading.statement, count];
@@ -892,6 +891,13 @@ pub(crate) fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
     let multi = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if multi { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// Whether a page is expected to be long: clients seldom say how many rows they want, and of most questions there are few.
+fn is_long_page(query: &Query) -> bool {
+    let rows_max = query.top.map_or(query.page_size, |top| top.min(query.page_size));
+    let is_narrowed = query.filter != Filter::True || query.related.is_some() || !query.links.is_empty();
+    rows_max >= LONG_PAGE_ROWS && !is_narrowed
 }
 
 /// Somebody who waits for a request, and withdraws it on leaving.

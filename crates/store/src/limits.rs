@@ -33,7 +33,7 @@ pub struct Limits {
     pub write_ms: u64,
     /// Threads that write for all embedded databases: flushing waits, so more than one even on one core.
     pub writer_threads: usize,
-    /// Long reads of all embedded databases at one time: aggregates, exact counts, pages of 500 rows and more, and what took
+    /// Long reads of all embedded databases at one time: aggregates, exact counts, long pages, and what took
     /// longer than 10 ms where it was tried. One database has half of them.
     pub long_reads_max: usize,
     /// Idle reading connections kept per embedded database.

@@ -74,6 +74,11 @@ async fn what_passes_many_rows_is_given_up_and_read_aside() {
     let quick = Slow::new(&site.clock, 0);
     database.read(None, &query, &Open, &reading, &mut &quick).await.unwrap();
     assert_eq!(quick.taken(), (5, 0));
+    // So is a question for a long page of which there are few rows; a page that will be long waits.
+    let paged = |query: Query| Query { page_size: LONG_PAGE_ROWS, ..query };
+    assert_eq!(database.rows(&paged(query.clone()), &Open).await.unwrap().0.len(), 5);
+    let all_of_them = paged(Query { filter: Filter::True, ..query.clone() });
+    assert!(futures::poll!(Box::pin(database.rows(&all_of_them, &Open))).is_pending());
 
     // Too late, it waits for a place.
     let slow = Slow::new(&site.clock, SHORT_READ_MS + 1);
