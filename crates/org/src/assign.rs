@@ -62,6 +62,7 @@ impl Writing<'_> {
                     if !met.insert((child_table.id, child.id)) {
                         continue;
                     }
+                    self.count_cascaded(&child_table)?;
                     let child_owner = owner_of(&child_table, &child);
                     if child_owner != Some(owner.id) {
                         self.give(&child_table, &child, owner, to_write).await?;

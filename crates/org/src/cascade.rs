@@ -11,6 +11,16 @@ use crate::error::{Error, Result};
 use crate::writing::Writing;
 
 impl Writing<'_> {
+    /// Counts a record that goes with another one, of all that the request's changes take along.
+    pub(crate) fn count_cascaded(&mut self, table: &Table) -> Result<()> {
+        let limit = self.shared.limits.cascade_rows as usize;
+        self.cascaded = self.cascaded.saturating_add(1);
+        if self.cascaded <= limit {
+            return Ok(());
+        }
+        Err(Error::TooManyDependents { table: table.name.clone(), limit })
+    }
+
     /// The children of a row over one relationship that a cascade setting selects. `former` is the owner the parent had.
     pub(crate) async fn children(
         &mut self,

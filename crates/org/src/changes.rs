@@ -108,6 +108,16 @@ impl Changed {
 }
 
 impl Change {
+    /// Records and links that it names to be changed; what goes with them is not counted.
+    fn records(&self) -> usize {
+        match self {
+            Self::AssociateAll(requests) | Self::DisassociateAll(requests) => requests.len(),
+            Self::Role(_, RoleChange::Add(privileges) | RoleChange::Replace(privileges)) => privileges.len(),
+            Self::All(changes) => changes.iter().map(Self::records).fold(0, usize::saturating_add),
+            _ => 1,
+        }
+    }
+
     /// Whether a job comes of it.
     pub(crate) fn makes_a_job(&self) -> bool {
         match self {
@@ -124,6 +134,7 @@ impl Organization {
     /// # Errors
     /// See [`Error`]; nothing is stored then. [`Error::Part`] where one of several failed.
     pub async fn change(&self, caller: &Caller, change: Change) -> Result<Changed> {
+        self.require_few(change.records())?;
         if matches!(change, Change::BulkDelete(..)) {
             self.check_may_delete_in_bulk(caller).await?;
         }
@@ -143,6 +154,11 @@ impl Organization {
     /// # Errors
     /// [`Error::Part`] with the place of the one that failed; see [`Error`]. Nothing is stored then.
     pub async fn change_all(&self, changes: Vec<(Caller, Change)>) -> Result<Vec<Changed>> {
+        let mut many = 0_usize;
+        for (at, (_, change)) in changes.iter().enumerate() {
+            many = many.saturating_add(change.records());
+            self.require_few(many).map_err(|error| part(at, error))?;
+        }
         let Some((first, change)) = changes.first() else { return Ok(Vec::new()) };
         let first = first.clone();
         // Changes before a job may be what gives its caller the right.
@@ -158,6 +174,12 @@ impl Organization {
             Box::pin(async move { writing.change_in_order(changes).await })
         })
         .await
+    }
+
+    /// Refuses more changes than one request makes: while it writes, no other of the organisation does.
+    fn require_few(&self, many: usize) -> Result<()> {
+        let limit = self.shared.limits.change_records as usize;
+        if many > limit { Err(Error::TooManyChanges { limit }) } else { Ok(()) }
     }
 
     /// Draws the ids of records that are made, so that a second run of the request makes the same.

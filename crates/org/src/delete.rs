@@ -63,6 +63,7 @@ impl Writing<'_> {
         let mut plan = Plan::default();
         self.plan_delete(table, row, permit, &mut plan).await?;
         let Plan { removed, unlinked, met } = plan;
+        self.cascaded += (removed.len() + unlinked.len()).saturating_sub(1);
         for (table, row, column, permit) in unlinked {
             if !met.contains(&(table.id, row.id)) {
                 self.clear_link(&table, &row, column, permit).await?;
@@ -146,7 +147,7 @@ impl Writing<'_> {
                 }
             }
             next += 1;
-            if plan.removed.len() + plan.unlinked.len() > limit as usize {
+            if self.cascaded + plan.removed.len() + plan.unlinked.len() > limit as usize {
                 return Err(Error::TooManyDependents { table: table.name.clone(), limit: limit as usize });
             }
         }

@@ -50,6 +50,12 @@ pub enum Error {
         /// Logical name of the dependent table.
         by: String,
     },
+    /// A request that changes more records than one may.
+    #[error("one request changes at most {limit} records and links together; send them in several")]
+    TooManyChanges {
+        /// The limit.
+        limit: usize,
+    },
     /// More records depend on one than a request changes.
     #[error("more than {limit} records of table '{table}' depend on this one; change them in smaller steps first")]
     TooManyDependents {

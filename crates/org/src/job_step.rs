@@ -165,6 +165,7 @@ impl Writing<'_> {
 
     /// Deletes one record, and runs what that gathered: what fails is told of this record, and the next one sees it gone.
     async fn delete_row(&mut self, row: &Reference) -> Result<()> {
+        self.cascaded = 0;
         self.delete(row, Precondition::None).await?;
         self.settle_inherited().await?;
         Ok(self.transaction.flush().await?)
@@ -190,6 +191,7 @@ impl Writing<'_> {
                     let table = self.table(*table)?;
                     if let Some(row) = self.find(&table, &RowKey::Id(*id)).await? {
                         let permit = self.platform_permit(CASCADE, &table, PrivilegeKind::Delete)?;
+                        self.cascaded = 0;
                         self.remove(&table, row, permit).await?;
                     }
                 }

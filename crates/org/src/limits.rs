@@ -3,7 +3,10 @@
 /// Bounds of one organisation; each is answered with a clear error when it is hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkLimits {
-    /// Records that one request removes, unlinks or gives away through cascades; more is refused, and a delete is work for a job. While a request
+    /// Records and links that one request changes by name: the requests of a change set, the targets of an action and records
+    /// within records, all together; more is refused before anything is done. What goes with them is counted by `cascade_rows`.
+    pub change_records: u32,
+    /// Records that one request removes, unlinks or gives away through cascades, of all its changes together; more is refused, and a delete is work for a job. While a request
     /// writes, no other of the organisation does.
     pub cascade_rows: u32,
     /// Jobs of the organisation that wait or run; more are refused.
@@ -37,6 +40,8 @@ pub struct WorkLimits {
 impl Default for WorkLimits {
     fn default() -> Self {
         Self {
+            // A change set has 1,000 requests at most, an action 5,000 targets.
+            change_records: 10_000,
             cascade_rows: 20_000,
             open_jobs: 100,
             history_bytes: 8 << 20,

@@ -99,6 +99,7 @@ impl Writing<'_> {
             let child_table = self.table(relationship.referencing)?;
             let children = self.all_children(&child_table, relationship, from).await?;
             for child in &children {
+                self.count_cascaded(&child_table)?;
                 // No record becomes its own parent.
                 let is_own = child_table.id == table.id && child.id == to;
                 let link = if is_own { Value::Null } else { Value::Lookup(table.id, to) };

@@ -48,6 +48,8 @@ pub(crate) struct Writing<'t> {
     /// Ids for rows this request makes beside the one asked for, drawn before the batch so that a second run draws the
     /// same.
     pub fresh: Fresh,
+    /// Records that went with others so far, removed, unlinked or given away by cascades of any of the request's changes.
+    pub cascaded: usize,
     /// Records whose owner changed: what their children inherit follows at the end.
     pub moved_owners: Vec<(TableId, Guid)>,
     /// Records that lost a parent, or got another owner with a parent: what they inherit follows at the end, too.
@@ -116,6 +118,7 @@ impl Organization {
                         caller,
                         authority,
                         fresh: Fresh::new(seed),
+                        cascaded: 0,
                         moved_owners: Vec::new(),
                         unsettled: Vec::new(),
                         masked: false,

@@ -97,6 +97,9 @@ pub struct Log {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Records and links that one request changes by name, in a change set, an action on many or within each other; more is
+    /// refused.
+    pub change_records: u32,
     /// Records that one request removes, unlinks or gives away through cascades; more is refused, and a delete is work for a
     /// job.
     pub cascade_rows: u32,
@@ -196,6 +199,8 @@ pub struct Limits {
     pub address_connections: usize,
     /// Milliseconds a statement may run.
     pub statement_ms: u64,
+    /// Milliseconds that the statements of one write may take together; then it alone is refused.
+    pub write_ms: u64,
     /// Milliseconds a transaction on PostgreSQL may stand still before the server ends it, so that a node which hangs does
     /// not hold up the others.
     pub stalled_ms: u64,
@@ -269,6 +274,7 @@ impl Default for Limits {
         let store = custodia_store::Limits::default();
         let organization = custodia_org::WorkLimits::default();
         Self {
+            change_records: organization.change_records,
             cascade_rows: organization.cascade_rows,
             open_jobs: organization.open_jobs,
             history_bytes: organization.history_bytes,
@@ -318,6 +324,7 @@ impl Default for Limits {
             connections: 10_000,
             address_connections: 1_000,
             statement_ms: store.statement_ms,
+            write_ms: store.write_ms,
             stalled_ms: store.stalled_ms,
             silence_ms: store.silence_ms,
             write_queue: store.write_queue_max,
@@ -417,6 +424,7 @@ impl Config {
     pub fn store_limits(&self) -> custodia_store::Limits {
         custodia_store::Limits {
             statement_ms: self.limits.statement_ms,
+            write_ms: self.limits.write_ms,
             stalled_ms: self.limits.stalled_ms,
             silence_ms: self.limits.silence_ms,
             write_queue_max: self.limits.write_queue,
@@ -456,6 +464,7 @@ impl Config {
             definition_nodes_max: limits.definition_nodes,
         };
         custodia_org::WorkLimits {
+            change_records: limits.change_records,
             cascade_rows: limits.cascade_rows,
             open_jobs: limits.open_jobs,
             history_bytes: limits.history_bytes,
@@ -505,6 +514,7 @@ impl Limits {
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let numbers = [
+            ("limits.change_records", u64::from(self.change_records)),
             ("limits.cascade_rows", u64::from(self.cascade_rows)),
             ("limits.open_jobs", u64::from(self.open_jobs)),
             ("limits.history_bytes", self.history_bytes as u64),
@@ -547,6 +557,7 @@ impl Limits {
             ("limits.connections", self.connections as u64),
             ("limits.address_connections", self.address_connections as u64),
             ("limits.statement_ms", self.statement_ms),
+            ("limits.write_ms", self.write_ms),
             ("limits.stalled_ms", self.stalled_ms),
             ("limits.housekeeping_seconds", self.housekeeping_seconds),
             ("limits.noted_questions", self.noted_questions as u64),

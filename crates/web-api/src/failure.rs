@@ -206,6 +206,7 @@ impl From<Error> for Failure {
             Error::TooManyJobs { .. } => (StatusCode::TOO_MANY_REQUESTS, code::TOO_MANY),
             Error::Invalid(_)
             | Error::Part { .. }
+            | Error::TooManyChanges { .. }
             | Error::TooManyDependents { .. }
             | Error::CascadeTooLarge { .. } => (StatusCode::BAD_REQUEST, code::INVALID_ARGUMENT),
             Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, *code),

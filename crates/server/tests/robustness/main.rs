@@ -20,3 +20,4 @@ mod signals;
 mod site;
 mod slow;
 mod strangers;
+mod writes;

@@ -14,12 +14,14 @@ on_both_engines! {
     what_is_no_batch_is_refused;
     a_batch_has_limits;
     requests_in_a_batch_take_their_turns;
+    a_request_changes_so_many_records;
+    a_request_takes_so_many_records_along;
 }
 
 mod bodies {
     use std::sync::{Arc, Mutex};
 
-    use custodia_org::Caller;
+    use custodia_org::{Caller, WorkLimits};
     use custodia_schema::Guid;
     use custodia_web_api::{Turn, Turns, Waiting};
     use http::{HeaderMap, Method};
@@ -629,6 +631,63 @@ mod bodies {
         }
         let encoded = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: base64\r\n\r\nR0VU\r\n--b--";
         replies(&send(&world, &world.admin(), &[], encoded).await)[0].error(400, "0x80060888");
+    }
+
+    pub async fn a_request_changes_so_many_records(mut world: World) {
+        world.limit(WorkLimits { change_records: 5, ..WorkLimits::default() });
+        let many = "accounts/Microsoft.Dynamics.CRM.CreateMultiple";
+        let targets = |count: usize| format!(r#"{{"Targets":[{}]}}"#, vec![r#"{"name":"A"}"#; count].join(","));
+        let nested = |count: usize| {
+            let contacts = vec![r#"{"lastname":"L"}"#; count].join(",");
+            format!(r#"{{"name":"A","contact_customer_accounts":[{contacts}]}}"#)
+        };
+        let create = format!("POST {many} HTTP/1.1");
+        let make = |id: &str, head: &str, body: &str| operation(id, head, body);
+        // What goes over it in a change set is named; each of them is within the limit by itself.
+        let fitting = [make("1", &create, &targets(3)), make("2", "POST accounts HTTP/1.1", &nested(1))];
+        let over = [make("1", &create, &targets(3)), make("2", "POST accounts HTTP/1.1", &nested(2))];
+        let answer = send(&world, &world.admin(), &[], &format!("{}--b--", change_set(&over))).await;
+        let found = replies(&answer);
+        assert_eq!((found.len(), found[0].content_id.as_deref()), (1, Some("2")));
+        assert!(found[0].error(400, "0x80040203").contains("at most 5 records"));
+        // The same in one action, and of records within one.
+        let admin = world.admin();
+        let post = async |path: &str, body: &str| world.send(&admin, "POST", path, &[], body).await;
+        post(many, &targets(6)).await.expect_error(400, "0x80040203");
+        post("accounts", &nested(5)).await.expect_error(400, "0x80040203");
+        assert_eq!((count(&world, "accounts").await, count(&world, "contacts").await), ("0".into(), "0".into()));
+        assert_eq!(batch(&world, &format!("{}--b--", change_set(&fitting))).await.len(), 2);
+        post(many, &targets(5)).await.expect(200);
+        post("accounts", &nested(4)).await.expect(204);
+        assert_eq!((count(&world, "accounts").await, count(&world, "contacts").await), ("10".into(), "5".into()));
+    }
+
+    pub async fn a_request_takes_so_many_records_along(mut world: World) {
+        let owner = world.user("new", &["Salesperson"]).await.user;
+        let contacts = |of: &str| {
+            format!(r#"{{"name":"{of}","contact_customer_accounts":[{{"lastname":"1"}},{{"lastname":"2"}}]}}"#)
+        };
+        let (one, two) = (world.post("accounts", &contacts("A")).await, world.post("accounts", &contacts("B")).await);
+        world.limit(WorkLimits { cascade_rows: 3, ..WorkLimits::default() });
+        let give = format!(r#"{{"ownerid@odata.bind":"systemusers({owner})"}}"#);
+        let both = |method: &str, body: &str| {
+            let head = |id: &str| format!("{method} accounts({id}) HTTP/1.1");
+            change_set(&[operation("1", &head(&one), body), operation("2", &head(&two), body)])
+        };
+        // Each has room for what goes with it, both together do not.
+        for (method, body) in [("PATCH", give.as_str()), ("DELETE", "")] {
+            let answer = send(&world, &world.admin(), &[], &format!("{}--b--", both(method, body))).await;
+            let found = replies(&answer);
+            assert_eq!((found.len(), found[0].content_id.as_deref()), (1, Some("2")), "{method}");
+            assert!(found[0].error(400, "0x80040203").contains("more than 3"), "{method}");
+        }
+        let given = world.ask("GET", &format!("contacts/$count?$filter=_ownerid_value eq {owner}"), &[], "").await;
+        assert_eq!((given.text(), count(&world, "contacts").await.as_str()), ("0", "4"));
+        world.ask("PATCH", &format!("accounts({one})"), &[], &give).await.expect(204);
+        for id in [&one, &two] {
+            world.ask("DELETE", &format!("accounts({id})"), &[], "").await.expect(204);
+        }
+        assert_eq!(count(&world, "contacts").await, "0");
     }
 
     pub async fn a_batch_has_limits(mut world: World) {
