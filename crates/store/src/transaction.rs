@@ -241,6 +241,7 @@ pub struct Transaction {
     /// The time after which no statement of the request is begun.
     ends_ms: u64,
     late: bool,
+    broken: bool,
     moves_versions: bool,
     missing_tables: Vec<TableId>,
     pub(crate) pending: Vec<Operation>,
@@ -261,6 +262,7 @@ impl Transaction {
             flushed: false,
             ends_ms: u64::MAX,
             late: false,
+            broken: false,
             moves_versions: false,
             missing_tables: Vec::new(),
             pending: Vec::new(),
@@ -291,6 +293,11 @@ impl Transaction {
         self.late
     }
 
+    /// A statement of the request failed: on PostgreSQL those of the others beside it do from then on.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Refuses what comes when the request's time is up.
     pub(crate) fn require_time(&mut self) -> Result<()> {
         let timing = &self.batch.timing;
@@ -298,8 +305,9 @@ impl Transaction {
         if self.late { Err(Error::Timeout { limit_ms: timing.request_ms }) } else { Ok(()) }
     }
 
-    /// Takes note of a statement that was stopped.
+    /// Takes note of a statement that failed or was stopped.
     fn noted<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        self.broken = self.broken || outcome.is_err();
         self.late = self.late || matches!(outcome, Err(Error::Timeout { .. }));
         outcome
     }

@@ -435,19 +435,21 @@ impl Writer {
                 requests.iter_mut().zip(&mut transactions).map(|(begun, transaction)| begun.request.run(transaction)),
             )
             .await;
+            for (begun, (ran, transaction)) in requests.iter_mut().zip(ran.iter().zip(&transactions)) {
+                if let (Ran::Drop, true) = (ran, transaction.is_late()) {
+                    begun.ended = Some(Ok(()));
+                }
+            }
+            if transactions.iter().any(Transaction::is_broken) {
+                // What the others were answered may come of that: they are run again, without who was late.
+                return Err(Error::Stale);
+            }
             let mut taken = Touched::default();
             let mut operations = Vec::new();
             let mut entries = Vec::new();
             let mut in_turn = Vec::new();
             let mut versions_moved = false;
             for (at, (ran, mut transaction)) in ran.into_iter().zip(transactions).enumerate() {
-                if transaction.is_late()
-                    && let (Ran::Drop, Some(begun)) = (&ran, requests.get_mut(at))
-                {
-                    // The others fail with it, and are run again without it.
-                    begun.ended = Some(Ok(()));
-                    continue;
-                }
                 let deferred = versions_moved
                     || transaction.wants_alone()
                     || !transaction.missing_tables().is_empty()

@@ -28,6 +28,7 @@ on_both_engines! {
     a_write_that_takes_too_long_is_refused_alone;
     a_question_that_takes_too_long_is_refused_alone;
     what_was_gathered_and_takes_too_long_is_refused_alone;
+    questions_beside_one_that_takes_too_long_are_answered;
     many_short_statements_are_stopped_too;
     each_request_of_a_batch_has_time_of_its_own;
     tables_that_are_made_leave_the_limit_where_it_was;
@@ -257,6 +258,36 @@ mod bodies {
 
     pub async fn what_was_gathered_and_takes_too_long_is_refused_alone(engine: Engine) {
         refused_alone(engine, Sticks::Gathered).await;
+    }
+
+    pub async fn questions_beside_one_that_takes_too_long_are_answered(engine: Engine) {
+        let (site, database) = with_little_time(engine).await;
+        let asking = || {
+            let (database, accounts) = (database.clone(), table(&database, "account"));
+            async move {
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let accounts = Arc::clone(&accounts);
+                        Box::pin(
+                            async move { transaction.fetch(&accounts, &RowKey::Id(Guid::from_u128(1000)), &[]).await },
+                        )
+                    })
+                    .await
+            }
+        };
+        let stuck = Arc::new(AtomicUsize::new(0));
+        let held = Held::up(&database).await;
+        let before = queued(&database, asking()).await;
+        let long = queued(&database, insert_and_stick(&site, &database, 1, Sticks::Reading, &stuck)).await;
+        let after = queued(&database, asking()).await;
+        held.release().await;
+        assert!(matches!(long.await.unwrap(), Err(Error::Timeout { limit_ms: 2_000 })));
+        site.clock.1.store(0, Ordering::Relaxed);
+        for asked in [before, after] {
+            let answer: Result<_> = asked.await.unwrap();
+            assert!(answer.unwrap().is_some());
+        }
+        assert_eq!(stuck.load(Ordering::Relaxed), 1);
     }
 
     pub async fn many_short_statements_are_stopped_too(engine: Engine) {
