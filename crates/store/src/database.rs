@@ -45,8 +45,9 @@ const LONG_PAGE_ROWS: u32 = 500;
 /// Milliseconds that a read of a file may take on the thread that asked. What takes longer is given up there and begun anew as
 /// a long read: how many rows a question passes cannot be told from it, and while it runs its thread does nothing else.
 const SHORT_READ_MS: u64 = 10;
-/// Milliseconds from which on a read of a file lets others have its thread before it is answered: a request may be of many.
-const LETS_GO_MS: u64 = 1;
+/// Milliseconds from which on a read of a file lets others have its thread before it is answered: a request may be of many. Two
+/// looks at a clock of whole milliseconds differ by one for what takes no time, too.
+const LETS_GO_MS: u64 = 2;
 
 /// One organisation's database. Cheap to clone; all clones share connections, the write queue and caches.
 #[derive(Clone)]
