@@ -224,6 +224,11 @@ pub struct Limits {
     pub open_wait_ms: u64,
     /// Connections to PostgreSQL that open databases hold together, three each at most.
     pub postgres_connections: usize,
+    /// Statements that are on their way over one of the two connections to PostgreSQL that carry the reads of a database, each
+    /// read being two: while there are as many, no other read begins there, it waits.
+    pub postgres_pipeline: usize,
+    /// Milliseconds that a read waits for that; then it is answered 503.
+    pub postgres_wait_ms: u64,
     /// Statements kept prepared on one connection to PostgreSQL; with one more all are let go.
     pub prepared_statements: usize,
     /// Seconds after which an unused database is closed.
@@ -335,6 +340,8 @@ impl Default for Limits {
             rest_seconds: store.rest_ms / 1000,
             open_wait_ms: store.open_wait_ms,
             postgres_connections: store.postgres_connections_max,
+            postgres_pipeline: store.postgres_pipeline_max,
+            postgres_wait_ms: store.postgres_wait_ms,
             prepared_statements: store.prepared_statements_max,
             idle_close_seconds: store.idle_close_ms / 1000,
             noted_questions: store.noted_questions_max,
@@ -442,6 +449,8 @@ impl Config {
             rest_ms: self.limits.rest_seconds.saturating_mul(1000),
             open_wait_ms: self.limits.open_wait_ms,
             postgres_connections_max: self.limits.postgres_connections,
+            postgres_pipeline_max: self.limits.postgres_pipeline,
+            postgres_wait_ms: self.limits.postgres_wait_ms,
             prepared_statements_max: self.limits.prepared_statements,
             organization_storage_bytes_max: self.limits.organization_storage_bytes,
             idle_close_ms: self.limits.idle_close_seconds.saturating_mul(1000),
@@ -567,6 +576,7 @@ impl Limits {
             ("limits.log_mebibytes", u64::from(self.log_mebibytes)),
             ("limits.caches_mebibytes", u64::from(self.caches_mebibytes)),
             ("limits.postgres_connections", self.postgres_connections as u64),
+            ("limits.postgres_pipeline", self.postgres_pipeline as u64),
             ("limits.prepared_statements", self.prepared_statements as u64),
         ];
         for (key, value) in numbers {

@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use custodia_schema::Guid;
-use parking_lot::Mutex;
 
 use crate::ambient::Random;
-use crate::database::connected;
+use crate::connection_slot::ConnectionSlot;
 use crate::keys::{KEY_BYTES, MasterKey};
 use crate::link::{Link, rows};
-use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::quota::{OrganizationLimit, OrganizationLimits};
 use crate::sql::control as statements;
 use crate::sqlite::SqliteFile;
@@ -88,19 +86,14 @@ pub(crate) enum Door {
     /// Its file.
     File(Arc<SqliteFile>),
     /// Its server, by a connection that is replaced when it broke.
-    Server {
-        /// Where the server is.
-        settings: PostgresSettings,
-        /// The present connection.
-        connection: Mutex<Option<Arc<PostgresConnection>>>,
-    },
+    Server(ConnectionSlot),
 }
 
 impl Door {
     async fn link(&self) -> Result<Link> {
         match self {
             Self::File(file) => Ok(Link::Sqlite(Arc::clone(file))),
-            Self::Server { settings, connection } => Ok(Link::Postgres(connected(settings, connection).await?)),
+            Self::Server(connection) => Ok(Link::Postgres(connection.connected().await?)),
         }
     }
 }

@@ -10,9 +10,9 @@ use custodia_query::{Aggregation, Filter, Query};
 use custodia_schema::{Guid, PrivilegeKind, Schema, TableId, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::connection_slot::ConnectionSlot;
 use crate::head::{Head, Versions};
 use crate::layer::{
     AUDIT_SWITCHES, AUDITED_TABLES, CARD_RULES, Layer, OWN_INDEXES, SECURED_COLUMNS, audited_of, card_rules_of,
@@ -23,6 +23,7 @@ use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
 use crate::page_caches::CacheShare;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::questions::{Asked, Questions, Took};
+use crate::reading_connections::{READING_CONNECTIONS, ReadingConnections};
 use crate::row::{Counting, Gathered, Groups, Masking, Number, Restart, Row};
 use crate::seal::Place;
 use crate::sql::{self, Context, Dialect, Parameter, Plan, ReadPolicy, Statement, Tables, internal};
@@ -35,9 +36,6 @@ use crate::{Error, Result, Services, own_indexes};
 
 /// Times that a read or write is tried again when tables had to be made for it.
 const TRIES_MAX: usize = 4;
-/// Connections that carry the short reads of one PostgreSQL database: a server process answers what comes over its
-/// connection one after the other, so that one alone would use one core.
-const READING_CONNECTIONS: usize = 2;
 /// Connections to PostgreSQL that one open database holds at most: those, and the one that writes.
 pub(crate) const CONNECTIONS_PER_DATABASE: usize = READING_CONNECTIONS + 1;
 /// Rows from which a page that nothing narrows is expected to take long enough for a thread of its own.
@@ -77,12 +75,9 @@ pub(crate) struct Inner {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// A connection, if there is one.
-type Slot = Mutex<Option<Arc<PostgresConnection>>>;
-
 enum Engine {
     Sqlite { file: Arc<SqliteFile>, threads: Arc<WriterThreads> },
-    Postgres { settings: PostgresSettings, reading: [Slot; READING_CONNECTIONS], writing: Slot },
+    Postgres { settings: PostgresSettings, reading: Box<ReadingConnections>, writing: Box<ConnectionSlot> },
 }
 
 /// What a read found beside its rows.
@@ -140,13 +135,13 @@ impl Database {
         services: Arc<Services>,
         room: Option<OwnedSemaphorePermit>,
     ) -> Result<Self> {
-        let connection = Arc::new(PostgresConnection::connect(&settings).await?);
-        let link = Link::Postgres(Arc::clone(&connection));
+        let reading = Box::new(ReadingConnections::new(&settings, &services.limits));
+        let link = Link::Postgres(reading.take().await?);
         let programs = bring_forward(&link, &services).await?;
         let found = opened(&link, &services, programs).await?;
         note_audit(organization, &link, &services).await?;
-        let reading = std::array::from_fn(|at| Mutex::new((at == 0).then(|| Arc::clone(&connection))));
-        let engine = Engine::Postgres { settings, reading, writing: Mutex::new(None) };
+        let writing = Box::new(ConnectionSlot::new(settings.clone()));
+        let engine = Engine::Postgres { settings, reading, writing };
         Ok(Self::new(organization, engine, programs, found, services, room))
     }
 
@@ -508,6 +503,14 @@ impl Database {
     }
 
     #[cfg(test)]
+    pub(crate) fn reading_connections(&self) -> Option<&ReadingConnections> {
+        match &self.inner.engine {
+            Engine::Postgres { reading, .. } => Some(reading),
+            Engine::Sqlite { .. } => None,
+        }
+    }
+
+    #[cfg(test)]
     pub(crate) fn known_tables(&self) -> KnownTables {
         KnownTables::clone(&self.inner.writer.tables.load())
     }
@@ -796,14 +799,10 @@ impl Inner {
         }
     }
 
-    /// The connection for a short read: the one with the fewest on their way. Each of them holds it.
+    /// The connection for a read.
     async fn reading(&self) -> Result<Arc<PostgresConnection>> {
         match &self.engine {
-            Engine::Postgres { settings, reading, .. } => {
-                let busy = |slot: &&Slot| slot.lock().as_ref().map_or(1, Arc::strong_count);
-                let [first, ..] = reading;
-                connected(settings, reading.iter().min_by_key(busy).unwrap_or(first)).await
-            }
+            Engine::Postgres { reading, .. } => reading.take().await,
             Engine::Sqlite { .. } => Err(Error::Query("an embedded database has no connections".to_owned())),
         }
     }
@@ -817,7 +816,7 @@ impl Inner {
     pub(crate) async fn work_once(&self) -> bool {
         let link = match &self.engine {
             Engine::Sqlite { file, .. } => Link::Sqlite(Arc::clone(file)),
-            Engine::Postgres { settings, writing, .. } => match connected(settings, writing).await {
+            Engine::Postgres { writing, .. } => match writing.connected().await {
                 Ok(connection) => Link::Postgres(connection),
                 Err(error) => {
                     self.writer.refuse_all(&error.to_string());
@@ -831,16 +830,6 @@ impl Inner {
     async fn work_off(&self) {
         while self.work_once().await {}
     }
-}
-
-/// The connection in the slot, or a new one in its place when it broke.
-pub(crate) async fn connected(settings: &PostgresSettings, slot: &Slot) -> Result<Arc<PostgresConnection>> {
-    if let Some(connection) = slot.lock().as_ref().filter(|connection| !connection.is_closed()) {
-        return Ok(Arc::clone(connection));
-    }
-    let connection = Arc::new(PostgresConnection::connect(settings).await?);
-    *slot.lock() = Some(Arc::clone(&connection));
-    Ok(connection)
 }
 
 /// Notes where the audit stands: entries may have been written that no published head protects yet.

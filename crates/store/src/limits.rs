@@ -48,6 +48,11 @@ pub struct Limits {
     /// Connections to PostgreSQL that open databases hold together, three each at most. The cluster must allow more: one is
     /// for the control database, and commands such as a backup take a few while they run.
     pub postgres_connections_max: usize,
+    /// Statements that are on their way over one connection to PostgreSQL that carries reads, each read being two: while there
+    /// are as many, no other read begins there, it waits.
+    pub postgres_pipeline_max: usize,
+    /// Milliseconds that it waits for; then it is refused.
+    pub postgres_wait_ms: u64,
     /// Statements kept prepared on one connection to PostgreSQL: with one more all are let go.
     pub prepared_statements_max: usize,
     /// Milliseconds after which an open embedded database that nobody asks gives back its page caches, and all reading
@@ -83,6 +88,8 @@ impl Default for Limits {
             open_databases_max: 256,
             // A cluster allows 100 unless it is told otherwise.
             postgres_connections_max: 72,
+            postgres_pipeline_max: 128,
+            postgres_wait_ms: 10_000,
             prepared_statements_max: 512,
             rest_ms: 10_000,
             open_wait_ms: 10_000,

@@ -1,8 +1,10 @@
 //! The server engine: one PostgreSQL database per organisation, any number of nodes.
 //!
 //! Two shared, pipelined connections per database and node carry short reads (decision 0001.17); another carries the
-//! write batches. A connection that breaks is replaced on the next use.
+//! write batches. A connection that breaks is replaced on the next use. A statement that nobody waits for any more is taken
+//! back where the server is at it, and counts until it is answered.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,37 +12,64 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use custodia_schema::Value;
-use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 
 use crate::head::{Head, Versions};
+use crate::pipeline::{Load, Pipeline, Ticket};
 use crate::row::{Row, RowSink};
 use crate::seal::Chain;
 use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
-use crate::{Error, Limits, Result};
+use crate::{Clock, Error, Limits, Result};
 
 /// Seconds between 1970-01-01 and PostgreSQL's epoch, 2000-01-01.
 const EPOCH_SECONDS: i64 = 946_684_800;
 /// Days between the two.
 const EPOCH_DAYS: i32 = 10_957;
 
+/// How long a statement that nobody waits for any more may be at the head before the server is told to end it: what is quick
+/// is over by then, and costs no cancel.
+const LEFT_FOR: Duration = Duration::from_millis(20);
+/// After which it is told again.
+const TOLD_AGAIN: Duration = Duration::from_secs(1);
+/// Times that a read is begun anew because the cancel of another met it.
+const CUT_SHORT_MAX: usize = 3;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A connection with its prepared statements.
 pub(crate) struct PostgresConnection {
-    client: Client,
-    closed: Arc<AtomicBool>,
+    client: Arc<Client>,
+    pipeline: Arc<Pipeline>,
+    /// Whether it carries reads alone: then what is left there is taken back.
+    reading: bool,
+    given_up: AtomicBool,
+    task: AbortHandle,
+    /// Closed when the socket is.
+    ended: watch::Receiver<()>,
     prepared: Mutex<HashMap<Arc<str>, tokio_postgres::Statement>>,
     prepared_max: usize,
     limit_ms: u64,
     statements: StatementCount,
+    silence: Duration,
     /// How long it is waited for an answer; nothing, where statements have no limit.
     patience: Option<Duration>,
+}
+
+/// What the server answers to one statement. Whoever drops it before its end leaves the rest to a task, which has the server end
+/// the statement if it is at it, and keeps its place in the pipeline until it is answered.
+struct Answer<'c, T: Send + 'static> {
+    connection: &'c PostgresConnection,
+    items: Option<BoxStream<'static, std::result::Result<T, tokio_postgres::Error>>>,
+    ticket: Option<Ticket>,
 }
 
 /// A statement that a connection has prepared.
@@ -58,11 +87,14 @@ pub(crate) struct PostgresSettings {
     pub prepared_max: usize,
     /// Milliseconds that the server may be silent beyond the limit of a statement.
     pub silence_ms: u64,
+    pub clock: Arc<dyn Clock>,
+    /// For connections that carry reads alone: told of each answer.
+    pub room: Option<Arc<Notify>>,
 }
 
 impl PostgresSettings {
     /// From `postgres://…`; the limits are set on each connection.
-    pub(crate) fn parse(url: &str, limits: &Limits) -> Result<Self> {
+    pub(crate) fn parse(url: &str, limits: &Limits, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = url
             .parse::<tokio_postgres::Config>()
             .map_err(|error| Error::unavailable("reading the database address", error))?;
@@ -73,7 +105,14 @@ impl PostgresSettings {
             silence_ms: limits.silence_ms,
             prepared_max: limits.prepared_statements_max,
             statements: StatementCount::default(),
+            clock,
+            room: None,
         })
+    }
+
+    /// The same database, for a connection that carries reads alone.
+    pub(crate) fn reading(&self, room: Arc<Notify>) -> Self {
+        Self { room: Some(room), ..self.clone() }
     }
 
     /// The same server, another database.
@@ -120,21 +159,25 @@ impl PostgresConnection {
             .await
             .map_err(|_| silent("connecting to PostgreSQL"))?
             .map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
-        let closed = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&closed);
-        tokio::spawn(async move {
+        let (open, ended) = watch::channel(());
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(%error, "connection to PostgreSQL lost");
             }
-            flag.store(true, Ordering::Release);
+            drop(open);
         });
         let limit_ms = settings.statement_limit_ms;
         let this = Self {
-            client,
-            closed,
+            client: Arc::new(client),
+            pipeline: Arc::new(Pipeline::new(Arc::clone(&settings.clock), settings.room.clone().unwrap_or_default())),
+            reading: settings.room.is_some(),
+            given_up: AtomicBool::new(false),
+            task: task.abort_handle(),
+            ended,
             prepared: Mutex::new(HashMap::new()),
             prepared_max: settings.prepared_max,
             limit_ms,
+            silence: patience,
             patience: Some(patience),
             statements: settings.statements.clone(),
         };
@@ -144,29 +187,83 @@ impl PostgresConnection {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire) || self.client.is_closed()
+        self.given_up.load(Ordering::Acquire) || self.client.is_closed()
     }
 
-    /// Waits for the server for as long as a statement may take and a little longer. One that says nothing for that long
-    /// has lost the request or will never come to it: the connection is given up, and the next use makes another. Whether
-    /// the server does what it was sent last is not known.
+    /// Waits until the socket is closed, of a connection that broke or was given up.
+    pub(crate) async fn ended(&self) {
+        // Nothing is ever sent: it changes by being closed.
+        let _ = self.ended.clone().changed().await;
+    }
+
+    /// What is on its way over it.
+    pub(crate) fn load(&self) -> Load {
+        self.pipeline.load()
+    }
+
+    /// Waits for the server for as long as a statement may take and a little longer, from when it was answered what was sent
+    /// before. One that says nothing for that long has lost the request or will never come to it: the connection is given up,
+    /// and the next use makes another. Whether the server does what it was sent last is not known.
     async fn in_time<T>(&self, context: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(patience) = self.patience else { return work.await };
         if self.is_closed() {
             return Err(silent(context));
         }
-        tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
-            self.closed.store(true, Ordering::Release);
-            Err(silent(context))
-        })
+        let mut work = std::pin::pin!(work);
+        let mut wait = patience;
+        loop {
+            if let Ok(done) = tokio::time::timeout(wait, work.as_mut()).await {
+                self.pipeline.answered();
+                return done;
+            }
+            let left = patience.saturating_sub(Duration::from_millis(self.pipeline.silent_ms()));
+            if left.is_zero() || self.is_closed() {
+                self.give_up();
+                return Err(silent(context));
+            }
+            wait = left;
+        }
+    }
+
+    /// Ends the connection: what the server is at is taken back, then the socket is closed.
+    pub(crate) fn give_up(&self) {
+        if self.given_up.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (token, silence, task) = (self.client.cancel_token(), self.silence, self.task.clone());
+        tokio::spawn(async move {
+            cancel(&token, silence).await;
+            task.abort();
+        });
+    }
+
+    /// Sends a statement, and takes its place in the pipeline.
+    fn send<T: Send + 'static>(
+        &self,
+        items: impl futures::Stream<Item = std::result::Result<T, tokio_postgres::Error>> + Send + 'static,
+    ) -> Answer<'_, T> {
+        self.statements.count();
+        Answer { connection: self, items: Some(items.boxed()), ticket: Some(self.pipeline.take()) }
+    }
+
+    /// Sends a statement whose parameters are bound.
+    fn send_bound(
+        &self,
+        statement: &tokio_postgres::Statement,
+        parameters: &[Parameter],
+    ) -> Answer<'_, tokio_postgres::Row> {
+        let (client, statement) = (Arc::clone(&self.client), statement.clone());
+        let bound: Vec<_> = parameters.iter().cloned().map(Bound).collect();
+        self.send(async move { client.query_raw(&statement, bound).await }.try_flatten_stream())
     }
 
     async fn prepare(&self, sql: &str) -> Result<tokio_postgres::Statement> {
         if let Some(statement) = self.prepared.lock().get(sql) {
             return Ok(statement.clone());
         }
-        self.statements.count();
-        let statement = self.client.prepare(sql).await.map_err(|error| self.error("preparing a statement", error))?;
+        let (client, text) = (Arc::clone(&self.client), sql.to_owned());
+        let mut answer = self.send(async move { client.prepare(&text).await }.into_stream());
+        let statement = answer.only("preparing a statement").await?;
         let mut prepared = self.prepared.lock();
         if prepared.len() >= self.prepared_max {
             // Rare: shapes are few. Dropping all is simpler than ordering them and costs one round of preparing.
@@ -187,21 +284,29 @@ impl PostgresConnection {
 
     /// Runs a statement and hands its rows to the sink.
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        for _ in 0..CUT_SHORT_MAX {
+            let mut passed = false;
+            let mut watched = |row: &Row<'_>| {
+                passed = true;
+                sink.row(row);
+            };
+            match self.query_once(statement, &mut watched).await {
+                Err(error) if is_cut_short(&error) && !passed => {}
+                done => return done,
+            }
+        }
+        self.query_once(statement, sink).await
+    }
+
+    async fn query_once(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let ready = self.ready(statement).await?;
         self.query_ready(&ready, statement, sink).await
     }
 
     async fn query_ready(&self, ready: &ReadyStatement, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
         let work = async {
-            let parameters = statement.parameters.iter().map(Bound).collect::<Vec<_>>();
-            self.statements.count();
-            let stream = self
-                .client
-                .query_raw(&ready.0, parameters.iter().map(|bound| bound as &(dyn ToSql + Sync)))
-                .await
-                .map_err(|error| self.error("running a statement", error))?;
-            let mut stream = std::pin::pin!(stream);
-            while let Some(row) = stream.try_next().await.map_err(|error| self.error("running a statement", error))? {
+            let mut answer = self.send_bound(&ready.0, &statement.parameters);
+            while let Some(row) = answer.next("running a statement").await? {
                 sink.row(&Row::postgres(&row, &statement.outputs));
             }
             Ok(())
@@ -261,10 +366,12 @@ impl PostgresConnection {
 
     /// The one text value a statement without parameters answers, if any.
     pub(crate) async fn text(&self, sql: &str) -> Result<Option<String>> {
-        self.statements.count();
-        let work =
-            async { self.client.simple_query(sql).await.map_err(|error| self.error("running a statement", error)) };
-        let messages = self.in_time("running a statement", work).await?;
+        let (client, sql) = (Arc::clone(&self.client), sql.to_owned());
+        let work = async {
+            let mut answer = self.send(async move { client.simple_query(&sql).await }.into_stream());
+            answer.only("running a statement").await
+        };
+        let messages: Vec<_> = self.in_time("running a statement", work).await?;
         Ok(messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
@@ -310,8 +417,12 @@ impl PostgresConnection {
     async fn head_row(&self, sql: &str) -> Result<tokio_postgres::Row> {
         let work = async {
             let prepared = self.prepare(sql).await?;
-            self.statements.count();
-            self.client.query_one(&prepared, &[]).await.map_err(|error| self.error("reading the head", error))
+            let mut answer = self.send_bound(&prepared, &[]);
+            let mut head = None;
+            while let Some(row) = answer.next("reading the head").await? {
+                head = Some(row);
+            }
+            head.ok_or_else(|| Error::Corrupt("the commit head is missing".to_owned()))
         };
         self.in_time("reading the head", work).await
     }
@@ -335,6 +446,26 @@ impl PostgresConnection {
         statement: &Statement,
         sink: &mut dyn RowSink,
     ) -> Result<Head> {
+        for _ in 0..CUT_SHORT_MAX {
+            let mut passed = false;
+            let mut watched = |row: &Row<'_>| {
+                passed = true;
+                sink.row(row);
+            };
+            match self.read_once(expected, statement, &mut watched).await {
+                Err(error) if is_cut_short(&error) && !passed => {}
+                done => return done,
+            }
+        }
+        self.read_once(expected, statement, sink).await
+    }
+
+    async fn read_once(
+        &self,
+        expected: Option<Versions>,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+    ) -> Result<Head> {
         let ready = self.ready(statement).await?;
         let (read, head) = futures::join!(self.query_ready(&ready, statement, sink), self.head());
         read?;
@@ -343,6 +474,16 @@ impl PostgresConnection {
             return Err(Error::Stale);
         }
         Ok(head)
+    }
+
+    /// The same, of a statement that the server was at for so long. A cancel comes when it comes: by then the server may be at
+    /// the statement behind the one that is meant, which is not over its time then.
+    fn error_of_read(&self, context: &str, error: tokio_postgres::Error, at_work_ms: u64) -> Error {
+        let ended = error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED);
+        if self.reading && ended && at_work_ms < self.limit_ms / 2 {
+            return Error::unavailable(context, CutShort);
+        }
+        self.error(context, error)
     }
 
     fn error(&self, context: &str, error: tokio_postgres::Error) -> Error {
@@ -370,6 +511,81 @@ impl PostgresConnection {
     }
 }
 
+impl<T: Send + 'static> Answer<'_, T> {
+    /// The next of what is answered; nothing at the end.
+    async fn next(&mut self, context: &str) -> Result<Option<T>> {
+        let Some(items) = &mut self.items else { return Ok(None) };
+        match items.next().await {
+            Some(Ok(item)) => Ok(Some(item)),
+            Some(Err(error)) => {
+                self.items = None;
+                let at_work_ms = self.ticket.take().map_or(0, |ticket| ticket.at_work_ms());
+                Err(self.connection.error_of_read(context, error, at_work_ms))
+            }
+            None => {
+                self.items = None;
+                self.ticket = None;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The one thing that is answered.
+    async fn only(&mut self, context: &str) -> Result<T> {
+        let only = self.next(context).await?.ok_or_else(|| silent(context))?;
+        self.items = None;
+        self.ticket = None;
+        Ok(only)
+    }
+}
+
+impl<T: Send + 'static> Drop for Answer<'_, T> {
+    fn drop(&mut self) {
+        let (Some(mut items), Some(ticket)) = (self.items.take(), self.ticket.take()) else { return };
+        // Without a runtime the connection is closed, too.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (token, silence) = (self.connection.client.cancel_token(), self.connection.silence);
+        let cancels = self.connection.reading;
+        runtime.spawn(async move {
+            let taking_in = async { while let Some(Ok(_)) = items.next().await {} };
+            let cancelling = async {
+                if !cancels {
+                    return std::future::pending().await;
+                }
+                ticket.at_head().await;
+                tokio::time::sleep(LEFT_FOR).await;
+                loop {
+                    cancel(&token, silence).await;
+                    tokio::time::sleep(TOLD_AGAIN).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                () = taking_in => {}
+                () = cancelling => {}
+            }
+        });
+    }
+}
+
+/// Has the server end what it is at on a connection.
+async fn cancel(token: &CancelToken, silence: Duration) {
+    match tokio::time::timeout(silence, token.cancel_query(NoTls)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "a statement that nobody waits for could not be ended"),
+        Err(_) => tracing::warn!("a statement that nobody waits for could not be ended: PostgreSQL does not answer"),
+    }
+}
+
+/// A read was ended in place of another.
+#[derive(Debug, thiserror::Error)]
+#[error("the server ended it before its time")]
+struct CutShort;
+
+fn is_cut_short(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { source: Some(source), .. } if source.is::<CutShort>())
+}
+
 /// The server says nothing any more.
 fn silent(context: &str) -> Error {
     Error::Unavailable { context: format!("{context}: PostgreSQL does not answer"), source: None }
@@ -384,18 +600,18 @@ struct Said {
 }
 
 /// A parameter in the form the server asks for.
-struct Bound<'p>(&'p Parameter);
+struct Bound<P>(P);
 
 /// The driver can be made to log parameters: what records hold does not belong there.
-impl std::fmt::Debug for Bound<'_> {
+impl<P> std::fmt::Debug for Bound<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("…")
     }
 }
 
-impl ToSql for Bound<'_> {
+impl<P: Borrow<Parameter>> ToSql for Bound<P> {
     fn to_sql(&self, target: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxError> {
-        let value = match self.0 {
+        let value = match self.0.borrow() {
             Parameter::Bytes(bytes) => return bytes.as_slice().to_sql(target, out),
             Parameter::Value(value) => value,
         };

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
+use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
 use crate::database::{Database, off_the_worker};
 use crate::head::Head;
@@ -159,9 +160,9 @@ impl Store {
         let room = limits.databases_max(settings.postgres.is_some());
         let (engine, door) = match &settings.postgres {
             Some(url) => {
-                let postgres = PostgresSettings::parse(url, &limits)?;
-                let connection = Mutex::new(Some(Arc::new(PostgresConnection::connect_or_create(&postgres).await?)));
-                let door = Door::Server { settings: postgres.clone(), connection };
+                let postgres = PostgresSettings::parse(url, &limits, settings.clock)?;
+                let connection = PostgresConnection::connect_or_create(&postgres).await?;
+                let door = Door::Server(ConnectionSlot::with(postgres.clone(), connection));
                 (Engine::Postgres { settings: postgres }, door)
             }
             None => {

@@ -2,14 +2,19 @@
 //! within a bounded time, the service recovers by itself, and nothing that was acknowledged is lost or there twice.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use custodia_testbed::PrivateCluster;
+use custodia_testbed::{PrivateCluster, fresh_database_name};
 use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
 
-use crate::http::Api;
-use crate::site::{Site, until};
+use crate::http::{Api, read_answer};
+use crate::process::metric;
+use crate::site::{Server, Site, until};
 
 const WRITERS: usize = 3;
 /// Records that are acknowledged before something happens, and again after it.
@@ -114,4 +119,118 @@ fn clients_outlive_a_database_that_goes_and_comes_back() {
     }
     assert!(!server.log().contains("panicked"), "{}", server.log());
     server.stop();
+}
+
+/// Holds the accounts of the newest organisation of a cluster, so that whoever reads them waits.
+struct Held {
+    runtime: Runtime,
+    client: tokio_postgres::Client,
+}
+
+impl Held {
+    fn new(cluster: &PrivateCluster) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let connect = async |database: &str| {
+            let url = custodia_testbed::with_database(&cluster.url(), database);
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+        };
+        let client = runtime.block_on(async {
+            let newest = "SELECT datname FROM pg_database WHERE datname LIKE '%north%' ORDER BY oid DESC LIMIT 1";
+            let name: String = connect("postgres").await.query_one(newest, &[]).await.unwrap().get(0);
+            let client = connect(&name).await;
+            client.batch_execute("BEGIN; LOCK TABLE account IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            client
+        });
+        Self { runtime, client }
+    }
+
+    /// How many other server processes the database has, and how many of them wait for the lock.
+    fn processes(&self) -> (i64, i64) {
+        let count = "SELECT count(*), count(*) FILTER (WHERE wait_event_type = 'Lock') FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let row = self.runtime.block_on(self.client.query_one(count, &[])).unwrap();
+        (row.get(0), row.get(1))
+    }
+}
+
+/// Asks for accounts, and does not wait for them.
+fn ask(server: &Server, api: &Api) -> TcpStream {
+    let mut stream = server.client().connect().unwrap();
+    let head = format!(
+        "GET /north/api/data/v9.2/accounts?$select=name HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        api.token
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+fn running(server: &Server, many: u64) {
+    until("requests are at work", || (metric(server, "custodia_http_requests_running") == many).then_some(()));
+}
+
+#[test]
+fn reads_that_clients_cut_off_hold_up_nobody() {
+    const CUT: usize = 100;
+    let cluster = PrivateCluster::start(&[]).unwrap();
+    let database = custodia_testbed::with_database(&cluster.url(), "custodia_robustness");
+    // Half of what a statement has: behind one of those that are cut off nothing would be answered.
+    let site = Site::with_database(Some(database)).with("CUSTODIA_LIMITS_REQUEST_SECONDS", "15").with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    api.account("Contoso");
+    let contact = api.post("contacts", &json!({ "lastname": "Ames" })).expect(204).created_id();
+    let path = format!("contacts({contact})?$select=lastname");
+    api.get(&path).expect(200);
+    let held = Held::new(&cluster);
+    let cut: Vec<_> = (0..CUT).map(|_| ask(&server, &api)).collect();
+    running(&server, CUT as u64);
+    drop(cut);
+    assert_eq!(api.get(&path).expect(200).json()["lastname"], "Ames");
+    running(&server, 0);
+    until("nothing is at work for nobody", || (held.processes().1 == 0).then_some(()));
+    let (processes, _) = held.processes();
+    assert!(processes <= 3, "{processes}");
+    drop(held);
+    // Neither connection is left in the middle of anything.
+    let mut asked: Vec<_> = (0..CUT).map(|_| ask(&server, &api)).collect();
+    for stream in &mut asked {
+        read_answer(stream).unwrap().expect(200);
+    }
+    server.stop();
+}
+
+#[test]
+fn requests_that_are_cut_off_or_stopped_count_their_time() {
+    let cluster = PrivateCluster::start(&[]).unwrap();
+    let site = |request_seconds: &str| {
+        Site::with_database(Some(custodia_testbed::with_database(&cluster.url(), &fresh_database_name())))
+            .with("CUSTODIA_LIMITS_USER_SECONDS", "1")
+            .with("CUSTODIA_LIMITS_REQUEST_SECONDS", request_seconds)
+            .with_north()
+    };
+    let counted = |site: Site, asking: &dyn Fn(&Server, &Api, &Held)| {
+        let server = site.serve(&[]);
+        let api = server.api(&site, "north", "ada@north.example");
+        api.account("Contoso");
+        let held = Held::new(&cluster);
+        asking(&server, &api, &held);
+        running(&server, 0);
+        drop(held);
+        assert_eq!(api.get("WhoAmI").expect(429).error().0, "0x80072321");
+        server.stop();
+    };
+    counted(site("120"), &|server, api, held| {
+        let stream = ask(server, api);
+        running(server, 1);
+        held.runtime.block_on(held.client.batch_execute("SELECT pg_sleep(1.2)")).unwrap();
+        drop(stream);
+    });
+    counted(site("1"), &|server, api, _| {
+        let mut streams = [ask(server, api), ask(server, api)];
+        for stream in &mut streams {
+            assert_eq!(read_answer(stream).unwrap().expect(503).error().0, "0x80044151");
+        }
+    });
 }

@@ -71,7 +71,7 @@ impl TestDatabase {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let link = runtime.block_on(async {
             let limits = Limits { statement_ms: 60_000, stalled_ms: 60_000, ..Limits::default() };
-            let settings = PostgresSettings::parse(&url, &limits).unwrap();
+            let settings = PostgresSettings::parse(&url, &limits, Arc::new(NoClock)).unwrap();
             let cluster = PostgresConnection::connect(&settings).await.unwrap();
             cluster.run(&internal::create_database(&name)).await.unwrap();
             Link::Postgres(Arc::new(PostgresConnection::connect(&settings.database(&name)).await.unwrap()))

@@ -1,0 +1,74 @@
+//! The connections that carry the reads of one PostgreSQL database: shared, pipelined, and each with a bound on what is on its
+//! way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::connection_slot::ConnectionSlot;
+use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::{Error, Limits, Result};
+
+/// Connections that carry the short reads of one PostgreSQL database: a server process answers what comes over its
+/// connection one after the other, so that one alone would use one core.
+pub(crate) const READING_CONNECTIONS: usize = 2;
+
+/// The connections for reads.
+pub(crate) struct ReadingConnections {
+    slots: [ConnectionSlot; READING_CONNECTIONS],
+    /// Told when something is answered on one of them.
+    room: Arc<Notify>,
+    pipeline_max: usize,
+    wait: Duration,
+}
+
+impl ReadingConnections {
+    /// To a database; they are made when they are needed.
+    pub(crate) fn new(settings: &PostgresSettings, limits: &Limits) -> Self {
+        let room = Arc::new(Notify::new());
+        Self {
+            slots: std::array::from_fn(|_| ConnectionSlot::new(settings.reading(Arc::clone(&room)))),
+            room,
+            pipeline_max: limits.postgres_pipeline_max,
+            wait: Duration::from_millis(limits.postgres_wait_ms),
+        }
+    }
+
+    /// The connection for a read: the one that is not held up by a slow statement, of those the one with the fewest on their
+    /// way. While as many are on their way as may be, the read waits.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it waits in vain, or when no connection can be made.
+    pub(crate) async fn take(&self) -> Result<Arc<PostgresConnection>> {
+        if let Some(connection) = self.free().await? {
+            return Ok(connection);
+        }
+        let waiting = async {
+            loop {
+                self.room.notified().await;
+                if let Some(connection) = self.free().await? {
+                    return Ok(connection);
+                }
+            }
+        };
+        tokio::time::timeout(self.wait, waiting).await.unwrap_or_else(|_| {
+            let context = "as many reads are on their way to PostgreSQL as may be".to_owned();
+            Err(Error::Unavailable { context, source: None })
+        })
+    }
+
+    async fn free(&self) -> Result<Option<Arc<PostgresConnection>>> {
+        let [first, ..] = &self.slots;
+        let slot = self.slots.iter().min_by_key(|slot| slot.load()).unwrap_or(first);
+        // What is made only now has been given to others, too, who waited for it.
+        let connection = match slot.open() {
+            Some(connection) => connection,
+            None => slot.connected().await?,
+        };
+        Ok(Some(connection).filter(|connection| connection.load().sent < self.pipeline_max))
+    }
+}
+
+#[cfg(test)]
+mod tests;

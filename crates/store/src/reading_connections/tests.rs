@@ -1,0 +1,252 @@
+//! However many ask, and whenever they go away: few connections, nothing is held up by what nobody waits for, and whoever waits
+//! is answered.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::atomic::Ordering;
+
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::Database;
+use crate::database::CONNECTIONS_PER_DATABASE;
+use crate::site::{Engine, Site, master_key};
+use crate::sql::{Output, Statement};
+
+/// Longer than what takes no time, shorter than a statement may take.
+const SOON: Duration = Duration::from_secs(20);
+const READS: usize = 100;
+
+/// Holds a lock that reads of the test wait for, on a connection of its own.
+struct Held(PostgresConnection);
+
+impl Held {
+    async fn new(database: &Database) -> Self {
+        let connection = database.own_connection().await.unwrap();
+        connection.run("SELECT pg_advisory_lock(7)").await.unwrap();
+        Self(connection)
+    }
+
+    async fn release(&self) {
+        self.0.run("SELECT pg_advisory_unlock(7)").await.unwrap();
+    }
+
+    /// How many wait for the lock.
+    async fn waiting(&self) -> usize {
+        let count = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event = 'advisory'";
+        self.0.text(count).await.unwrap().unwrap().parse().unwrap()
+    }
+
+    /// How many server processes the database has besides this one's.
+    async fn processes(&self) -> usize {
+        let count = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        self.0.text(count).await.unwrap().unwrap().parse().unwrap()
+    }
+}
+
+fn statement(sql: &str) -> Statement {
+    Statement { sql: sql.to_owned(), outputs: vec![Output::Integer], ..Statement::default() }
+}
+
+/// Lasts until the lock is released.
+fn slow() -> Statement {
+    statement("SELECT 5 FROM (SELECT pg_advisory_xact_lock_shared(7)) AS held")
+}
+
+async fn read(database: &Database, statement: &Statement) -> Result<Vec<i64>> {
+    database.internal_rows(statement, |row| row.integer(0)).await
+}
+
+fn begin(database: &Database, many: usize) -> Vec<JoinHandle<Result<Vec<i64>>>> {
+    let begin = |_| {
+        let database = database.clone();
+        tokio::spawn(async move { read(&database, &slow()).await })
+    };
+    (0..many).map(begin).collect()
+}
+
+/// How many statements are on their way.
+fn on_their_way(database: &Database) -> usize {
+    database.reading_connections().unwrap().slots.iter().map(|slot| slot.load().sent).sum()
+}
+
+/// Waits until so many statements are on their way.
+async fn sent(database: &Database, many: usize) {
+    let waiting = async {
+        while on_their_way(database) != many {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(SOON, waiting).await;
+    waited.unwrap_or_else(|_| panic!("{} are on their way, not {many}", on_their_way(database)));
+}
+
+async fn postgres(limits: Limits) -> (Site, Database) {
+    let site = Site::with(Engine::Postgres, &master_key(), None, limits).await;
+    let database = site.organization("demo").await;
+    (site, database)
+}
+
+/// Has the clock go on while the test runs.
+fn go_on(site: &Site) {
+    const STEP: Duration = Duration::from_millis(5);
+    let clock = Arc::clone(&site.clock);
+    tokio::spawn(async move {
+        let mut steps = tokio::time::interval(STEP);
+        loop {
+            steps.tick().await;
+            clock.0.fetch_add(5, Ordering::Relaxed);
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_first_reads_at_once_open_no_more_connections_than_there_are_places() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let reads = begin(&database, READS);
+    sent(&database, READS).await;
+    let processes = held.processes().await;
+    assert!(processes <= CONNECTIONS_PER_DATABASE, "{processes}");
+    held.release().await;
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_nobody_waits_for_hold_up_nobody() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let reads = begin(&database, READS);
+    sent(&database, READS).await;
+    for read in reads {
+        read.abort();
+        assert!(read.await.unwrap_err().is_cancelled());
+    }
+    // It is answered long before the first of them would be over by itself.
+    let quick = tokio::time::timeout(SOON, read(&database, &statement("SELECT 3"))).await;
+    assert_eq!(quick.expect("it is answered soon").unwrap(), [3]);
+    sent(&database, 0).await;
+    let processes = held.processes().await;
+    assert!(processes <= CONNECTIONS_PER_DATABASE, "{processes}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_among_those_who_left_is_answered() {
+    let (site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let mut waiting = Vec::new();
+    for at in 0..30 {
+        waiting.extend(begin(&database, 1));
+        sent(&database, at + 1).await;
+        // The first ones are what the server is at, one on each connection.
+        while held.waiting().await < (at + 1).min(READING_CONNECTIONS) {}
+    }
+    let statements = site.store.statements();
+    // All but those that the server is at, and some behind them.
+    let left: Vec<_> = (0..12).map(|at| waiting.remove(2 + at)).collect();
+    for read in left {
+        read.abort();
+        assert!(read.await.unwrap_err().is_cancelled());
+    }
+    // Time to do harm: what was never begun must not be ended in place of what was.
+    for _ in 0..200 {
+        held.processes().await;
+    }
+    assert_eq!(site.store.statements(), statements + 200, "none was begun anew");
+    held.release().await;
+    for read in waiting {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+    sent(&database, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_the_cancel_of_another_meets_is_begun_anew() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let read = begin(&database, 1).remove(0);
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND wait_event = 'advisory'";
+    let cancelled = async {
+        while held.0.text(cancel).await.unwrap().as_deref() != Some("1") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, cancelled).await.expect("it waits for the lock");
+    held.release().await;
+    assert_eq!(read.await.unwrap().unwrap(), [5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_statements_are_on_their_way_and_more_reads_wait() {
+    const PIPELINE: usize = 4;
+    let limits = Limits { postgres_pipeline_max: PIPELINE, postgres_wait_ms: 60_000, ..Limits::default() };
+    let (_site, database) = postgres(limits).await;
+    let held = Held::new(&database).await;
+    let reads = begin(&database, READS);
+    for _ in 0..100 {
+        held.processes().await;
+        // One that begins is a statement that is prepared, and the one that reads.
+        let most = 2 * READING_CONNECTIONS * PIPELINE;
+        assert!(on_their_way(&database) <= most, "{}", on_their_way(&database));
+    }
+    held.release().await;
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+
+    let limits = Limits { postgres_pipeline_max: PIPELINE, postgres_wait_ms: 50, ..Limits::default() };
+    let (_site, database) = postgres(limits).await;
+    let held = Held::new(&database).await;
+    let mut reads = Vec::new();
+    for at in 0..READING_CONNECTIONS * PIPELINE {
+        reads.extend(begin(&database, 1));
+        sent(&database, at + 1).await;
+    }
+    let refused = read(&database, &statement("SELECT 3")).await.unwrap_err();
+    assert!(matches!(&refused, Error::Unavailable { context, .. } if context.contains("as may be")), "{refused}");
+    held.release().await;
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+    assert_eq!(read(&database, &statement("SELECT 3")).await.unwrap(), [3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_answers_what_was_sent_before_is_not_silent() {
+    let limits = Limits { statement_ms: 500, silence_ms: 300, ..Limits::default() };
+    let (site, database) = postgres(limits).await;
+    go_on(&site);
+    let held = Held::new(&database).await;
+    let processes = held.processes().await;
+    // The last ones have their turn when the first ones have had twice the patience with a statement.
+    let reads = begin(&database, 6 * READING_CONNECTIONS);
+    for read in reads {
+        let refused = read.await.unwrap().unwrap_err();
+        assert!(matches!(refused, Error::Timeout { limit_ms: 500 }), "{refused}");
+    }
+    assert!(held.processes().await <= processes + 1);
+    held.release().await;
+    assert_eq!(read(&database, &slow()).await.unwrap(), [5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_given_up_leaves_nothing_at_work() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let before = held.processes().await;
+    let given_up = begin(&database, 1).remove(0);
+    sent(&database, 1).await;
+    let reading = database.reading_connections().unwrap();
+    reading.slots[0].open().unwrap().give_up();
+    // Another takes its place, although what was sent before would go on for long.
+    let quick = tokio::time::timeout(SOON, read(&database, &statement("SELECT 3"))).await;
+    assert_eq!(quick.expect("it is answered soon").unwrap(), [3]);
+    assert!(matches!(given_up.await.unwrap(), Err(Error::Unavailable { .. })));
+    let gone = async { while held.processes().await > before {} };
+    tokio::time::timeout(SOON, gone).await.expect("the server works for nobody");
+}
