@@ -22,6 +22,7 @@ const TEXTS: &[&str] = &["str", "[u8]", "Bytes"];
 const NONE: &[(&str, &str)] = &[
     ("crates/access/src/authority.rs: reads_column", "a question"),
     ("crates/process/src/import/lookup.rs: read", "a query"),
+    ("crates/server/src/http/bodies.rs: read", "the bytes of a body, which others parse"),
     ("crates/store/src/sql/internal.rs: read", "the text of a statement"),
 ];
 
