@@ -220,7 +220,7 @@ impl Database {
     /// Store errors.
     pub async fn head(&self) -> Result<Head> {
         match &self.inner.engine {
-            Engine::Sqlite { file, .. } => file.read(SHORT_READ_MS, None, &[], &mut []).map(|(head, _)| head),
+            Engine::Sqlite { file, .. } => self.read_file(file, false, None, &[], &mut []).await.map(|(head, _)| head),
             Engine::Postgres { .. } => self.inner.reading().await?.head().await,
         }
     }

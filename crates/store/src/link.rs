@@ -129,6 +129,14 @@ impl Link {
         }
     }
 
+    /// Refuses where an error has ended the transaction of a file: what follows would be committed by itself.
+    pub(crate) fn require_transaction(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => file.writer.lock().require_transaction(),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Gives the statements that follow the time that one of them may take.
     pub(crate) fn arm(&self) {
         if let Self::Sqlite(file) = self {

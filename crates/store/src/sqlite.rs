@@ -138,11 +138,29 @@ impl FileId {
     }
 }
 
+/// A connection that reads, counted while it does.
+struct AtWork<'f>(&'f AtomicU32);
+
+impl<'f> AtWork<'f> {
+    fn new(reading: &'f AtomicU32) -> Self {
+        reading.fetch_add(1, Ordering::Relaxed);
+        Self(reading)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The open read transaction of a connection.
 #[derive(Clone, Copy)]
 struct Snapshot {
     /// Commits counted before it was taken: while there are no more, it is the newest.
     commits: u64,
+    /// The round of letting go that it was taken in.
+    round: u64,
     head: Head,
 }
 
@@ -193,9 +211,9 @@ impl SqliteFile {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        self.reading.fetch_add(1, Ordering::Relaxed);
+        let at_work = AtWork::new(&self.reading);
         let result = connection.use_cache().and_then(|()| work(&connection));
-        self.reading.fetch_sub(1, Ordering::Relaxed);
+        drop(at_work);
         let mut readers = self.readers.lock();
         if readers.len() < self.settings.readers_max {
             readers.push(connection);
@@ -219,12 +237,13 @@ impl SqliteFile {
         self.with_reader(|connection| {
             connection.arm_for(limit_ms);
             connection.watch.round.store(round, Ordering::Relaxed);
-            let read = connection.read(commits, expected, statements, sinks);
+            let read = connection.read(commits, round, expected, statements, sinks);
+            let lets_go = connection.watch.is_asked_to_let_go();
             // What follows on the connection is nobody's read.
             connection.watch.disarm();
-            if read.as_ref().is_err_and(|error| !matches!(error, Error::Stale)) {
+            if lets_go || read.as_ref().is_err_and(|error| !matches!(error, Error::Stale)) {
                 // Some errors end the transaction: the next read begins anew.
-                connection.end_snapshot()?;
+                connection.abandon()?;
             }
             read
         })
@@ -259,6 +278,8 @@ impl SqliteFile {
         // Who begins to read before all of it is in the file reads from the log, too: they are asked once more when it is.
         for checkpoint in [MOVE_LOG, EMPTY_LOG] {
             self.rounds.fetch_add(1, Ordering::Relaxed);
+            // Those at work let go when they are done or interrupted; those kept for the next read look at nothing.
+            self.end_snapshots(|_| true)?;
             if !writer.checkpoint_waiting(checkpoint)? {
                 // It is tried again with a later batch.
                 tracing::debug!("a long log could not be emptied: somebody reads it");
@@ -542,11 +563,12 @@ impl Connection {
     fn read(
         &self,
         commits: u64,
+        round: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
         sinks: &mut [&mut dyn Restart],
     ) -> Result<(Head, u64)> {
-        let head = self.snapshot(commits)?;
+        let head = self.snapshot(commits, round)?;
         let mut scanned = 0;
         if expected.is_some_and(|expected| expected != head.versions) {
             return Err(Error::Stale);
@@ -557,12 +579,14 @@ impl Connection {
         Ok((head, scanned))
     }
 
-    /// The head in a snapshot that has everything of the first `commits` commits.
-    fn snapshot(&self, commits: u64) -> Result<Head> {
-        if let Some(present) = self.snapshot.get().filter(|present| present.commits == commits) {
+    /// The head in a snapshot that has everything of the first `commits` commits, taken after those were asked to let go who
+    /// had to before `round`.
+    fn snapshot(&self, commits: u64, round: u64) -> Result<Head> {
+        let is_newest = |present: &Snapshot| present.commits == commits && present.round == round;
+        if let Some(present) = self.snapshot.get().filter(is_newest) {
             return Ok(present.head);
         }
-        self.end_snapshot()?;
+        self.abandon()?;
         self.step("BEGIN")?;
         self.statements.count();
         let mut statement =
@@ -577,8 +601,14 @@ impl Connection {
                 });
             }
         };
-        self.snapshot.set(Some(Snapshot { commits, head }));
+        self.snapshot.set(Some(Snapshot { commits, round, head }));
         Ok(head)
+    }
+
+    /// Ends whatever transaction a reading connection has: a `BEGIN` that is interrupted may have begun one all the same.
+    fn abandon(&self) -> Result<()> {
+        self.snapshot.set(None);
+        if self.in_transaction() { self.step("ROLLBACK") } else { Ok(()) }
     }
 
     fn end_snapshot(&self) -> Result<()> {

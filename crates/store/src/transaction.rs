@@ -604,6 +604,7 @@ impl Transaction {
     /// Makes one table, under a number that was taken for it.
     pub(crate) async fn make_table(&mut self, table: &Table, number: i64, commit_time: i64) -> Result<()> {
         let statements = sql::create_table(self.link.dialect(), &self.schema, table);
+        self.link.require_transaction()?;
         for sql in &statements {
             self.link.run(sql).await?;
         }
@@ -643,6 +644,7 @@ impl Transaction {
     pub(crate) async fn define(&mut self, sql: &str) -> Result<()> {
         self.claim_alone()?;
         self.require_time()?;
+        self.link.require_transaction()?;
         self.flushed = true;
         let outcome = self.link.run(sql).await;
         self.noted(outcome)

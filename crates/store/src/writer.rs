@@ -389,6 +389,7 @@ impl Writer {
             link.rollback().await;
             return Ok(());
         }
+        link.require_transaction()?;
         // What the last request left of its time is not what the commit has.
         link.arm();
         let audit = batch.audit();
@@ -518,6 +519,10 @@ impl Writer {
             if !savepoints {
                 let ran = self.run_alone(link, batch, begun.request.as_mut(), &mut self.ends_ms()).await;
                 wrote += begun.ran(ran)?;
+                if !link.transaction_lives() {
+                    // An error that the request took for its own has ended the transaction, and with it what others wrote.
+                    return Err(Error::Stale);
+                }
                 continue;
             }
             let (many, ended) = self.run_behind_savepoint(link, batch, begun.request.as_mut()).await?;
@@ -613,6 +618,8 @@ impl Writer {
                 self.make_tables(link, batch, &missing, ends_ms).await?;
                 continue;
             }
+            // Whatever follows a failed statement of PostgreSQL fails as well, until something is taken back.
+            let flushed = transaction.flushed() || (transaction.is_broken() && matches!(link, Link::Postgres(_)));
             return match ran {
                 Ran::Write => {
                     transaction.require_time()?;
@@ -620,13 +627,12 @@ impl Writer {
                     Ok(if transaction.flushed() || made_tables { Alone::Wrote } else { Alone::Nothing })
                 }
                 Ran::Drop if transaction.is_late() => {
-                    let flushed = transaction.flushed();
                     if !flushed {
                         batch.back_to(mark);
                     }
                     Ok(Alone::Late { flushed })
                 }
-                Ran::Drop if transaction.flushed() => Ok(Alone::Undo),
+                Ran::Drop if flushed => Ok(Alone::Undo),
                 Ran::Drop => {
                     batch.back_to(mark);
                     Ok(Alone::Nothing)

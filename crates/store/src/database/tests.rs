@@ -103,6 +103,28 @@ async fn what_passes_many_rows_is_given_up_and_read_aside() {
 }
 
 #[tokio::test]
+async fn one_database_has_half_of_the_places_for_long_reads() {
+    let site = Site::new(Engine::Sqlite).await;
+    let (north, south) = (site.organization("north").await, site.organization("south").await);
+    let (own, all) = (&north.inner.long_reads, &north.inner.services.long_reads);
+    assert_eq!((own.available_permits(), all.available_permits()), (2, 4));
+    for database in [&north, &south] {
+        fill(database, 10).await;
+    }
+    let long = |database: &Database| Query { page_size: LONG_PAGE_ROWS, ..Query::of(&table(database, "account"), 5) };
+    let held = (own.acquire_many(2).await.unwrap(), all.acquire_many(2).await.unwrap());
+    let query = long(&north);
+    let mut waiting = Box::pin(north.rows(&query, &Open));
+    for _ in 0..5 {
+        assert!(futures::poll!(&mut waiting).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(south.rows(&long(&south), &Open).await.unwrap().0.len(), 10);
+    drop(held);
+    assert_eq!(waiting.await.unwrap().0.len(), 10);
+}
+
+#[tokio::test]
 async fn many_short_reads_let_others_have_their_thread() {
     let site = Site::new(Engine::Sqlite).await;
     let database = site.organization("demo").await;

@@ -174,7 +174,7 @@ fn every_statement_that_sqlite_runs_is_counted() {
     for commits in [1, 1, 2] {
         let named = internal::select_setting("none");
         let mut sink = Gathered::by(|_| Some(()));
-        writer.read(commits, None, &[&named], &mut [&mut sink]).unwrap();
+        writer.read(commits, 0, None, &[&named], &mut [&mut sink]).unwrap();
         check("a read");
     }
     writer.checkpoint().unwrap();
@@ -227,9 +227,18 @@ fn a_log_does_not_grow_without_end_while_reads_overlap() {
             };
         }
     };
+    // Many are done at once, and leave a snapshot for whoever asks next on their connection.
+    let short = Statement { sql: "SELECT max(rowid) FROM t".to_owned(), ..Statement::default() };
+    let read_shortly = || {
+        while clock.monotonic_ms() == 0 {
+            let read = file.read(LIMIT_MS, None, &[&short], &mut [&mut Gathered::by(|_| Some(()))]);
+            assert!(matches!(read, Ok(_) | Err(Error::Interrupted | Error::Timeout { .. })), "{read:?}");
+        }
+    };
     let longest = std::thread::scope(|scope| {
         scope.spawn(read_on);
         scope.spawn(read_on);
+        scope.spawn(read_shortly);
         let mut longest = 0;
         for _ in 0..BATCHES {
             // What the writer of batches does, and the timer between them.
@@ -250,6 +259,41 @@ fn a_log_does_not_grow_without_end_while_reads_overlap() {
     // One batch more than the bound, and a few more where a reader was not run for a while.
     assert!(longest < 3 << 20, "{longest} bytes of a log that may have one MiB");
     assert!(file.size_bytes() > 12_000_000);
+}
+
+/// A clock that passes on with each look: whatever is looked at for its time is late.
+struct Racing(AtomicU64);
+
+impl Clock for Racing {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.fetch_add(1_000, Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_read_that_is_stopped_wherever_it_stands_leaves_a_connection_to_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SqliteSettings { clock: Arc::new(Racing(AtomicU64::new(0))), ..settings(None) };
+    let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
+    for sql in internal::create(Dialect::Sqlite) {
+        file.writer.lock().run(&sql).unwrap();
+    }
+    file.writer.lock().execute(&internal::insert_head(0)).unwrap();
+    let mut stopped = 0;
+    for _ in 0..30_000 {
+        // Each begins a snapshot of its own, as after a commit.
+        file.commits.fetch_add(1, Ordering::Relaxed);
+        match file.read(10, None, &[], &mut []) {
+            Ok(_) => {}
+            Err(Error::Timeout { .. }) => stopped += 1,
+            Err(other) => panic!("after {stopped}: {other}"),
+        }
+    }
+    assert!(stopped > 5, "{stopped}");
 }
 
 #[test]

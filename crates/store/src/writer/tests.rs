@@ -29,6 +29,7 @@ on_both_engines! {
     a_question_that_takes_too_long_is_refused_alone;
     what_was_gathered_and_takes_too_long_is_refused_alone;
     questions_beside_one_that_takes_too_long_are_answered;
+    questions_in_turn_after_one_that_fails_are_answered;
     many_short_statements_are_stopped_too;
     each_request_of_a_batch_has_time_of_its_own;
     tables_that_are_made_leave_the_limit_where_it_was;
@@ -288,6 +289,45 @@ mod bodies {
             assert!(answer.unwrap().is_some());
         }
         assert_eq!(stuck.load(Ordering::Relaxed), 1);
+    }
+
+    pub async fn questions_in_turn_after_one_that_fails_are_answered(engine: Engine) {
+        let (_site, database) = with_accounts(engine).await;
+        let failing = {
+            let database = database.clone();
+            async move {
+                let statement = Statement { sql: "SELECT nothing FROM nowhere".to_owned(), ..Statement::default() };
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let statement = statement.clone();
+                        Box::pin(async move {
+                            transaction.claim_alone()?;
+                            transaction.internal_rows(&statement, |_| Some(())).await.map(drop)
+                        })
+                    })
+                    .await
+            }
+        };
+        let asking = {
+            let (database, accounts) = (database.clone(), table(&database, "account"));
+            async move {
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let accounts = Arc::clone(&accounts);
+                        Box::pin(async move {
+                            transaction.claim_alone()?;
+                            transaction.fetch(&accounts, &RowKey::Id(Guid::from_u128(1000)), &[]).await
+                        })
+                    })
+                    .await
+            }
+        };
+        let held = Held::up(&database).await;
+        let failing: JoinHandle<Result<()>> = queued(&database, failing).await;
+        let asking: JoinHandle<Result<_>> = queued(&database, asking).await;
+        held.release().await;
+        assert!(matches!(failing.await.unwrap(), Err(Error::Unavailable { .. })));
+        assert!(asking.await.unwrap().is_ok());
     }
 
     pub async fn many_short_statements_are_stopped_too(engine: Engine) {
