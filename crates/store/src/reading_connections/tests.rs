@@ -207,6 +207,10 @@ async fn so_many_statements_are_on_their_way_and_more_reads_wait() {
         reads.extend(begin(&database, 1));
         sent(&database, at + 1).await;
     }
+    // The first one on each connection was prepared, and is there: until it is, there is room for another.
+    let there = async { while held.waiting().await != READING_CONNECTIONS {} };
+    tokio::time::timeout(SOON, there).await.unwrap();
+    sent(&database, READING_CONNECTIONS * PIPELINE).await;
     let refused = read(&database, &statement("SELECT 3")).await.unwrap_err();
     assert!(matches!(&refused, Error::Unavailable { context, .. } if context.contains("as may be")), "{refused}");
     held.release().await;
