@@ -138,7 +138,7 @@ impl Drop for Ticket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use futures::FutureExt;
@@ -147,7 +147,7 @@ mod tests {
 
     /// A clock that stands still until it is moved.
     #[derive(Default)]
-    struct HeldClock(AtomicU64);
+    pub(crate) struct HeldClock(pub(crate) AtomicU64);
 
     impl Clock for HeldClock {
         fn now_ms(&self) -> i64 {

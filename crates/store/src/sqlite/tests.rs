@@ -11,6 +11,7 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use super::{Connection, LEAST_KIBIBYTES, PageCaches, SqliteFile, SqliteSettings};
 use crate::Error;
 use crate::ambient::Clock;
+use crate::pipeline::tests::HeldClock;
 use crate::row::{Gathered, Row};
 use crate::sql::{Dialect, Parameter, Statement, internal};
 use crate::statement_count::StatementCount;
@@ -186,25 +187,12 @@ fn every_statement_that_sqlite_runs_is_counted() {
     check("a statement that was never run");
 }
 
-/// A clock that a test moves.
-struct MovedClock(AtomicU64);
-
-impl Clock for MovedClock {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[test]
 fn a_log_does_not_grow_without_end_while_reads_overlap() {
     const BATCHES: usize = 60;
     const LIMIT_MS: u64 = 1_000;
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(MovedClock(AtomicU64::new(0)));
+    let clock = Arc::new(HeldClock::default());
     let settings = SqliteSettings { clock: clock.clone(), statement_limit_ms: LIMIT_MS, ..settings(None) };
     let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
     for sql in internal::create(Dialect::Sqlite) {
