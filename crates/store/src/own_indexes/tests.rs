@@ -163,8 +163,7 @@ async fn an_own_index_is_taken_and_lasts(engine: Engine) {
     site.clock
         .0
         .fetch_add(i64::try_from(Limits::default().idle_close_ms).unwrap() + 1, std::sync::atomic::Ordering::Relaxed);
-    site.store.close_idle();
-    assert_eq!(site.store.open_databases(), 0);
+    site.close_idle_to(0);
     let database = site.store.database("demo").await.unwrap();
     assert!(explained(&database, &query).await.contains(NAME));
 

@@ -61,8 +61,7 @@ async fn shapes_are_noted_and_kept_without_values(engine: Engine) {
     drop(database);
     let idle_ms = i64::try_from(Limits::default().idle_close_ms).unwrap() + 1;
     site.clock.0.fetch_add(idle_ms, Ordering::Relaxed);
-    site.store.close_idle();
-    assert_eq!(site.store.open_databases(), 0);
+    site.close_idle_to(0);
     let database = site.store.database("demo").await.unwrap();
     assert_eq!(database.questions().await.unwrap(), noted);
     ask(&database, &of_number(&accounts, "555-8")).await;

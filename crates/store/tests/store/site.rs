@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use custodia_access::{Authority, Permit};
 use custodia_schema::{
@@ -73,6 +74,9 @@ pub enum Engine {
 /// 2026-01-02T03:04:05Z.
 pub const START: i64 = 1_767_323_045;
 
+/// How long is waited for what comes about by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 static SITES: AtomicU64 = AtomicU64::new(1);
 
 pub struct Site {
@@ -105,6 +109,21 @@ impl Site {
         let (entry, database) = self.store.create_organization(name, name).await.unwrap();
         self.store.activate(&entry).await.unwrap();
         database
+    }
+
+    /// Closes what nobody has used for long, as the timer does, until so many are open: the thread that answered a write
+    /// lets go of its database a moment later.
+    #[track_caller]
+    pub fn close_idle_to(&self, open: usize) {
+        let begun = Instant::now();
+        loop {
+            self.store.close_idle();
+            if self.store.open_databases() <= open || begun.elapsed() > PATIENCE {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        assert_eq!(self.store.open_databases(), open);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
