@@ -237,6 +237,12 @@ impl PostgresConnection {
         });
     }
 
+    /// Loses the connection, without a word to the server.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.task.abort();
+    }
+
     /// Sends a statement, and takes its place in the pipeline.
     fn send<T: Send + 'static>(
         &self,

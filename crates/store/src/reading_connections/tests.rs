@@ -254,3 +254,16 @@ async fn what_is_given_up_leaves_nothing_at_work() {
     let gone = async { while held.processes().await > before {} };
     tokio::time::timeout(SOON, gone).await.expect("the server works for nobody");
 }
+
+/// A cancel may come before the server has begun: then nobody tells it any more that what it was sent is not waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_connection_was_sent_is_not_worked_off() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    let lost = begin(&database, 1).remove(0);
+    let at_work = async |many| while held.waiting().await != many {};
+    tokio::time::timeout(SOON, at_work(1)).await.expect("the server has begun");
+    database.reading_connections().unwrap().slots[0].open().unwrap().lose();
+    assert!(matches!(lost.await.unwrap(), Err(Error::Unavailable { .. })));
+    tokio::time::timeout(SOON, at_work(0)).await.expect("the server works for nobody");
+}

@@ -518,10 +518,15 @@ pub(crate) fn select_setting(name: &str) -> Statement {
     read("SELECT value FROM custodia_setting WHERE name = $1", vec![text(name)], &[Output::Text])
 }
 
+/// Milliseconds between two looks of the server at whether the client of a statement is still there. A cancel that comes
+/// before the server has begun with a statement ends nothing, and what was sent before the connection was closed would be
+/// worked off for nobody.
+const CLIENT_LOOKS_MS: u64 = 1_000;
+
 /// What a new connection to PostgreSQL is told.
 pub(crate) fn postgres_session(statement_limit_ms: u64, stalled_limit_ms: u64) -> String {
     format!(
-        "SET statement_timeout = {statement_limit_ms}; \
+        "SET statement_timeout = {statement_limit_ms}; SET client_connection_check_interval = {CLIENT_LOOKS_MS}; \
          SET idle_in_transaction_session_timeout = {stalled_limit_ms}; SET jit = off; SET client_min_messages = warning; \
          SET plan_cache_mode = auto; SET timezone = 'UTC'"
     )
