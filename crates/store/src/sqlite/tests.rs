@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::{Connection, LEAST_KIBIBYTES, PageCaches, SqliteFile, SqliteSettings};
+use super::{Connection, PageCaches, SqliteFile, SqliteSettings};
 use crate::Error;
 use crate::ambient::Clock;
+use crate::page_caches::LEAST_KIBIBYTES;
 use crate::pipeline::tests::HeldClock;
 use crate::row::{Gathered, Row};
 use crate::sql::{Dialect, Parameter, Statement, internal};
@@ -66,7 +67,7 @@ fn filled(folder: &Path, caches: &Arc<PageCaches>, files: usize) -> Vec<SqliteFi
 
 fn pass(file: &SqliteFile) {
     let all = |connection: &Connection| {
-        let bytes: i64 = connection.inner.query_row("SELECT sum(length(b)) FROM t", [], |row| row.get(0)).unwrap();
+        let bytes: i64 = connection.raw().query_row("SELECT sum(length(b)) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(bytes, 2_000_000);
         Ok(())
     };
@@ -298,7 +299,7 @@ fn a_kept_snapshot_is_neither_interrupted_nor_waited_for() {
     };
     let kept = file.connect_keeping().unwrap();
     kept.run("BEGIN; SELECT * FROM t").unwrap();
-    let count = || kept.inner.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+    let count = || kept.raw().query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
     write();
     assert_eq!((count(), file.rounds.load(Ordering::Relaxed)), (1, 0));
     drop(kept);

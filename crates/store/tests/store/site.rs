@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use custodia_access::{Authority, Permit};
 use custodia_schema::{
@@ -74,8 +73,8 @@ pub enum Engine {
 /// 2026-01-02T03:04:05Z.
 pub const START: i64 = 1_767_323_045;
 
-/// How long is waited for what comes about by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How often is looked for what another thread is about to do.
+const LOOKS_MAX: u32 = 10_000_000;
 
 static SITES: AtomicU64 = AtomicU64::new(1);
 
@@ -115,10 +114,9 @@ impl Site {
     /// lets go of its database a moment later.
     #[track_caller]
     pub fn close_idle_to(&self, open: usize) {
-        let begun = Instant::now();
-        loop {
+        for _ in 0..LOOKS_MAX {
             self.store.close_idle();
-            if self.store.open_databases() <= open || begun.elapsed() > PATIENCE {
+            if self.store.open_databases() <= open {
                 break;
             }
             std::thread::yield_now();
