@@ -120,7 +120,7 @@ pub async fn run(plan: &Plan) -> Result<Findings> {
     let began = Instant::now();
     let command = import(&place, plan, CONTACTS)?;
     command.until_done(plan.rows / 2)?;
-    drop(server);
+    server.kill();
     let broken = command.wait();
     ensure!(broken.is_err(), "the import was through before the server was killed: take more rows");
     findings.phases.push(phase("half of the contacts in, killed", began, None, None));

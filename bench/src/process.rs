@@ -7,11 +7,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::Connection;
 
 /// Clock ticks a second in which Linux counts a process's time: `USER_HZ`, 100 on every machine.
 const TICKS_PER_SECOND: u32 = 100;
+
+/// How often is looked whether a server that was asked to end has ended, and how long between two looks.
+const ENDS_LOOKS: u32 = 1_000;
+const ENDS_LOOK: Duration = Duration::from_millis(20);
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
@@ -56,6 +61,13 @@ impl Server {
         bail!("{name} ended before it was ready ({status}): {}", said.trim_end())
     }
 
+    /// Ends it as a failure does, without a word before.
+    pub fn kill(mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// The number of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -92,9 +104,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; nothing it holds is kept.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // What it learnt of its own work it writes when it ends in order (`scripts/release`).
+        let asked = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let ended = asked.is_ok()
+            && (0..ENDS_LOOKS).any(|_| {
+                std::thread::sleep(ENDS_LOOK);
+                !matches!(self.child.try_wait(), Ok(None))
+            });
+        if !ended {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 
