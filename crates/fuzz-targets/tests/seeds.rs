@@ -435,6 +435,8 @@ fn csv_rows() -> Seeds {
     seeds.add(format!("{deals}1;2026;GTXPro;Acme;ada@old.example;1.234,5;31.12.2026;2.1.2026 9:30;A;10;won;\n"));
     seeds.add(format!("{deals}1;2026;X;A-1;;-0,05;;29.3.2026 2:30;;;lost;\n2;;;;;;;;;;;yes\n\n;;;;;;;;;;;\n"));
     seeds.add(format!("{deals}1;1;\"a;\"\"b\n\";;;1e9;29.2.2025;25.10.2026 2:30;Z;101;gone\n1;1;c;;;;;;;;;;\n"));
+    seeds.add(format!("{deals}1;1;\"a \"b\" c\";;;;;;;;;\n"));
+    seeds.add(format!("{deals}1;1;12\" pipe;;;;;;;;;\n2;1;\"open;;;;;;;;;\n"));
     let companies =
         "companies\nid,company,phone,place,symbol,branch,remark,do not call,people,latitude,turnover,belongs to\n";
     seeds.add(format!(

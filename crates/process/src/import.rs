@@ -20,6 +20,7 @@ mod journal;
 mod lookup;
 mod mapping;
 mod number;
+mod quotation;
 mod rejects;
 mod report;
 mod rows;

@@ -7,13 +7,17 @@ use csv_core::ReadRecordResult;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
+use super::quotation::{Fault, Quotation};
 use super::source::Source;
 
-/// Bytes of one row at most: the longest long texts of a record fit. A quote that is not closed would otherwise read the rest
-/// of the file into memory.
+/// Bytes of one row at most: the longest long texts of a record fit. A quotation mark that is not closed would otherwise read the
+/// rest of the file into memory.
 const ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Fields of one row at most: more than any table has columns.
 const FIELDS_MAX: usize = 16 * 1024;
+/// What some programs put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const UTF_16: &str = "it is UTF-16: save the file as UTF-8 and try again";
 /// Bytes the reader takes from the file at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -41,6 +45,7 @@ pub(super) struct CsvFile {
     inner: Box<dyn Read + Send>,
     hash: Sha256,
     parser: csv_core::Reader,
+    quotation: Quotation,
     /// What has been read of the file; what is not parsed yet lies between `at` and `filled`.
     buffer: Vec<u8>,
     at: usize,
@@ -65,6 +70,7 @@ impl CsvFile {
             inner,
             hash: Sha256::new(),
             parser: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            quotation: Quotation::new(delimiter),
             buffer: vec![0; BUFFER_BYTES],
             at: 0,
             filled: 0,
@@ -74,7 +80,10 @@ impl CsvFile {
         };
         file.fill()?;
         if file.buffer.starts_with(&[0xff, 0xfe]) || file.buffer.starts_with(&[0xfe, 0xff]) {
-            return Err(file.fault(1, "it is UTF-16: save the file as UTF-8 and try again"));
+            return Err(file.fault(1, UTF_16));
+        }
+        if file.buffer.starts_with(BYTE_ORDER_MARK) {
+            file.at = BYTE_ORDER_MARK.len();
         }
         Ok(file)
     }
@@ -103,6 +112,9 @@ impl CsvFile {
             if self.at == self.filled {
                 self.fill()?;
             }
+            if self.filled == 0 {
+                self.quotation.end().map_err(|fault| self.misquoted(fault))?;
+            }
             let input = self.buffer.get(self.at..self.filled).unwrap_or_default();
             let (text, ends) = (self.fields.get_mut(text_length..), self.ends.get_mut(fields..));
             let (result, taken, written, ended) =
@@ -113,6 +125,9 @@ impl CsvFile {
                     began = true;
                     first_line = self.line;
                 }
+                if let Err(fault) = self.quotation.follow(*byte, self.line) {
+                    return Err(self.misquoted(fault));
+                }
                 self.line += u64::from(*byte == b'\n');
             }
             self.at += taken;
@@ -121,8 +136,9 @@ impl CsvFile {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull if text_length >= ROW_BYTES_MAX => {
-                    let problem =
-                        format!("the row is longer than {ROW_BYTES_MAX} bytes: a quote is probably not closed");
+                    let problem = format!(
+                        "the row is longer than {ROW_BYTES_MAX} bytes: a quotation mark is probably not closed"
+                    );
                     return Err(self.fault(first_line, problem));
                 }
                 ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
@@ -156,16 +172,38 @@ impl CsvFile {
         Ok(Row { line, record })
     }
 
+    fn misquoted(&self, fault: Fault) -> Error {
+        let opened = self.quotation.opened();
+        match fault {
+            Fault::NeverClosed => self.fault(
+                opened,
+                "a quotation mark opens here and is never closed: the file was cut short, or a quote inside a text is not \
+                 doubled",
+            ),
+            Fault::TextBehind => self.fault(
+                self.line,
+                format!(
+                    "text follows a closing quotation mark: a quote inside a text is not doubled, or the quotation mark that \
+                     opens in line {opened} was never closed"
+                ),
+            ),
+        }
+    }
+
     fn fault(&self, line: u64, problem: impl Into<String>) -> Error {
         Error::Input { file: self.name.clone(), line, problem: problem.into() }
     }
 
-    /// Reads a whole file: that all of it is UTF-8, how many rows it has, what it contains.
+    /// Reads a whole file: that all of it is UTF-8 and its quotation marks are closed, how many rows it has, what it contains.
     pub fn scan(source: &Source, delimiter: u8) -> Result<Scan, Error> {
         let mut file = Self::open(source, delimiter)?;
         let Some(header) = file.next()? else {
             return Err(file.fault(1, "it is empty: the first line must name the columns"));
         };
+        // Without its byte order mark UTF-16 is bytes of zero between those of ASCII, which is UTF-8, too.
+        if header.record.iter().any(|name| name.contains('\0')) {
+            return Err(file.fault(1, UTF_16));
+        }
         let mut rows_total = 0;
         while file.next()?.is_some() {
             rows_total += 1;
@@ -211,15 +249,65 @@ mod tests {
         );
         let utf16: Vec<u8> = "\u{feff}name\nAcme\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(rows(&utf16).unwrap_err().contains("rows.csv:1: it is UTF-16"));
+        assert!(rows(&utf16[2..]).unwrap_err().contains("rows.csv:1: it is UTF-16"));
+        let big_endian: Vec<u8> = "name\nAcme\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert!(rows(&big_endian).unwrap_err().contains("rows.csv:1: it is UTF-16"));
         assert!(rows(b"").unwrap_err().contains("it is empty"));
     }
 
     #[test]
-    fn a_quote_that_is_not_closed_ends_the_reading() {
+    fn a_quotation_mark_that_is_never_closed_is_told_where_it_opens() {
+        let never_closed = "a quotation mark opens here and is never closed: the file was cut short, or a quote inside a text \
+                            is not doubled";
+        for (content, line) in [
+            ("no,name\n101,\"Open Quote Ltd\n102,Second\n103,Third\n", 2),
+            ("no,name\r\n101,\"two\r\nlines\"\r\n102,\"Cut sh", 4),
+            ("no,name\n101,\"x\ny\",\"\"\"\n", 3),
+            ("\u{feff}\"no,name\n101,Acme\n", 1),
+        ] {
+            assert_eq!(
+                rows(content.as_bytes()).unwrap_err(),
+                format!("rows.csv:{line}: {never_closed}"),
+                "{content:?}"
+            );
+        }
+        // Wherever the file is read in parts, too.
+        let mut content = b"name\n".to_vec();
+        content.resize(BUFFER_BYTES - 1, b'x');
+        content.extend(b"\n\"open");
+        assert_eq!(rows(&content).unwrap_err(), format!("rows.csv:3: {never_closed}"));
+    }
+
+    #[test]
+    fn text_behind_a_closing_quotation_mark_is_refused() {
+        assert_eq!(
+            rows(b"no,name\n101,\"Open Quote Ltd\n102,\"Second\"\n").unwrap_err(),
+            "rows.csv:3: text follows a closing quotation mark: a quote inside a text is not doubled, or the quotation mark \
+             that opens in line 2 was never closed"
+        );
+        assert!(rows(b"no,name\n1,\"a \"b\" c\"\n").unwrap_err().starts_with("rows.csv:2: text follows a closing"));
+    }
+
+    #[test]
+    fn quotation_marks_within_bare_cells_are_text() {
+        let content = b"no,name\n1,12\" pipe\n2, \"a\"\n3,\"\"\n4,\"a \"\"b\"\"\"";
+        let expected =
+            vec![row(1, &["no", "name"]), row(2, &["1", "12\" pipe"]), row(3, &["2", " \"a\""]), row(4, &["3", ""])];
+        let last = row(5, &["4", "a \"b\""]);
+        assert_eq!(rows(content), Ok([expected, vec![last]].concat()));
+        // A byte order mark is no text before a quotation mark.
+        assert_eq!(rows(b"\xef\xbb\xbf\"a,b\"\n1\n"), Ok(vec![row(1, &["a,b"]), row(2, &["1"])]));
+    }
+
+    #[test]
+    fn a_row_that_grows_too_long_ends_the_reading() {
         let mut content = b"name\nAcme\n\"".to_vec();
         content.resize(content.len() + 17 * 1024 * 1024, b'x');
         let problem = rows(&content).unwrap_err();
-        assert!(problem.contains("rows.csv:3") && problem.contains("a quote is probably not closed"), "{problem}");
+        assert!(
+            problem.contains("rows.csv:3") && problem.contains("a quotation mark is probably not closed"),
+            "{problem}"
+        );
     }
 
     #[test]

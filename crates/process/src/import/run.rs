@@ -48,7 +48,7 @@ struct Work {
 
 impl Import {
     /// Brings files in, with the rights of the caller. All files are looked through before the first row is written: they must
-    /// be UTF-8 and have the columns that the mapping names.
+    /// be UTF-8, close their quotation marks and have the columns that the mapping names.
     ///
     /// # Errors
     /// See [`Error`]. A row that cannot be brought in is no error: it is in the report and in the error file.
@@ -120,7 +120,10 @@ impl Import {
                 }
                 (None, _) => {
                     let names: Vec<_> = headers.iter().map(|name| format!("`{name}`")).collect();
-                    let problem = format!("{file} has no column `{}`; it has {}", source.name, names.join(", "));
+                    let other = other_delimiter(headers, self.delimiter);
+                    let hint =
+                        other.map(|other| format!("; is `delimiter = \"{other}\"` missing?")).unwrap_or_default();
+                    let problem = format!("{file} has no column `{}`; it has {}{hint}", source.name, names.join(", "));
                     Err(fault(source.line, problem))
                 }
             }
@@ -248,6 +251,14 @@ fn count(outcomes: &[Outcome], earlier: &Intended) -> Counts {
         }
     }
     counts
+}
+
+/// What the columns of a file seem to be delimited by instead, if its header is one column for this delimiter. As TOML has it.
+fn other_delimiter(headers: &StringRecord, delimiter: u8) -> Option<&'static str> {
+    let header = headers.get(0).filter(|_| headers.len() == 1)?;
+    let usual = [(';', ";"), ('\t', "\\t"), (',', ","), ('|', "|")];
+    let found = usual.iter().find(|(other, _)| *other != char::from(delimiter) && header.contains(*other));
+    found.map(|(_, toml)| *toml)
 }
 
 fn next_batch(file: &mut CsvFile, rows_max: usize) -> Result<Vec<Row>, Error> {

@@ -79,13 +79,14 @@ async fn a_second_import_changes_only_what_differs(engine: Engine) {
 async fn failed_rows_are_told_and_can_be_mended(engine: Engine) {
     let desk = Desk::new(engine).await;
     let long = "x".repeat(161);
-    let content =
-        format!("id,name,revenue\n1,Acme,lots\n2,\"Be\nta\",2\n3,{long},3\n,Nobody,4\n5,Epsilon\n6,Zeta,-6\n7,Eta,7\n");
+    let content = format!(
+        "id,name,revenue\n1,Acme,lots\n2,\"Be\nta\",2\n3,{long},3\n,Nobody,4\n5,Epsilon\n6,Zeta,-6\n7,Eta,7\n8,Theta,8,9\n9,Io\0ta,9\n"
+    );
     let file = desk.write("a.csv", content);
     let mapping = format!("{ACCOUNTS}creditonhold = {{ value = \"no\" }}\n");
     let report = desk.try_import(&mapping, &[&file]).await.unwrap();
     let file_report = &report.files[0];
-    assert_eq!(file_report.counts, Counts { read: 7, created: 2, failed: 5, ..Counts::default() });
+    assert_eq!(file_report.counts, Counts { read: 9, created: 2, failed: 7, ..Counts::default() });
     assert_eq!(file_report.errors, Some(desk.folder.path().join("a.csv.errors.csv")));
     let reasons: Vec<_> = file_report.samples.iter().map(|reject| (reject.line, reject.reason.as_str())).collect();
     assert_eq!(
@@ -96,6 +97,8 @@ async fn failed_rows_are_told_and_can_be_mended(engine: Engine) {
             (6, "the key is empty (id)"),
             (7, "the row has 2 fields, the header 3"),
             (8, "account.revenue: -6000 is not between 0 and 100000000000000"),
+            (10, "the row has 4 fields, the header 3"),
+            (11, "account.name: a text cannot contain the character U+0000"),
         ]
     );
     let errors = desk.read("a.csv.errors.csv").unwrap();
@@ -105,9 +108,10 @@ async fn failed_rows_are_told_and_can_be_mended(engine: Engine) {
 
     // The error file itself, mended, is a file to import.
     let mended = errors.replace("Acme,lots", "Acme,1").replace(&long, "Gamma").replace(",,Nobody", ",4,Nobody");
-    let mended = desk.write("mended.csv", mended.replace("5,Epsilon", "5,Epsilon,5").replace(",-6", ",6"));
-    assert_eq!(desk.import(&mapping, &mended).await, created(5));
-    assert_eq!(desk.world.rows("account", &["name"]).await.len(), 7);
+    let mended = mended.replace("5,Epsilon", "5,Epsilon,5").replace(",-6", ",6").replace("Theta,8,9", "Theta,8");
+    let mended = desk.write("mended.csv", mended.replace('\0', ""));
+    assert_eq!(desk.import(&mapping, &mended).await, created(7));
+    assert_eq!(desk.world.rows("account", &["name"]).await.len(), 9);
 
     // What fails no more leaves no error file behind.
     desk.write("a.csv", "id,name,revenue\n7,Eta,7\n");
@@ -281,6 +285,17 @@ async fn nothing_is_written_before_all_files_are_looked_through(engine: Engine) 
     assert!(problem.contains("latin.csv:3: ") && problem.contains("not UTF-8"), "{problem}");
     let problem = refused("empty.csv", b"").await;
     assert!(problem.contains("empty.csv:1: it is empty"), "{problem}");
+    let problem = refused("open.csv", b"id,name,revenue\n101,\"Open Quote Ltd,1\n102,Second,2\n103,Third,3\n").await;
+    assert!(problem.contains("open.csv:2: a quotation mark opens here and is never closed"), "{problem}");
+    let problem = refused("behind.csv", b"id,name,revenue\n1,Acme,1\n2,\"a \"b\" c\",1\n").await;
+    assert!(problem.contains("behind.csv:3: text follows a closing quotation mark"), "{problem}");
+    for (name, content, hint) in [
+        ("semicolons.csv", "id;name;revenue\n1;Acme;1\n", "it has `id;name;revenue`; is `delimiter = \";\"` missing?"),
+        ("tabs.csv", "id\tname\trevenue\n", "it has `id\tname\trevenue`; is `delimiter = \"\\t\"` missing?"),
+    ] {
+        let problem = refused(name, content.as_bytes()).await;
+        assert!(problem.starts_with("m.toml:5: ") && problem.ends_with(hint), "{problem}");
+    }
     let gone = desk.folder.path().join("gone.csv");
     let problem = desk.try_import(ACCOUNTS, &[&good, &gone]).await.unwrap_err().to_string();
     assert!(problem.contains("gone.csv:1: it cannot be opened"), "{problem}");
