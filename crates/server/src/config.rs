@@ -56,6 +56,9 @@ pub struct Config {
     pub audit: Audit,
     /// Bounds.
     pub limits: Limits,
+    /// The file that this was read from, as it was named.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// TLS of the client listener.
@@ -258,6 +261,7 @@ impl Default for Config {
             log: Log::default(),
             audit: Audit::default(),
             limits: Limits::default(),
+            file: None,
         }
     }
 }
@@ -503,7 +507,8 @@ impl Config {
     /// The file that heads of audits are published in.
     pub fn audit_heads_path(&self, folder: &Path) -> PathBuf {
         if self.audit.heads_file.is_empty() {
-            folder.join("audit-heads.jsonl")
+            // Told to people, who may be in another folder.
+            std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).join("audit-heads.jsonl")
         } else {
             PathBuf::from(&self.audit.heads_file)
         }

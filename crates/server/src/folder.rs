@@ -1,10 +1,11 @@
-//! The data folder: one process owns it, by a lock; its master key is made on first use.
+//! The data folder: one process owns it, by a lock; its master key is made on first use. It knows which engine has the
+//! records of its installation, so that nobody makes another one beside it by leaving out an address.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use custodia_store::MasterKey;
+use anyhow::{Context, Result, anyhow, bail};
+use custodia_store::{MasterKey, Store};
 
 use crate::ambient::{SystemRandom, environment};
 use crate::config::Config;
@@ -13,6 +14,23 @@ use crate::config::Config;
 const KEY_VARIABLE: &str = "CUSTODIA_MASTER_KEY";
 /// What a key is told by, derived from it: enough to see that another one was exported.
 const FINGERPRINT: &str = "fingerprint";
+
+/// Stands in a data folder whose installation keeps its records in PostgreSQL. Without its address, or with none that is
+/// right, a command would take the folder for one in which nothing is yet.
+const POSTGRES_MARK: &str = "on-postgresql";
+/// What it says to whoever finds it.
+const POSTGRES_MARK_TEXT: &str = "The installation of this folder keeps its records in PostgreSQL (--database).\n";
+
+/// What a command may make where there is no installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Makes<'a> {
+    /// Its master key and its control database.
+    Installation,
+    /// The control database, under the key of this backup, which is there already.
+    ControlDatabaseFor(&'a Path),
+    /// Nothing.
+    Nothing,
+}
 
 /// A data folder that this process owns until it is dropped.
 pub struct DataFolder {
@@ -43,18 +61,39 @@ pub fn socket_path(folder: &Path) -> PathBuf {
     folder.join("custodia.sock")
 }
 
-/// Refuses a folder in which nobody ever made an installation: most likely another one was meant.
+/// Refuses a folder in which nobody ever made an installation: most likely another one was meant, or its volume is not
+/// mounted. Nothing is made in it then, not even a lock.
 ///
 /// # Errors
-/// When the folder is not there and the master key is not in the environment either.
-pub fn require_installation(folder: &Path) -> Result<()> {
-    if folder.is_dir() || environment(KEY_VARIABLE).is_some() {
+/// When the folder is not there, or empty, and the master key is not in the environment either.
+pub fn require_folder(folder: &Path) -> Result<()> {
+    if environment(KEY_VARIABLE).is_some() {
         return Ok(());
     }
-    bail!(
-        "there is no data folder {}; name another with --data, or make one with 'custodia serve' or 'custodia org create'",
-        folder.display()
-    )
+    if !folder.is_dir() {
+        bail!(
+            "there is no data folder {}; name another with --data, or make one with 'custodia serve' or 'custodia org create'",
+            folder.display()
+        );
+    }
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
+        bail!("{}", no_installation(folder, false));
+    }
+    Ok(())
+}
+
+/// Says that there is no installation where one was expected.
+pub fn no_installation(folder: &Path, on_postgres: bool) -> String {
+    let folder = folder.display();
+    let (place, other) = match on_postgres {
+        true => ("the PostgreSQL database".to_owned(), "name another with --database or CUSTODIA_DATABASE".to_owned()),
+        false => (
+            format!("the data folder {folder}"),
+            "name another with --data, or mount its volume; for one on PostgreSQL add --database postgres://…"
+                .to_owned(),
+        ),
+    };
+    format!("there is no installation in {place}; {other}; 'custodia serve' or 'custodia org create' make a new one")
 }
 
 impl DataFolder {
@@ -70,7 +109,7 @@ impl DataFolder {
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .with_context(|| format!("{} cannot be opened", lock_path.display()))?;
+            .map_err(|error| not_opened(&lock_path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Owned::Ours(Self { path: path.to_owned(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(Owned::Theirs),
@@ -85,35 +124,106 @@ impl DataFolder {
         &self.path
     }
 
-    /// The master key: of the environment, of its file, or, in a folder without data, a new one.
+    /// Refuses a configuration that leads away from where the installation of this folder has its records.
     ///
     /// # Errors
-    /// When there is data but no key, or the key cannot be read.
-    pub fn master_key(&self, config: &Config) -> Result<FoundKey> {
+    /// When they are in PostgreSQL and no address is given, or in files and one is.
+    pub fn require_engine(&self, config: &Config) -> Result<()> {
+        let folder = self.path.display();
+        if !config.database.is_empty() && Store::control_file_in(&self.path).exists() {
+            bail!(
+                "the folder {folder} belongs to an installation in files: leave --database and CUSTODIA_DATABASE out, or give \
+                 the one on PostgreSQL a --data folder of its own (docs/operations/backup.md, \"Moving to PostgreSQL\")"
+            );
+        }
+        if config.database.is_empty() && self.path.join(POSTGRES_MARK).exists() {
+            bail!(
+                "the folder {folder} belongs to an installation on PostgreSQL: add --database postgres://…, or set \
+                 CUSTODIA_DATABASE"
+            );
+        }
+        Ok(())
+    }
+
+    /// Remembers that the installation of this folder has its records in PostgreSQL.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn mark_engine(&self, config: &Config) -> Result<()> {
+        let mark = self.path.join(POSTGRES_MARK);
+        if config.database.is_empty() || mark.exists() {
+            return Ok(());
+        }
+        std::fs::write(&mark, POSTGRES_MARK_TEXT).with_context(|| format!("{} cannot be written", mark.display()))
+    }
+
+    /// Whether an installation was made here.
+    pub fn holds_installation(&self) -> bool {
+        holds_installation(&self.path)
+    }
+
+    /// The master key: of the environment, of its file, or, in a folder without data and where the command may make it, a
+    /// new one.
+    ///
+    /// # Errors
+    /// When there is none and none is made, or it cannot be read.
+    pub fn master_key(&self, config: &Config, makes: Makes<'_>) -> Result<FoundKey> {
         let path = config.master_key_path(&self.path);
         if let Some(found) = present_key(&path)? {
             return Ok(found);
         }
-        if self.path.join("control.db").exists() {
+        if self.holds_installation() {
             bail!(
                 "there is data in {} but no master key at {}: put back the key that was exported at setup; without it the data cannot be read",
                 self.path.display(),
                 path.display()
             );
         }
+        match makes {
+            Makes::Installation => {}
+            Makes::ControlDatabaseFor(_) => bail!(
+                "{} has no master key: put the key that fits this backup at {} first, then restore again \
+                 (docs/operations/backup.md, \"Losing the machine\")",
+                self.path.display(),
+                path.display()
+            ),
+            Makes::Nothing if config.database.is_empty() => bail!("{}", no_installation(&self.path, false)),
+            Makes::Nothing => bail!(
+                "there is no master key at {}: put a copy of the one of this installation there (docs/operations/keys.md)",
+                path.display()
+            ),
+        }
         let key = MasterKey::generate(&SystemRandom);
         key.write_new(&path).context("the new master key")?;
         Ok(FoundKey { key, path: Some(path), made: true })
     }
 
+    /// Refuses a backup that is not this key's, before anything is made with the key: what was made would keep the right
+    /// key from being put in its place.
+    ///
+    /// # Errors
+    /// When the backup cannot be read, or has another key.
+    pub fn require_key_of_backup(&self, found: &FoundKey, backup: &Path) -> Result<()> {
+        let place = found.path.as_ref().map_or_else(|| KEY_VARIABLE.to_owned(), |path| path.display().to_string());
+        custodia_store::require_key_of_backup(backup, &found.key).map_err(|error| match error {
+            custodia_store::Error::Key(why) => anyhow!(
+                "the key at {place} does not open this backup ({why}): put the key there that was exported where the backup \
+                 was taken, then restore again"
+            ),
+            other => other.into(),
+        })
+    }
+
     /// Where the key is and what losing it means, to be said as long as there is no copy of it.
-    pub fn export_reminder(&self, found: &FoundKey) -> Option<String> {
+    pub fn export_reminder(&self, found: &FoundKey, config: &Config) -> Option<String> {
         let path = found.path.as_ref()?;
         let exported = std::fs::read_to_string(export_mark(&self.path)).unwrap_or_default();
         if exported.trim() == fingerprint(&found.key) {
             return None;
         }
         let (path, folder) = (path.display(), self.path.display());
+        // The file may say where the key is.
+        let configured = config.file.as_ref().map_or_else(String::new, |file| format!(" --config {}", file.display()));
         let first = if found.made {
             format!("A master key was made: {path}")
         } else {
@@ -122,7 +232,7 @@ impl DataFolder {
         Some(format!(
             "{first}\n\
              It encrypts every organisation's key. Without it all data and all backups are lost, and nobody can help.\n\
-             Keep a copy in another place: custodia key export --data {folder} --to FILE"
+             Keep a copy in another place: custodia key export --data {folder}{configured} --to FILE"
         ))
     }
 }
@@ -130,15 +240,25 @@ impl DataFolder {
 /// Copies the master key to a new file, reads the copy back, and remembers that there is one.
 ///
 /// # Errors
-/// When there is no key, or the file exists or cannot be written.
+/// When there is no key, the copy would lie beside it, or the file exists or cannot be written.
 pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     let path = config.master_key_path(folder);
-    let found = present_key(&path)?.with_context(|| {
-        format!(
+    let Some(found) = present_key(&path)? else {
+        if holds_installation(folder) {
+            bail!(
+                "the master key file {} is gone. Do not stop a server that runs: docs/operations/keys.md, \"What losing it \
+                 means\"",
+                path.display()
+            );
+        }
+        bail!(
             "there is no master key at {}; name the data folder with --data; 'custodia serve' makes one on first start",
             path.display()
-        )
-    })?;
+        );
+    };
+    if is_inside(to, folder) {
+        bail!("{} is inside the data folder: a copy there is lost with it; name a file in another place", to.display());
+    }
     found.key.write_new(to).context("the copy of the master key")?;
     let copy = MasterKey::read(to).context("the copy of the master key")?;
     if fingerprint(&copy) != fingerprint(&found.key) {
@@ -150,6 +270,28 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
         std::fs::write(&mark, text).with_context(|| format!("{} cannot be written", mark.display()))?;
     }
     Ok(())
+}
+
+fn holds_installation(folder: &Path) -> bool {
+    Store::control_file_in(folder).exists() || folder.join(POSTGRES_MARK).exists()
+}
+
+/// Whether a file that is to be made would be in a folder, whatever links lead there.
+fn is_inside(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// The lock of a folder is the first file that a process opens: another user's is most likely somebody else's mistake.
+fn not_opened(lock: &Path, error: &std::io::Error) -> anyhow::Error {
+    let what_to_do = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => ": run it as the owner of the folder (sudo -u USER custodia …)",
+        _ => "",
+    };
+    anyhow!("{} cannot be opened: {error}{what_to_do}", lock.display())
 }
 
 fn present_key(path: &Path) -> Result<Option<FoundKey>> {

@@ -53,6 +53,7 @@ use crate::cli::{
     KeyCommand, OrgCommand, Place, RolesCommand, TlsMode,
 };
 use crate::config::{Config, Flag};
+use crate::folder::Makes;
 use crate::operation::{Operation, Output};
 use crate::service::Service;
 use crate::socket::Owner;
@@ -316,15 +317,15 @@ fn flag(key: &'static str, name: &'static str, value: impl Into<toml::Value>) ->
 /// Carries an operation out here, or has the server do it that owns the folder.
 async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
     let mut output = Terminal { refused: false };
-    if !operation.makes_an_installation() {
-        folder::require_installation(&place.data)?;
+    if operation.makes() == Makes::Nothing {
+        folder::require_folder(&place.data)?;
     }
     match socket::owner(&place.data).await? {
         Owner::Server(stream) => socket::ask(stream, &operation, &mut output).await?,
         Owner::Ours(folder) => {
             let config = Config::load(place.config.as_deref(), flags_of(place))?;
             log::start("warn", &config.log.format)?;
-            let service = Arc::new(Service::open(folder, config).await?);
+            let service = Arc::new(Service::open(folder, config, operation.makes()).await?);
             let timers = Timers::start(&service);
             let done = operation.run(&service, &mut output).await;
             timers.end().await;

@@ -5,6 +5,7 @@ use custodia_store::{OrganizationLimit, OrganizationState};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::folder::Makes;
 use crate::naming;
 use crate::service::Service;
 
@@ -249,9 +250,13 @@ pub fn one_line(name: &str) -> String {
 }
 
 impl Operation {
-    /// Whether it makes sense in a folder in which nothing is yet.
-    pub fn makes_an_installation(&self) -> bool {
-        matches!(self, Self::CreateOrganization { .. } | Self::Restore { .. })
+    /// What it makes in a folder in which nothing is yet.
+    pub fn makes(&self) -> Makes<'_> {
+        match self {
+            Self::CreateOrganization { .. } => Makes::Installation,
+            Self::Restore { from, .. } => Makes::ControlDatabaseFor(from),
+            _ => Makes::Nothing,
+        }
     }
 
     /// Carries the operation out.

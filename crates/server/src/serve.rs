@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::folder::DataFolder;
+use crate::folder::{DataFolder, Makes};
 use crate::http::{Holding, Listener, operations, public};
 use crate::service::Service;
 use crate::timers::Timers;
@@ -21,10 +21,10 @@ use crate::timers::Timers;
 pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()> {
     let mut ending = Ending::listen()?;
     let tls = crate::tls::server_config(&config.tls, folder.path())?;
-    let listener = Listener::bind(&config.listen, tls)?;
-    let operations_listener = Listener::bind(&config.ops_listen, None)?;
+    let listener = Listener::bind(&config.listen, "--listen", tls)?;
+    let operations_listener = Listener::bind(&config.ops_listen, "--ops-listen", None)?;
     let service = tokio::select! {
-        opened = Service::open(folder, config) => Arc::new(opened?),
+        opened = Service::open(folder, config, Makes::Installation) => Arc::new(opened?),
         () = ending.told() => return Ok(()),
     };
     if let Some(reminder) = &service.reminder {

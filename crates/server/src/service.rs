@@ -1,10 +1,11 @@
 //! One running installation: its store, its organisations, its signing keys.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
 use custodia_identity::{
     Address, Addresses, KeySet, Password, Secret, SigningKey, StoredSecret, Throttle, TokenContent, VerifiedTokens,
@@ -21,7 +22,7 @@ use parking_lot::RwLock;
 use crate::ambient::{RandomForIds, SystemClock, SystemRandom};
 use crate::audit_heads::AuditHeads;
 use crate::config::Config;
-use crate::folder::{DataFolder, FoundKey};
+use crate::folder::{DataFolder, FoundKey, Makes};
 use crate::handles::{Handle, Handles};
 use crate::http::{Bodies, Strangers};
 use crate::jobs::JobDesk;
@@ -96,42 +97,61 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the installation of a data folder.
+    /// Opens the installation of a data folder, making what the command may make of it.
     ///
     /// # Errors
-    /// What the store says; keys that cannot be read.
-    pub async fn open(folder: DataFolder, config: Config) -> Result<Self> {
-        let found = folder.master_key(&config)?;
-        let reminder = folder.export_reminder(&found);
+    /// What the store says; a folder of another engine's installation; keys that cannot be read.
+    pub async fn open(folder: DataFolder, config: Config, makes: Makes<'_>) -> Result<Self> {
+        folder.require_engine(&config)?;
+        let found = folder.master_key(&config, makes)?;
+        if let Makes::ControlDatabaseFor(backup) = makes
+            && !folder.holds_installation()
+        {
+            folder.require_key_of_backup(&found, backup)?;
+        }
+        let reminder = folder.export_reminder(&found, &config);
         let FoundKey { key: master, path: key_path, made } = found;
         let clock = Arc::new(SystemClock::start());
         let random = Arc::new(SystemRandom);
-        let store = Arc::new(
-            Store::open(Settings {
-                folder: folder.path().to_owned(),
-                postgres: (!config.database.is_empty()).then(|| config.database.clone()),
-                master,
-                limits: config.store_limits(),
-                schema: custodia_schema::standard(),
-                clock: Arc::clone(&clock) as Arc<dyn Clock>,
-                random: Arc::clone(&random) as Arc<dyn Random>,
-                file_layer: None,
-            })
-            .await?,
-        );
+        let settings = Settings {
+            folder: folder.path().to_owned(),
+            postgres: (!config.database.is_empty()).then(|| config.database.clone()),
+            master,
+            limits: config.store_limits(),
+            schema: custodia_schema::standard(),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            random: Arc::clone(&random) as Arc<dyn Random>,
+            file_layer: None,
+        };
+        let on_postgres = settings.postgres.is_some();
+        let opened = match makes {
+            Makes::Nothing => Store::open_existing(settings).await,
+            Makes::Installation | Makes::ControlDatabaseFor(_) => Store::open(settings).await.map(Some),
+        };
+        let made_key = key_path.as_deref().filter(|_| made);
+        let store = match opened {
+            Ok(Some(store)) => Arc::new(store),
+            Ok(None) => bail!("{}", crate::folder::no_installation(folder.path(), on_postgres)),
+            Err(error) => {
+                // Nothing was written with it: kept, it would be taken for the key of an installation.
+                if let Some(path) = made_key.filter(|_| !folder.holds_installation()) {
+                    remove_key(path)?;
+                }
+                return Err(of_key(error));
+            }
+        };
         let now = clock.now_ms().div_euclid(1000);
-        let stored = match store.secret(SIGNING_KEYS).await {
-            Err(custodia_store::Error::Key(_)) if made => {
-                // Kept, it would be taken for the key of this installation.
-                let path = key_path.unwrap_or_default();
-                std::fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+        let stored = match (store.secret(SIGNING_KEYS).await, made_key) {
+            (Err(custodia_store::Error::Key(_)), Some(path)) => {
+                remove_key(path)?;
                 bail!(
                     "the PostgreSQL database holds an installation whose master key is not here: copy that key to {}",
                     path.display()
                 );
             }
-            stored => stored?,
+            (stored, _) => stored.map_err(of_key)?,
         };
+        folder.mark_engine(&config)?;
         if let Some(reminder) = reminder.as_ref().filter(|_| made) {
             crate::tell(reminder);
         }
@@ -181,7 +201,7 @@ impl Service {
     }
 
     /// Where its files are.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -515,6 +535,20 @@ impl Service {
         organization.audit_access(&caller, &detail).await?;
         Ok(issued.text)
     }
+}
+
+/// An error in opening an installation; for a key that does not fit, with what to do.
+fn of_key(error: custodia_store::Error) -> anyhow::Error {
+    match error {
+        custodia_store::Error::Key(_) => {
+            anyhow!("{error}; put back the master key that was exported from this installation")
+        }
+        other => other.into(),
+    }
+}
+
+fn remove_key(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).with_context(|| format!("{} cannot be removed", path.display()))
 }
 
 /// A client secret, to be shown once.

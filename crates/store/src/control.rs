@@ -96,6 +96,16 @@ impl Door {
             Self::Server(connection) => Ok(Link::Postgres(connection.connected().await?)),
         }
     }
+
+    /// Whether it leads to a control database, not to a PostgreSQL database in which nobody made its tables.
+    pub(crate) async fn has_tables(&self) -> Result<bool> {
+        let link = self.link().await?;
+        match rows(&link, &statements::select_organizations(), |_| Some(())).await {
+            Ok(_) => Ok(true),
+            Err(error) if crate::postgres::is_table_missing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The control database of an installation, with its organisations in memory.

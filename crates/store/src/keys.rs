@@ -19,6 +19,11 @@ pub const KEY_BYTES: usize = 32;
 /// The key that wraps all others. Never printed.
 pub struct MasterKey([u8; KEY_BYTES]);
 
+/// A text that is no key.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a master key is 64 hexadecimal digits")]
+pub struct MalformedKey;
+
 impl std::fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MasterKey(…)")
@@ -51,17 +56,16 @@ impl MasterKey {
     /// From its 64 hexadecimal digits.
     ///
     /// # Errors
-    /// [`Error::Key`] when the text is anything else; the text is not repeated.
-    pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || Error::Key("a master key is 64 hexadecimal digits".to_owned());
+    /// When the text is anything else; the text is not repeated.
+    pub fn parse(text: &str) -> std::result::Result<Self, MalformedKey> {
         let text = text.trim();
         if text.len() != KEY_BYTES * 2 || !text.is_ascii() {
-            return Err(wrong());
+            return Err(MalformedKey);
         }
         let mut bytes = [0; KEY_BYTES];
         for (at, byte) in bytes.iter_mut().enumerate() {
-            let digits = text.get(at * 2..at * 2 + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+            let digits = text.get(at * 2..at * 2 + 2).ok_or(MalformedKey)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| MalformedKey)?;
         }
         Ok(Self(bytes))
     }
@@ -77,9 +81,9 @@ impl MasterKey {
     /// # Errors
     /// When the file cannot be read or does not hold a key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
-        Self::parse(&text)
+        let wrong = |source| Error::File { path: path.display().to_string(), source };
+        let text = std::fs::read_to_string(path).map_err(wrong)?;
+        Self::parse(&text).map_err(|malformed| wrong(std::io::Error::new(std::io::ErrorKind::InvalidData, malformed)))
     }
 
     /// Writes the key to a new file that only its owner may read.

@@ -80,7 +80,7 @@ pub use error::{Error, Result};
 pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
 pub use head::{Head, Versions};
 pub use index_advice::{AdviceBounds, AdvisedQuestion, IndexAdvice, IndexReport};
-pub use keys::{KEY_BYTES, MasterKey};
+pub use keys::{KEY_BYTES, MalformedKey, MasterKey};
 pub use limits::Limits;
 pub use migration::PROGRAM_VERSION;
 pub use moved_audits::MovedAudit;
@@ -90,7 +90,7 @@ pub use own_indexes::{
 };
 pub use questions::{NotedQuestion, QuestionShape};
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
-pub use restore::RestoreReport;
+pub use restore::{RestoreReport, require_key_of_backup};
 pub use row::{Restart, Row, RowSink, owned};
 pub use seal::erasure::{ErasedThen, Erasure};
 pub use seal::existing::SealedThen;

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 
@@ -42,6 +43,9 @@ const LEFT_FOR: Duration = Duration::from_millis(20);
 const TOLD_AGAIN: Duration = Duration::from_secs(1);
 /// Times that a read is begun anew because the cancel of another met it.
 const CUT_SHORT_MAX: usize = 3;
+
+/// The database that a PostgreSQL cluster has from the start: one is connected to it to make others.
+pub(crate) const DEFAULT_DATABASE: &str = "postgres";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -70,6 +74,18 @@ struct Answer<'c, T: Send + 'static> {
     connection: &'c PostgresConnection,
     items: Option<BoxStream<'static, std::result::Result<T, tokio_postgres::Error>>>,
     ticket: Option<Ticket>,
+}
+
+/// What PostgreSQL calls an error (SQLSTATE), if it is one of its own.
+fn state_of(error: &Error) -> Option<&str> {
+    let Error::Unavailable { source: Some(source), .. } = error else { return None };
+    let connecting = source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+    connecting.map(SqlState::code).or_else(|| Some(source.downcast_ref::<Said>()?.state.as_str()))
+}
+
+/// Whether a statement failed because the database has no such table.
+pub(crate) fn is_table_missing(error: &Error) -> bool {
+    state_of(error) == Some(SqlState::UNDEFINED_TABLE.code())
 }
 
 /// A statement that a connection has prepared.
@@ -133,21 +149,35 @@ impl PostgresSettings {
 impl PostgresConnection {
     /// Connects to a database, making it when the server has none of that name.
     pub(crate) async fn connect_or_create(settings: &PostgresSettings) -> Result<Self> {
-        match Self::connect(settings).await {
-            Err(Error::Unavailable { source: Some(source), context }) => {
-                let missing = source
-                    .downcast_ref::<tokio_postgres::Error>()
-                    .and_then(tokio_postgres::Error::code)
-                    .is_some_and(|code| *code == tokio_postgres::error::SqlState::UNDEFINED_DATABASE);
-                let Some(name) = settings.config.get_dbname().filter(|_| missing) else {
-                    return Err(Error::Unavailable { source: Some(source), context });
-                };
-                let server = Self::connect(&settings.database("postgres").unlimited()).await?;
-                server.run(&internal::create_database(name)).await?;
-                Self::connect(settings).await
-            }
-            other => other,
+        if let Some(connection) = Self::connect_existing(settings).await? {
+            return Ok(connection);
         }
+        // An address without a database is one of the user's name.
+        let name = settings.config.get_dbname().or_else(|| settings.config.get_user()).unwrap_or_default();
+        let server = Self::connect(&settings.database(DEFAULT_DATABASE).unlimited()).await?;
+        server.create_database(name, settings).await?;
+        Self::connect(settings).await
+    }
+
+    /// Connects to a database; `None` when the server has none of that name.
+    pub(crate) async fn connect_existing(settings: &PostgresSettings) -> Result<Option<Self>> {
+        match Self::connect(settings).await {
+            Err(error) if state_of(&error) == Some(SqlState::UNDEFINED_DATABASE.code()) => Ok(None),
+            connected => connected.map(Some),
+        }
+    }
+
+    /// Makes a database on the server that this connection leads to.
+    pub(crate) async fn create_database(&self, name: &str, settings: &PostgresSettings) -> Result<()> {
+        let made = self.run(&internal::create_database(name)).await;
+        made.map_err(|error| {
+            if state_of(&error) != Some(SqlState::INSUFFICIENT_PRIVILEGE.code()) {
+                return error;
+            }
+            let user = settings.config.get_user().unwrap_or("USER");
+            let context = format!("the PostgreSQL user may not make databases: ALTER ROLE {user} CREATEDB");
+            Error::Unavailable { context, source: None }
+        })
     }
 
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
@@ -485,7 +515,7 @@ impl PostgresConnection {
     /// The same, of a statement that the server was at for so long. A cancel comes when it comes: by then the server may be at
     /// the statement behind the one that is meant, which is not over its time then.
     fn error_of_read(&self, context: &str, error: tokio_postgres::Error, at_work_ms: u64) -> Error {
-        let ended = error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED);
+        let ended = error.code() == Some(&SqlState::QUERY_CANCELED);
         if self.reading && ended && at_work_ms < self.limit_ms / 2 {
             return Error::unavailable(context, CutShort);
         }
@@ -493,7 +523,6 @@ impl PostgresConnection {
     }
 
     fn error(&self, context: &str, error: tokio_postgres::Error) -> Error {
-        use tokio_postgres::error::SqlState;
         let Some(database) = error.as_db_error() else { return Error::unavailable(context, error) };
         let state = database.code();
         if *state == SqlState::UNIQUE_VIOLATION {

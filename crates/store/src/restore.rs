@@ -17,7 +17,7 @@ use crate::content::Content;
 use crate::control::{Organization, OrganizationState};
 use crate::database::{Database, off_the_worker};
 use crate::head::{Head, Versions};
-use crate::keys::{KEY_BYTES, data_key};
+use crate::keys::{KEY_BYTES, MasterKey, data_key};
 use crate::link::Link;
 use crate::seal::existing::of_the_platform;
 use crate::seal::gap::{RestoreFacts, RestoredThen};
@@ -56,6 +56,16 @@ impl fmt::Display for RestoreReport {
         writeln!(f, "organisation {} {how} as of change {}", self.organization, self.number)?;
         write_measures(f, &self.content, self.bytes, self.milliseconds)
     }
+}
+
+/// Refuses a backup that this master key does not open. Nothing else of it is proved.
+///
+/// # Errors
+/// [`Error::Key`] for another master key's; [`Error::Backup`] and [`Error::TooNew`] as [`Store::restore`].
+pub fn require_key_of_backup(backup: &Path, master: &MasterKey) -> Result<()> {
+    let mut key = Container::open(backup)?.manifest.unwrap_key(master)?;
+    key.fill(0);
+    Ok(())
 }
 
 /// The database that becomes an organisation's.
@@ -194,8 +204,7 @@ impl Store {
             }
             (Some(_), false) => Err(Error::OrganizationName {
                 name: name.to_owned(),
-                why: "an organisation of that name exists; give another name, or say that it is to be replaced"
-                    .to_owned(),
+                why: "an organisation of that name exists; give another name with --org, or add --replace".to_owned(),
             }),
             (None, true) => Err(Error::NoOrganization(name.to_owned())),
             (None, false) => Ok(None),

@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::migration::{Definitions, initialise};
 use crate::moved_audits::MovedAudits;
 use crate::page_caches::PageCaches;
-use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::postgres::{DEFAULT_DATABASE, PostgresConnection, PostgresSettings};
 use crate::quota::OrganizationLimit;
 use crate::sql::{self, internal};
 use crate::sqlite::{SqliteFile, SqliteSettings};
@@ -32,12 +32,12 @@ use crate::{Error, Limits, Result};
 
 /// Where the embedded databases are, below the data folder.
 const DATABASES_FOLDER: &str = "organizations";
+/// The file of the control database, in the data folder.
+const CONTROL_FILE: &str = "control.db";
 /// Settings of PostgreSQL that must not be off: without any one of them an acknowledged write may be lost.
 const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_commit"];
 /// Stands for no time limit.
 const UNLIMITED_MS: u64 = u64::MAX;
-/// The database that a PostgreSQL cluster has from the start: one is connected to it to make others.
-const DEFAULT_DATABASE: &str = "postgres";
 
 /// Databases that are opened at one time: opening waits for the disk, or for PostgreSQL.
 const OPENED_AT_ONCE: u64 = 16;
@@ -140,11 +140,36 @@ enum Engine {
 }
 
 impl Store {
+    /// The file of the control database of a data folder, where everything is in files.
+    #[must_use]
+    pub fn control_file_in(folder: &Path) -> PathBuf {
+        folder.join(CONTROL_FILE)
+    }
+
     /// Opens an installation, making its control database on first use.
     ///
     /// # Errors
     /// A wrong master key, a database that cannot be reached, a build that lacks what the store relies on.
     pub async fn open(settings: Settings) -> Result<Self> {
+        let place = settings.folder.clone();
+        let opened = Self::open_with(settings, true).await?;
+        opened.ok_or_else(|| Error::Corrupt(format!("{}: the control database was not made", place.display())))
+    }
+
+    /// Opens an installation; `None` where there is none: no file of the control database, or no such PostgreSQL database,
+    /// or one without its tables. Nothing is made then.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_existing(settings: Settings) -> Result<Option<Self>> {
+        Self::open_with(settings, false).await
+    }
+
+    async fn open_with(settings: Settings, makes: bool) -> Result<Option<Self>> {
+        let control_path = Self::control_file_in(&settings.folder);
+        if !makes && settings.postgres.is_none() && !control_path.exists() {
+            return Ok(None);
+        }
         custodia_sqlite::verify_build().map_err(|error| Error::unavailable("checking the database library", error))?;
         let limits = settings.limits;
         let services = Arc::new(Services {
@@ -161,8 +186,17 @@ impl Store {
         let (engine, door) = match &settings.postgres {
             Some(url) => {
                 let postgres = PostgresSettings::parse(url, &limits, settings.clock)?;
-                let connection = PostgresConnection::connect_or_create(&postgres).await?;
+                let connection = match makes {
+                    true => PostgresConnection::connect_or_create(&postgres).await?,
+                    false => match PostgresConnection::connect_existing(&postgres).await? {
+                        Some(connection) => connection,
+                        None => return Ok(None),
+                    },
+                };
                 let door = Door::Server(ConnectionSlot::with(postgres.clone(), connection));
+                if !makes && !door.has_tables().await? {
+                    return Ok(None);
+                }
                 (Engine::Postgres { settings: postgres }, door)
             }
             None => {
@@ -176,14 +210,13 @@ impl Store {
                     file_layer: settings.file_layer,
                     statements: StatementCount::default(),
                 };
-                let path = settings.folder.join("control.db");
                 let mut key = settings.master.derive("control database");
                 let key = Some(Key::take(&mut key));
                 let control_settings = SqliteSettings { readers_max: 0, caches: None, ..sqlite.clone() };
-                let file = if path.exists() {
-                    SqliteFile::open(&path, key, control_settings)?
+                let file = if control_path.exists() {
+                    SqliteFile::open(&control_path, key, control_settings)?
                 } else {
-                    SqliteFile::create(&path, key, control_settings)?
+                    SqliteFile::create(&control_path, key, control_settings)?
                 };
                 let threads = Arc::new(WriterThreads::start(limits.writer_threads)?);
                 (Engine::Sqlite { settings: sqlite, threads }, Door::File(Arc::new(file)))
@@ -207,7 +240,7 @@ impl Store {
         for (setting, value) in store.settings_that_lose_writes().await? {
             tracing::warn!(setting, value, "PostgreSQL may lose writes that it has acknowledged: set it to 'on'");
         }
-        Ok(store)
+        Ok(Some(store))
     }
 
     /// Settings of the PostgreSQL cluster under which it loses writes that it has acknowledged, each with its value;
@@ -734,7 +767,9 @@ impl Store {
     /// Makes an empty database, without anything in it, and connects to it without a limit for statements.
     pub(crate) async fn make_postgres_database(&self, database: &str) -> Result<PostgresConnection> {
         let server = self.connect_unlimited(DEFAULT_DATABASE).await?;
-        server.run(&internal::create_database(database)).await?;
+        if let Some(settings) = self.postgres_settings() {
+            server.create_database(database, settings).await?;
+        }
         self.connect_unlimited(database).await
     }
 

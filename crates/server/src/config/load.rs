@@ -30,7 +30,8 @@ impl Config {
     /// Every fault that was found, one a line, each with its line in the file, its variable or its flag.
     pub fn load(file: Option<&Path>, flags: Vec<Flag>) -> Result<Self> {
         let names = environment_names();
-        Self::load_with(file, &environment, &names, flags)
+        let config = Self::load_with(file, &environment, &names, flags)?;
+        Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
     fn load_with(

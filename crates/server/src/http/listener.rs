@@ -1,12 +1,13 @@
 //! Accepts connections, ends TLS, and stops gracefully.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body_util::Full;
@@ -67,18 +68,24 @@ pub struct Peer {
 }
 
 impl Listener {
-    /// Binds an address.
+    /// Binds an address, which the flag named `flag` sets.
     ///
     /// # Errors
     /// When it is taken or not ours.
-    pub fn bind(address: &str, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
+    pub fn bind(address: &str, flag: &str, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
         let cannot = || format!("cannot listen on {address}");
+        let taken = |error: std::io::Error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow!("{}: {error}: another program listens there; stop it, or give {flag} 127.0.0.1:PORT", cannot())
+            }
+            _ => anyhow::Error::from(error).context(cannot()),
+        };
         let wanted: SocketAddr = address.parse().with_context(cannot)?;
         let socket = if wanted.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }.with_context(cannot)?;
         // So that a server that is started again gets its address while old connections run out.
         socket.set_reuseaddr(true).with_context(cannot)?;
-        socket.bind(wanted).with_context(cannot)?;
-        let tcp = socket.listen(WAITING_MAX).with_context(cannot)?;
+        socket.bind(wanted).map_err(taken)?;
+        let tcp = socket.listen(WAITING_MAX).map_err(taken)?;
         let address = tcp.local_addr().context("the listener's address")?;
         Ok(Self { tcp, tls, address })
     }

@@ -2,7 +2,11 @@
 
 use crate::site::{Engine, Site, on_both_engines};
 
-on_both_engines!(beside_a_server, what_cannot_be_restored_is_refused);
+on_both_engines!(
+    beside_a_server,
+    what_cannot_be_restored_is_refused,
+    an_empty_folder_takes_a_backup_with_its_key_alone
+);
 
 /// An installation with the same master key.
 fn with_key_of(other: &Site, engine: Engine) -> Site {
@@ -118,15 +122,35 @@ fn what_cannot_be_restored_is_refused(engine: Engine) {
     let line = site.refused(&["restore", "--from", &path, "--org", "health"]);
     assert!(line.contains("reserved"), "{line}");
 
-    let stranger = Site::new(engine);
-    let outcome = stranger.run(&["restore", "--from", &path]);
-    assert_eq!(outcome.code, 1);
-    assert!(outcome.errors.contains("the master key does not fit"), "{}", outcome.errors);
-
     assert_eq!(site.done(&["org", "list"]).lines().count(), 1);
     // What was deleted is not brought back.
     site.done(&["org", "delete", "north", "--confirm", "north"]);
     let line = site.refused(&["restore", "--from", &path]);
     assert!(line.contains("which was deleted here"), "{line}");
     assert!(!site.has_file_named("unfinished"));
+}
+
+fn an_empty_folder_takes_a_backup_with_its_key_alone(engine: Engine) {
+    let source = filled(engine);
+    let file = source.beside("north.backup").display().to_string();
+    source.done(&["backup", "--org", "north", "--to", &file]);
+
+    let target = Site::new(engine);
+    let restore = ["restore", "--from", &file];
+    let path = target.data().join("master.key");
+    let key_needed = format!("put the key that fits this backup at {} first", path.display());
+    for _ in 0..2 {
+        // The second time the folder is there.
+        let line = target.refused(&restore);
+        assert!(line.contains("has no master key") && line.contains(&key_needed), "{line}");
+        assert!(!path.exists() && !target.data().join("control.db").exists());
+    }
+    std::fs::write(&path, "5c".repeat(32)).unwrap();
+    let line = target.refused(&restore);
+    assert!(line.contains(&format!("the key at {} does not open this backup", path.display())), "{line}");
+    assert!(!target.data().join("control.db").exists());
+    std::fs::copy(source.data().join("master.key"), &path).unwrap();
+    let said = target.done(&restore);
+    assert!(said.contains("organisation north was made from the backup"), "{said}");
+    assert!(target.done(&["org", "list"]).starts_with("north "));
 }

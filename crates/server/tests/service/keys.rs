@@ -2,7 +2,106 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::site::{Engine, Site};
+use crate::site::{Engine, Outcome, Site, files_below, on_both_engines, outcome, program};
+
+on_both_engines!(only_serving_and_making_an_organisation_make_an_installation);
+
+/// Runs a command on the folder of a site, without the address of its database.
+fn run_on_folder(site: &Site, arguments: &[&str]) -> Outcome {
+    let mut command = program();
+    command.args(arguments).arg("--data").arg(site.data());
+    outcome(command)
+}
+
+fn only_serving_and_making_an_organisation_make_an_installation(engine: Engine) {
+    let site = Site::new(engine);
+    let line = site.refused(&["org", "list"]);
+    assert!(line.starts_with("there is no data folder "), "{line}");
+    assert!(!site.data().exists());
+    // A volume that is not mounted.
+    std::fs::create_dir(site.data()).unwrap();
+    let line = site.refused(&["token", "--org", "north", "--user", "ada@north.example"]);
+    assert!(line.starts_with("there is no installation in the data folder "), "{line}");
+    assert_eq!(files_below(site.data()).len(), 0);
+    let key = "5c".repeat(32);
+    std::fs::write(site.data().join("master.key"), &key).unwrap();
+    for _ in 0..2 {
+        let line = site.refused(&["org", "list"]);
+        assert!(line.starts_with("there is no installation in the "), "{line}");
+        assert!(!site.has_file_named("control.db") && !site.has_file_named("on-postgresql"));
+    }
+    site.done(&["org", "create", "north", "--admin", "ada@north.example"]);
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+    assert_eq!(std::fs::read_to_string(site.data().join("master.key")).unwrap(), key);
+}
+
+#[test]
+fn a_folder_knows_which_engine_has_its_records() {
+    let site = Site::new(Engine::Postgres).with_north();
+    for arguments in [&["org", "list"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let line = run_on_folder(&site, arguments).refusal();
+        assert!(line.contains("belongs to an installation on PostgreSQL: add --database postgres://…"), "{line}");
+    }
+    assert!(!site.has_file_named("control.db"));
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+
+    let address = site.database().unwrap().to_owned();
+    let site = Site::new(Engine::Sqlite).with_north();
+    let line = site.refused(&["org", "list", "--database", &address]);
+    assert!(line.contains("belongs to an installation in files: leave --database"), "{line}");
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+}
+
+#[test]
+fn a_key_that_was_made_for_nothing_is_not_kept() {
+    let site = Site::with_database(Some("postgres://nobody@127.0.0.1:1/custodia".to_owned()));
+    let line = site.refused(&["org", "create", "north", "--admin", "ada@north.example"]);
+    assert!(line.contains("connecting to PostgreSQL"), "{line}");
+    assert!(!site.has_file_named("master.key"));
+}
+
+#[test]
+fn who_may_not_make_databases_is_told_how_to() {
+    let cluster = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+    let name = custodia_testbed::fresh_database_name();
+    let role = format!("weak_{name}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let address = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&cluster, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'weak'")).await.unwrap();
+        let server = cluster.trim_start_matches("postgres://");
+        let server = server.rsplit_once('@').map_or(server, |(_, server)| server);
+        custodia_testbed::with_database(&format!("postgres://{role}:weak@{server}"), &name)
+    });
+    let site = Site::with_database(Some(address));
+    let line = site.refused(&["org", "create", "north", "--admin", "ada@north.example"]);
+    assert!(line.contains(&format!("may not make databases: ALTER ROLE {role} CREATEDB")), "{line}");
+    assert!(!site.has_file_named("master.key"));
+}
+
+#[test]
+fn a_copy_beside_the_key_is_none() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let copy = site.data().join("copy.key");
+    let line = site.refused(&["key", "export", "--to", &copy.display().to_string()]);
+    assert!(line.contains("is inside the data folder: a copy there is lost with it"), "{line}");
+    assert!(!copy.exists());
+}
+
+#[test]
+fn a_key_elsewhere_is_exported_by_the_command_that_is_printed() {
+    let site = Site::new(Engine::Sqlite);
+    let key = site.beside("elsewhere.key");
+    let file = site.write("custodia.toml", &format!("master_key_file = '{}'\n", key.display()));
+    let made = site.run(&["org", "create", "north", "--admin", "ada@north.example", "--config", &file]);
+    let data = site.data().display().to_string();
+    let command = format!("custodia key export --data {data} --config {file} --to FILE");
+    assert!(made.errors.contains(&command), "{}", made.errors);
+    let copy = site.beside("copy.key");
+    run_on_folder(&site, &["key", "export", "--config", &file, "--to", &copy.display().to_string()]);
+    assert_eq!(std::fs::read(copy).unwrap(), std::fs::read(key).unwrap());
+}
 
 #[test]
 fn it_is_made_at_the_first_start_which_says_what_it_is() {
@@ -49,16 +148,18 @@ fn without_it_nothing_is_opened_and_nothing_is_made() {
     }
     assert!(!path.exists());
     let line = site.refused(&["key", "export", "--to", &site.beside("copy.key").display().to_string()]);
-    assert!(line.contains("there is no master key"), "{line}");
+    assert!(line.contains(&format!("the master key file {} is gone. Do not stop a server", path.display())), "{line}");
 
     std::fs::write(&path, format!("{}\n", "0".repeat(64))).unwrap();
     for arguments in [&serve[..], &list] {
         let line = site.refused(arguments);
         assert!(line.contains("cannot be decrypted"), "{line}");
+        assert!(line.ends_with("; put back the master key that was exported from this installation"), "{line}");
     }
     std::fs::write(&path, "a key of my own\n").unwrap();
     let line = site.refused(&list);
     assert!(line.contains("64 hexadecimal digits") && !line.contains("my own"), "{line}");
+    assert!(!line.contains("decrypted"), "{line}");
 
     // From the environment instead of the file.
     std::fs::remove_file(&path).unwrap();

@@ -90,6 +90,12 @@ impl Site {
         self
     }
 
+    /// The address of its PostgreSQL database.
+    #[allow(dead_code, reason = "the tests of the service use it")]
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data

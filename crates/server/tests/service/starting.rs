@@ -80,6 +80,9 @@ fn an_address_that_is_taken_is_named_and_nothing_is_made() {
         arguments.extend(flags);
         let line = site.refused(&arguments);
         assert!(line.starts_with(&format!("cannot listen on {address}: ")), "{line}");
+        let taken = flags.iter().position(|value| *value == address).unwrap() - 1;
+        let what_to_do = format!("another program listens there; stop it, or give {} 127.0.0.1:PORT", flags[taken]);
+        assert!(line.ends_with(&what_to_do), "{line}");
     }
     assert!(!site.has_file_named("master.key"));
 }
