@@ -17,6 +17,16 @@ use crate::turns::Turns;
 /// The longest target that the HTTP library reads at all.
 const TARGET_BYTES_MAX: usize = 65_000;
 
+/// Values below which the service could hardly be used: a sign-in has no room, a question no time.
+const LEAST: &[(&str, u64)] = &[
+    ("limits.body_bytes", 1_024),
+    ("limits.target_bytes", 256),
+    ("limits.definition_bytes", 1_024),
+    ("limits.statement_ms", 10),
+    ("limits.write_ms", 10),
+    ("limits.silence_ms", 10),
+];
+
 /// Reads of embedded databases worked on at one time, for each processor.
 const READS_PER_PROCESSOR: usize = 4;
 /// Long reads of embedded databases at one time, for each processor; one organisation has half of them.
@@ -380,8 +390,15 @@ impl Config {
         if self.tls.local && !self.tls.cert.is_empty() {
             faults.push(("tls.local", "a certificate is given by tls.cert too: use one of the two".to_owned()));
         }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
-            faults.push(("log.filter", format!("\"{}\" is no filter: {error}", self.log.filter)));
+        let filter = &self.log.filter;
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
+            faults.push(("log.filter", format!("\"{filter}\" is no filter: {error}")));
+        } else if !names_levels(filter) {
+            let why = format!(
+                "\"{filter}\" names no level: use error, warn, info, debug or trace, or directives like \
+                 info,custodia_store=debug"
+            );
+            faults.push(("log.filter", why));
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {
             faults.push(("log.format", format!("\"{}\" is neither \"text\" nor \"json\"", self.log.format)));
@@ -585,8 +602,11 @@ impl Limits {
             ("limits.prepared_statements", self.prepared_statements as u64),
         ];
         for (key, value) in numbers {
+            let least = LEAST.iter().find(|(known, _)| *known == key).map_or(1, |(_, least)| *least);
             if value == 0 {
                 faults.push((key, "0 would let nothing through".to_owned()));
+            } else if value < least {
+                faults.push((key, format!("at least {least} are needed")));
             }
         }
         if self.bodies_bytes < self.body_bytes {
@@ -602,6 +622,15 @@ impl Limits {
         }
         faults
     }
+}
+
+/// Whether each directive of a filter is a level or gives one to something. A word alone would be taken for a part of the
+/// program, and nothing be logged of the others.
+fn names_levels(filter: &str) -> bool {
+    let is_level =
+        |word: &str| word.eq_ignore_ascii_case("off") || word.parse::<tracing::Level>().is_ok_and(|_| !word.is_empty());
+    // A comma within the fields of a span parts no directives: what has brackets was checked when it was parsed.
+    filter.split(',').map(str::trim).all(|part| part.contains(['=', '[', ']', '{', '}']) || is_level(part))
 }
 
 /// `user:password` of `postgres://user:password@host/…`.

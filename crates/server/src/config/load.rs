@@ -12,6 +12,27 @@ use crate::ambient::{environment, environment_names};
 
 /// Begins the names of all variables.
 const PREFIX: &str = "CUSTODIA";
+/// Variables that are read elsewhere, and those of clients, whose environment may be the same.
+const OTHER_VARIABLES: &[&str] = &[
+    "CUSTODIA_CLIENT_ID",
+    "CUSTODIA_CLIENT_SECRET",
+    "CUSTODIA_CONFIG",
+    "CUSTODIA_DATA",
+    "CUSTODIA_MASTER_KEY",
+    "CUSTODIA_OPERATIONS",
+    "CUSTODIA_ORG",
+    "CUSTODIA_PASSWORD",
+    "CUSTODIA_PORT",
+    "CUSTODIA_TOKEN",
+    "CUSTODIA_URL",
+    "CUSTODIA_USER",
+];
+/// What such names begin with otherwise: switches of tests, and what Kubernetes sets in every container beside a service
+/// named `custodia`.
+const OTHER_PREFIXES: &[&str] =
+    &["CUSTODIA_COUNTS_", "CUSTODIA_FUZZ_", "CUSTODIA_PORT_", "CUSTODIA_SERVICE_", "CUSTODIA_TEST_"];
+/// How like a name must be to be what was meant, from 0 to 1.
+const LIKENESS_MIN: f64 = 0.9;
 
 /// A key that the command line sets.
 pub struct Flag {
@@ -41,27 +62,35 @@ impl Config {
         flags: Vec<Flag>,
     ) -> Result<Self> {
         let defaults = toml::Table::try_from(Self::default()).context("the defaults cannot be written down")?;
-        let mut layers = Layers { table: defaults.clone(), origins: HashMap::new(), faults: Vec::new() };
+        let mut layers =
+            Layers { table: defaults.clone(), origins: HashMap::new(), faults: Vec::new(), faulty: Vec::new() };
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
             layers.file(&defaults, &path.display().to_string(), &text);
         }
-        layers.environment(&defaults, "", PREFIX, variable, names);
+        let mut known = Vec::new();
+        layers.environment(&defaults, "", PREFIX, variable, &mut known);
+        layers.unknown_variables(names, &known);
         for flag in flags {
             layers.set(flag.key, flag.value, flag.name.to_owned());
         }
-        let Layers { table, origins, mut faults } = layers;
-        if faults.is_empty() {
-            let config: Self =
-                toml::Value::Table(table).try_into().context("the configuration does not fit together")?;
-            faults.extend(config.contradictions().into_iter().map(|(key, why)| match origins.get(key) {
-                Some(origin) => format!("{origin}: {key}: {why}"),
-                None => format!("{key}: {why}"),
-            }));
-            if faults.is_empty() {
-                return Ok(config);
+        let Layers { table, origins, mut faults, faulty } = layers;
+        match toml::Value::Table(table).try_into::<Self>() {
+            // A key whose value could not be read has its default, of which nothing is to be said.
+            Ok(config) => {
+                let contradictions =
+                    config.contradictions().into_iter().filter(|(key, _)| !faulty.iter().any(|f| f == key));
+                faults.extend(contradictions.map(|(key, why)| match origins.get(key) {
+                    Some(origin) => format!("{origin}: {key}: {why}"),
+                    None => format!("{key}: {why}"),
+                }));
+                if faults.is_empty() {
+                    return Ok(config);
+                }
             }
+            Err(error) => faults
+                .push(format!("the configuration does not fit together: {}", error.to_string().replace('\n', " "))),
         }
         bail!(faults.join("\n"))
     }
@@ -72,6 +101,8 @@ struct Layers {
     /// Where a key's value comes from, unless it is the default.
     origins: HashMap<String, String>,
     faults: Vec<String>,
+    /// Keys whose values could not be read.
+    faulty: Vec<String>,
 }
 
 impl Layers {
@@ -94,7 +125,9 @@ impl Layers {
         errors.sort_by_key(place);
         for error in &errors {
             let line = line_of(place(error));
-            self.faults.push(format!("{path}:{line}: {}", error.message().replace('\n', " ")));
+            let what_to_do =
+                quoted(text, line).map_or_else(String::new, |line| format!(": texts stand in quotes: {line}"));
+            self.faults.push(format!("{path}:{line}: {}{what_to_do}", error.message().replace('\n', " ")));
         }
         if errors.is_empty() {
             self.file_table(defaults, "", table.get_ref(), &|at| format!("{path}:{}", line_of(at)));
@@ -125,31 +158,32 @@ impl Layers {
                 (Some(default), found) => match converted(default, found) {
                     Ok(value) => self.set(&key, value, origin),
                     Err(wanted) => {
-                        self.faults.push(format!("{origin}: {key} takes {wanted}, not {}", found.type_str()))
+                        self.faults.push(format!("{origin}: {key} takes {wanted}, not {}", as_written(found)));
+                        self.faulty.push(key);
                     }
                 },
             }
         }
     }
 
-    /// Puts set variables over what is there: `CUSTODIA_LIMITS_BODY_BYTES` is `limits.body_bytes`.
+    /// Puts set variables over what is there: `CUSTODIA_LIMITS_BODY_BYTES` is `limits.body_bytes`. `known` gets the names of all
+    /// variables that there are.
     fn environment(
         &mut self,
         defaults: &toml::Table,
         prefix: &str,
         variable_prefix: &str,
         variable: &dyn Fn(&str) -> Option<String>,
-        names: &[String],
+        known: &mut Vec<String>,
     ) {
-        let mut known = Vec::new();
         for (name, default) in defaults {
             let (key, variable_name) =
                 (format!("{prefix}{name}"), format!("{variable_prefix}_{}", name.to_uppercase()));
-            known.push(variable_name.clone());
             if let toml::Value::Table(inner) = default {
-                self.environment(inner, &format!("{key}."), &variable_name, variable, names);
+                self.environment(inner, &format!("{key}."), &variable_name, variable, known);
                 continue;
             }
+            known.push(variable_name.clone());
             let Some(text) = variable(&variable_name) else { continue };
             let value = match default {
                 toml::Value::Integer(_) => text.parse().ok().filter(|number| *number >= 0).map(toml::Value::Integer),
@@ -158,16 +192,59 @@ impl Layers {
             };
             match value {
                 Some(value) => self.set(&key, value, variable_name),
-                None => self.faults.push(format!("{variable_name}: {key} takes {}, not \"{text}\"", wanted(default))),
+                None => {
+                    self.faults.push(format!("{variable_name}: {key} takes {}, not \"{text}\"", wanted(default)));
+                    self.faulty.push(key);
+                }
             }
         }
-        // Other programs may have variables that begin with CUSTODIA_, but hardly with CUSTODIA_LIMITS_.
-        if !prefix.is_empty() {
-            let below = format!("{variable_prefix}_");
-            for name in names.iter().filter(|name| name.starts_with(&below) && !known.contains(name)) {
-                self.faults.push(format!("{name}: there is no such key; there are {}", known.join(", ")));
-            }
+    }
+
+    /// Refuses variables that look as if they set something and set nothing.
+    fn unknown_variables(&mut self, names: &[String], known: &[String]) {
+        let mut unknown: Vec<_> = names
+            .iter()
+            .filter(|name| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('_')))
+            .filter(|name| !known.contains(name) && !OTHER_VARIABLES.contains(&name.as_str()))
+            .filter(|name| !OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .collect();
+        unknown.sort();
+        for name in unknown {
+            let what_to_do = match alike(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "'custodia config check' without it shows all keys; limits.body_bytes is \
+                         CUSTODIA_LIMITS_BODY_BYTES"
+                    .to_owned(),
+            };
+            self.faults.push(format!("{name}: there is no such variable; {what_to_do}"));
         }
+    }
+}
+
+/// The name that was most likely meant, if any is like it.
+fn alike<'n>(given: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let rated = names.map(|name| (strsim::jaro_winkler(given, name), name));
+    let (likeness, name) = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (likeness >= LIKENESS_MIN).then_some(name)
+}
+
+/// A line `key = value` whose value is neither quoted nor of another type, as it should have been written.
+fn quoted(text: &str, line: usize) -> Option<String> {
+    let (key, value) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    let value = value.split('#').next().unwrap_or(value).trim();
+    let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '\\']);
+    let other = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
+    (bare && !other).then(|| format!("{} = \"{value}\"", key.trim()))
+}
+
+/// A value as its reader knows it from the file.
+fn as_written(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(switch) => switch.to_string(),
+        DeValue::String(text) => format!("\"{}\"", text.escape_debug()),
+        other => other.type_str().to_owned(),
     }
 }
 
@@ -212,17 +289,19 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_with_its_line() {
-        let text = "listen = 8080\nspeed = 3\n\n[limits]\nbody_bytez = 3\nconnections = -1\ncaches_mebibytes = 1_000\n[log]\nformat = 'text'\n";
+        let text = "listen = 8080\nspeed = 3\n\n[limits]\nbody_bytez = 3\nconnections = -1\ncaches_mebibytes = 1_000\n[log]\nformat = 'xml'\nfilter = 'loud'\n";
         let faults =
             load(text, &[("CUSTODIA_LIMITS_WRITE_QUEUE", "many"), ("CUSTODIA_LIMITS_BODY_BYTEZ", "7")], Vec::new());
         let faults = faults.unwrap_err();
         let begin = [
-            "FILE:1: listen takes a text in quotes, not integer",
+            "FILE:1: listen takes a text in quotes, not 8080",
             "FILE:2: there is no key speed; there are ",
             "FILE:5: there is no key limits.body_bytez; there are ",
-            "FILE:6: limits.connections takes a whole number from 0 on, not integer",
+            "FILE:6: limits.connections takes a whole number from 0 on, not -1",
             "CUSTODIA_LIMITS_WRITE_QUEUE: limits.write_queue takes a whole number from 0 on, not \"many\"",
-            "CUSTODIA_LIMITS_BODY_BYTEZ: there is no such key; there are ",
+            "CUSTODIA_LIMITS_BODY_BYTEZ: there is no such variable; did you mean CUSTODIA_LIMITS_BODY_BYTES?",
+            "FILE:10: log.filter: \"loud\" names no level",
+            "FILE:9: log.format: \"xml\" is neither",
         ];
         assert_eq!(faults.len(), begin.len(), "{faults:#?}");
         for (fault, begin) in faults.iter().zip(begin) {
@@ -237,6 +316,48 @@ mod tests {
             faults[0].starts_with("FILE:1: ") && faults.iter().any(|fault| fault.starts_with("FILE:2: ")),
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn a_text_without_quotes_is_shown_with_them() {
+        let faults = load("listen = 127.0.0.1:8080 # here\n", &[], Vec::new()).unwrap_err();
+        let quoted = ": texts stand in quotes: listen = \"127.0.0.1:8080\"";
+        assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with(quoted), "{faults:?}");
+    }
+
+    #[test]
+    fn variables_that_set_nothing_are_refused_and_those_of_others_are_not() {
+        let others = ["CUSTODIA_TOKEN", "CUSTODIA_TEST_X", "CUSTODIA_SERVICE_HOST", "CUSTODIA_PORT", "CUSTODIAN"];
+        let others: Vec<_> = others.into_iter().map(|name| (name, "x")).collect();
+        assert!(load("", &others, Vec::new()).is_ok());
+        let wrong = [("CUSTODIA_LIMIT_BODY_BYTES", "9"), ("CUSTODIA_LISTN", "x"), ("CUSTODIA_XYZ", "x")];
+        let faults = load("", &wrong, Vec::new()).unwrap_err();
+        let expected = [
+            "CUSTODIA_LIMIT_BODY_BYTES: there is no such variable; did you mean CUSTODIA_LIMITS_BODY_BYTES?",
+            "CUSTODIA_LISTN: there is no such variable; did you mean CUSTODIA_LISTEN?",
+            "CUSTODIA_XYZ: there is no such variable; 'custodia config check' without it shows all keys; \
+             limits.body_bytes is CUSTODIA_LIMITS_BODY_BYTES",
+        ];
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn limits_that_let_nothing_through_and_filters_without_a_level_are_refused() {
+        let text = "[limits]\nbody_bytes = 1023\ntarget_bytes = 255\nstatement_ms = 9\nstrangers = 0\n";
+        let faults = load(text, &[], Vec::new()).unwrap_err();
+        assert_eq!(faults.len(), 4, "{faults:#?}");
+        assert!(
+            faults.iter().any(|fault| fault == "FILE:2: limits.body_bytes: at least 1024 are needed"),
+            "{faults:#?}"
+        );
+        assert!(faults.iter().any(|fault| fault.ends_with("limits.strangers: 0 would let nothing through")));
+        for filter in ["loud", "", "info,custodia_store", "info,custodia_store=loud"] {
+            assert!(load(&format!("[log]\nfilter = '{filter}'\n"), &[], Vec::new()).is_err(), "{filter}");
+        }
+        for filter in ["info", "WARN", "off", "info,custodia_store=debug", "warn,[request{id}]=trace"] {
+            let loaded = load(&format!("[log]\nfilter = '{filter}'\n"), &[], Vec::new());
+            assert!(loaded.is_ok(), "{filter}: {loaded:?}");
+        }
     }
 
     #[test]
@@ -258,13 +379,13 @@ mod tests {
 
     #[test]
     fn flags_stand_above_variables_and_those_above_the_file() {
-        let text = "[limits]\nbody_bytes = 1\nconnections = 0x10\ntarget_bytes = 9\n";
+        let text = "[limits]\nbody_bytes = 1024\nconnections = 0x10\ntarget_bytes = 300\n";
         let variables =
-            [("CUSTODIA_LIMITS_BODY_BYTES", "7"), ("CUSTODIA_TRUST_FORWARDED", "true"), ("CUSTODIA_TEST_X", "1")];
-        let flag = Flag { key: "limits.target_bytes", name: "--target", value: 8.into() };
+            [("CUSTODIA_LIMITS_BODY_BYTES", "2000"), ("CUSTODIA_TRUST_FORWARDED", "true"), ("CUSTODIA_TEST_X", "1")];
+        let flag = Flag { key: "limits.target_bytes", name: "--target", value: 400.into() };
         let config = load(text, &variables, vec![flag]).unwrap();
         let limits = &config.limits;
-        assert_eq!((limits.body_bytes, limits.connections, limits.target_bytes), (7, 16, 8));
+        assert_eq!((limits.body_bytes, limits.connections, limits.target_bytes), (2_000, 16, 400));
         assert!(config.trust_forwarded);
     }
 

@@ -21,11 +21,11 @@ fn what_is_in_force_is_shown_and_can_be_read_back() {
 
     let file =
         site.write("custodia.toml", "listen = '127.0.0.1:9443'\ndatabase = 'postgres://anna:secret@db/custodia'\n");
-    let shown = check(Some(&file), &[("CUSTODIA_LIMITS_BODY_BYTES", "77"), ("CUSTODIA_TLS_LOCAL", "true")]);
+    let shown = check(Some(&file), &[("CUSTODIA_LIMITS_BODY_BYTES", "7777"), ("CUSTODIA_TLS_LOCAL", "true")]);
     assert_eq!(shown.code, 0, "{}", shown.errors);
     let table: toml::Table = shown.output.parse().unwrap();
     assert_eq!(table["listen"].as_str(), Some("127.0.0.1:9443"));
-    assert_eq!(table["limits"]["body_bytes"].as_integer(), Some(77));
+    assert_eq!(table["limits"]["body_bytes"].as_integer(), Some(7777));
     assert_eq!(table["tls"]["local"].as_bool(), Some(true));
     assert!(!shown.output.contains("secret"), "{}", shown.output);
 }
