@@ -1,5 +1,6 @@
 //! Linking two records: over an N:N relationship by a row of its intersect, over a 1:N one by setting the lookup.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use custodia_access::append_kind;
@@ -23,6 +24,9 @@ pub struct LinkRequest {
     /// The other record.
     pub other: Reference,
 }
+
+/// Pairs that a request has met so far: the intersect, and the ids in its columns.
+type Met = HashSet<(TableId, [(ColumnId, Guid); 2])>;
 
 /// A relationship as seen from the record addressed.
 enum Side {
@@ -86,30 +90,43 @@ impl Organization {
 
 impl Writing<'_> {
     pub(crate) async fn associate_all(&mut self, requests: &[LinkRequest]) -> Result<()> {
+        let mut met = Met::new();
         for request in requests {
-            match self.associate(request).await {
-                Ok(()) | Err(Error::DuplicateKey { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            self.link(request, &mut met).await?;
         }
         Ok(())
     }
 
     pub(crate) async fn disassociate_all(&mut self, requests: &[LinkRequest]) -> Result<()> {
+        let mut met = Met::new();
         for request in requests {
-            self.disassociate(request).await?;
+            self.unlink(request, &mut met).await?;
         }
         Ok(())
     }
 
     pub(crate) async fn associate(&mut self, request: &LinkRequest) -> Result<()> {
+        if self.link(request, &mut Met::new()).await? {
+            Ok(())
+        } else {
+            Err(Error::DuplicateKey { constraint: request.relationship.clone() })
+        }
+    }
+
+    pub(crate) async fn disassociate(&mut self, request: &LinkRequest) -> Result<()> {
+        self.unlink(request, &mut Met::new()).await
+    }
+
+    /// Links two records; `false`, and nothing is done, where an N:N relationship links them already or did so for this
+    /// request: what was gathered for it is not read yet.
+    async fn link(&mut self, request: &LinkRequest, met: &mut Met) -> Result<bool> {
         self.require_storage()?;
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;
                 let ends = ends_of(&intersect, &link, &ids);
-                if !self.rows_between(&intersect, &ends).await?.is_empty() {
-                    return Err(Error::DuplicateKey { constraint: link.name.clone() });
+                if !met.insert((intersect.id, ids)) || !self.rows_between(&intersect, &ends).await?.is_empty() {
+                    return Ok(false);
                 }
                 self.before_link(&link, &ids).await?;
                 let mut row = Draft::default();
@@ -119,23 +136,27 @@ impl Writing<'_> {
                 let permit = self.platform_permit("associate", &intersect, PrivilegeKind::Create)?;
                 let id = self.fresh.id();
                 self.transaction.insert(permit, &intersect, id, row.into_values())?;
-                self.audit_link(&link, &ids, true).await
+                self.audit_link(&link, &ids, true).await?;
             }
             Side::Children(relationship) => {
                 let id = self.id_of(&request.record).await?;
-                self.set_lookup(&request.other, &relationship, Some((request.record.table, id))).await
+                self.set_lookup(&request.other, &relationship, Some((request.record.table, id))).await?;
             }
             Side::Parent(relationship) => {
                 let id = self.id_of(&request.other).await?;
-                self.set_lookup(&request.record, &relationship, Some((request.other.table, id))).await
+                self.set_lookup(&request.record, &relationship, Some((request.other.table, id))).await?;
             }
         }
+        Ok(true)
     }
 
-    pub(crate) async fn disassociate(&mut self, request: &LinkRequest) -> Result<()> {
+    async fn unlink(&mut self, request: &LinkRequest, met: &mut Met) -> Result<()> {
         match self.side(request)? {
             Side::Many(link, first) => {
                 let (intersect, ids) = self.linked(request, &link, first).await?;
+                if !met.insert((intersect.id, ids)) {
+                    return Ok(());
+                }
                 self.before_unlink(&link, &ids).await?;
                 let rows = self.rows_between(&intersect, &ends_of(&intersect, &link, &ids)).await?;
                 let none = rows.is_empty();

@@ -242,6 +242,7 @@ pub struct Transaction {
     ends_ms: u64,
     late: bool,
     broken: bool,
+    torn: bool,
     moves_versions: bool,
     missing_tables: Vec<TableId>,
     pub(crate) pending: Vec<Operation>,
@@ -263,6 +264,7 @@ impl Transaction {
             ends_ms: u64::MAX,
             late: false,
             broken: false,
+            torn: false,
             moves_versions: false,
             missing_tables: Vec::new(),
             pending: Vec::new(),
@@ -296,6 +298,11 @@ impl Transaction {
     /// A statement of the request failed: on PostgreSQL those of the others beside it do from then on.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Whether writes of this request failed when they were run: some of them may be there, and none of them will follow.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Refuses what comes when the request's time is up.
@@ -537,7 +544,7 @@ impl Transaction {
     pub(crate) async fn internal_rows<T: Send>(
         &mut self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
         let mut gathered = Gathered::by(read);
         self.query(statement, &mut gathered).await?;
@@ -562,6 +569,7 @@ impl Transaction {
         operations.extend(self.batch.seal(std::mem::take(&mut self.entries)));
         self.flushed = true;
         let outcome = run(&self.link, &self.schema, &operations).await;
+        self.torn = self.torn || outcome.is_err();
         self.noted(outcome)
     }
 

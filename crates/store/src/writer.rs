@@ -62,8 +62,16 @@ enum Alone {
 /// A request of a batch that was begun.
 struct Begun {
     request: Box<dyn Request>,
-    /// How it ended, where that is certain before the batch is stored: it is not run again. Good: by its own answer.
-    ended: Option<Result<()>>,
+    /// How it ended, where that is known before the batch is stored: it is not run again.
+    ended: Option<Ended>,
+}
+
+/// How a request ended before its batch was stored.
+enum Ended {
+    /// Its time was up, or it ended the transaction: whatever becomes of the batch. Good: by its own answer.
+    Itself(Result<()>),
+    /// It was refused on what it saw, and that may be what others of the batch wrote: they have to be stored first.
+    Refused(Error),
 }
 
 impl Begun {
@@ -77,11 +85,11 @@ impl Begun {
             Ok(Alone::Nothing) => Ok(0),
             Ok(Alone::Undo | Alone::Again(_)) => Err(Error::Stale),
             Ok(Alone::Late { flushed }) => {
-                self.ended = Some(Ok(()));
+                self.ended = Some(Ended::Itself(Ok(())));
                 if flushed { Err(Error::Stale) } else { Ok(0) }
             }
             Err(error @ Error::Timeout { .. }) => {
-                self.ended = Some(Err(error));
+                self.ended = Some(Ended::Itself(Err(error)));
                 Err(Error::Stale)
             }
             Err(error) => Err(error),
@@ -315,7 +323,11 @@ impl Writer {
         match outcome {
             Ok(()) => {
                 for Begun { request, ended } in intake.begun {
-                    request.finish(ended.unwrap_or(Ok(())));
+                    request.finish(match ended {
+                        None => Ok(()),
+                        Some(Ended::Itself(own)) => own,
+                        Some(Ended::Refused(error)) => Err(error),
+                    });
                 }
             }
             Err(error) => {
@@ -327,7 +339,10 @@ impl Writer {
                 for Begun { request, ended } in intake.begun {
                     let refusal =
                         if full { Error::DiskFull } else { Error::Unavailable { context: text.clone(), source: None } };
-                    request.finish(ended.unwrap_or(Err(refusal)));
+                    request.finish(match ended {
+                        Some(Ended::Itself(own)) => own,
+                        None | Some(Ended::Refused(_)) => Err(refusal),
+                    });
                 }
             }
         }
@@ -438,7 +453,7 @@ impl Writer {
             .await;
             for (begun, (ran, transaction)) in requests.iter_mut().zip(ran.iter().zip(&transactions)) {
                 if let (Ran::Drop, true) = (ran, transaction.is_late()) {
-                    begun.ended = Some(Ok(()));
+                    begun.ended = Some(Ended::Itself(Ok(())));
                 }
             }
             if transactions.iter().any(Transaction::is_broken) {
@@ -493,8 +508,13 @@ impl Writer {
             let batch = self.begin(link).await?;
             match self.pass_in_turn(link, &batch, intake, savepoints).await {
                 Ok(true) => return Ok(()),
-                // An error ended the whole transaction: run the innocents again, without the one just refused.
-                Ok(false) => link.rollback().await,
+                // An error ended the whole transaction: run the others again, without the one just refused.
+                Ok(false) => {
+                    link.rollback().await;
+                    for begun in &mut intake.begun {
+                        begun.ended = begun.ended.take().filter(|ended| matches!(ended, Ended::Itself(_)));
+                    }
+                }
                 Err(error) => {
                     link.rollback().await;
                     return Err(error);
@@ -543,7 +563,7 @@ impl Writer {
         link: &Link,
         batch: &Arc<Batch>,
         request: &mut dyn Request,
-    ) -> Result<(u64, Option<Result<()>>)> {
+    ) -> Result<(u64, Option<Ended>)> {
         let mut missing: Vec<TableId> = Vec::new();
         let mut ends_ms = self.ends_ms();
         loop {
@@ -560,16 +580,28 @@ impl Writer {
                     return Ok((1, None));
                 }
                 Ok(Alone::Nothing | Alone::Undo) => None,
-                Ok(Alone::Late { .. }) => Some(Ok(())),
+                Ok(Alone::Late { .. }) => Some(Ended::Itself(Ok(()))),
                 Ok(Alone::Again(tables)) => {
                     missing.extend(tables);
                     None
                 }
-                Err(error) => Some(Err(error)),
+                Err(error @ Error::Timeout { .. }) => Some(Ended::Itself(Err(error))),
+                Err(error) => Some(Ended::Refused(error)),
             };
             if !link.transaction_lives() {
+                if let Link::Postgres(_) = link {
+                    let context = "the connection to PostgreSQL was lost while it wrote".to_owned();
+                    return Err(Error::Unavailable { context, source: None });
+                }
                 // Some errors of SQLite end the transaction, and the savepoint with it: whoever met one keeps its answer.
-                return Ok((0, Some(ended.unwrap_or(Ok(())))));
+                return Ok((
+                    0,
+                    Some(Ended::Itself(match ended {
+                        None => Ok(()),
+                        Some(Ended::Itself(own)) => own,
+                        Some(Ended::Refused(error)) => Err(error),
+                    })),
+                ));
             }
             // Also where nothing was written: a read that failed leaves a PostgreSQL transaction that only this mends.
             link.run(internal::ROLLBACK_TO).await?;
@@ -619,8 +651,13 @@ impl Writer {
                 continue;
             }
             // Whatever follows a failed statement of PostgreSQL fails as well, until something is taken back.
-            let flushed = transaction.flushed() || (transaction.is_broken() && matches!(link, Link::Postgres(_)));
+            let fails = transaction.is_broken() && matches!(link, Link::Postgres(_));
+            let flushed = transaction.flushed() || fails;
             return match ran {
+                Ran::Write if transaction.is_torn() || fails => {
+                    let context = "the request went on after what it did in the database had failed".to_owned();
+                    Err(Error::Unavailable { context, source: None })
+                }
                 Ran::Write => {
                     transaction.require_time()?;
                     transaction.flush().await?;

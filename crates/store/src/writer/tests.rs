@@ -34,6 +34,7 @@ on_both_engines! {
     each_request_of_a_batch_has_time_of_its_own;
     tables_that_are_made_leave_the_limit_where_it_was;
     what_nobody_waits_for_is_not_begun;
+    what_goes_on_after_its_writes_failed_is_refused_alone;
 }
 
 /// A queue that is held up by a request at work, so that what comes meanwhile forms one batch.
@@ -536,6 +537,43 @@ mod bodies {
         assert_eq!(logged(&database).await, [2, 4, 1000]);
     }
 
+    pub async fn what_goes_on_after_its_writes_failed_is_refused_alone(engine: Engine) {
+        let (_site, database) = with_accounts(engine).await;
+        let held = Held::up(&database).await;
+        let first = queued(&database, insert(&database, 1)).await;
+        let goes_on = {
+            let (database, there) = (database.clone(), account(&database, Guid::from_u128(1000), "There already"));
+            let here = account(&database, Guid::from_u128(2), "Gathered before");
+            queued(&database.clone(), async move {
+                database
+                    .write(move |transaction: &mut Transaction| {
+                        let (here, there) = (here.clone(), there.clone());
+                        Box::pin(async move {
+                            here.run(transaction).await?;
+                            there.run(transaction).await?;
+                            match transaction.flush().await {
+                                Err(Error::Stale) => Err(Error::Stale),
+                                // It takes what failed for its own business.
+                                failed => {
+                                    failed.unwrap_err();
+                                    Ok::<(), Error>(())
+                                }
+                            }
+                        })
+                    })
+                    .await
+            })
+            .await
+        };
+        let last = queued(&database, insert(&database, 3)).await;
+        held.release().await;
+        first.await.unwrap().unwrap();
+        last.await.unwrap().unwrap();
+        assert!(matches!(goes_on.await.unwrap(), Err(Error::Unavailable { .. })));
+        assert_eq!(accounts(&database).await, [1, 3, 1000]);
+        assert_eq!(logged(&database).await, [1, 3, 1000]);
+    }
+
     pub async fn a_request_that_stores_and_then_needs_a_new_table_is_stored_once(engine: Engine) {
         let (_site, database) = with_accounts(engine).await;
         let contacts = table(&database, "contact");
@@ -826,4 +864,37 @@ async fn sixteen_writers_share_a_flush() {
     let flushes = layer.counts().since(&before).flushes();
     let written = 16 * each;
     assert!(written >= 6 * flushes, "{written} writes in {flushes} flushes");
+}
+
+/// Whoever is refused for what another one wrote is told so only if that was stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_of_a_batch_that_is_not_stored_are_not_told() {
+    let site = Site::new(Engine::Postgres).await;
+    let database = site.organization("demo").await;
+    insert(&database, 1000).await.unwrap();
+    let held = Held::up(&database).await;
+    let first = queued(&database, insert(&database, 1)).await;
+    let again = queued(&database, insert(&database, 1)).await;
+    let breaks = {
+        let database = database.clone();
+        queued(&database.clone(), async move {
+            database
+                .write(|transaction: &mut Transaction| {
+                    Box::pin(async move {
+                        transaction.claim_alone()?;
+                        let end = "SELECT pg_terminate_backend(pg_backend_pid())".into();
+                        let statement = Statement { sql: end, ..Statement::default() };
+                        transaction.internal_rows(&statement, |_| Some(())).await.map(drop)
+                    })
+                })
+                .await
+        })
+        .await
+    };
+    held.release().await;
+    for request in [first, again, breaks] {
+        let refused = request.await.unwrap();
+        assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+    }
+    assert_eq!(accounts(&database).await, [1000]);
 }

@@ -97,6 +97,25 @@ mod bodies {
         });
         assert_eq!(code(scene.org().associate_all(&scene.admin, links.to_vec()).await), SEPARATED);
         assert_eq!(has(both.user, pays).await, None, "neither was given");
+        // One named twice, and somebody behind: what was gathered for them is run before the rules are asked.
+        let crew = scene.team("Crew", scene.root, OWNER_TEAM).await;
+        let (una, vic) = (scene.user("una", scene.root).await, scene.user("vic", scene.root).await);
+        let members = [una.user, una.user, vic.user].map(|user| LinkRequest {
+            record: scene.world.reference("team", crew),
+            relationship: "teammembership_association".into(),
+            other: scene.world.reference("systemuser", user),
+        });
+        for _ in 0..2 {
+            scene.org().associate_all(&scene.admin, members.to_vec()).await.unwrap();
+            for member in &members {
+                let again = scene.org().associate(&scene.admin, member.clone()).await;
+                assert!(matches!(again, Err(Error::DuplicateKey { .. })), "{again:?}");
+            }
+        }
+        scene.org().disassociate_all(&scene.admin, members.to_vec()).await.unwrap();
+        for user in [una.user, vic.user] {
+            assert_eq!(joins(crew, user).await, None, "no member any more");
+        }
         // Through teams: who joins, and what the team gets.
         let sam = scene.user("sam", scene.root).await;
         scene.give(&sam, pays).await;
