@@ -329,7 +329,7 @@ impl Organization {
             (AuditFilter { before, ..AuditFilter::of_row(part, table.id, id) }, 0, 0);
         loop {
             let AuditPage { records, more } = self.shared.database.audit_page(&filter, bytes_max).await?;
-            let is_last = !more || records.last().is_some_and(|record| !life.has(record));
+            let is_last = !more || records.last().is_none_or(|record| !life.has(record));
             met += records.len();
             for record in records.into_iter().filter(|record| life.has(record)) {
                 filter.before = record.number;

@@ -89,8 +89,16 @@ impl Database {
     ) -> Result<Self> {
         let reading = Box::new(ReadingConnections::new(&settings, &services.limits));
         let link = Link::Postgres(reading.take().await?);
-        let programs = bring_forward(&link, &services).await?;
-        let found = opened(&link, &services, programs).await?;
+        let (services, programs, found) = {
+            let link = link.clone();
+            // What a large database needs may take longer than whoever opens it waits; it is not begun anew for the next one.
+            let prepared = tokio::spawn(async move {
+                let programs = bring_forward(&link, &services).await?;
+                let found = opened(&link, &services, programs).await?;
+                Ok::<_, Error>((services, programs, found))
+            });
+            prepared.await.map_err(|error| Error::unavailable("bringing a database forward", error))??
+        };
         note_audit(organization, &link, &services).await?;
         let writing = Box::new(ConnectionSlot::new(settings.clone()));
         let engine = Engine::Postgres { settings, reading, writing };

@@ -36,7 +36,7 @@ pub(crate) trait FactSource: Send {
     fn rows<T: Send>(
         &mut self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> impl Future<Output = Result<Vec<T>>> + Send;
 }
 
@@ -48,7 +48,7 @@ impl FactSource for &Database {
     async fn rows<T: Send>(
         &mut self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
         self.internal_rows(statement, read).await
     }
@@ -62,7 +62,7 @@ impl FactSource for &mut Transaction {
     async fn rows<T: Send>(
         &mut self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
         self.internal_rows(statement, read).await
     }

@@ -151,6 +151,32 @@ impl Link {
         }
     }
 
+    /// Begins a transaction whose statements may take as long as they take, and stand still as long: for bringing a whole
+    /// database forward. [`Self::end_unlimited`] ends it.
+    pub(crate) async fn begin_unlimited(&self) -> Result<()> {
+        self.begin().await?;
+        match self {
+            Self::Sqlite(_) => self.unlimited(),
+            Self::Postgres(connection) => connection.lift_limits().await?,
+        }
+        Ok(())
+    }
+
+    /// Commits it, or takes it back where something failed.
+    pub(crate) async fn end_unlimited(&self, step: Result<()>) -> Result<()> {
+        let outcome = match step {
+            Ok(()) => self.run(internal::COMMIT).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            self.rollback().await;
+        }
+        if let Self::Postgres(connection) = self {
+            connection.restore_limits();
+        }
+        outcome
+    }
+
     /// Lifts the statement limit of the present transaction: for building tables and replaying logs.
     pub(crate) fn unlimited(&self) {
         if let Self::Sqlite(file) = self {
@@ -183,7 +209,7 @@ impl Link {
 pub(crate) async fn rows<T: Send>(
     link: &Link,
     statement: &Statement,
-    read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+    read: impl Fn(&Row<'_>) -> Option<T> + Send,
 ) -> Result<Vec<T>> {
     let mut gathered = Gathered::by(read);
     link.query(statement, &mut gathered).await?;

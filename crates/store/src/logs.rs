@@ -10,13 +10,45 @@ use crate::layer::{
     AUDIT_SWITCHES, CARD_RULES, SECURED_COLUMNS, card_rules_bytes, card_rules_of, secured_bytes, secured_of,
     switches_bytes, switches_of,
 };
-use crate::row::Row;
+use crate::row::{Restart, Row, RowSink};
 use crate::sql::{audit_log, internal};
 use crate::transaction::Transaction;
 use crate::{Error, Result};
 
 /// The setting that keeps the rules of which roles and privileges nobody is to hold together, as the gate writes them.
 const SEPARATED_DUTIES: &str = "separated duties";
+
+/// Gathers entries of the audit with their payloads, until so many bytes are held.
+#[derive(Default)]
+struct AuditRows {
+    bytes_max: usize,
+    held: usize,
+    /// Entries that came, whether they are held or not.
+    met: u32,
+    found: Vec<(AuditRecord, Vec<u8>)>,
+    damaged: bool,
+}
+
+impl RowSink for AuditRows {
+    fn row(&mut self, row: &Row<'_>) {
+        self.met = self.met.saturating_add(1);
+        if self.held >= self.bytes_max {
+            return;
+        }
+        let Some((record, payload)) = read_audit(row) else {
+            self.damaged = true;
+            return;
+        };
+        self.held += payload.len() + record.entry.detail.as_ref().map_or(0, String::len);
+        self.found.push((record, payload));
+    }
+}
+
+impl Restart for AuditRows {
+    fn restart(&mut self) {
+        *self = Self { bytes_max: self.bytes_max, ..Self::default() };
+    }
+}
 
 impl Database {
     /// Changes after a number, in the one order, at most `limit`.
@@ -81,21 +113,15 @@ impl Database {
     /// # Errors
     /// As [`Self::audit_entries`].
     pub async fn audit_page(&self, filter: &AuditFilter, bytes_max: usize) -> Result<AuditPage> {
-        let (mut met, mut held) = (0_u32, 0_usize);
-        let rows = self
-            .internal_rows(&audit_log::select_audit(self.dialect(), filter), |row| {
-                met += 1;
-                if held >= bytes_max {
-                    return Some(None);
-                }
-                let (record, payload) = read_audit(row)?;
-                held += payload.len() + record.entry.detail.as_ref().map_or(0, String::len);
-                Some(Some((record, payload)))
-            })
-            .await?;
+        let mut rows = AuditRows { bytes_max, ..AuditRows::default() };
+        self.internal_read(&audit_log::select_audit(self.dialect(), filter), &mut rows).await?;
+        if rows.damaged {
+            return Err(Error::Corrupt("an entry of the audit cannot be read".to_owned()));
+        }
+        let met = rows.met;
         let records: Vec<AuditRecord> = rows
+            .found
             .into_iter()
-            .flatten()
             .map(|(mut record, payload)| {
                 record.erased = crate::audit::is_erased(&payload);
                 record.entry.changes = crate::audit::decode(&payload)
@@ -265,3 +291,6 @@ fn read_audit(row: &Row<'_>) -> Option<(AuditRecord, Vec<u8>)> {
     let record = AuditRecord { number: row.integer(0)?, created: row.integer(1)?, erased: false, entry };
     Some((record, row.bytes(10)?.to_vec()))
 }
+
+#[cfg(test)]
+mod tests;

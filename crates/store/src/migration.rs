@@ -122,14 +122,14 @@ pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Pr
 /// Files all entries of the audit anew, in a file that came from elsewhere: no check of a copy looks at what follows from
 /// others.
 pub(crate) async fn file_audit_anew(link: &Link) -> Result<()> {
-    begin_unlimited(link).await?;
+    link.begin_unlimited().await?;
     let step = async {
         for statement in audit_filing::forget_all() {
             link.execute(&statement).await?;
         }
         Ok(())
     };
-    finish(link, step.await).await?;
+    link.end_unlimited(step.await).await?;
     file_audit(link).await
 }
 
@@ -148,14 +148,14 @@ async fn file_audit(link: &Link) -> Result<()> {
             return Ok(());
         }
         let through = last.min(filed + audit_filing::CATCH_UP);
-        begin_unlimited(link).await?;
+        link.begin_unlimited().await?;
         let step = async {
             for statement in audit_filing::file_entries(through) {
                 link.execute(&statement).await?;
             }
             Ok(())
         };
-        finish(link, step.await).await?;
+        link.end_unlimited(step.await).await?;
         // Each step touches pages all over: their log is not kept for all steps.
         file.checkpoint()?;
     }
@@ -184,7 +184,7 @@ async fn apply(link: &Link, migrations: &[Migration], services: &Services) -> Re
         if format <= programs.format {
             continue;
         }
-        begin_unlimited(link).await?;
+        link.begin_unlimited().await?;
         // Another node may have been faster: the head is locked only now.
         let step = async {
             programs = readable(link).await?;
@@ -201,7 +201,7 @@ async fn apply(link: &Link, migrations: &[Migration], services: &Services) -> Re
                 Programs { format, oldest_reader: migration.oldest_reader, oldest_writer: migration.oldest_writer };
             link.execute(&internal::update_programs(&programs)).await.map(drop)
         };
-        finish(link, step.await).await?;
+        link.end_unlimited(step.await).await?;
         tracing::info!(format, "a database was brought forward");
     }
     Ok(programs)
@@ -217,7 +217,7 @@ async fn grow(link: &Link, services: &Services) -> Result<()> {
     if !definitions(link).await?.iter().any(|table| older(table).is_some()) {
         return Ok(());
     }
-    begin_unlimited(link).await?;
+    link.begin_unlimited().await?;
     let step = async {
         for (id, definition) in definitions(link).await?.iter().filter_map(older) {
             let Some(table) = schema.table(id) else { continue };
@@ -232,7 +232,7 @@ async fn grow(link: &Link, services: &Services) -> Result<()> {
         // Statements compiled before do not know the new columns.
         link.run(internal::NEXT_METADATA_VERSION).await
     };
-    finish(link, step.await).await
+    link.end_unlimited(step.await).await
 }
 
 async fn definitions(link: &Link) -> Result<Vec<(TableId, i64)>> {
@@ -240,26 +240,6 @@ async fn definitions(link: &Link) -> Result<Vec<(TableId, i64)>> {
         Some((TableId(u32::try_from(row.integer(0)?).ok()?), row.integer(1)?))
     })
     .await
-}
-
-async fn begin_unlimited(link: &Link) -> Result<()> {
-    link.begin().await?;
-    link.unlimited();
-    match link {
-        Link::Sqlite(_) => Ok(()),
-        Link::Postgres(connection) => connection.run(content::POSTGRES_UNLIMITED).await,
-    }
-}
-
-async fn finish(link: &Link, step: Result<()>) -> Result<()> {
-    let outcome = match step {
-        Ok(()) => link.run(internal::COMMIT).await,
-        Err(error) => Err(error),
-    };
-    if outcome.is_err() {
-        link.rollback().await;
-    }
-    outcome
 }
 
 #[cfg(test)]

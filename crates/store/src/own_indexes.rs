@@ -14,7 +14,7 @@ use crate::database::Database;
 use crate::layer::{OWN_INDEXES, OwnIndex, own_indexes_bytes, own_indexes_of};
 use crate::link::Link;
 use crate::sql::physical_indexes::{select_index_bytes, select_index_names};
-use crate::sql::{self, Dialect, SHARES, Tables, content, internal};
+use crate::sql::{self, Dialect, SHARES, Tables, internal};
 use crate::tables::KnownTables;
 use crate::transaction::Transaction;
 
@@ -199,21 +199,10 @@ pub(crate) async fn make_missing(link: &Link, schema: &Schema, made: &KnownTable
 }
 
 async fn make_one(link: &Link, sql: &str) -> Result<()> {
-    link.begin().await?;
-    link.unlimited();
-    let step = async {
-        if link.dialect() == Dialect::Postgres {
-            link.run(content::POSTGRES_UNLIMITED).await?;
-        }
-        // Another node may have been faster.
-        link.run(&sql.replacen(" INDEX ", " INDEX IF NOT EXISTS ", 1)).await?;
-        link.run(internal::COMMIT).await
-    };
-    let outcome = step.await;
-    if outcome.is_err() {
-        link.rollback().await;
-    }
-    outcome
+    link.begin_unlimited().await?;
+    // Another node may have been faster.
+    let step = link.run(&sql.replacen(" INDEX ", " INDEX IF NOT EXISTS ", 1)).await;
+    link.end_unlimited(step).await
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub(crate) struct PostgresConnection {
     silence: Duration,
     /// How long it is waited for an answer; nothing, where statements have no limit.
     patience: Option<Duration>,
+    /// The statements of the present transaction have no limit.
+    unlimited: AtomicBool,
 }
 
 /// What the server answers to one statement. Whoever drops it before its end leaves the rest to a task, which has the server end
@@ -209,6 +211,7 @@ impl PostgresConnection {
             limit_ms,
             silence: patience,
             patience: Some(patience),
+            unlimited: AtomicBool::new(false),
             statements: settings.statements.clone(),
         };
         this.run(&internal::postgres_session(limit_ms, settings.stalled_limit_ms)).await?;
@@ -235,7 +238,9 @@ impl PostgresConnection {
     /// before. One that says nothing for that long has lost the request or will never come to it: the connection is given up,
     /// and the next use makes another. Whether the server does what it was sent last is not known.
     async fn in_time<T>(&self, context: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some(patience) = self.patience else { return work.await };
+        let Some(patience) = self.patience.filter(|_| !self.unlimited.load(Ordering::Relaxed)) else {
+            return work.await;
+        };
         if self.is_closed() {
             return Err(silent(context));
         }
@@ -375,6 +380,18 @@ impl PostgresConnection {
         let work =
             async { self.client.batch_execute(sql).await.map_err(|error| self.error("running a statement", error)) };
         self.in_time("running a statement", work).await
+    }
+
+    /// Lifts the limits of the statements of the present transaction, of a connection that does nothing else meanwhile.
+    pub(crate) async fn lift_limits(&self) -> Result<()> {
+        self.run(crate::sql::content::POSTGRES_UNLIMITED).await?;
+        self.unlimited.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes the end of that transaction for the end of what it lifted.
+    pub(crate) fn restore_limits(&self) {
+        self.unlimited.store(false, Ordering::Relaxed);
     }
 
     /// Fills a table with the rows that come, in PostgreSQL's binary form; how many came. `types` are its columns' as

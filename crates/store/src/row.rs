@@ -48,7 +48,8 @@ pub(crate) struct Gathered<T, R> {
     damaged: bool,
 }
 
-impl<T, R: FnMut(&Row<'_>) -> Option<T>> Gathered<T, R> {
+/// What is made of a row depends on nothing but the row: they may come anew.
+impl<T, R: Fn(&Row<'_>) -> Option<T>> Gathered<T, R> {
     pub(crate) fn by(read: R) -> Self {
         Self { read, found: Vec::new(), damaged: false }
     }
@@ -65,7 +66,7 @@ impl<T, R: FnMut(&Row<'_>) -> Option<T>> Gathered<T, R> {
     }
 }
 
-impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R> {
+impl<T: Send, R: Fn(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R> {
     fn row(&mut self, row: &Row<'_>) {
         match (self.read)(row) {
             Some(value) => self.found.push(value),
@@ -74,7 +75,7 @@ impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> RowSink for Gathered<T, R>
     }
 }
 
-impl<T: Send, R: FnMut(&Row<'_>) -> Option<T> + Send> Restart for Gathered<T, R> {
+impl<T: Send, R: Fn(&Row<'_>) -> Option<T> + Send> Restart for Gathered<T, R> {
     fn restart(&mut self) {
         self.found.clear();
         self.damaged = false;

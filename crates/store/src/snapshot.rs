@@ -63,7 +63,7 @@ impl Snapshot {
     pub(crate) async fn rows<T: Send>(
         &self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
         let mut gathered = Gathered::by(read);
         self.query(statement, &mut gathered).await?;

@@ -10,7 +10,6 @@ use custodia_schema::{Guid, PrivilegeKind, Schema, Value};
 
 use super::{Database, Engine, Inner, off_the_worker};
 use crate::head::{Head, Versions};
-use crate::link::Link;
 use crate::postgres::PostgresConnection;
 use crate::questions::{Asked, Took};
 use crate::row::{Counting, Gathered, Groups, Masking, Number, Restart, Row};
@@ -296,17 +295,18 @@ impl Database {
     pub(crate) async fn internal_rows<T: Send>(
         &self,
         statement: &Statement,
-        read: impl FnMut(&Row<'_>) -> Option<T> + Send,
+        read: impl Fn(&Row<'_>) -> Option<T> + Send,
     ) -> Result<Vec<T>> {
+        let mut gathered = Gathered::by(read);
+        self.internal_read(statement, &mut gathered).await?;
+        gathered.finish()
+    }
+
+    /// The same into a sink.
+    pub(crate) async fn internal_read(&self, statement: &Statement, sink: &mut dyn Restart) -> Result<()> {
         match &self.inner.engine {
-            Engine::Sqlite { file, .. } => {
-                let mut gathered = Gathered::by(read);
-                self.read_file(file, false, None, &[statement], &mut [&mut gathered]).await?;
-                gathered.finish()
-            }
-            Engine::Postgres { .. } => {
-                crate::link::rows(&Link::Postgres(self.inner.reading().await?), statement, read).await
-            }
+            Engine::Sqlite { file, .. } => self.read_file(file, false, None, &[statement], &mut [sink]).await.map(drop),
+            Engine::Postgres { .. } => self.inner.reading().await?.query(statement, sink).await,
         }
     }
 

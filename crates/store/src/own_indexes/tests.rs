@@ -212,3 +212,41 @@ async fn an_index_is_noted_and_made_once_on_sqlite() {
 async fn an_index_is_noted_and_made_once_on_postgres() {
     an_index_is_noted_and_made_once(Engine::Postgres).await;
 }
+
+/// What an opening has to make takes the time that it takes, whatever a statement may take otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_waits_for_an_index_on_postgres() {
+    let limits = Limits { statement_ms: 500, silence_ms: 300, ..Limits::default() };
+    let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, limits).await;
+    let database = site.organization("demo").await;
+    fill(&database, 100).await;
+    let accounts = table(&database, "account");
+    assert!(add(&database, &accounts, &[column(&accounts, "telephone1")]).await.unwrap());
+    let (other, outside) = (database.own_connection().await.unwrap(), database.own_connection().await.unwrap());
+    let index = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'own\\_%'";
+    let name = other.text(index).await.unwrap().unwrap();
+    other.run(&format!("DROP INDEX \"{name}\"")).await.unwrap();
+    let idle_ms = i64::try_from(Limits::default().idle_close_ms).unwrap() + 1;
+    drop(database);
+    site.clock.0.fetch_add(idle_ms, std::sync::atomic::Ordering::Relaxed);
+    site.close_idle_to(0);
+
+    other.run("BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let let_go = async {
+        // Longer than a statement and silence may take together; looked at from outside, since within the transaction all is
+        // as it was at its first look.
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '1 second'";
+        while outside.text(waiting).await.unwrap().unwrap() == "0" {
+            site.clock.0.fetch_add(50, std::sync::atomic::Ordering::Relaxed);
+        }
+        other.run("COMMIT").await.unwrap();
+    };
+    let mut opening = std::pin::pin!(site.store.database("demo"));
+    tokio::select! {
+        opened = &mut opening => panic!("it did not wait: {:?}", opened.map(drop)),
+        () = let_go => {}
+    }
+    opening.await.unwrap();
+    assert_eq!(other.text(index).await.unwrap(), Some(name));
+}
