@@ -64,7 +64,14 @@ impl ReadingConnections {
         // What is made only now has been given to others, too, who waited for it.
         let connection = match slot.open() {
             Some(connection) => connection,
-            None => slot.connected().await?,
+            None => match slot.connected().await {
+                Ok(connection) => connection,
+                // The server may take no more of them, and those that there are answer.
+                Err(error) => {
+                    let open = self.slots.iter().filter_map(ConnectionSlot::open);
+                    open.min_by_key(|connection| connection.load()).ok_or(error)?
+                }
+            },
         };
         Ok(Some(connection).filter(|connection| connection.load().sent < self.pipeline_max))
     }

@@ -153,6 +153,11 @@ impl SqliteFile {
         let result = connection.use_cache().and_then(|()| work(&connection));
         drop(at_work);
         let mut readers = self.readers.lock();
+        // Whoever asks for snapshots to be let go looks for those kept here afterwards: this one might come too late for that.
+        let round = self.rounds.load(Ordering::Relaxed);
+        if connection.has_snapshot(|kept| kept.round != round) {
+            connection.end_snapshot()?;
+        }
         if readers.len() < self.settings.readers_max {
             readers.push(connection);
         }

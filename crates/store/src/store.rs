@@ -598,13 +598,9 @@ impl Store {
     /// Keeps what was asked of the open databases, where it is time; with `now` of all of them. One whose notes cannot be
     /// kept goes on noting.
     pub async fn keep_questions(&self, now: bool) {
-        let open: Vec<_> = self.open.lock().keys().copied().collect();
-        for organization in open {
-            // One at a time: what is held here cannot be closed.
-            let opened = self.open.lock().get(&organization).map(|opened| opened.database.clone());
-            let Some(database) = opened else { continue };
+        for database in self.each_open() {
             if let Err(error) = database.keep_questions(now).await {
-                tracing::debug!(%organization, %error, "what was asked could not be kept");
+                tracing::debug!(organization.id = %database.organization(), %error, "what was asked could not be kept");
             }
         }
     }
@@ -653,8 +649,7 @@ impl Store {
     /// Moves committed pages of open embedded databases into their files, and has those rest that nobody asks; called on a
     /// timer.
     pub fn checkpoint(&self) {
-        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
-        for database in open {
+        for database in self.each_open() {
             if let Err(error) = database.checkpoint() {
                 tracing::warn!(organization.id = %database.organization(), %error, "a checkpoint failed");
             }
@@ -665,6 +660,12 @@ impl Store {
         self.divide_caches();
     }
 
+    /// The databases that are open now, one at a time: while one is held here it cannot be closed for another's sake.
+    fn each_open(&self) -> impl Iterator<Item = Database> {
+        let open: Vec<_> = self.open.lock().keys().copied().collect();
+        open.into_iter().filter_map(|id| self.open.lock().get(&id).map(|opened| opened.database.clone()))
+    }
+
     /// Divides the memory for page caches anew, once a second.
     fn divide_caches(&self) {
         let Engine::Sqlite { settings, .. } = &self.engine else { return };
@@ -673,10 +674,9 @@ impl Store {
             return;
         };
         // As they are open now: what was closed meanwhile has given its part back.
-        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
-        let shares: Vec<_> = open.iter().filter_map(Database::cache_share).collect();
+        let shares: Vec<_> = self.each_open().filter_map(|database| database.cache_share()).collect();
         caches.divide(&shares);
-        for database in open {
+        for database in self.each_open() {
             if let Err(error) = database.fit_caches() {
                 tracing::warn!(organization.id = %database.organization(), %error, "a page cache could not be resized");
             }
@@ -686,8 +686,7 @@ impl Store {
     /// Bytes that the page caches of open embedded databases hold, without those of connections that are at work just now.
     #[must_use]
     pub fn cache_bytes(&self) -> u64 {
-        let open: Vec<_> = self.open.lock().values().map(|opened| opened.database.clone()).collect();
-        open.iter().map(Database::cache_bytes).sum()
+        self.each_open().map(|database| database.cache_bytes()).sum()
     }
 
     /// Works off waiting writes and closes everything.

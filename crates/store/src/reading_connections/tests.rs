@@ -267,3 +267,21 @@ async fn what_a_lost_connection_was_sent_is_not_worked_off() {
     assert!(matches!(lost.await.unwrap(), Err(Error::Unavailable { .. })));
     tokio::time::timeout(SOON, at_work(0)).await.expect("the server works for nobody");
 }
+
+/// The server takes no more connections: those that there are carry what they can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_cannot_be_made_fails_no_read_while_another_is_whole() {
+    let (_site, database) = postgres(Limits::default()).await;
+    assert_eq!(read(&database, &statement("SELECT 3")).await.unwrap(), [3]);
+    let held = Held::new(&database).await;
+    let reads = begin(&database, 1);
+    sent(&database, 1).await;
+    // Nobody is let in any more, superusers neither.
+    held.0.run("UPDATE pg_database SET datallowconn = false WHERE datname = current_database()").await.unwrap();
+    let second = begin(&database, 1);
+    sent(&database, 2).await;
+    held.release().await;
+    for read in reads.into_iter().chain(second) {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+}

@@ -80,7 +80,7 @@ pub(super) struct Snapshot {
     /// Commits counted before it was taken: while there are no more, it is the newest.
     pub commits: u64,
     /// The round of letting go that it was taken in.
-    round: u64,
+    pub round: u64,
     head: Head,
 }
 
