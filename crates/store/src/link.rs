@@ -212,6 +212,9 @@ pub(crate) async fn rows<T: Send>(
     read: impl Fn(&Row<'_>) -> Option<T> + Send,
 ) -> Result<Vec<T>> {
     let mut gathered = Gathered::by(read);
-    link.query(statement, &mut gathered).await?;
+    match link {
+        Link::Sqlite(_) => link.query(statement, &mut gathered).await?,
+        Link::Postgres(connection) => connection.query_anew(statement, &mut gathered).await?,
+    }
     gathered.finish()
 }

@@ -24,7 +24,7 @@ use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 
 use crate::head::{Head, Versions};
 use crate::pipeline::{Load, Pipeline, Ticket};
-use crate::row::{Row, RowSink};
+use crate::row::{Restart, Row, RowSink};
 use crate::seal::Chain;
 use crate::sql::storage::Storage;
 use crate::sql::{Parameter, Statement, internal};
@@ -325,23 +325,19 @@ impl PostgresConnection {
 
     /// Runs a statement and hands its rows to the sink.
     pub(crate) async fn query(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
+        let ready = self.ready(statement).await?;
+        self.query_ready(&ready, statement, sink).await
+    }
+
+    /// The same over a connection that carries reads, where the cancel of another may meet it: then it is begun anew.
+    pub(crate) async fn query_anew(&self, statement: &Statement, sink: &mut dyn Restart) -> Result<()> {
         for _ in 0..CUT_SHORT_MAX {
-            let mut passed = false;
-            let mut watched = |row: &Row<'_>| {
-                passed = true;
-                sink.row(row);
-            };
-            match self.query_once(statement, &mut watched).await {
-                Err(error) if is_cut_short(&error) && !passed => {}
+            match self.query(statement, sink).await {
+                Err(error) if is_cut_short(&error) => sink.restart(),
                 done => return done,
             }
         }
-        self.query_once(statement, sink).await
-    }
-
-    async fn query_once(&self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
-        let ready = self.ready(statement).await?;
-        self.query_ready(&ready, statement, sink).await
+        self.query(statement, sink).await
     }
 
     async fn query_ready(&self, ready: &ReadyStatement, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
@@ -433,6 +429,12 @@ impl PostgresConnection {
 
     /// The head, read without a lock.
     pub(crate) async fn head(&self) -> Result<Head> {
+        for _ in 0..CUT_SHORT_MAX {
+            match self.head_by(internal::HEAD).await {
+                Err(error) if is_cut_short(&error) => {}
+                done => return done,
+            }
+        }
         self.head_by(internal::HEAD).await
     }
 
@@ -497,16 +499,11 @@ impl PostgresConnection {
         &self,
         expected: Option<Versions>,
         statement: &Statement,
-        sink: &mut dyn RowSink,
+        sink: &mut dyn Restart,
     ) -> Result<Head> {
         for _ in 0..CUT_SHORT_MAX {
-            let mut passed = false;
-            let mut watched = |row: &Row<'_>| {
-                passed = true;
-                sink.row(row);
-            };
-            match self.read_once(expected, statement, &mut watched).await {
-                Err(error) if is_cut_short(&error) && !passed => {}
+            match self.read_once(expected, statement, sink).await {
+                Err(error) if is_cut_short(&error) => sink.restart(),
                 done => return done,
             }
         }
@@ -520,7 +517,7 @@ impl PostgresConnection {
         sink: &mut dyn RowSink,
     ) -> Result<Head> {
         let ready = self.ready(statement).await?;
-        let (read, head) = futures::join!(self.query_ready(&ready, statement, sink), self.head());
+        let (read, head) = futures::join!(self.query_ready(&ready, statement, sink), self.head_by(internal::HEAD));
         read?;
         let head = head?;
         if expected.is_some_and(|expected| expected != head.versions) {

@@ -180,7 +180,7 @@ impl Database {
             Engine::Postgres { .. } => {
                 let connection = self.inner.reading().await?;
                 if let Some(count) = &count {
-                    connection.query(count, &mut counted).await?;
+                    connection.query_anew(count, &mut counted).await?;
                 }
                 (connection.read(expected, &reading.statement, sink).await?, 0)
             }
@@ -306,7 +306,7 @@ impl Database {
     pub(crate) async fn internal_read(&self, statement: &Statement, sink: &mut dyn Restart) -> Result<()> {
         match &self.inner.engine {
             Engine::Sqlite { file, .. } => self.read_file(file, false, None, &[statement], &mut [sink]).await.map(drop),
-            Engine::Postgres { .. } => self.inner.reading().await?.query(statement, sink).await,
+            Engine::Postgres { .. } => self.inner.reading().await?.query_anew(statement, sink).await,
         }
     }
 

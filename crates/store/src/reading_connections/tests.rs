@@ -164,21 +164,46 @@ async fn who_waits_among_those_who_left_is_answered() {
     sent(&database, 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_read_that_the_cancel_of_another_meets_is_begun_anew() {
-    let (_site, database) = postgres(Limits::default()).await;
-    let held = Held::new(&database).await;
-    let read = begin(&database, 1).remove(0);
-    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-                  WHERE datname = current_database() AND wait_event = 'advisory'";
+/// Has the one server process that waits for a lock end what it is at, as the cancel of a statement before it would.
+async fn cancel_who_waits(held: &Held, lock: &str) {
+    let cancel = format!(
+        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event = '{lock}'"
+    );
     let cancelled = async {
-        while held.0.text(cancel).await.unwrap().as_deref() != Some("1") {
+        while held.0.text(&cancel).await.unwrap().as_deref() != Some("1") {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(SOON, cancelled).await.expect("it waits for the lock");
-    held.release().await;
-    assert_eq!(read.await.unwrap().unwrap(), [5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_the_cancel_of_another_meets_is_begun_anew() {
+    let (_site, database) = postgres(Limits::default()).await;
+    let held = Held::new(&database).await;
+    // Without rows, and with one that was passed before.
+    let passing = Statement { sql: format!("SELECT 4 UNION ALL {}", slow().sql), ..slow() };
+    for (statement, rows) in [(slow(), vec![5]), (passing, vec![4, 5])] {
+        let read = {
+            let database = database.clone();
+            tokio::spawn(async move { read(&database, &statement).await })
+        };
+        cancel_who_waits(&held, "advisory").await;
+        held.release().await;
+        assert_eq!(read.await.unwrap().unwrap(), rows);
+        held.0.run("SELECT pg_advisory_lock(7)").await.unwrap();
+    }
+    // The head alone.
+    let holder = database.own_connection().await.unwrap();
+    holder.run("BEGIN; LOCK TABLE custodia_head IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let head = {
+        let database = database.clone();
+        tokio::spawn(async move { database.head().await })
+    };
+    cancel_who_waits(&held, "relation").await;
+    holder.run("COMMIT").await.unwrap();
+    head.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
