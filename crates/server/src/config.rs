@@ -17,15 +17,9 @@ use crate::turns::Turns;
 /// The longest target that the HTTP library reads at all.
 const TARGET_BYTES_MAX: usize = 65_000;
 
-/// Values below which the service could hardly be used: a sign-in has no room, a question no time.
-const LEAST: &[(&str, u64)] = &[
-    ("limits.body_bytes", 1_024),
-    ("limits.target_bytes", 256),
-    ("limits.definition_bytes", 1_024),
-    ("limits.statement_ms", 10),
-    ("limits.write_ms", 10),
-    ("limits.silence_ms", 10),
-];
+/// Values below which nothing fits: no sign-in, no question.
+const LEAST: &[(&str, u64)] =
+    &[("limits.body_bytes", 64), ("limits.target_bytes", 64), ("limits.definition_bytes", 64)];
 
 /// Reads of embedded databases worked on at one time, for each processor.
 const READS_PER_PROCESSOR: usize = 4;

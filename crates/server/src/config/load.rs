@@ -12,27 +12,8 @@ use crate::ambient::{environment, environment_names};
 
 /// Begins the names of all variables.
 const PREFIX: &str = "CUSTODIA";
-/// Variables that are read elsewhere, and those of clients, whose environment may be the same.
-const OTHER_VARIABLES: &[&str] = &[
-    "CUSTODIA_CLIENT_ID",
-    "CUSTODIA_CLIENT_SECRET",
-    "CUSTODIA_CONFIG",
-    "CUSTODIA_DATA",
-    "CUSTODIA_MASTER_KEY",
-    "CUSTODIA_OPERATIONS",
-    "CUSTODIA_ORG",
-    "CUSTODIA_PASSWORD",
-    "CUSTODIA_PORT",
-    "CUSTODIA_TOKEN",
-    "CUSTODIA_URL",
-    "CUSTODIA_USER",
-];
-/// What such names begin with otherwise: switches of tests, and what Kubernetes sets in every container beside a service
-/// named `custodia`.
-const OTHER_PREFIXES: &[&str] =
-    &["CUSTODIA_COUNTS_", "CUSTODIA_FUZZ_", "CUSTODIA_PORT_", "CUSTODIA_SERVICE_", "CUSTODIA_TEST_"];
-/// How like a name must be to be what was meant, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.9;
+/// How like a name must be to be what was meant, from 0 to 1: one letter of six may differ.
+const LIKENESS_MIN: f64 = 0.8;
 
 /// A key that the command line sets.
 pub struct Flag {
@@ -71,7 +52,9 @@ impl Config {
         }
         let mut known = Vec::new();
         layers.environment(&defaults, "", PREFIX, variable, &mut known);
-        layers.unknown_variables(names, &known);
+        let sections = defaults.iter().filter(|(_, value)| value.is_table());
+        let sections: Vec<_> = sections.map(|(key, _)| format!("{PREFIX}_{}_", key.to_uppercase())).collect();
+        layers.unknown_variables(names, &known, &sections);
         for flag in flags {
             layers.set(flag.key, flag.value, flag.name.to_owned());
         }
@@ -200,30 +183,32 @@ impl Layers {
         }
     }
 
-    /// Refuses variables that look as if they set something and set nothing.
-    fn unknown_variables(&mut self, names: &[String], known: &[String]) {
-        let mut unknown: Vec<_> = names
-            .iter()
-            .filter(|name| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('_')))
-            .filter(|name| !known.contains(name) && !OTHER_VARIABLES.contains(&name.as_str()))
-            .filter(|name| !OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
-            .collect();
+    /// Refuses variables that look as if they set something and set nothing: those of a section, and those that are like a
+    /// key. Other programs, clients and Kubernetes have variables that begin with `CUSTODIA_`, too.
+    fn unknown_variables(&mut self, names: &[String], known: &[String], sections: &[String]) {
+        let mut unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
         unknown.sort();
         for name in unknown {
-            let what_to_do = match alike(name, known.iter().map(String::as_str)) {
+            let what_to_do = match alike(name, known) {
                 Some(meant) => format!("did you mean {meant}?"),
-                None => "'custodia config check' without it shows all keys; limits.body_bytes is \
-                         CUSTODIA_LIMITS_BODY_BYTES"
-                    .to_owned(),
+                None if sections.iter().any(|section| name.starts_with(section)) => {
+                    "'custodia config check' without it shows all keys".to_owned()
+                }
+                None => continue,
             };
             self.faults.push(format!("{name}: there is no such variable; {what_to_do}"));
         }
     }
 }
 
-/// The name that was most likely meant, if any is like it.
-fn alike<'n>(given: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let rated = names.map(|name| (strsim::jaro_winkler(given, name), name));
+/// The variable that was most likely meant, if any is like it.
+fn alike<'n>(given: &str, names: &'n [String]) -> Option<&'n str> {
+    let key = |name: &str| name.strip_prefix(PREFIX).map(str::to_owned);
+    let given = key(given)?;
+    let rated = names.iter().map(|name| {
+        let likeness = key(name).map_or(0.0, |key| strsim::normalized_damerau_levenshtein(&given, &key));
+        (likeness, name.as_str())
+    });
     let (likeness, name) = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (likeness >= LIKENESS_MIN).then_some(name)
 }
@@ -327,29 +312,25 @@ mod tests {
 
     #[test]
     fn variables_that_set_nothing_are_refused_and_those_of_others_are_not() {
-        let others = ["CUSTODIA_TOKEN", "CUSTODIA_TEST_X", "CUSTODIA_SERVICE_HOST", "CUSTODIA_PORT", "CUSTODIAN"];
-        let others: Vec<_> = others.into_iter().map(|name| (name, "x")).collect();
+        let others = ["CUSTODIA_TOKEN", "CUSTODIA_TEST_X", "CUSTODIA_SERVICE_HOST", "CUSTODIA_PORT", "CUSTODIA_BIN"];
+        let others: Vec<_> = others.into_iter().chain(["CUSTODIAN", "CUSTODIA_DATA"]).map(|name| (name, "x")).collect();
         assert!(load("", &others, Vec::new()).is_ok());
-        let wrong = [("CUSTODIA_LIMIT_BODY_BYTES", "9"), ("CUSTODIA_LISTN", "x"), ("CUSTODIA_XYZ", "x")];
+        let wrong = [("CUSTODIA_LIMIT_BODY_BYTES", "9"), ("CUSTODIA_LISTN", "x"), ("CUSTODIA_LIMITS_XYZ", "x")];
         let faults = load("", &wrong, Vec::new()).unwrap_err();
         let expected = [
+            "CUSTODIA_LIMITS_XYZ: there is no such variable; 'custodia config check' without it shows all keys",
             "CUSTODIA_LIMIT_BODY_BYTES: there is no such variable; did you mean CUSTODIA_LIMITS_BODY_BYTES?",
             "CUSTODIA_LISTN: there is no such variable; did you mean CUSTODIA_LISTEN?",
-            "CUSTODIA_XYZ: there is no such variable; 'custodia config check' without it shows all keys; \
-             limits.body_bytes is CUSTODIA_LIMITS_BODY_BYTES",
         ];
         assert_eq!(faults, expected);
     }
 
     #[test]
     fn limits_that_let_nothing_through_and_filters_without_a_level_are_refused() {
-        let text = "[limits]\nbody_bytes = 1023\ntarget_bytes = 255\nstatement_ms = 9\nstrangers = 0\n";
+        let text = "[limits]\nbody_bytes = 63\ntarget_bytes = 63\ndefinition_bytes = 9\nstrangers = 0\n";
         let faults = load(text, &[], Vec::new()).unwrap_err();
         assert_eq!(faults.len(), 4, "{faults:#?}");
-        assert!(
-            faults.iter().any(|fault| fault == "FILE:2: limits.body_bytes: at least 1024 are needed"),
-            "{faults:#?}"
-        );
+        assert!(faults.iter().any(|fault| fault == "FILE:2: limits.body_bytes: at least 64 are needed"), "{faults:#?}");
         assert!(faults.iter().any(|fault| fault.ends_with("limits.strangers: 0 would let nothing through")));
         for filter in ["loud", "", "info,custodia_store", "info,custodia_store=loud"] {
             assert!(load(&format!("[log]\nfilter = '{filter}'\n"), &[], Vec::new()).is_err(), "{filter}");
