@@ -50,13 +50,20 @@ impl JsonKind {
 impl<'b> Object<'b> {
     /// Reads a whole body. An empty one is no object.
     pub(crate) fn read(body: &'b [u8]) -> Result<Self, Failure> {
+        Self::text(body)?
+            .map_or_else(|| Err(Failure::body("the body is empty; expected an object in JSON")), Self::parse)
+    }
+
+    /// Reads the parameters of an action. An empty body has none: clients send nothing where nothing is to be said.
+    pub(crate) fn read_parameters(body: &'b [u8]) -> Result<Self, Failure> {
+        Self::text(body)?.map_or_else(|| Self::parse("{}"), Self::parse)
+    }
+
+    /// The text of a body; `None` where there is nothing but blanks.
+    fn text(body: &'b [u8]) -> Result<Option<&'b str>, Failure> {
         let text = std::str::from_utf8(body)
             .map_err(|error| Failure::body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
-        let text = text.trim_start_matches('\u{feff}');
-        if text.trim().is_empty() {
-            return Err(Failure::body("the body is empty; expected an object in JSON"));
-        }
-        Self::parse(text)
+        Ok(Some(text.trim_start_matches('\u{feff}')).filter(|text| !text.trim().is_empty()))
     }
 
     fn parse(text: &'b str) -> Result<Self, Failure> {

@@ -22,6 +22,9 @@ const OPERATORS: [(&str, Operator); 8] = [
     ("NotNull", Operator::NotNull),
 ];
 
+/// Operators of the SDK that have no words in FetchXML here.
+const LATER_OPERATORS: [&str; 6] = ["ChildOf", "Contains", "DoesNotContain", "Mask", "MasksSelect", "NotMask"];
+
 /// Ways of joining that leave rows out or in, and say nothing else.
 const JOINS: [(&str, LinkType); 5] = [
     ("Inner", LinkType::Inner),
@@ -186,7 +189,12 @@ fn link(given: &Object<'_>, depth: usize) -> Result<LinkElement, Failure> {
 fn operator_named(name: &str) -> Result<&'static str, Failure> {
     let known = OPERATORS.iter().find(|(known, _)| *known == name).map(|(_, operator)| *operator);
     let operator = known.or_else(|| Operator::of_function(name)).and_then(Operator::fetchxml_name);
-    operator.ok_or_else(|| Failure::unsupported(format!("the operator '{name}' of a ConditionExpression")))
+    operator.ok_or_else(|| {
+        if LATER_OPERATORS.contains(&name) {
+            return Failure::unsupported(format!("the operator '{name}' of a ConditionExpression"));
+        }
+        Failure::body(format!("there is no operator '{name}'; use names of the SDK such as Equal, Like, OnOrAfter"))
+    })
 }
 
 /// A value of a condition, bare or as `{"Value":…,"Type":"System.Guid"}`.

@@ -174,7 +174,7 @@ pub(crate) async fn prepare(
     };
     operation.expect(&Method::POST, bound)?;
     let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
-    let body = Object::read(&call.request.body)?;
+    let body = Object::read_parameters(&call.request.body)?;
     match name {
         "AddMembersTeam" | "RemoveMembersTeam" => members::prepare(&operation, &body),
         "AddUserToRecordTeam" | "RemoveUserFromRecordTeam" => record_team::prepare(&operation, &body).await,

@@ -159,13 +159,20 @@ mod bodies {
             ),
             (json!({"EntityName": "account", "Criteria": {"FilterOperator": "Xor"}}), 400, "0x80048d19"),
             (condition(json!({"AttributeName": "nothing", "Operator": "Null"})), 400, "0x80041103"),
-            (condition(json!({"AttributeName": "name", "Operator": "Sounds", "Values": ["a"]})), 501, "0x80060888"),
+            (condition(json!({"AttributeName": "name", "Operator": "Mask", "Values": ["a"]})), 501, "0x80060888"),
+            (condition(json!({"AttributeName": "name", "Operator": "Contains", "Values": ["a"]})), 501, "0x80060888"),
+            (condition(json!({"AttributeName": "name", "Operator": "eq", "Values": ["a"]})), 400, "0x80048d19"),
+            (condition(json!({"AttributeName": "name", "Operator": "equal", "Values": ["a"]})), 400, "0x80048d19"),
             (condition(json!({"AttributeName": "name", "Operator": "Equal", "Values": [null]})), 400, "0x80048d19"),
             (condition(json!({"AttributeName": "name", "Operator": "Equal", "Values": ["a", "b"]})), 400, "0x8004111A"),
             (condition(json!({"AttributeName": "name"})), 400, "0x80048d19"),
         ] {
             ask(&world, &of(query)).await.expect_error(status, code);
         }
+        let equals = condition(json!({"AttributeName": "name", "Operator": "Equals", "Values": ["a"]}));
+        let told = ask(&world, &of(equals)).await;
+        let problem = "there is no operator 'Equals'; use names of the SDK such as Equal, Like, OnOrAfter";
+        assert!(told.expect_error(400, "0x80048d19").ends_with(problem));
         for (body, status, code) in [
             (json!({}), 400, "0x80048d19"),
             (json!({"QuerySet": []}), 400, "0x80048d19"),
