@@ -36,8 +36,11 @@ impl Writing<'_> {
             "systemuser" => {
                 self.check_principal_id(table, id).await?;
                 if row.named(table, "domainname").is_none_or(Value::is_null) {
-                    let mail = row.named(table, "internalemailaddress").cloned().unwrap_or(Value::Null);
-                    row.stamp(table, "domainname", mail);
+                    let mail = row.named(table, "internalemailaddress").filter(|mail| !mail.is_null()).cloned();
+                    // An application has neither: it goes by its id.
+                    let application = row.named(table, "applicationid").and_then(Value::guid);
+                    let name = mail.or_else(|| application.map(|id| Value::Text(id.to_string())));
+                    row.stamp(table, "domainname", name.unwrap_or(Value::Null));
                 }
                 row.stamp_absent(table, "isdisabled", Value::Boolean(false));
             }

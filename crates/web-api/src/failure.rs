@@ -130,7 +130,12 @@ impl Failure {
 
     /// The path names nothing.
     pub(crate) fn no_such_resource(segment: &str) -> Self {
-        let message = format!("Resource not found for the segment '{segment}'.");
+        Self::no_such_resource_but(segment, "")
+    }
+
+    /// The path names nothing, and what was perhaps meant as a sentence behind the text.
+    pub(crate) fn no_such_resource_but(segment: &str, hint: &str) -> Self {
+        let message = format!("Resource not found for the segment '{segment}'.{hint}");
         Self::new(StatusCode::NOT_FOUND, code::NO_SUCH_RESOURCE, message)
     }
 

@@ -111,13 +111,16 @@ impl Reader<'_> {
         if let Some(column) = logical.and_then(|logical| table.column(logical))
             && matches!(column.kind, ColumnKind::Lookup { .. })
         {
-            let message =
-                format!("'{name}' cannot be written: set the link by its navigation property, as <navigation>@{BIND}");
-            return Err(Failure::body(message));
+            let how = how_to_link(&self.call.schema, self.table, column.id);
+            return Err(Failure::body(format!("'{name}' cannot be written; {how}")));
         }
         let Some(column) = table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. })) else {
+            let lookup = table.column(name).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }));
+            let hint = lookup
+                .map(|lookup| format!(" To set it, {}.", how_to_link(&self.call.schema, self.table, lookup.id)))
+                .unwrap_or_default();
             return Err(Failure::invalid(format!(
-                "Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{}'.",
+                "Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{}'.{hint}",
                 table.name
             )));
         };
@@ -157,10 +160,15 @@ impl Reader<'_> {
             }
             (navigation, kind) => {
                 let expected = match navigation {
-                    Navigation::Single(_) => "null or an object",
-                    Navigation::Collection(_) => "a list",
+                    Navigation::Single(single) => {
+                        format!(
+                            "null or an object was expected; {}",
+                            how_to_link(&self.call.schema, self.table, single.lookup)
+                        )
+                    }
+                    Navigation::Collection(_) => "a list was expected".to_owned(),
                 };
-                Err(Failure::body(format!("'{name}' is {}; {expected} was expected", kind.noun())))
+                Err(Failure::body(format!("'{name}' is {}; {expected}", kind.noun())))
             }
         }
     }
@@ -181,8 +189,12 @@ impl Reader<'_> {
     }
 
     fn undeclared(&self, name: &str) -> Failure {
+        let lookup = self.table.column(name).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }));
+        let hint = lookup
+            .map(|lookup| format!(" To set it, {}.", how_to_link(&self.call.schema, self.table, lookup.id)))
+            .unwrap_or_default();
         Failure::body(format!(
-            "An undeclared property '{name}' was found: 'Microsoft.Dynamics.CRM.{}' has no navigation of that name.",
+            "An undeclared property '{name}' was found: 'Microsoft.Dynamics.CRM.{}' has no navigation of that name.{hint}",
             self.table.name
         ))
     }
@@ -216,6 +228,20 @@ impl Call<'_> {
         let id = id.ok_or_else(|| Failure::body(format!("'{name}' lacks a GUID in '{id_name}'")))?;
         Ok(Reference { table: table.id, key: RowKey::Id(id) })
     }
+}
+
+/// How a lookup is set, for messages: by its navigations, each with a set that it leads to.
+pub(crate) fn how_to_link(schema: &Schema, table: &Table, lookup: ColumnId) -> String {
+    let mut ways: Vec<(&str, &str)> = Vec::new();
+    for parent in schema.parents_of(table.id).filter(|parent| parent.referencing_column == lookup) {
+        let set = schema.table(parent.referenced).map_or("", |table| &table.set_name);
+        // One that leads to users and teams alike is told of once.
+        if !ways.iter().any(|(name, _)| *name == parent.lookup_navigation) {
+            ways.push((&parent.lookup_navigation, set));
+        }
+    }
+    let ways: Vec<_> = ways.iter().map(|(name, set)| format!("\"{name}@{BIND}\": \"/{set}(GUID)\"")).collect();
+    format!("link with {}", ways.join(" or "))
 }
 
 /// The name of a type without its namespace.

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use custodia_org::{Change, Changed, Error, Precondition, Reference, Upserted, Written};
+use custodia_org::{Change, Changed, Error, Fault, Precondition, Reference, Upserted, Written};
 use custodia_query::RowKey;
-use custodia_schema::{Guid, Table};
+use custodia_schema::{ColumnKind, Guid, Schema, Table};
 use http::{Response, StatusCode};
 
 use crate::answer;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::{begin, history_erased, job_made, record_team_joined};
+use crate::input::how_to_link;
 use crate::json;
 use crate::reads::RecordReading;
 
@@ -65,7 +66,7 @@ impl PreparedWrite {
     pub(crate) async fn perform(self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         match call.organization.change(call.caller, self.change).await {
             Ok(changed) => self.answering.answer(call, changed).await,
-            Err(error) => Err(self.answering.refuse(error)),
+            Err(error) => Err(self.answering.refuse(&call.schema, error)),
         }
     }
 }
@@ -90,7 +91,16 @@ impl Answering {
     }
 
     /// Why the change was not made.
-    pub(crate) fn refuse(&self, error: Error) -> Failure {
+    pub(crate) fn refuse(&self, schema: &Schema, error: Error) -> Failure {
+        let hint = hint_of_link(schema, &error);
+        let failure = self.refused(error);
+        match hint {
+            Some(hint) => Failure { message: format!("{}; {hint}", failure.message), ..failure },
+            None => failure,
+        }
+    }
+
+    fn refused(&self, error: Error) -> Failure {
         match (self, error) {
             (Self::Ids(_) | Self::Upserts(_) | Self::Targets, Error::Part { at, error }) => {
                 let failure = Failure::from(*error);
@@ -102,6 +112,19 @@ impl Answering {
             }
             (_, error) => error.into(),
         }
+    }
+}
+
+/// How the link is given that an error misses.
+fn hint_of_link(schema: &Schema, error: &Error) -> Option<String> {
+    match error {
+        Error::Part { error, .. } => hint_of_link(schema, error),
+        Error::Value { table, column, fault: Fault::Required, .. } => {
+            let table = schema.table_named(table)?;
+            let column = table.column(column).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }))?;
+            Some(how_to_link(schema, table, column.id))
+        }
+        _ => None,
     }
 }
 

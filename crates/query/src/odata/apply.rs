@@ -9,7 +9,7 @@ use super::expand::top;
 use super::filter::{Given, filter};
 use super::lexer::{Lexer, Token};
 use super::names::property_name;
-use super::path::{Goal, PathReader, unknown};
+use super::path::{Goal, PathReader, unknown_column};
 use super::{Limits, ODataError};
 use crate::fetchxml::{GroupColumn, GroupValue, GroupsQuestion};
 use crate::operator::Asker;
@@ -251,7 +251,7 @@ impl<'r> Reader<'r> {
         let (first, at) = word(lexer, "expected the name of a column")?;
         match self.paths.read(lexer, first, at)? {
             Goal::Column(path, column) => Ok((path, column, at)),
-            Goal::Row(_) => Err(unknown(lexer, at, lexer.slice(at, lexer.at()), &self.paths.table.name)),
+            Goal::Row(_) => Err(unknown_column(lexer, at, lexer.slice(at, lexer.at()), self.paths.table)),
             Goal::Rows(_) => Err(lexer.invalid(at, "a test of a collection is no value")),
         }
     }

@@ -29,7 +29,7 @@ pub enum ODataError {
         problem: String,
     },
     /// The table has no such column, or none that may be read (400). Clients know the text.
-    #[error("Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{table}'.")]
+    #[error("Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{table}'.{hint}")]
     UnknownProperty {
         /// Where.
         place: Place,
@@ -37,14 +37,18 @@ pub enum ODataError {
         name: String,
         /// Logical name of the table.
         table: String,
+        /// What was meant, as a sentence behind the text; empty where nothing comes near.
+        hint: String,
     },
     /// The path names nothing (404). Clients know the text.
-    #[error("Resource not found for the segment '{segment}'.")]
+    #[error("Resource not found for the segment '{segment}'.{hint}")]
     UnknownSegment {
         /// Where.
         place: Place,
         /// The segment as it was asked.
         segment: String,
+        /// What was meant, as a sentence behind the text; empty where nothing comes near.
+        hint: String,
     },
     /// The protocol has it, this service does not yet (501).
     #[error("{place}: {what} is not supported yet")]

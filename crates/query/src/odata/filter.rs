@@ -7,7 +7,7 @@ use custodia_schema::{Column, ColumnKind, DateBehavior, Value};
 
 use super::lexer::{Lexer, Token};
 use super::literal::{Fit, Literal, expected};
-use super::path::{Goal, PathReader, is_ordered, unknown};
+use super::path::{Goal, PathReader, is_ordered, unknown_column};
 use super::{Limits, ODataError};
 use crate::operator::{Asker, compare_fit};
 use crate::{Comparison, Filter, LikePattern, Path};
@@ -458,7 +458,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
                 match (literal, operator) {
                     (Literal::Null, Comparison::Equal) => Ok(Filter::IsNull(path)),
                     (Literal::Null, Comparison::NotEqual) => Ok(Filter::Not(Box::new(Filter::IsNull(path)))),
-                    _ => Err(unknown(&self.lexer, left.at, &name, &self.paths.table.name)),
+                    _ => Err(unknown_column(&self.lexer, left.at, &name, self.paths.table)),
                 }
             }
             (Meaning::Test(filter), Meaning::Literal(Literal::Boolean(value)))
@@ -471,8 +471,8 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
             (Meaning::Literal(_), Meaning::Literal(_)) => {
                 Err(self.lexer.invalid(left.at, "two values are compared; expected a column on one side"))
             }
-            (Meaning::Row(_, name), _) => Err(unknown(&self.lexer, left.at, &name, &self.paths.table.name)),
-            (_, Meaning::Row(_, name)) => Err(unknown(&self.lexer, right.at, &name, &self.paths.table.name)),
+            (Meaning::Row(_, name), _) => Err(unknown_column(&self.lexer, left.at, &name, self.paths.table)),
+            (_, Meaning::Row(_, name)) => Err(unknown_column(&self.lexer, right.at, &name, self.paths.table)),
             (Meaning::Test(_), _) => {
                 Err(self.lexer.invalid(right.at, "a test can only be compared with true or false"))
             }

@@ -4,7 +4,7 @@ use custodia_schema::{Column, ColumnKind};
 
 use super::ODataError;
 use super::lexer::{Lexer, Token};
-use super::path::{Goal, PathReader, unknown};
+use super::path::{Goal, PathReader, unknown_column};
 use crate::{Order, Path};
 
 /// Texts longer than this are no sort keys: the last one of a page stands in the link to the next.
@@ -33,7 +33,7 @@ pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<
             Goal::Rows(_) => return Err(lexer.invalid(at, "rows are not ordered by tests of a collection")),
             Goal::Row(_) => {
                 let name = lexer.slice(at, lexer.at());
-                return Err(unknown(&lexer, at, name, &paths.table.name));
+                return Err(unknown_column(&lexer, at, name, paths.table));
             }
         };
         let mut descending = false;

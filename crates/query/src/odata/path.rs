@@ -2,6 +2,7 @@
 
 use custodia_schema::{Column, ColumnId, ColumnKind, Schema, Table};
 
+use super::hint::hint_of_column;
 use super::lexer::{Lexer, Token};
 use super::names::{CollectionNavigation, Navigation, SingleNavigation, navigation, property};
 use super::{Limits, ODataError};
@@ -209,7 +210,7 @@ impl<'s> PathReader<'s> {
             Some(Navigation::Collection(_)) => {
                 Err(lexer.invalid(at, format!("'{name}' is a collection; expected '/any(…)' or '/all(…)' after it")))
             }
-            None => Err(unknown(lexer, at, name, &table.name)),
+            None => Err(unknown_column(lexer, at, name, table)),
         }
     }
 
@@ -237,7 +238,14 @@ impl<'s> PathReader<'s> {
 
 /// The table has no such property.
 pub(super) fn unknown(lexer: &Lexer<'_>, at: usize, name: &str, table: &str) -> ODataError {
-    ODataError::UnknownProperty { place: lexer.place(at), name: name.to_owned(), table: table.to_owned() }
+    let (name, table) = (name.to_owned(), table.to_owned());
+    ODataError::UnknownProperty { place: lexer.place(at), name, table, hint: String::new() }
+}
+
+/// The table has no such property where a column is meant.
+pub(super) fn unknown_column(lexer: &Lexer<'_>, at: usize, name: &str, table: &Table) -> ODataError {
+    let hint = hint_of_column(table, name);
+    ODataError::UnknownProperty { place: lexer.place(at), name: name.to_owned(), table: table.name.clone(), hint }
 }
 
 /// Whether rows can be ordered by a column, and its values be compared as less or greater.

@@ -4,6 +4,7 @@ use custodia_schema::{Column, ColumnId, Guid, Schema, Table, TableId, Value};
 use percent_encoding::percent_decode_str;
 
 use super::filter::alias_literal;
+use super::hint::hint_of_set;
 use super::lexer::{Lexer, Token};
 use super::literal::{Fit, Literal, expected};
 use super::names::{Navigation, navigation, property};
@@ -198,8 +199,17 @@ pub fn parse_reference(
     let Some(relative) = below_root(text.trim(), service_root) else {
         return Err(problem("the address points outside this organisation; expected one like /accounts(…)"));
     };
-    match parse_resource(schema, relative, &[], limits)? {
-        Resource::Record { table, key } => Ok(RecordReference { table, key }),
+    match parse_resource(schema, relative, &[], limits) {
+        Ok(Resource::Record { table, key }) => Ok(RecordReference { table, key }),
+        // What comes first is then read as a function, a number or a key: what was expected is an address.
+        Err(ODataError::Invalid { place, problem }) => {
+            let set = relative.trim_start_matches('/').split(['/', '(']).next().unwrap_or_default();
+            let set = schema.table_of_set(set).map_or("accounts", |table| &table.set_name);
+            let expected = format!("expected an address like /{set}(GUID)");
+            let problem = if relative.contains('(') { format!("{problem}; {expected}") } else { expected };
+            Err(ODataError::Invalid { place, problem })
+        }
+        Err(error) => Err(error),
         _ => Err(problem("the address names no record; expected one like /accounts(…)")),
     }
 }
@@ -383,30 +393,37 @@ impl<'t> Reader<'_, 't> {
     fn operation(mut self, binding: Binding, name: &str, at: usize) -> Result<Resource, ODataError> {
         let name = name.strip_prefix(NAMESPACE).unwrap_or(name);
         if name.is_empty() || name.contains('.') {
-            return Err(self.unknown(at, name));
+            return Err(self.unknown_operation(&binding, at, name));
         }
         let parameters = match self.lexer.next()? {
             (Token::End, _) => Vec::new(),
             (Token::Open, _) => {
                 // A set that does not exist, addressed by a key, is no operation.
-                let parameters = self.parameters(name, at)?;
+                let parameters = self.parameters(&binding, name, at)?;
                 self.end()?;
                 parameters
             }
-            _ => return Err(self.unknown(at, name)),
+            _ => return Err(self.unknown_operation(&binding, at, name)),
         };
         Ok(Resource::Operation { binding, name: name.to_owned(), parameters })
     }
 
-    fn parameters(&mut self, operation: &str, at: usize) -> Result<Vec<(String, ParameterValue)>, ODataError> {
+    fn parameters(
+        &mut self,
+        binding: &Binding,
+        operation: &str,
+        at: usize,
+    ) -> Result<Vec<(String, ParameterValue)>, ODataError> {
         let mut parameters: Vec<(String, ParameterValue)> = Vec::new();
         loop {
             let (name, name_at) = match self.lexer.next()? {
                 (Token::Close, _) if parameters.is_empty() => return Ok(parameters),
                 (Token::Word(name), name_at) => (name, name_at),
-                _ => return Err(self.unknown(at, operation)),
+                _ => return Err(self.unknown_operation(binding, at, operation)),
             };
-            let (Token::Equals, _) = self.lexer.next()? else { return Err(self.unknown(at, operation)) };
+            let (Token::Equals, _) = self.lexer.next()? else {
+                return Err(self.unknown_operation(binding, at, operation));
+            };
             if parameters.iter().any(|(known, _)| known == name) {
                 return Err(self.lexer.invalid(name_at, format!("the parameter '{name}' is given twice")));
             }
@@ -474,7 +491,7 @@ impl<'t> Reader<'_, 't> {
                 return Err(self.lexer.invalid(self.lexer.at(), format!("expected '=' after '{name}'")));
             };
             let Some(column) = property(table, name).filter(|column| column.kind.is_stored()) else {
-                return Err(super::path::unknown(&self.lexer, at, name, &table.name));
+                return Err(super::path::unknown_column(&self.lexer, at, name, table));
             };
             if values.iter().any(|(known, _)| *known == column.id) {
                 return Err(self.lexer.invalid(at, format!("'{name}' is given twice")));
@@ -531,7 +548,16 @@ impl<'t> Reader<'_, 't> {
     }
 
     fn unknown(&self, at: usize, segment: &str) -> ODataError {
-        ODataError::UnknownSegment { place: self.lexer.place(at), segment: segment.to_owned() }
+        ODataError::UnknownSegment { place: self.lexer.place(at), segment: segment.to_owned(), hint: String::new() }
+    }
+
+    /// As [`Self::unknown`], of a segment that could have been a set.
+    fn unknown_operation(&self, binding: &Binding, at: usize, segment: &str) -> ODataError {
+        let hint = match binding {
+            Binding::Unbound => hint_of_set(self.schema, segment),
+            Binding::Collection(_) | Binding::Record(..) => String::new(),
+        };
+        ODataError::UnknownSegment { place: self.lexer.place(at), segment: segment.to_owned(), hint }
     }
 }
 

@@ -5,7 +5,7 @@ use custodia_schema::{Column, ColumnId, ColumnKind, Table};
 use super::ODataError;
 use super::lexer::{Lexer, Token};
 use super::names::property;
-use super::path::unknown;
+use super::path::{unknown, unknown_column};
 use super::shape::Shape;
 use crate::Field;
 
@@ -51,7 +51,7 @@ impl<'t> Selection<'t> {
         let mut columns: Vec<&Column> = Vec::with_capacity(names.len());
         for (name, at) in names {
             let Some(column) = property(table, name) else {
-                return Err(unknown(&self.lexer, *at, name, &table.name));
+                return Err(unknown_column(&self.lexer, *at, name, table));
             };
             if !column.kind.is_stored() {
                 return Err(self.lexer.unsupported(*at, format!("column '{name}'")));

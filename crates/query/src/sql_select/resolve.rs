@@ -158,6 +158,7 @@ impl<'s> Resolver<'s> {
                     .iter()
                     .find(|row| of.is_none_or(|of| of.value.eq_ignore_ascii_case(&row.name)))
                     .map_or_else(String::new, |row| row.table.name.clone()),
+                hint: String::new(),
             }),
             (_, _) => {
                 Err(invalid_at(name, format!("'{}' is a column of several tables; name one before it", name.value)))

@@ -160,7 +160,7 @@ fn what_hangs_on_a_record() {
         ),
         (
             "territories(name='x')/system_user_territories",
-            "UnknownSegment { place: Place { part: \"path\", character: 23 }, segment: \"system_user_territories\" }",
+            "UnknownSegment { place: Place { part: \"path\", character: 23 }, segment: \"system_user_territories\", hint: \"\" }",
         ),
         ("new_gadgets(ID)/new_Holder_contact/$ref", "Related new_gadget ID new_Holder_contact to contact: References"),
     ]);
@@ -215,7 +215,8 @@ fn unknown_segments_are_named() {
     ];
     for (path, character, segment) in cases {
         let error = read(path, "").expect_err(path);
-        assert_eq!(error.to_string(), format!("Resource not found for the segment '{segment}'."), "{path}");
+        let hint = if character == 1 && segment.ends_with("counts") { " Did you mean 'accounts'?" } else { "" };
+        assert_eq!(error.to_string(), format!("Resource not found for the segment '{segment}'.{hint}"), "{path}");
         assert_eq!(error.place().character, character, "{path}");
     }
 }

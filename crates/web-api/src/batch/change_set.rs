@@ -3,6 +3,7 @@
 use custodia_org::Error;
 use custodia_query::RowKey;
 use custodia_query::odata::parse_resource;
+use custodia_schema::Schema;
 use http::Method;
 
 use super::multipart::{Part, parts};
@@ -41,7 +42,7 @@ impl Batch<'_> {
         }
         let done = match self.organization.change_all(changes).await {
             Ok(done) => done,
-            Err(error) => return Err(refused(&requests, error)),
+            Err(error) => return Err(refused(&self.organization.schema(), &requests, error)),
         };
         let mut replies = Vec::with_capacity(requests.len());
         for ((inner, answering), changed) in requests.into_iter().zip(done) {
@@ -90,7 +91,7 @@ impl Batch<'_> {
 }
 
 /// Which request the gate refused, and why.
-fn refused(requests: &[(Inner, Answering)], error: Error) -> Failed {
+fn refused(schema: &Schema, requests: &[(Inner, Answering)], error: Error) -> Failed {
     let (at, error) = match error {
         Error::Part { at, error } => (at, *error),
         // Whether the sender may do anything at all is asked before the first.
@@ -99,7 +100,7 @@ fn refused(requests: &[(Inner, Answering)], error: Error) -> Failed {
         other => (requests.len().saturating_sub(1), other),
     };
     match requests.get(at) {
-        Some((inner, answering)) => (answering.refuse(error), inner.content_id.clone()),
+        Some((inner, answering)) => (answering.refuse(schema, error), inner.content_id.clone()),
         None => (error.into(), None),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use audit_history::erased as history_erased;
 pub(crate) use bulk_delete::made as job_made;
 use bytes::Bytes;
 use custodia_query::RowKey;
-use custodia_query::odata::{Binding, ParameterValue};
+use custodia_query::odata::{Binding, ParameterValue, hint_of_set};
 use custodia_schema::{Guid, PrivilegeKind, TableId};
 pub use explain_access::{explanation_json, privilege_change_json};
 use http::{Method, Response};
@@ -345,6 +345,9 @@ impl Operation<'_> {
             Method::GET if function => Failure::unsupported(format!("the function {}", self.name)),
             Method::POST if action => Failure::unsupported(format!("the action {}", self.name)),
             _ if function || action => self.wrong_method(),
+            _ if *self.binding == Binding::Unbound => {
+                Failure::no_such_resource_but(self.name, &hint_of_set(&self.call.schema, self.name))
+            }
             _ => Failure::no_such_resource(self.name),
         }
     }

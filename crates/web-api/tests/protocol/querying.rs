@@ -118,6 +118,31 @@ mod bodies {
         }
         let message = world.ask("GET", "accounts?$filter=nothing eq 1", &[], "").await.expect_error(400, "0x0");
         assert_eq!(message, "Could not find a property named 'nothing' on type 'Microsoft.Dynamics.CRM.account'.");
+        // A lookup's value has a name of its own.
+        for option in [
+            "$select=primarycontactid",
+            "$orderby=primarycontactid",
+            "$filter=primarycontactid eq 00000000-0000-0000-0000-000000000001",
+        ] {
+            let message = world.ask("GET", &format!("accounts?{option}"), &[], "").await.expect_error(400, "0x0");
+            assert_eq!(
+                message,
+                "Could not find a property named 'primarycontactid' on type 'Microsoft.Dynamics.CRM.account'. The value of \
+                 a lookup is called '_primarycontactid_value'.",
+                "{option}"
+            );
+        }
+        for (method, target) in [
+            ("GET", "account"),
+            ("GET", "account(00000000-0000-0000-0000-000000000001)"),
+            ("POST", "Accounts"),
+            ("GET", "acounts?$select=name"),
+        ] {
+            let message = world.ask(method, target, &[], "").await.expect_error(404, "0x8006088a");
+            assert!(message.ends_with("'. Did you mean 'accounts'?"), "{method} {target} {message}");
+        }
+        let message = world.ask("GET", "nothing", &[], "").await.expect_error(404, "0x8006088a");
+        assert_eq!(message, "Resource not found for the segment 'nothing'.");
         world.ask("GET", "accounts", &[("prefer", "odata.maxpagesize=x")], "").await.expect_error(400, "0x8006088b");
         world.ask("GET", "accounts", &[("odata-version", "3.0")], "").await.expect_error(400, "0x80060888");
         world.ask("GET", "accounts", &[("odata-version", "4.0"), ("odata-maxversion", "4.0")], "").await.expect(200);

@@ -223,7 +223,37 @@ mod bodies {
             (r##"{"@odata.type":"#Microsoft.Dynamics.CRM.contact"}"##, 400, "0x80048d19", "contact"),
             (r#"{"primarycontactid":{"no":"X"}}"#, 400, "0x80060888", "in 'primarycontactid'"),
             (r#"{"contact_customer_accounts":[{"lastname":5}]}"#, 400, "0x80048d19", "in 'contact_customer_accounts'"),
-            (r#"{"primarycontactid":"x"}"#, 400, "0x80048d19", "an object"),
+            (
+                r#"{"primarycontactid":"x"}"#,
+                400,
+                "0x80048d19",
+                r#"'primarycontactid' is a text; null or an object was expected; link with "primarycontactid@odata.bind": "/contacts(GUID)""#,
+            ),
+            (
+                r#"{"_primarycontactid_value":"x"}"#,
+                400,
+                "0x80048d19",
+                r#"cannot be written; link with "primarycontactid@odata.bind": "/contacts(GUID)""#,
+            ),
+            (r#"{"ownerid":"x"}"#, 400, "0x80048d19", r#"link with "ownerid@odata.bind": "/systemusers(GUID)""#),
+            (
+                r#"{"primarycontactid@odata.bind":"contacts/01a206a2"}"#,
+                400,
+                "0x80060888",
+                "expected an address like /contacts(GUID)",
+            ),
+            (
+                r#"{"primarycontactid@odata.bind":"/contacts(01a206a2)"}"#,
+                400,
+                "0x80060888",
+                "; expected an address like /contacts(GUID)",
+            ),
+            (
+                r#"{"primarycontactid@odata.bind":"/contact(01a206a2-0000-4000-8000-000000000000)"}"#,
+                404,
+                "0x8006088a",
+                "Resource not found for the segment 'contact'. Did you mean 'contacts'?",
+            ),
         ];
         for (body, status, code, told) in cases {
             let answer = world.ask("POST", "accounts", &[], body).await;
@@ -231,6 +261,35 @@ mod bodies {
             let message = answer.expect_error(status, code);
             assert!(message.contains(told), "{body} {message}");
         }
+        let typed = r#"link with "customerid_account@odata.bind": "/accounts(GUID)" or "customerid_contact@odata.bind": "/contacts(GUID)"."#;
+        for (body, code) in [
+            (
+                r#"{"title":"A","customerid@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#,
+                "0x80048d19",
+            ),
+            (r#"{"title":"A","customerid":"00000000-0000-0000-0000-000000000001"}"#, "0x80060888"),
+        ] {
+            let message = world.ask("POST", "incidents", &[], body).await.expect_error(400, code);
+            assert!(message.ends_with(typed), "{message}");
+        }
+        let body =
+            r#"{"subject":"A","regardingobjectid@odata.bind":"/accounts(00000000-0000-0000-0000-000000000001)"}"#;
+        let message = world.ask("POST", "tasks", &[], body).await.expect_error(400, "0x80048d19");
+        assert!(message.contains("\"regardingobjectid_account_task@odata.bind\": \"/accounts(GUID)\""), "{message}");
+        // A user sits in a unit; an application goes by its id where it has no other name.
+        let lacks = world.ask("POST", "systemusers", &[], r#"{"domainname":"a@b.example"}"#).await;
+        assert_eq!(
+            lacks.expect_error(400, "0x80040203"),
+            r#"systemuser.businessunitid: a value is required; link with "businessunitid@odata.bind": "/businessunits(GUID)""#
+        );
+        let unit = world.get("WhoAmI").await["BusinessUnitId"].as_str().unwrap().to_owned();
+        let bind = format!("\"businessunitid@odata.bind\":\"/businessunits({unit})\"");
+        let lacks = world.ask("POST", "systemusers", &[], &format!("{{{bind}}}")).await;
+        assert_eq!(lacks.expect_error(400, "0x80040203"), "systemuser.domainname: a value is required");
+        let application = "0a000000-0000-4000-8000-00000000000b";
+        let body = format!("{{{bind},\"applicationid\":\"{application}\"}}");
+        let user = world.post("systemusers", &body).await;
+        assert_eq!(world.get(&format!("systemusers({user})")).await["domainname"], application);
         let long = format!("{{\"name\":\"{}\"}}", "x".repeat(161));
         world.ask("POST", "accounts", &[], &long).await.expect_error(400, "0x80044331");
         let form = [("content-type", "text/plain")];

@@ -2,9 +2,9 @@
 
 use custodia_schema::{Schema, Table};
 
-use super::{ODataError, Parser, Token, unknown};
+use super::{ODataError, Parser, Token};
 use crate::odata::names::{CollectionNavigation, Tie};
-use crate::odata::path::Rows;
+use crate::odata::path::{Rows, unknown};
 use crate::{Exists, Filter, Link, LinkKind, Path};
 
 impl<'t> Parser<'_, 't, '_> {
