@@ -377,7 +377,7 @@ fn grant_kind(grant_type: Option<&str>) -> Result<GrantKind, Refusal> {
             RefusalReason::Request,
             "The grants served are password, client_credentials and refresh_token.",
         )),
-        None => Err(Refusal::request("grant_type is required.")),
+        None => Err(Refusal::request("grant_type is required. Send a form (application/x-www-form-urlencoded).")),
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Shares;
+use super::respond;
 use super::stream::{Stream, Timed};
 use super::traffic::{Seen, Traffic};
 
@@ -139,7 +140,14 @@ pub async fn serve<H, F>(
         tokio::spawn(async move {
             let _held = (permit, share);
             let handshake = Duration::from_secs(holding.handshake_seconds);
-            let Some(stream) = secure(stream, acceptor, handshake).await else { return };
+            let stream = match secure(stream, acceptor, handshake).await {
+                Opening::Opened(stream) => stream,
+                Opening::Plain(stream) => {
+                    let refused = |_| std::future::ready(respond::not_https());
+                    return converse(&builder, Stream::Plain(stream), holding, stop, refused).await;
+                }
+                Opening::Failed => return,
+            };
             let peer = Peer { address, over_tls: stream.is_tls() };
             converse(&builder, stream, holding, stop, move |request| handler(request, peer)).await;
         });
@@ -223,14 +231,35 @@ async fn converse<H, F>(
     }
 }
 
-async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>, time: Duration) -> Option<Stream> {
-    let Some(acceptor) = acceptor else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(time, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            None
+/// How a connection begins.
+enum Opening {
+    /// Requests are answered over it.
+    Opened(Stream),
+    /// It is to be encrypted, and the client speaks HTTP without: it is told so, and nothing else.
+    Plain(TcpStream),
+    /// It comes to nothing.
+    Failed,
+}
+
+async fn secure(stream: TcpStream, acceptor: Option<TlsAcceptor>, time: Duration) -> Opening {
+    let Some(acceptor) = acceptor else { return Opening::Opened(Stream::Plain(stream)) };
+    let opened = async {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        // A method; a handshake begins with 22.
+        let [first] = first;
+        if first.is_ascii_uppercase() {
+            return Ok(Opening::Plain(stream));
         }
-        Err(_) => None,
+        Ok(Opening::Opened(Stream::Tls(Box::new(acceptor.accept(stream).await?))))
+    };
+    match tokio::time::timeout(time, opened).await {
+        Ok(Ok(opening)) => opening,
+        Ok(Err(error)) => {
+            let error: std::io::Error = error;
+            tracing::debug!(%error, "a TLS handshake failed");
+            Opening::Failed
+        }
+        Err(_) => Opening::Failed,
     }
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Response, StatusCode};
 
@@ -54,6 +54,14 @@ pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
 pub fn busy(message: &str) -> Response<Bytes> {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// HTTP without encryption, where it is expected; the connection ends with this answer.
+pub fn not_https() -> Response<Bytes> {
+    let message = "This port speaks HTTPS: ask for an address that begins with https://.";
+    let mut response = secured(error(StatusCode::BAD_REQUEST, "0x80060888", message), false);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -37,7 +37,7 @@ pub enum ClientPlace {
     Keys,
     /// What clients of Dataverse call and is not there yet.
     Later,
-    /// Where the Web API is.
+    /// Where the Web API is, and below an organisation its own.
     Welcome,
 }
 
@@ -77,6 +77,7 @@ pub const OF_ORGANIZATIONS: &[Route<ClientPlace>] = &[
     Route { path: ".well-known/openid-configuration", place: Configuration, methods: GET, asks: PUBLIC },
     Route { path: "discovery/v2.0/keys", place: Keys, methods: GET, asks: PUBLIC },
     Route { path: "discovery/keys", place: Keys, methods: GET, asks: PUBLIC },
+    Route { path: "", place: Welcome, methods: GET_AND_HEAD, asks: PUBLIC },
     Route { path: "api/search…", place: Later, methods: &[], asks: LATER },
     Route { path: "api/backgroundoperation…", place: Later, methods: &[], asks: LATER },
 ];
@@ -162,15 +163,15 @@ mod tests {
         assert_eq!(leads("/north/oauth2/token"), Some((Token, "north", "")));
         assert_eq!(leads("/north/api/search/v1.0/query"), Some((Later, "north", "/v1.0/query")));
         assert_eq!((leads("/"), leads("")), (Some((Welcome, "", "")), Some((Welcome, "", ""))));
+        assert_eq!((leads("/north"), leads("/north/")), (Some((Welcome, "north", "")), Some((Welcome, "north", ""))));
         for nowhere in [
-            "/north",
-            "/north/",
+            "/north//",
+            "/north/api",
             "/north/api/data/v9.20",
             "/north/api/data/v8.0/accounts",
             "/north/oauth2/token/",
             "/north/oauth2/token/more",
             "/north/health/live",
-            "/metrics",
             "/north/north/oauth2/token",
         ] {
             assert_eq!(leads(nowhere), None, "{nowhere}");

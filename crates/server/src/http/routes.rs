@@ -153,15 +153,31 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
         ClientPlace::Token | ClientPlace::Authorization | ClientPlace::Configuration | ClientPlace::Keys => {
             sign_in::answer(service, address, request).await
         }
-        ClientPlace::Welcome => respond::text(
-            StatusCode::OK,
-            "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n",
-        ),
+        ClientPlace::Welcome => welcome(service, organization, &request.base),
         // That they are not there is told apart from a mistyped address.
         ClientPlace::Later => {
             let message = "Search and background operations are not supported yet.";
             respond::error(StatusCode::NOT_IMPLEMENTED, "0x80060888", message)
         }
+    }
+}
+
+/// Where to go on from the root of the service, or from that of an organisation.
+fn welcome(service: &Service, organization: &str, base: &str) -> Response<Bytes> {
+    if organization.is_empty() {
+        let text = "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n";
+        return respond::text(StatusCode::OK, text);
+    }
+    match service.entry(&service.name_of(organization)) {
+        Ok(entry) => {
+            let root = format!("{base}/{}", entry.name);
+            let text = format!(
+                "Custodia. The Web API of this organisation is at {root}/api/data/v9.2/\n\
+                 Programs get tokens for it at {root}/oauth2/v2.0/token\n"
+            );
+            respond::text(StatusCode::OK, text)
+        }
+        Err(error) => web_api::refuse_organization(&error),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use custodia_store::{Organization as Entry, OrganizationLimit};
+use custodia_store::{Organization as Entry, OrganizationLimit, OrganizationState, check_name};
 use custodia_web_api::ApiRequest;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
@@ -198,14 +198,22 @@ fn challenge(organization: &Entry, base: &str, fault: Option<&TokenFault>) -> Re
 pub fn refuse_organization(error: &custodia_store::Error) -> Response<Bytes> {
     use custodia_store::Error;
     match error {
-        Error::NoOrganization(_) => {
-            respond::error(StatusCode::NOT_FOUND, "0x0", "No HTTP resource was found that matches the request address.")
+        Error::NoOrganization(name) => {
+            // What could not be the name of one is not repeated.
+            let message = match check_name(name) {
+                Ok(()) => format!("There is no organisation '{name}' here."),
+                Err(_) => "There is no such organisation here.".to_owned(),
+            };
+            respond::error(StatusCode::NOT_FOUND, "0x0", &message)
         }
-        Error::OrganizationState { .. } => respond::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "0x8005F103",
-            "This organisation is not open to requests now.",
-        ),
+        Error::OrganizationState { state, .. } => {
+            let message = if state == OrganizationState::Suspended.word() {
+                "This organisation is suspended by its operator."
+            } else {
+                "This organisation is not open to requests now."
+            };
+            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message)
+        }
         error => {
             tracing::error!(%error, "an organisation could not be opened");
             respond::busy("The service is not available now. Try again later.")

@@ -74,8 +74,19 @@ fn a_certificate_of_its_own() {
     // An alert, fatal, protocol_version; the same greeting with 1.2 gets as far as the server's own.
     assert_eq!(said_to(&server, &greeting_of_tls_1(2)), [21, 3, 3, 0, 2, 2, 70]);
     assert_eq!(said_to(&server, &greeting_of_tls_1(3))[..3], [22, 3, 3]);
-    let answer = said_to(&server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert!(!answer.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&answer));
+    // Whoever speaks HTTP without it is told so, and nothing else, whatever is asked for.
+    let asked =
+        format!("GET /north/api/data/v9.2/WhoAmI HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\n\r\n");
+    for bytes in [asked.repeat(2), "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b".to_owned()] {
+        let answer = String::from_utf8(said_to(&server, bytes.as_bytes())).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(
+            answer.contains("This port speaks HTTPS") && answer.contains("\r\nx-content-type-options:"),
+            "{answer}"
+        );
+        assert!(answer.matches("HTTP/1.1 ").count() == 1 && !answer.contains("UserId"), "{answer}");
+    }
+    assert!(!said_to(&server, b"\0GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with(b"HTTP/"));
     server.stop();
 
     // The authority stays the same, so that clients need it once.

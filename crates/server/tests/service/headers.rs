@@ -84,7 +84,12 @@ fn every_kind_of_answer_carries_them() {
     for (method, path, status) in [
         ("GET", "/", 200),
         ("PUT", "/", 405),
-        ("GET", "/north", 404),
+        ("GET", "/north", 200),
+        ("GET", "/north/", 200),
+        ("POST", "/north/", 405),
+        ("GET", "/nobody/", 404),
+        ("GET", "/south/", 503),
+        ("GET", "/north/nothing", 404),
         ("GET", "/nobody/api/data/v9.2/WhoAmI", 404),
         ("GET", "/south/api/data/v9.2/WhoAmI", 503),
         ("GET", "/north/api/data/v9.2/WhoAmI", 401),

@@ -55,6 +55,19 @@ fn a_life_beside_a_server(engine: Engine) {
     let api = Api { client: server.client(), organization: "northwind".to_owned(), token };
     let me = api.get("WhoAmI").expect(200).json();
     assert_eq!(me["OrganizationId"], json!(id));
+    // Its root says where to go on; one that is not here is named.
+    let root = format!("{}/northwind", server.url);
+    for path in ["/northwind/".to_owned(), format!("/{}", id)] {
+        let welcome = server.client().get(&path).expect(200);
+        assert!(welcome.text().contains(&format!(" {root}/api/data/v9.2/\n")), "{}", welcome.text());
+        assert!(welcome.text().contains(&format!(" {root}/oauth2/v2.0/token\n")), "{}", welcome.text());
+    }
+    for path in ["/nope/", "/nope/api/data/v9.2/WhoAmI", "/nope/v2.0/.well-known/openid-configuration"] {
+        let (code, message) = server.client().get(path).expect(404).error();
+        assert_eq!((code.as_str(), message.as_str()), ("0x0", "There is no organisation 'nope' here."), "{path}");
+    }
+    let (_, message) = server.client().get("/4111111111111111/").expect(404).error();
+    assert_eq!(message, "There is no such organisation here.");
     let user = api.get(&format!("systemusers({})?$select=fullname,domainname", api.user_id())).expect(200).json();
     assert_eq!(
         (&user["fullname"], &user["domainname"]),
@@ -67,7 +80,7 @@ fn a_life_beside_a_server(engine: Engine) {
     assert!(said.contains("org resume northwind"), "{said}");
     assert_eq!(listed(&site, "northwind").unwrap().0, "suspended");
     let (code, message) = api.get("WhoAmI").expect(503).error();
-    assert_eq!((code.as_str(), message.as_str()), ("0x8005F103", "This organisation is not open to requests now."));
+    assert_eq!((code.as_str(), message.as_str()), ("0x8005F103", "This organisation is suspended by its operator."));
     sign_in(&server, "northwind", "ada.lovelace@north.example", &password).expect(503);
     server.client().get("/northwind/v2.0/.well-known/openid-configuration").expect(503);
     let line = site.refused(&["token", "--org", "northwind", "--user", "ada.lovelace@north.example"]);

@@ -133,6 +133,11 @@ fn what_is_refused_says_why() {
     assert_eq!(refusal(ask(&[("grant_type", "password"), ("username", ADA)]), 400), "invalid_request");
     assert_eq!(refusal(ask(&[("grant_type", "magic")]), 400), "unsupported_grant_type");
     assert_eq!(refusal(ask(&[]), 400), "invalid_request");
+    let json = [("Content-Type", "application/json")];
+    let json = server.client().request("POST", "/north/oauth2/v2.0/token", &json, Some(r#"{"grant_type":"password"}"#));
+    let told = json.expect(400).json();
+    assert_eq!(text(&told, "error"), "invalid_request");
+    assert!(text(&told, "error_description").contains("Send a form (application/x-www-form-urlencoded)."), "{told}");
     let elsewhere = [
         ("grant_type", "password"),
         ("username", ADA),
@@ -147,7 +152,7 @@ fn what_is_refused_says_why() {
     server.client().form("/nowhere/oauth2/v2.0/token", &[]).expect(404);
     assert!(!server.log().contains(&password) && !server.log().contains("guess"));
     let counted = server.machines().get("/metrics");
-    assert!(counted.text().contains("\ncustodia_sign_ins_refused_total 6\n"), "{}", counted.text());
+    assert!(counted.text().contains("\ncustodia_sign_ins_refused_total 7\n"), "{}", counted.text());
 }
 
 #[test]
