@@ -36,7 +36,7 @@ fn check(what: &str, status: u16, over_tls: bool, answer: &Answer) {
 #[test]
 fn every_kind_of_answer_carries_them() {
     let mut site = Site::new(Engine::Sqlite).with_north();
-    let file = site.write("custodia.toml", "[limits]\nbody_bytes = 1_000\ntarget_bytes = 2_000\n");
+    let file = site.write("custodia.toml", "[limits]\nbody_bytes = 2_000\ntarget_bytes = 2_000\n");
     site = site.with("CUSTODIA_CONFIG", &file);
     site.done(&["org", "create", "south", "--admin", "sue@south.example"]);
     site.done(&["org", "suspend", "south"]);
