@@ -1,4 +1,4 @@
-//! Secrets made here: of applications, of one-time links, first passwords.
+//! Secrets made here: of applications, of one-time links, temporary passwords.
 //!
 //! Such a secret is random enough that nobody guesses it, so a plain SHA-256 of it is what is stored: a slow hash
 //! protects what people choose, not 256 random bits.

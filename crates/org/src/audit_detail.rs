@@ -95,6 +95,8 @@ pub(crate) mod action {
     pub(crate) const ROLES_SUPPOSED: i32 = 10_005;
     /// Somebody asked what a user would be answered.
     pub(crate) const REQUEST_SIMULATED: i32 = 10_006;
+    /// Records of a table were written to a file.
+    pub(crate) const EXPORTED: i32 = 10_007;
 }
 
 impl AuditDetail {

@@ -12,13 +12,13 @@ use crate::organization::Organization;
 const NAMED_MAX: u32 = 20_000;
 
 impl Organization {
-    /// The role of that name, by the topmost one where there are copies; `None` where there is none, or several.
+    /// The roles of that name, each by the topmost one where there are copies.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn find_role(&self, name: &str) -> Result<Option<Guid>> {
+    pub async fn find_roles(&self, name: &str) -> Result<Vec<Guid>> {
         let found = self.named_rows("role", name, Some("parentrootroleid")).await?;
-        Ok(only(found.into_iter().filter(|(id, root)| root.is_none_or(|root| root == *id)).map(|(id, _)| id)))
+        Ok(found.into_iter().filter(|(id, root)| root.is_none_or(|root| root == *id)).map(|(id, _)| id).collect())
     }
 
     /// The name of a role; its id where it is gone.
@@ -36,12 +36,12 @@ impl Organization {
         })
     }
 
-    /// The team of that name; `None` where there is none, or several.
+    /// The teams of that name.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn find_team(&self, name: &str) -> Result<Option<Guid>> {
-        Ok(only(self.named_rows("team", name, None).await?.into_iter().map(|(id, _)| id)))
+    pub async fn find_teams(&self, name: &str) -> Result<Vec<Guid>> {
+        Ok(self.named_rows("team", name, None).await?.into_iter().map(|(id, _)| id).collect())
     }
 
     async fn named_rows(&self, table: &str, name: &str, shown: Option<&str>) -> Result<Vec<(Guid, Option<Guid>)>> {
@@ -54,9 +54,4 @@ impl Organization {
         let row = |row: &Vec<Value>| Some((row.first()?.guid()?, row.get(1).and_then(Value::guid)));
         Ok(rows.iter().filter_map(row).collect())
     }
-}
-
-/// The one of them, where there is one alone.
-fn only(mut ids: impl Iterator<Item = Guid>) -> Option<Guid> {
-    ids.next().filter(|_| ids.next().is_none())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use custodia_access::{Facts, RolePrivilege};
 use custodia_query::Query;
 use custodia_schema::{ColumnId, Guid, Level, ManyToMany, Value, builtin_roles};
-use custodia_store::{AuditEntry, AuditOperation};
+use custodia_store::{AuditEntry, AuditOperation, RowKey};
 
 use crate::audit_detail::action;
 use crate::caller::Caller;
@@ -248,7 +248,7 @@ impl Writing<'_> {
         };
         for user in users {
             let Some(facts) = self.transaction.user_facts(user).await? else { continue };
-            self.refuse_broken(&rules, &Held::of(&facts, None), &given, user)?;
+            self.refuse_broken(&rules, &Held::of(&facts, None), &given, user).await?;
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Writing<'_> {
             let Some(facts) = self.transaction.user_facts(user).await? else { continue };
             let mut held = Held::of(&facts, Some(root));
             held.privileges.extend(after.keys().filter_map(name_of));
-            self.refuse_broken(&rules, &held, &given, user)?;
+            self.refuse_broken(&rules, &held, &given, user).await?;
         }
         Ok(())
     }
@@ -310,20 +310,28 @@ impl Writing<'_> {
         self.transaction.flush().await?;
         let Some(facts) = self.transaction.user_facts(user).await? else { return Ok(()) };
         let held = Held::of(&facts, None);
-        self.refuse_broken(&rules, &held, &held, user)
+        self.refuse_broken(&rules, &held, &held, user).await
     }
 
     /// Refuses what is given where it makes up a rule, by itself or with what is held.
-    fn refuse_broken(&self, rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> Result<()> {
-        match broken(rules, held, given) {
-            None => Ok(()),
-            Some(rule) => Err(self.separated(format!(
-                "User {user} would hold what the rule '{}' separates: {} and {}. Take the one before giving the other.",
-                rule.name,
-                word(&rule.first),
-                word(&rule.second)
-            ))),
-        }
+    async fn refuse_broken(&mut self, rules: &[DutyRule], held: &Held, given: &Held, user: Guid) -> Result<()> {
+        let Some(rule) = broken(rules, held, given) else { return Ok(()) };
+        let (first, second) = (self.duty_name(&rule.first).await?, self.duty_name(&rule.second).await?);
+        Err(self.separated(format!(
+            "User {user} would hold what the rule '{}' separates: {first} and {second}. Take one away first.",
+            rule.name
+        )))
+    }
+
+    /// A half of a rule as people call it; a role that is gone by its id.
+    async fn duty_name(&mut self, duty: &Duty) -> Result<String> {
+        let Duty::Role(role) = duty else { return Ok(word(duty)) };
+        let table = self.table_named("role")?;
+        let Some(row) = self.find(&table, &RowKey::Id(*role)).await? else { return Ok(word(duty)) };
+        Ok(match row.get(model::column(&table, "name")?) {
+            Value::Text(name) => format!("role '{name}'"),
+            _ => word(duty),
+        })
     }
 
     /// A refusal of what a rule keeps apart. What others hold, and which rules there are, is told to whoever may read the

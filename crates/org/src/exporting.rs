@@ -3,14 +3,13 @@
 use custodia_schema::{Guid, TableId};
 use custodia_store::{AuditEntry, AuditOperation};
 
+use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::organization::Organization;
 
 /// Where it came from, as the audit says it.
 const ORIGIN: &str = "export";
-/// Dataverse has no number for it.
-const ACTION: i32 = 0;
 
 impl Organization {
     /// Writes an audit entry about an export of a table's records, whether or not the table's changes are audited: who
@@ -22,7 +21,7 @@ impl Organization {
         // It repeats the conditions of a query.
         let detail = custodia_inspection::masked(detail).unwrap_or_else(|| detail.to_owned());
         self.in_transaction(caller, move |writing| {
-            let entry = writing.audit_entry(table, Guid::nil(), AuditOperation::Access, ACTION);
+            let entry = writing.audit_entry(table, Guid::nil(), AuditOperation::Access, action::EXPORTED);
             // A user who exports does not come over the Web API.
             let entry = AuditEntry { origin: ORIGIN.to_owned(), detail: Some(detail.clone()), ..entry };
             Box::pin(async move {

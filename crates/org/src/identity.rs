@@ -59,14 +59,26 @@ impl Organization {
     /// # Errors
     /// Store errors.
     pub async fn find_user(&self, name: &str) -> Result<Option<User>> {
+        let mut found = self.find_users(name).await?.into_iter();
+        // Two users with one address: neither is meant.
+        Ok(found.next().filter(|_| found.next().is_none()))
+    }
+
+    /// The same, with two of those who share an e-mail address where nobody is meant alone.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn find_users(&self, name: &str) -> Result<Vec<User>> {
+        let mut several = Vec::new();
         for column in ["domainname", "internalemailaddress"] {
             let found = self.find_users_by(column, Value::Text(name.to_owned())).await?;
-            // Two users with one address: neither is meant.
-            if let [user] = found.as_slice() {
-                return Ok(Some(user.clone()));
+            match found.len() {
+                0 => {}
+                1 => return Ok(found),
+                _ => several = found,
             }
         }
-        Ok(None)
+        Ok(several)
     }
 
     /// The user with that id.

@@ -25,6 +25,14 @@ impl Organization {
         Ok(self.shared.database.indexes(table).await?)
     }
 
+    /// Refuses columns that an index of the table begins with already, before anybody waits for another one.
+    ///
+    /// # Errors
+    /// As [`Self::add_index`] where there is such an index.
+    pub async fn check_no_index(&self, caller: &Caller, table: &Table, columns: &[ColumnId]) -> Result<()> {
+        refuse_present(table, &self.indexes(caller, table.id).await?, columns)
+    }
+
     /// Makes an index over these columns of a table, in this order. While it is made nobody writes.
     ///
     /// # Errors
@@ -75,12 +83,7 @@ impl Writing<'_> {
         // Another request of the same batch may be about to change the same list.
         self.transaction.claim_alone()?;
         let there = self.transaction.indexes(&table);
-        if let Some(index) = there.iter().find(|index| index.begins_with(columns) && !index.only_set) {
-            return Err(Error::refused(
-                refusal::INDEX_REFUSED,
-                format!("the index {} of table '{}' begins with these columns already", index.name, table.name),
-            ));
-        }
+        refuse_present(&table, &there, columns)?;
         let limit = self.shared.limits.own_indexes;
         if there.iter().filter(|index| index.own.is_some()).count() >= limit {
             return Err(Error::refused(
@@ -164,4 +167,16 @@ fn names(table: &Table, columns: &[ColumnId]) -> String {
     let known: Vec<_> =
         columns.iter().filter_map(|id| table.column_by_id(*id)).map(|column| column.name.as_str()).collect();
     known.join(", ")
+}
+
+fn refuse_present(table: &Table, there: &[IndexListed], columns: &[ColumnId]) -> Result<()> {
+    if !there.iter().any(|index| index.begins_with(columns) && !index.only_set) {
+        return Ok(());
+    }
+    let names = columns.iter().filter_map(|id| table.column_by_id(*id)).map(|column| column.name.as_str());
+    let names = names.collect::<Vec<_>>().join(", ");
+    Err(Error::refused(
+        refusal::INDEX_REFUSED,
+        format!("an index of table '{}' begins with {names} already", table.name),
+    ))
 }

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// A CRM service for many organisations that speaks the Dataverse Web API.
+/// The command line.
 #[derive(Parser)]
-#[command(name = "custodia", version, about, after_help = EXIT_CODES)]
+#[command(name = "custodia", version, about = ABOUT, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+const ABOUT: &str = "A CRM service with the Dataverse Web API: serve it and look after it";
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 not done (one line says what, why and what to do), 2 the command line is wrong, \
      3 done, but some rows of an import were refused, something was found (card numbers that are still there, roles to look \
@@ -71,24 +73,24 @@ pub enum Command {
     Token {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
-        /// E-mail address or domain name of an enabled user.
+        /// E-mail address, domain name or id of an enabled user.
         #[arg(long)]
         user: String,
-        /// How long it lives: 90s, 30m, 1h, 1d.
+        /// How long it lives, at most 7d: 90s, 30m, 1h, 1d; a number alone is seconds.
         #[arg(long, default_value = "1h", value_parser = seconds)]
         ttl: i64,
     },
-    /// Give a user a new one-time password.
+    /// Give a user a new temporary password; the tokens given out before end.
     Password {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
-        /// E-mail address or domain name.
+        /// E-mail address, domain name or id.
         #[arg(long)]
         user: String,
     },
@@ -96,7 +98,7 @@ pub enum Command {
     Secret {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The application's id (applicationid of its user), or domain name or e-mail address of that user.
@@ -113,7 +115,7 @@ pub enum Command {
     Import {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The mapping file.
@@ -130,7 +132,7 @@ pub enum Command {
     Export {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The table: account.
@@ -162,7 +164,7 @@ pub enum Command {
     Backup {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The file to make; it must not exist.
@@ -187,7 +189,7 @@ pub enum Command {
     Secure {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The column, as table.column: account.creditlimit.
@@ -201,7 +203,7 @@ pub enum Command {
     AuditTable {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The table: account.
@@ -219,11 +221,11 @@ pub enum Command {
         command: Option<AuditCommand>,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long, required = true)]
         org: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 100)]
+        /// Entries.
+        #[arg(long, value_name = "ENTRIES", default_value_t = 100)]
         limit: u32,
         #[command(flatten)]
         only: AuditOnly,
@@ -232,10 +234,11 @@ pub enum Command {
     #[command(subcommand)]
     Cards(CardsCommand),
     /// Tell why a user or team may do something, or what is missing (docs/explanations.md); exit code 3: it may not.
+    #[command(group = clap::ArgGroup::new("who").args(["user", "team"]).required(true))]
     Why {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         #[command(flatten)]
@@ -245,7 +248,7 @@ pub enum Command {
     Simulate {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The user, by e-mail address, domain name or id.
@@ -285,7 +288,7 @@ pub enum AuditCommand {
     Verify {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long, required_unless_present = "export")]
         org: Option<String>,
         /// A copy of the published heads; this machine's own file if not given.
@@ -299,7 +302,7 @@ pub enum AuditCommand {
     Export {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The file to make; - for standard output.
@@ -310,7 +313,7 @@ pub enum AuditCommand {
     Prune {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Entries before this day (UTC): 2026-01-31.
@@ -324,14 +327,14 @@ pub enum AuditCommand {
     Erase {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The record's table.
         #[arg(long)]
         table: String,
         /// The record.
-        #[arg(long, visible_alias = "id")]
+        #[arg(long, visible_alias = "id", value_name = "ID", value_parser = id)]
         record: uuid::Uuid,
         /// Why, as the entry that tells of it is to say.
         #[arg(long)]
@@ -351,7 +354,7 @@ pub struct AuditOnly {
     #[arg(long)]
     pub table: Option<String>,
     /// Only this record.
-    #[arg(long, alias = "id")]
+    #[arg(long, alias = "id", value_name = "ID", value_parser = id)]
     pub record: Option<uuid::Uuid>,
     /// Only what this user did, by e-mail, domain name or id; also through another one who acted for the user.
     #[arg(long)]
@@ -367,7 +370,7 @@ pub struct AuditOnly {
 /// Organisations.
 #[derive(Subcommand)]
 pub enum OrgCommand {
-    /// Make an organisation; prints a one-time password for its first administrator.
+    /// Make an organisation; prints a temporary password for its first administrator.
     Create {
         /// Its name in URLs: lower-case letters, digits, hyphens.
         name: String,
@@ -437,7 +440,7 @@ pub enum CardsCommand {
     Policy {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Where it shall hold; in the organisation if not given.
@@ -451,7 +454,7 @@ pub enum CardsCommand {
     Reference {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// The column, as table.column.
@@ -465,7 +468,7 @@ pub enum CardsCommand {
     Scan {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Mask what is found.
@@ -484,7 +487,7 @@ pub enum CardsCommand {
 #[derive(Args)]
 pub struct WhyQuestion {
     /// The user, by e-mail address, domain name or id.
-    #[arg(long, required_unless_present = "team", conflicts_with = "team")]
+    #[arg(long)]
     user: Option<String>,
     /// A team by itself, by name or id.
     #[arg(long)]
@@ -496,7 +499,7 @@ pub struct WhyQuestion {
     #[arg(long, requires = "may")]
     table: Option<String>,
     /// One record of the table; without it, whether any.
-    #[arg(long, value_name = "ID", requires = "table")]
+    #[arg(long, value_name = "ID", requires = "table", value_parser = id)]
     record: Option<uuid::Uuid>,
     /// A column of the table.
     #[arg(long, requires = "table")]
@@ -548,7 +551,7 @@ pub enum RolesCommand {
     Lint {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Roles of one user, also through teams, that are not too many.
@@ -572,13 +575,13 @@ pub enum DutiesCommand {
         name: String,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
-        /// A role, by name or id.
+        /// A role, by name or id: twice, or once with --privilege.
         #[arg(long, value_name = "ROLE")]
         role: Vec<String>,
-        /// A privilege, by name: prvDeleteAccount.
+        /// A privilege, by name, such as prvDeleteAccount: twice, or once with --role.
         #[arg(long, value_name = "PRIVILEGE")]
         privilege: Vec<String>,
     },
@@ -588,7 +591,7 @@ pub enum DutiesCommand {
         name: String,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
     },
@@ -596,7 +599,7 @@ pub enum DutiesCommand {
     List {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
     },
@@ -604,7 +607,7 @@ pub enum DutiesCommand {
     Check {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
     },
@@ -619,7 +622,7 @@ pub enum IndexesCommand {
         table: Option<String>,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Tell in JSON, one object a line.
@@ -631,7 +634,7 @@ pub enum IndexesCommand {
     Advise {
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         /// Rows that a question must meet now to be worth an index.
@@ -653,7 +656,7 @@ pub enum IndexesCommand {
         columns: Vec<String>,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
     },
@@ -666,7 +669,7 @@ pub enum IndexesCommand {
         columns: Vec<String>,
         #[command(flatten)]
         place: Place,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
     },
@@ -677,7 +680,7 @@ pub enum IndexesCommand {
 pub enum JobCommand {
     /// List the jobs that have not ended: id, state, when asked for, user, name.
     List {
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         #[command(flatten)]
@@ -686,8 +689,9 @@ pub enum JobCommand {
     /// Cancel a job: it ends with the step at hand, and what it did stays done.
     Cancel {
         /// Its id.
+        #[arg(value_name = "ID", value_parser = id)]
         job: uuid::Uuid,
-        /// The organisation.
+        /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
         #[command(flatten)]
@@ -750,7 +754,8 @@ pub enum KeyCommand {
 /// The configuration.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say every fault of the configuration with its line, or print what is in force.
+    /// Say every fault of the configuration file and the environment with its line, or print what is in force by them; flags of
+    /// other commands are not looked at.
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE", env = "CUSTODIA_CONFIG")]
@@ -766,7 +771,12 @@ fn day(text: &str) -> Result<i64, String> {
     Ok(midnight.timestamp().as_second())
 }
 
-/// `90s`, `30m`, `1h`, `1d` or plain seconds.
+/// An id of a record.
+fn id(text: &str) -> Result<uuid::Uuid, String> {
+    text.parse().map_err(|_| "expected an id such as 01a206a2-7c3e-7d51-9f0a-2b6f8c1d4e57".to_owned())
+}
+
+/// `90s`, `30m`, `1h`, `1d` or plain seconds, as long as a token may live at most.
 fn seconds(text: &str) -> Result<i64, String> {
     let (number, unit) = match text.char_indices().last() {
         Some((at, 's')) => (text.get(..at), 1),
@@ -776,7 +786,12 @@ fn seconds(text: &str) -> Result<i64, String> {
         _ => (Some(text), 1),
     };
     let number: Option<i64> = number.and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-    number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| "use a time like 90s, 30m, 1h or 1d".to_owned())
+    let wrong = || "use a time like 90s, 30m, 1h or 1d".to_owned();
+    let seconds = number.and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
+    if seconds > custodia_identity::LIFETIME_SECONDS_MAX {
+        return Err(format!("at most {}d", custodia_identity::LIFETIME_SECONDS_MAX / 86_400));
+    }
+    Ok(seconds)
 }
 
 #[cfg(test)]
@@ -794,6 +809,8 @@ mod tests {
     fn times_have_units_and_limits_are_numbers() {
         assert_eq!(seconds("90"), Ok(90));
         assert_eq!(seconds("2h"), Ok(7_200));
+        assert_eq!((seconds("7d"), seconds("8d")), (Ok(604_800), Err("at most 7d".to_owned())));
+        assert!(id("5").is_err_and(|why| why.starts_with("expected an id such as 01a206a2-")));
         assert_eq!(("default".parse(), "7".parse()), (Ok(OwnLimit::Default), Ok(OwnLimit::Value(7))));
         assert!(["0", "-1", "many", "9223372036854775808"].iter().all(|text| text.parse::<OwnLimit>().is_err()));
         assert_eq!(day("1970-01-03"), Ok(172_800));

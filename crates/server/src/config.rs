@@ -517,12 +517,12 @@ impl Config {
 
     /// The file that heads of audits are published in.
     pub fn audit_heads_path(&self, folder: &Path) -> PathBuf {
-        if self.audit.heads_file.is_empty() {
-            // Told to people, who may be in another folder.
-            std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).join("audit-heads.jsonl")
-        } else {
-            PathBuf::from(&self.audit.heads_file)
-        }
+        let file = match self.audit.heads_file.as_str() {
+            "" => folder.join("audit-heads.jsonl"),
+            given => PathBuf::from(given),
+        };
+        // It is told to people, who may be in another folder.
+        std::path::absolute(&file).unwrap_or(file)
     }
 
     /// The file of the master key.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use custodia_org::{Caller, Organization};
+use custodia_org::{Caller, CredentialKind, Organization};
 use custodia_process::demo::{DEMO, DEMO2, DemoReport, PasswordError, PasswordSetter, fill_demo, fill_demo2};
 use custodia_process::import::Advance;
 use custodia_schema::Guid;
@@ -13,12 +13,16 @@ use custodia_store::{Clock, OrganizationState, Random};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::StoredPassword;
 use crate::service::Service;
 
 /// Sign-in name of the demonstrations' first administrator.
 const ADMINISTRATOR: &str = "admin@demo.example";
 /// How often progress is told, in milliseconds.
 const PROGRESS_MS: u64 = 2_000;
+
+/// Stands where the password of a person stood who has another one by now.
+const REPLACED: &str = "(by 'custodia password')";
 
 /// What stands in `demo.json`.
 #[derive(Serialize, Deserialize)]
@@ -67,17 +71,32 @@ pub async fn make(service: &Arc<Service>, url: &str) -> Result<()> {
         demo.url = format!("{url}/{name}/");
         crate::tls::write_private(&path, serde_json::to_string_pretty(&demo)?.as_bytes())?;
         crate::say(&format!("organisation {name}: {}", demo.url));
+        let organization = service.organization(name).await?;
         for person in &demo.users {
-            crate::say(&format!("  {:<38} {:<26} {}", person.user, person.password, person.role));
+            let replaced = is_password_replaced(&organization, &person.user).await?;
+            let password = if replaced { REPLACED } else { &person.password };
+            crate::say(&format!("  {:<38} {password:<26} {}", person.user, person.role));
         }
     }
     Ok(())
 }
 
+/// Whether somebody gave a person of the demonstration another password: only those made by `custodia password` end.
+async fn is_password_replaced(organization: &Organization, user: &str) -> Result<bool> {
+    let Some(user) = organization.find_user(user).await? else { return Ok(false) };
+    let kept = organization.credentials(user.id, CredentialKind::Password).await?;
+    let stored = kept.first().map(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret));
+    Ok(stored.transpose()?.is_some_and(|stored| stored.expires.is_some()))
+}
+
 async fn fill(service: &Arc<Service>, name: &str) -> Result<DemoReport> {
     let organization = service.organization(name).await?;
     let found = organization.find_user(ADMINISTRATOR).await?;
-    let administrator = found.with_context(|| format!("organisation '{name}' has no user {ADMINISTRATOR}"))?;
+    let administrator = found.with_context(|| {
+        format!(
+            "organisation '{name}' has no user {ADMINISTRATOR}: it was not made by --demo; leave --demo out or use another --data"
+        )
+    })?;
     let caller = Caller::user(administrator.id, service.new_id());
     let passwords = Passwords { service: Arc::clone(service), organization: organization.clone() };
     let mut told = 0;

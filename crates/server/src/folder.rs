@@ -326,3 +326,18 @@ fn make_private(path: &Path) -> Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).with_context(|| format!("the data folder {} cannot be made", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_open_a_folder_is_told_who_may() {
+        let lock = Path::new("/data/custodia.lock");
+        let told = |kind| not_opened(lock, &std::io::Error::from(kind)).to_string();
+        let denied = told(std::io::ErrorKind::PermissionDenied);
+        assert!(denied.ends_with(": run it as the owner of the folder (sudo -u USER custodia …)"), "{denied}");
+        assert!(denied.starts_with("/data/custodia.lock cannot be opened: "), "{denied}");
+        assert!(!told(std::io::ErrorKind::NotFound).contains("sudo"));
+    }
+}

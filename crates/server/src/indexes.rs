@@ -73,6 +73,7 @@ pub async fn run(
         }
         Request::Add { table, columns } => {
             let (table, columns) = named(organization, &table, &columns)?;
+            organization.check_no_index(&caller, &table, &columns).await?;
             output.progress("making the index; nobody writes meanwhile");
             organization.add_index(&caller, table.id, columns.clone()).await?;
             output.line(&format!("table {} has an index over {} now", table.name, names(&table, &columns)));

@@ -1,6 +1,6 @@
 //! Users, teams and roles as somebody names them at the command line.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use custodia_org::{Organization, User};
 use custodia_schema::Guid;
 
@@ -10,10 +10,10 @@ use custodia_schema::Guid;
 /// Where there is none, or several.
 pub async fn user(org: &Organization, name: &str) -> Result<User> {
     let found = match name.parse() {
-        Ok(id) => org.find_user_by_id(id).await?,
-        Err(_) => org.find_user(name).await?,
+        Ok(id) => org.find_user_by_id(id).await?.into_iter().collect(),
+        Err(_) => org.find_users(name).await?,
     };
-    found.with_context(|| format!("there is no user '{name}' (or several): use the id"))
+    only("user", name, found)
 }
 
 /// A team by name or id.
@@ -21,11 +21,10 @@ pub async fn user(org: &Organization, name: &str) -> Result<User> {
 /// # Errors
 /// Where there is none of that name, or several.
 pub async fn team(org: &Organization, name: &str) -> Result<Guid> {
-    let found = match name.parse() {
-        Ok(id) => Some(id),
-        Err(_) => org.find_team(name).await?,
-    };
-    found.with_context(|| format!("there is no team '{name}' (or several): use the id"))
+    match name.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => only("team", name, org.find_teams(name).await?),
+    }
 }
 
 /// A role by name or id.
@@ -33,9 +32,18 @@ pub async fn team(org: &Organization, name: &str) -> Result<Guid> {
 /// # Errors
 /// Where there is none of that name, or several.
 pub async fn role(org: &Organization, name: &str) -> Result<Guid> {
-    let found = match name.parse() {
-        Ok(id) => Some(id),
-        Err(_) => org.find_role(name).await?,
-    };
-    found.with_context(|| format!("there is no role '{name}' (or several): use the id"))
+    match name.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => only("role", name, org.find_roles(name).await?),
+    }
+}
+
+/// The one that was found.
+fn only<T>(kind: &str, name: &str, found: Vec<T>) -> Result<T> {
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => bail!("there is no {kind} '{name}'"),
+        (Some(_), Some(_)) => bail!("there are several {kind}s '{name}': use the id"),
+    }
 }

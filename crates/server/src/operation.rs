@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::Makes;
 use crate::naming;
-use crate::service::Service;
+use crate::service::{Service, TEMPORARY_PASSWORD_SECONDS};
 
 /// A command on an installation.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -49,16 +49,16 @@ pub enum Operation {
     Token {
         /// The organisation.
         organization: String,
-        /// E-mail or domain name.
+        /// E-mail, domain name or id.
         user: String,
         /// How long it lives.
         lifetime_seconds: i64,
     },
-    /// Give a user a new one-time password.
+    /// Give a user a new temporary password.
     ResetPassword {
         /// The organisation.
         organization: String,
-        /// E-mail or domain name.
+        /// E-mail, domain name or id.
         user: String,
     },
     /// Give an application a client secret.
@@ -232,6 +232,9 @@ pub enum Operation {
     },
 }
 
+/// What to do about an installation in which nobody has anything to use yet.
+pub const NO_ORGANIZATION: &str = "There is no organisation yet: custodia org create NAME --admin EMAIL";
+
 /// Where an operation writes what it has to say.
 pub trait Output: Send {
     /// A line of the answer.
@@ -269,11 +272,14 @@ impl Operation {
                 let password = service.create_organization(&name, &display_name, &administrator).await?;
                 output.line(&format!("organisation {name} was made"));
                 output.line(&format!("administrator {administrator}"));
-                output.line(&format!("one-time password {}", password.expose()));
-                output.line("The password is good for 7 days; it is not shown again.");
+                tell_password(password.expose(), "", output);
             }
             Self::ListOrganizations => {
-                for organization in service.store.organizations() {
+                let organizations = service.store.organizations();
+                if organizations.is_empty() {
+                    output.progress(NO_ORGANIZATION);
+                }
+                for organization in organizations {
                     output.line(&format!(
                         "{:<40} {:<10} {} {}",
                         organization.name,
@@ -315,11 +321,8 @@ impl Operation {
                 let found = naming::user(&organization, &user).await?;
                 let password = custodia_identity::Secret::generate_readable(service.random.as_ref());
                 let typed = custodia_identity::Password::new(password.expose());
-                service.set_password(&organization, found.id, typed, Some(7 * 86_400)).await?;
-                output.line(&format!("one-time password {}", password.expose()));
-                output.line(
-                    "The password is good for 7 days; it is not shown again. Tokens given out before have ended.",
-                );
+                service.set_password(&organization, found.id, typed, Some(TEMPORARY_PASSWORD_SECONDS)).await?;
+                tell_password(password.expose(), " Tokens given out before have ended.", output);
             }
             Self::ClientSecret { organization, user, days, replace } => {
                 let organization = service.organization(&organization).await?;
@@ -457,6 +460,16 @@ impl Operation {
         }
         Ok(())
     }
+}
+
+/// Shows a password that was just made.
+fn tell_password(password: &str, besides: &str, output: &mut dyn Output) {
+    let days = TEMPORARY_PASSWORD_SECONDS / 86_400;
+    output.line(&format!("temporary password {password}"));
+    output.line(&format!(
+        "It is not shown again. It may be used for {days} days, then 'custodia password' gives another.{besides} Programs use a \
+         client secret ('custodia secret')."
+    ));
 }
 
 /// The user of that name, or else the platform under the name of a command.

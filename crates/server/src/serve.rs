@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::folder::{DataFolder, Makes};
 use crate::http::{Holding, Listener, operations, public};
+use crate::operation::NO_ORGANIZATION;
 use crate::service::Service;
 use crate::timers::Timers;
 
@@ -81,6 +82,9 @@ async fn answer(
         answer_seconds: limits.answer_seconds,
         shutdown_seconds: limits.shutdown_seconds,
     };
+    if service.store.organizations().is_empty() {
+        crate::tell(NO_ORGANIZATION);
+    }
     crate::say(&format!("operations http://{}", operations_listener.address));
     crate::say(&format!("ready {url}"));
     tracing::info!(%url, "ready");

@@ -27,6 +27,7 @@ use crate::handles::{Handle, Handles};
 use crate::http::{Bodies, Strangers};
 use crate::jobs::JobDesk;
 use crate::metrics::Metrics;
+use crate::naming;
 use crate::present::Present;
 use crate::protection::Protection;
 use crate::turns::Turns;
@@ -44,8 +45,8 @@ const KEYS_LOOKED_FOR_MS: u64 = 1_000;
 const QUESTIONS_KEPT_MAX: usize = 1_024;
 /// Verified tokens remembered.
 const TOKENS_MAX: usize = 100_000;
-/// Seconds a first password is good for.
-const FIRST_PASSWORD_SECONDS: i64 = 7 * 86_400;
+/// Seconds for which a password that was made here may be used.
+pub const TEMPORARY_PASSWORD_SECONDS: i64 = 7 * 86_400;
 
 /// One running installation.
 pub struct Service {
@@ -436,7 +437,7 @@ impl Service {
             organization,
             seeded.administrator,
             Password::new(secret.expose()),
-            Some(FIRST_PASSWORD_SECONDS),
+            Some(TEMPORARY_PASSWORD_SECONDS),
         )
         .await?;
         Ok(secret)
@@ -478,13 +479,14 @@ impl Service {
         days: u32,
         replace: bool,
     ) -> Result<ClientSecret> {
-        let found = match named.parse::<Guid>() {
+        let by_application = match named.parse::<Guid>() {
             Ok(application) => organization.find_application_user(application).await?,
-            Err(_) => organization.find_user(named).await?,
+            Err(_) => None,
         };
-        let user = found.with_context(|| {
-            format!("organisation '{}' has no application or user '{named}' (or several)", organization.name())
-        })?;
+        let user = match by_application {
+            Some(user) => user,
+            None => naming::user(organization, named).await?,
+        };
         let application = user.application.with_context(|| {
             format!("no application signs in as user '{named}': set its applicationid, then ask again")
         })?;
@@ -504,15 +506,13 @@ impl Service {
         Ok(ClientSecret { application, secret })
     }
 
-    /// A token for a script, for a user by e-mail or domain name.
+    /// A token for a script, for a user by e-mail, domain name or id.
     ///
     /// # Errors
     /// When there is no such user or the user is disabled; a lifetime that is too long.
     pub async fn token_for(&self, organization: &Organization, user: &str, lifetime_seconds: i64) -> Result<String> {
         let name = organization.name();
-        let found = organization.find_user(user).await?;
-        let found = found
-            .with_context(|| format!("organisation '{name}' has no user '{user}' (or several); see its systemusers"))?;
+        let found = naming::user(organization, user).await?;
         if found.disabled {
             bail!("user '{user}' of organisation '{name}' is disabled");
         }

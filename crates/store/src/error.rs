@@ -24,7 +24,7 @@ pub enum Error {
     /// A row with these values of an alternate key (or of an N:N link) exists.
     #[error("a record with the same values of a unique key exists already ({constraint})")]
     DuplicateKey {
-        /// Name of the index that refused, as the engine gives it.
+        /// The columns of the key, such as `account.accountnumber`; or the index that refused, as the engine names it.
         constraint: String,
     },
     /// The statement, or those of a write together, ran longer than their limit.

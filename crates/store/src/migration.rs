@@ -111,7 +111,11 @@ pub(crate) async fn readable(link: &Link) -> Result<Programs> {
 /// # Errors
 /// As [`readable`]; store errors, and then the database is at some format between its own and this program's.
 pub(crate) async fn bring_forward(link: &Link, services: &Services) -> Result<Programs> {
-    let programs = apply(link, MIGRATIONS, services).await?;
+    let found = readable(link).await?;
+    let programs = apply(link, found, MIGRATIONS, services).await?;
+    if programs.format != found.format {
+        tracing::info!(from = found.format, to = programs.format, "a database was brought forward");
+    }
     if programs.oldest_writer <= PROGRAM_VERSION {
         grow(link, services).await?;
         file_audit(link).await?;
@@ -169,7 +173,8 @@ pub(crate) async fn initialise(link: &Link, services: &Services) -> Result<()> {
     }
     link.execute(&internal::insert_head(services.clock.now_ms().div_euclid(1000))).await?;
     link.run(internal::COMMIT).await?;
-    apply(link, MIGRATIONS, services).await.map(drop)
+    let made = readable(link).await?;
+    apply(link, made, MIGRATIONS, services).await.map(drop)
 }
 
 /// What makes the store's own tables in the newest format, without the head: for a copy of a database that has it.
@@ -178,8 +183,9 @@ pub(crate) fn newest(dialect: Dialect) -> Vec<String> {
     internal::create(dialect).into_iter().chain(steps).collect()
 }
 
-async fn apply(link: &Link, migrations: &[Migration], services: &Services) -> Result<Programs> {
-    let mut programs = readable(link).await?;
+/// Takes a database that was found to be of a format through the steps that it lacks.
+async fn apply(link: &Link, found: Programs, migrations: &[Migration], services: &Services) -> Result<Programs> {
+    let mut programs = found;
     for (format, migration) in (2_u32..).zip(migrations) {
         if format <= programs.format {
             continue;
@@ -202,7 +208,7 @@ async fn apply(link: &Link, migrations: &[Migration], services: &Services) -> Re
             link.execute(&internal::update_programs(&programs)).await.map(drop)
         };
         link.end_unlimited(step.await).await?;
-        tracing::info!(format, "a database was brought forward");
+        tracing::debug!(format, "a database went a step forward");
     }
     Ok(programs)
 }

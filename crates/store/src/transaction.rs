@@ -775,14 +775,13 @@ fn settle(schema: &Schema, operation: &Operation, outcome: Result<u64>) -> Resul
             Err(Error::Missing { table: operation.table, id: operation.row })
         }
         Ok(_) => Ok(()),
-        Err(Error::DuplicateKey { constraint }) if operation.inserts => {
-            let primary =
-                schema.table(operation.table).is_some_and(|table| sql::is_primary_constraint(table, &constraint));
-            Err(if primary {
-                Error::DuplicateId { table: operation.table, id: operation.row }
-            } else {
-                Error::DuplicateKey { constraint }
-            })
+        Err(Error::DuplicateKey { constraint }) => {
+            let Some(table) = schema.table(operation.table) else { return Err(Error::DuplicateKey { constraint }) };
+            if operation.inserts && sql::is_primary_constraint(table, &constraint) {
+                return Err(Error::DuplicateId { table: operation.table, id: operation.row });
+            }
+            let constraint = sql::key_of_constraint(schema, table, &constraint).unwrap_or(constraint);
+            Err(Error::DuplicateKey { constraint })
         }
         Err(error) => Err(error),
     }

@@ -115,9 +115,14 @@ fn it_is_filled_once_and_whoever_is_named_can_sign_in() {
         .sum();
     assert!(log_bytes < 100 << 20, "write-ahead logs of {log_bytes} bytes: nobody empties them");
 
-    // The next start finds it as it is.
+    // The next start finds it as it is; a password that was replaced is not told any more.
+    let (replaced, old_password, role) = &people[1];
+    site.done(&["password", "--org", "demo", "--user", replaced]);
     server.stop();
     let server = site.serve(&["--demo"]);
+    let line = format!("  {replaced:<38} {:<26} {role}", "(by 'custodia password')");
+    assert!(server.output.contains(&line), "{line} in {:#?}", server.output);
+    assert!(!server.output.iter().any(|line| line.contains(old_password.as_str())), "{:#?}", server.output);
     assert_eq!(described(&site, "demo")["users"], demo["users"]);
     assert_eq!(described(&site, "demo")["url"], json!(format!("{}/demo/", server.url)));
     let admin = server.api(&site, "demo", "admin@demo.example");

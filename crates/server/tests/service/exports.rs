@@ -76,6 +76,9 @@ fn what_was_exported_is_imported_into_another_organisation(engine: Engine) {
         "{told}"
     );
     assert!(told.lines().nth(1).unwrap().contains(": begun"), "{told}");
+    assert!(told.lines().all(|line| line.contains("\"action_name\":\"exported\"")), "{told}");
+    let exported = site.done(&["audit", "--org", "north", "--action", "exported", "--limit", "2"]);
+    assert_eq!(exported, told);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn indexes_are_advised_made_and_kept(engine: Engine) {
     assert_eq!(own.filter(|index| index["own"] == json!(["telephone1"])).count(), 1, "{listed}");
 
     for (arguments, why) in [
-        (&["add", "account", "telephone1"][..], "begins with these columns already"),
+        (&["add", "account", "telephone1"][..], "an index of table 'account' begins with telephone1 already"),
         (&["add", "account", "description"], "cannot stand in an index"),
         (&["add", "account", "secret"], "table 'account' has no column 'secret'"),
         (&["add", "secrets", "name"], "there is no table 'secrets'"),
@@ -76,6 +76,9 @@ fn indexes_are_advised_made_and_kept(engine: Engine) {
         let line = site.refused(&[&["indexes"], arguments, &["--org", "north"]].concat());
         assert!(line.contains(why), "{arguments:?}: {line}");
     }
+
+    let again = site.run(&["indexes", "add", "account", "telephone1", "--org", "north"]);
+    assert!(!again.errors.contains("making the index"), "{}", again.errors);
 
     // Without the server, and after it was started again: index and notes are there.
     server.stop();

@@ -7,10 +7,10 @@ use crate::site::{Engine, Server, Site, on_both_engines};
 
 on_both_engines!(a_life_beside_a_server, a_life_without_a_server, one_organisation_knows_nothing_of_the_other);
 
-/// The one-time password in what `org create` and `password` print.
+/// The temporary password in what `org create` and `password` print.
 #[track_caller]
 pub fn password_in(output: &str) -> String {
-    let mut found = output.lines().filter_map(|line| line.strip_prefix("one-time password "));
+    let mut found = output.lines().filter_map(|line| line.strip_prefix("temporary password "));
     let (Some(password), None) = (found.next(), found.next()) else { panic!("{output}") };
     password.to_owned()
 }
@@ -34,7 +34,10 @@ fn a_life_beside_a_server(engine: Engine) {
     let server = site.serve(&[]);
     let who_am_i = "/northwind/api/data/v9.2/WhoAmI";
     server.client().get(who_am_i).expect(404);
-    assert_eq!(site.done(&["org", "list"]), "");
+    let none = site.run(&["org", "list"]);
+    assert_eq!((none.code, none.output.as_str()), (0, ""));
+    assert_eq!(none.errors, "There is no organisation yet: custodia org create NAME --admin EMAIL\n");
+    assert!(server.log().contains(&none.errors), "{}", server.log());
 
     let output = site.done(&[
         "org",
@@ -49,6 +52,7 @@ fn a_life_beside_a_server(engine: Engine) {
     let (state, id, display_name) = listed(&site, "northwind").unwrap();
     assert_eq!((state.as_str(), display_name.as_str()), ("active", "Northwind Ltd"));
 
+    assert!(!server.log().contains("brought forward"), "a new database is none of an older program: {}", server.log());
     let password = password_in(&output);
     let token = sign_in(&server, "northwind", "ada.lovelace@north.example", &password).expect(200).json();
     let token = token["access_token"].as_str().unwrap().to_owned();

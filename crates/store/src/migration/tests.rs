@@ -93,24 +93,24 @@ mod bodies {
         let site = Site::new(engine).await;
         let link = of_the_first_format(&site, "demo").await;
         let first = Programs { format: 1, oldest_reader: 1, oldest_writer: 1 };
-        assert_eq!(apply(&link, &[], site.store.services()).await.unwrap(), first);
+        assert_eq!(apply(&link, readable(&link).await.unwrap(), &[], site.store.services()).await.unwrap(), first);
 
-        apply(&link, FAILING, site.store.services()).await.unwrap_err();
+        apply(&link, readable(&link).await.unwrap(), FAILING, site.store.services()).await.unwrap_err();
         let second = Programs { format: 2, oldest_reader: 1, oldest_writer: 2 };
         assert_eq!(readable(&link).await.unwrap(), second, "the step before the failing one holds");
         assert_eq!(columns(&link, "custodia_setting").await, ["name", "value", "note"]);
 
         // A program of format 3 that must be newer than this one to read it: as it would be found by this one.
-        let third = apply(&link, &STEPS[..1], site.store.services()).await.unwrap();
+        let third = apply(&link, readable(&link).await.unwrap(), &STEPS[..1], site.store.services()).await.unwrap();
         assert_eq!(third, second, "what was done is not done again");
         let last = Programs { format: 3, oldest_reader: 2, oldest_writer: 3 };
-        assert_eq!(apply(&link, STEPS, site.store.services()).await.unwrap(), last);
+        assert_eq!(apply(&link, readable(&link).await.unwrap(), STEPS, site.store.services()).await.unwrap(), last);
         // Two nodes that come to a database at once take each step once between them.
         let one = of_the_first_format(&site, "both").await;
         let two = link_of(&site.store.database("both").await.unwrap()).await;
         let (one, two) = futures::join!(
-            apply(&one, &STEPS[..1], site.store.services()),
-            apply(&two, &STEPS[..1], site.store.services())
+            apply(&one, readable(&one).await.unwrap(), &STEPS[..1], site.store.services()),
+            apply(&two, readable(&two).await.unwrap(), &STEPS[..1], site.store.services())
         );
         assert_eq!((one.unwrap(), two.unwrap()), (second, second));
         let notes = crate::sql::Statement {

@@ -9,7 +9,7 @@ use super::Dialect;
 use super::audit_view;
 use super::index::{Index, indexes, own_indexes};
 use super::layout::laid_out;
-use super::storage::{Storage, comparison_suffix, is_always_set, physical, shorten};
+use super::storage::{FOLD, Storage, comparison_suffix, is_always_set, physical, shorten};
 
 /// The statements that make a table and the indexes that it has in every organisation, in order.
 #[must_use]
@@ -70,6 +70,24 @@ pub fn is_primary_constraint(table: &Table, constraint: &str) -> bool {
             == Some(column.name.as_str())
     });
     column || constraint == primary_name(table)
+}
+
+/// The key that a unique violation, as the engine names it, is one of, in words that its users know: `systemuser.domainname`.
+/// `SQLite` names the columns as they are stored, PostgreSQL the index.
+#[must_use]
+pub fn key_of_constraint(schema: &Schema, table: &Table, constraint: &str) -> Option<String> {
+    let stored: Vec<_> = constraint
+        .split(", ")
+        .filter_map(|column| column.strip_prefix(table.name.as_str())?.strip_prefix('.'))
+        .map(|column| column.strip_suffix(FOLD).unwrap_or(column))
+        .collect();
+    let names =
+        |index: &Index| columns(table, &index.columns).map(|column| column.name.clone()).collect::<Vec<String>>();
+    let key = indexes(schema, table)
+        .into_iter()
+        .filter(|index| index.unique)
+        .find(|index| index_name(table, index) == constraint || names(index) == stored)?;
+    Some(names(&key).iter().map(|name| format!("{}.{name}", table.name)).collect::<Vec<_>>().join(", "))
 }
 
 fn define(dialect: Dialect, table: &Table) -> String {

@@ -62,7 +62,7 @@ pub use context::{CompileError, Context, Plan, ReadPolicy, Tables};
 pub use count::count;
 pub(crate) use count::plan_of_all;
 pub(crate) use define::{create_own_index, create_own_indexes, drop_own_index, named_indexes, own_index_columns};
-pub use define::{create_table, is_primary_constraint};
+pub use define::{create_table, is_primary_constraint, key_of_constraint};
 pub use dialect::Dialect;
 pub use estimate::estimate;
 pub use fetch::{fetch, reach, stored_values};

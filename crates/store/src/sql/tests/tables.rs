@@ -8,7 +8,7 @@ use super::super::audit_view::is_view;
 use super::super::storage::{IDENTIFIER_BYTES_MAX, Storage, physical};
 use super::super::{
     CompileError, Context, Dialect, Plan, count, create_table, delete, estimate, fetch, insert, is_primary_constraint,
-    select, stored_values, update,
+    key_of_constraint, select, stored_values, update,
 };
 use super::engines::engines;
 use super::{Only, TestPolicy, column, equal, id, query, schema, table, text};
@@ -204,6 +204,28 @@ fn a_second_row_with_the_same_id_is_told_from_one_with_the_same_key() {
         let again = database.try_execute(&insert(database.dialect(), &link, &same_ends).unwrap());
         let Err(crate::Error::DuplicateKey { constraint }) = again else { panic!("{again:?}") };
         assert!(!is_primary_constraint(&link, &constraint), "{constraint}");
+    }
+}
+
+#[test]
+fn a_key_that_is_taken_is_named_by_its_columns() {
+    let schema = schema();
+    for database in engines(&["systemuser"]) {
+        let user = table("systemuser");
+        let sign_in_name = user.column("domainname").unwrap().id;
+        let named = |seed| {
+            let mut values = samples(&user, seed);
+            values.retain(|(column, _)| *column != sign_in_name);
+            values.push((sign_in_name, Value::Text("ann@example.com".to_owned())));
+            insert(database.dialect(), &user, &values).unwrap()
+        };
+        database.execute(&named(1));
+        let Err(crate::Error::DuplicateKey { constraint }) = database.try_execute(&named(2)) else {
+            panic!("two users of one name")
+        };
+        let key = key_of_constraint(&schema, &user, &constraint);
+        assert_eq!(key.as_deref(), Some("systemuser.domainname"), "{constraint}");
+        assert_eq!(key_of_constraint(&schema, &user, "pk_systemuser"), None);
     }
 }
 
