@@ -465,7 +465,8 @@ impl Operation {
 /// Shows a password that was just made.
 fn tell_password(password: &str, besides: &str, output: &mut dyn Output) {
     let days = TEMPORARY_PASSWORD_SECONDS / 86_400;
-    output.line(&format!("temporary password {password}"));
+    // Scripts look for these words.
+    output.line(&format!("one-time password {password}"));
     output.line(&format!(
         "It is not shown again. It may be used for {days} days, then 'custodia password' gives another.{besides} Programs use a \
          client secret ('custodia secret')."
