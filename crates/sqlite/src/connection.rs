@@ -170,7 +170,7 @@ pub(crate) fn open_unconfigured(path: &Path, options: &Options<'_>) -> Result<Co
 
 /// Initialises SQLite and SQLCipher within it, once in a process and before any file is opened: SQLite tells other threads
 /// that it is initialised before SQLCipher is, and what they open in between can be given no key.
-fn initialise() -> Result<(), Error> {
+pub(crate) fn initialise() -> Result<(), Error> {
     static INITIALISED: OnceLock<c_int> = OnceLock::new();
     // SAFETY: it takes nothing and may be called at any time; it is documented as safe for threads.
     let code = *INITIALISED.get_or_init(|| unsafe { ffi::sqlite3_initialize() });

@@ -44,6 +44,8 @@ pub fn verify_build() -> Result<Build, Error> {
             return Err(Error::Build { found: format!("the compile option {option} is missing") });
         }
     }
+    // What is not opened by `open` finds SQLCipher half initialised, where others come first.
+    crate::connection::initialise()?;
     // The provider shows itself only on a connection with a key; the database in memory is never written.
     let connection = Connection::open_in_memory().map_err(Error::engine("opening a database in memory"))?;
     crate::connection::set_key(&connection, &Key::take(&mut [0; Key::LENGTH]))?;
