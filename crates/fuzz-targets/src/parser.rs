@@ -274,6 +274,13 @@ pub const PARSERS: &[Parser] = &[
     parser("crates/store/src/seal/export.rs: verify_export", "exported audits", Operator, &[], By("audit_files")),
     parser("crates/web-api/src/batch/multipart.rs: parts", "`$batch`", User, BODY, By("batch")),
     parser("crates/web-api/src/body.rs: read", "bodies (JSON)", User, BODY, By("record_body")),
+    parser(
+        "crates/web-api/src/body.rs: read_parameters",
+        "parameters of actions (JSON)",
+        User,
+        BODY,
+        By("record_body"),
+    ),
     parser("crates/web-api/src/metadata/filter.rs: read", "`$filter` on descriptions", User, ADDRESS, By("request")),
     parser("crates/web-api/src/prefer.rs: read", "`Prefer`", User, &["bytes of a head"], By("request")),
     parser(

@@ -8,18 +8,28 @@ use crate::Result;
 use crate::pipeline::Load;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 
+/// Milliseconds for which a connection is not tried again that could not be made, where there is another.
+const FAILED_RESTS_MS: u64 = 1_000;
+
 /// The place of a connection.
 pub(crate) struct ConnectionSlot {
     settings: PostgresSettings,
     present: Mutex<Option<Arc<PostgresConnection>>>,
     /// Held while one is made: whoever needs it too waits for that one.
     connecting: tokio::sync::Mutex<()>,
+    /// When one could not be made last.
+    failed_ms: Mutex<Option<u64>>,
 }
 
 impl ConnectionSlot {
     /// Without a connection yet.
     pub(crate) fn new(settings: PostgresSettings) -> Self {
-        Self { settings, present: Mutex::new(None), connecting: tokio::sync::Mutex::new(()) }
+        Self {
+            settings,
+            present: Mutex::new(None),
+            connecting: tokio::sync::Mutex::new(()),
+            failed_ms: Mutex::new(None),
+        }
     }
 
     /// With one that was made before.
@@ -51,8 +61,16 @@ impl ConnectionSlot {
         if let Some(broken) = broken {
             broken.ended().await;
         }
-        let connection = Arc::new(PostgresConnection::connect(&self.settings).await?);
+        let connected = PostgresConnection::connect(&self.settings).await;
+        *self.failed_ms.lock() = connected.is_err().then(|| self.settings.clock.monotonic_ms());
+        let connection = Arc::new(connected?);
         *self.present.lock() = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    /// Whether a connection is being made, or could not be made a moment ago: who has another one to go over takes that.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let rests = |failed: u64| self.settings.clock.monotonic_ms().saturating_sub(failed) < FAILED_RESTS_MS;
+        self.connecting.try_lock().is_err() || self.failed_ms.lock().is_some_and(rests)
     }
 }

@@ -154,12 +154,20 @@ impl Link {
     /// Begins a transaction whose statements may take as long as they take, and stand still as long: for bringing a whole
     /// database forward. [`Self::end_unlimited`] ends it.
     pub(crate) async fn begin_unlimited(&self) -> Result<()> {
-        self.begin().await?;
-        match self {
-            Self::Sqlite(_) => self.unlimited(),
-            Self::Postgres(connection) => connection.lift_limits().await?,
+        let begun = async {
+            self.begin().await?;
+            match self {
+                Self::Sqlite(_) => self.unlimited(),
+                Self::Postgres(connection) => connection.lift_limits().await?,
+            }
+            Ok(())
+        };
+        let begun = begun.await;
+        if begun.is_err() {
+            // The head may have been waited for in vain: the transaction that waited must not stay open.
+            self.rollback().await;
         }
-        Ok(())
+        begun
     }
 
     /// Commits it, or takes it back where something failed.

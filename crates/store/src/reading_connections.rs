@@ -58,19 +58,21 @@ impl ReadingConnections {
         })
     }
 
+    /// The least busy of those that there are.
+    fn whole(&self) -> Option<Arc<PostgresConnection>> {
+        self.slots.iter().filter_map(ConnectionSlot::open).min_by_key(|connection| connection.load())
+    }
+
     async fn free(&self) -> Result<Option<Arc<PostgresConnection>>> {
         let [first, ..] = &self.slots;
         let slot = self.slots.iter().min_by_key(|slot| slot.load()).unwrap_or(first);
         // What is made only now has been given to others, too, who waited for it.
         let connection = match slot.open() {
             Some(connection) => connection,
-            None => match slot.connected().await {
-                Ok(connection) => connection,
+            None => match self.whole().filter(|_| slot.is_awaited()) {
+                Some(connection) => connection,
                 // The server may take no more of them, and those that there are answer.
-                Err(error) => {
-                    let open = self.slots.iter().filter_map(ConnectionSlot::open);
-                    open.min_by_key(|connection| connection.load()).ok_or(error)?
-                }
+                None => slot.connected().await.or_else(|error| self.whole().ok_or(error))?,
             },
         };
         Ok(Some(connection).filter(|connection| connection.load().sent < self.pipeline_max))

@@ -155,8 +155,11 @@ impl SqliteFile {
         let mut readers = self.readers.lock();
         // Whoever asks for snapshots to be let go looks for those kept here afterwards: this one might come too late for that.
         let round = self.rounds.load(Ordering::Relaxed);
-        if connection.has_snapshot(|kept| kept.round != round) {
-            connection.end_snapshot()?;
+        if connection.has_snapshot(|kept| kept.round != round)
+            && let Err(error) = connection.end_snapshot()
+        {
+            tracing::debug!(%error, "a snapshot could not be ended: its connection is closed");
+            return result;
         }
         if readers.len() < self.settings.readers_max {
             readers.push(connection);

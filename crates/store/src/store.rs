@@ -1,6 +1,6 @@
 //! All organisations of one installation: opens, makes, suspends and destroys their databases.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
 use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
-use crate::database::{Database, off_the_worker};
+use crate::database::{Database, Preparing, off_the_worker};
 use crate::head::Head;
 use crate::keys::MasterKey;
 use crate::link::Link;
@@ -104,6 +104,8 @@ pub struct Store {
     room: Arc<Semaphore>,
     /// Whoever opens a database holds the place of its organisation, so that it is opened once.
     opening: Vec<tokio::sync::Mutex<()>>,
+    /// Databases of PostgreSQL that are brought forward, whether somebody waits for them or not.
+    preparing: Arc<Mutex<HashSet<Guid>>>,
     keeper: OnceLock<Arc<dyn Keeper>>,
     opened: AtomicU64,
     pub(crate) restoring: tokio::sync::Mutex<()>,
@@ -230,6 +232,7 @@ impl Store {
             control: Control::open(door).await?,
             open: Mutex::new(HashMap::new()),
             room: Arc::new(Semaphore::new(room)),
+            preparing: Arc::default(),
             opening: (0..OPENED_AT_ONCE).map(|_| tokio::sync::Mutex::new(())).collect(),
             keeper: OnceLock::new(),
             opened: AtomicU64::new(0),
@@ -372,7 +375,8 @@ impl Store {
             }
             Engine::Postgres { settings } => {
                 let settings = settings.database(&organization.database);
-                Database::open_postgres(organization.id, settings, services, Some(room)).await?
+                let preparing = Preparing::begin(organization.id, &self.preparing)?;
+                Database::open_postgres(organization.id, settings, services, Some((room, preparing))).await?
             }
         };
         database.renew_definitions().await?;

@@ -9,10 +9,11 @@ use custodia_access::{Denied, RowAccess};
 use custodia_query::{Filter, Order, Path, Query};
 use custodia_schema::{ColumnId, PrivilegeKind, Table, TableId, Value};
 
-use crate::Limits;
-use crate::database::Database;
+use crate::database::{CONNECTIONS_PER_DATABASE, Database};
+use crate::postgres::PostgresConnection;
 use crate::site::{Engine, Site, account, ring, table, write};
 use crate::sql::{self, Context, Dialect, Output, Plan, ReadPolicy, Statement};
+use crate::{Error, Limits};
 
 /// Everything is open.
 pub(crate) struct Open;
@@ -213,40 +214,63 @@ async fn an_index_is_noted_and_made_once_on_postgres() {
     an_index_is_noted_and_made_once(Engine::Postgres).await;
 }
 
-/// What an opening has to make takes the time that it takes, whatever a statement may take otherwise.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_opening_waits_for_an_index_on_postgres() {
-    let limits = Limits { statement_ms: 500, silence_ms: 300, ..Limits::default() };
-    let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, limits).await;
+/// An installation for one open database, whose organisation lacks an index that it noted; and a connection to its database.
+async fn without_its_index(site: &Site) -> (PostgresConnection, String) {
     let database = site.organization("demo").await;
     fill(&database, 100).await;
     let accounts = table(&database, "account");
     assert!(add(&database, &accounts, &[column(&accounts, "telephone1")]).await.unwrap());
-    let (other, outside) = (database.own_connection().await.unwrap(), database.own_connection().await.unwrap());
-    let index = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'own\\_%'";
-    let name = other.text(index).await.unwrap().unwrap();
+    let other = database.own_connection().await.unwrap();
+    let name = other.text(INDEX).await.unwrap().unwrap();
     other.run(&format!("DROP INDEX \"{name}\"")).await.unwrap();
     let idle_ms = i64::try_from(Limits::default().idle_close_ms).unwrap() + 1;
     drop(database);
     site.clock.0.fetch_add(idle_ms, std::sync::atomic::Ordering::Relaxed);
     site.close_idle_to(0);
+    (other, name)
+}
 
-    other.run("BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
-    let let_go = async {
-        // Longer than a statement and silence may take together; looked at from outside, since within the transaction all is
-        // as it was at its first look.
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                       AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '1 second'";
-        while outside.text(waiting).await.unwrap().unwrap() == "0" {
-            site.clock.0.fetch_add(50, std::sync::atomic::Ordering::Relaxed);
-        }
-        other.run("COMMIT").await.unwrap();
-    };
-    let mut opening = std::pin::pin!(site.store.database("demo"));
-    tokio::select! {
-        opened = &mut opening => panic!("it did not wait: {:?}", opened.map(drop)),
-        () = let_go => {}
+/// The name of the index, if it is there.
+const INDEX: &str = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'own\\_%'";
+
+/// A statement may take half a second, silence two, and one database may be open.
+fn hasty() -> Limits {
+    Limits {
+        statement_ms: 500,
+        silence_ms: 2_000,
+        postgres_connections_max: CONNECTIONS_PER_DATABASE,
+        open_wait_ms: 100,
+        ..Limits::default()
     }
-    opening.await.unwrap();
-    assert_eq!(other.text(index).await.unwrap(), Some(name));
+}
+
+/// What an opening has to make takes the time that it takes, and is made once: whoever waits is told, and nobody else is let in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_opening_makes_goes_on_on_postgres() {
+    let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, hasty()).await;
+    drop(site.organization("second").await);
+    let (other, name) = without_its_index(&site).await;
+    other.run("BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let refusal = async |organization: &str| match site.store.database(organization).await {
+        Err(Error::Unavailable { context, .. }) => context,
+        opened => panic!("{:?}", opened.map(drop)),
+    };
+    assert!(refusal("demo").await.contains("brought forward"));
+    // It has the leave of the one that may be open.
+    for organization in ["second", "demo"] {
+        assert!(refusal(organization).await.contains("all 1 databases"));
+    }
+    other.run("COMMIT").await.unwrap();
+    while site.store.database("demo").await.is_err() {}
+    assert_eq!(other.text(INDEX).await.unwrap(), Some(name));
+}
+
+/// While somebody else writes, the index waits for another time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_that_cannot_make_an_index_opens_without_it_on_postgres() {
+    let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, hasty()).await;
+    let (other, _) = without_its_index(&site).await;
+    other.run("BEGIN; SELECT number FROM custodia_head FOR UPDATE").await.unwrap();
+    site.store.database("demo").await.unwrap();
+    assert_eq!(other.text(INDEX).await.unwrap(), None);
 }
