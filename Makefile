@@ -1,10 +1,10 @@
 # The entry points. What they need and cannot install themselves, they name with the command to type.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench soak lint fmt deny
+.PHONY: help run test bench release soak lint fmt deny
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build what is missing and serve with demo data on http://127.0.0.1:8080
 	@scripts/prepare run
@@ -15,6 +15,9 @@ test: ## Run every check: format, lints, all tests on both engines, unmodified c
 
 bench: ## Measure against the yardstick, on both engines (scripts/bench --write BENCHMARKS.md keeps the figures)
 	@scripts/bench
+
+release: ## Build the program guided by a profile of its own work, as fast as it gets: target/guided/custodia
+	@scripts/release
 
 soak: ## Run the long modes: oracles, crashes, nodes, fuzzing, mixed load, a million rows (scripts/soak STEP runs one)
 	@scripts/soak

@@ -65,8 +65,9 @@ pub fn socket_path(folder: &Path) -> PathBuf {
 /// mounted. Nothing is made in it then, not even a lock.
 ///
 /// # Errors
-/// When the folder is not there, or empty, and the master key is not in the environment either.
-pub fn require_folder(folder: &Path) -> Result<()> {
+/// When the folder is not there, or empty, and the master key is not elsewhere either: in the environment, or in the file that
+/// the configuration names.
+pub fn require_folder(folder: &Path, config: impl FnOnce() -> Result<Config>) -> Result<()> {
     if environment(KEY_VARIABLE).is_some() {
         return Ok(());
     }
@@ -76,7 +77,8 @@ pub fn require_folder(folder: &Path) -> Result<()> {
             folder.display()
         );
     }
-    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
+    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty && config()?.master_key_file.is_empty() {
         bail!("{}", no_installation(folder, false));
     }
     Ok(())
@@ -240,7 +242,7 @@ impl DataFolder {
 /// Copies the master key to a new file, reads the copy back, and remembers that there is one.
 ///
 /// # Errors
-/// When there is no key, the copy would lie beside it, or the file exists or cannot be written.
+/// When there is no key, the copy would lie in the data folder, or the file exists or cannot be written.
 pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     let path = config.master_key_path(folder);
     let Some(found) = present_key(&path)? else {

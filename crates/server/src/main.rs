@@ -317,13 +317,14 @@ fn flag(key: &'static str, name: &'static str, value: impl Into<toml::Value>) ->
 /// Carries an operation out here, or has the server do it that owns the folder.
 async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
     let mut output = Terminal { refused: false };
+    let load = || Config::load(place.config.as_deref(), flags_of(place));
     if operation.makes() == Makes::Nothing {
-        folder::require_folder(&place.data)?;
+        folder::require_folder(&place.data, load)?;
     }
     match socket::owner(&place.data).await? {
         Owner::Server(stream) => socket::ask(stream, &operation, &mut output).await?,
         Owner::Ours(folder) => {
-            let config = Config::load(place.config.as_deref(), flags_of(place))?;
+            let config = load()?;
             log::start("warn", &config.log.format)?;
             let service = Arc::new(Service::open(folder, config, operation.makes()).await?);
             let timers = Timers::start(&service);

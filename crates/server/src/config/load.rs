@@ -219,6 +219,8 @@ fn quoted(text: &str, line: usize) -> Option<String> {
     let value = value.split('#').next().unwrap_or(value).trim();
     let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '\\']);
     let other = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
+    // An address may have a password in it.
+    let value = if value.contains("://") { "…" } else { value };
     (bare && !other).then(|| format!("{} = \"{value}\"", key.trim()))
 }
 
@@ -308,6 +310,8 @@ mod tests {
         let faults = load("listen = 127.0.0.1:8080 # here\n", &[], Vec::new()).unwrap_err();
         let quoted = ": texts stand in quotes: listen = \"127.0.0.1:8080\"";
         assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with(quoted), "{faults:?}");
+        let faults = load("database = postgres://u:hidden@h/d\n", &[], Vec::new()).unwrap_err();
+        assert!(!faults.is_empty() && !faults.concat().contains("hidden"), "{faults:?}");
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub async fn serve<H, F>(
                 Opening::Opened(stream) => stream,
                 Opening::Plain(stream) => {
                     let refused = |_| std::future::ready(respond::not_https());
+                    // An answer of HTTP/2 would not end the connection.
+                    let builder = builder.clone().http1_only();
                     return converse(&builder, Stream::Plain(stream), holding, stop, refused).await;
                 }
                 Opening::Failed => return,
