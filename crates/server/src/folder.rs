@@ -61,27 +61,47 @@ pub fn socket_path(folder: &Path) -> PathBuf {
     folder.join("custodia.sock")
 }
 
-/// Refuses a folder in which nobody ever made an installation: most likely another one was meant, or its volume is not
-/// mounted. Nothing is made in it then, not even a lock.
+/// Refuses a folder in which nobody ever made an installation, unless the command makes one: most likely another one was meant,
+/// or its volume is not mounted. Nothing is made in it then, not even a lock.
 ///
 /// # Errors
 /// When the folder is not there, or empty, and the master key is not elsewhere either: in the environment, or in the file that
 /// the configuration names.
-pub fn require_folder(folder: &Path, config: impl FnOnce() -> Result<Config>) -> Result<()> {
-    if environment(KEY_VARIABLE).is_some() {
+pub fn require_folder(folder: &Path, makes: Makes<'_>, config: impl FnOnce() -> Result<Config>) -> Result<()> {
+    if makes == Makes::Installation || environment(KEY_VARIABLE).is_some() {
         return Ok(());
     }
-    if !folder.is_dir() {
+    let is_there = folder.is_dir();
+    let is_empty = !is_there || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !is_empty {
+        return Ok(());
+    }
+    if let Makes::ControlDatabaseFor(_) = makes {
+        let config = config()?;
+        if config.master_key_file.is_empty() {
+            bail!("{}", no_key_for_backup(folder, &config.master_key_path(folder)));
+        }
+        return Ok(());
+    }
+    if !is_there {
         bail!(
             "there is no data folder {}; name another with --data, or make one with 'custodia serve' or 'custodia org create'",
             folder.display()
         );
     }
-    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty && config()?.master_key_file.is_empty() {
+    if config()?.master_key_file.is_empty() {
         bail!("{}", no_installation(folder, false));
     }
     Ok(())
+}
+
+fn no_key_for_backup(folder: &Path, key: &Path) -> String {
+    format!(
+        "{} has no master key: name another folder with --data, or put the key that fits this backup at {} first, \
+         then restore again (docs/operations/backup.md, \"Losing the machine\")",
+        folder.display(),
+        key.display()
+    )
 }
 
 /// Says that there is no installation where one was expected.
@@ -183,12 +203,7 @@ impl DataFolder {
         }
         match makes {
             Makes::Installation => {}
-            Makes::ControlDatabaseFor(_) => bail!(
-                "{} has no master key: put the key that fits this backup at {} first, then restore again \
-                 (docs/operations/backup.md, \"Losing the machine\")",
-                self.path.display(),
-                path.display()
-            ),
+            Makes::ControlDatabaseFor(_) => bail!("{}", no_key_for_backup(&self.path, &path)),
             Makes::Nothing if config.database.is_empty() => bail!("{}", no_installation(&self.path, false)),
             Makes::Nothing => bail!(
                 "there is no master key at {}: put a copy of the one of this installation there (docs/operations/keys.md)",

@@ -53,7 +53,6 @@ use crate::cli::{
     KeyCommand, OrgCommand, Place, RolesCommand, TlsMode,
 };
 use crate::config::{Config, Flag};
-use crate::folder::Makes;
 use crate::operation::{Operation, Output};
 use crate::service::Service;
 use crate::socket::Owner;
@@ -318,9 +317,7 @@ fn flag(key: &'static str, name: &'static str, value: impl Into<toml::Value>) ->
 async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
     let mut output = Terminal { refused: false };
     let load = || Config::load(place.config.as_deref(), flags_of(place));
-    if operation.makes() == Makes::Nothing {
-        folder::require_folder(&place.data, load)?;
-    }
+    folder::require_folder(&place.data, operation.makes(), load)?;
     match socket::owner(&place.data).await? {
         Owner::Server(stream) => socket::ask(stream, &operation, &mut output).await?,
         Owner::Ours(folder) => {
