@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::error::{Doing, Error};
 use crate::installation::{Installation, User};
-use crate::processes::{kill_all_in, serving_clients_in, signal_all_in};
+use crate::processes::{kill_all_in, serving_clients_in, signal_all_in, signal_server_of};
 use crate::supervisor::{Ending, Supervisor, end_of_log, program};
 use crate::write_ahead_log;
 
@@ -116,6 +116,14 @@ impl PrivateCluster {
     /// When the processes cannot be listed or signalled.
     pub fn pause(&self) -> Result<(), Error> {
         signal_all_in(&self.data(), Signal::STOP)
+    }
+
+    /// Stops the process that lets clients in: connections that there are go on, and new ones are never answered.
+    ///
+    /// # Errors
+    /// As [`PrivateCluster::pause`].
+    pub fn pause_admission(&self) -> Result<(), Error> {
+        signal_server_of(&self.data(), Signal::STOP)
     }
 
     /// Lets a paused server go on.

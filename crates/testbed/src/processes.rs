@@ -31,13 +31,20 @@ pub(crate) fn kill_all_in(data: &Path) -> Result<(), Error> {
 
 /// Sends a signal to every process that works in the folder.
 pub(crate) fn signal_all_in(data: &Path, signal: Signal) -> Result<(), Error> {
-    for pid in working_in(data)? {
-        match kill_process(pid, signal) {
-            Ok(()) | Err(Errno::SRCH) => {}
-            outcome => outcome.doing(|| format!("sending a signal to the PostgreSQL process {pid:?}"))?,
-        }
+    working_in(data)?.into_iter().try_for_each(|pid| send(pid, signal))
+}
+
+/// Sends a signal to the process that started all others of the folder, and lets clients in.
+pub(crate) fn signal_server_of(data: &Path, signal: Signal) -> Result<(), Error> {
+    let server = server_of(data).ok_or(Error::WrongState { is: "not running", wanted: "start it first" })?;
+    send(server, signal)
+}
+
+fn send(pid: Pid, signal: Signal) -> Result<(), Error> {
+    match kill_process(pid, signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        outcome => outcome.doing(|| format!("sending a signal to the PostgreSQL process {pid:?}")),
     }
-    Ok(())
 }
 
 /// The processes of the folder that serve clients.

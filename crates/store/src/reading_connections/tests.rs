@@ -310,3 +310,35 @@ async fn a_connection_that_cannot_be_made_fails_no_read_while_another_is_whole()
         assert_eq!(read.await.unwrap().unwrap(), [5]);
     }
 }
+
+/// The server goes on with those whom it knows, and answers nobody who comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_long_in_the_making_holds_up_one_read_alone() {
+    let cluster = custodia_testbed::PrivateCluster::start(&[]).unwrap();
+    let address = custodia_testbed::with_database(&cluster.url(), "custodia");
+    let site = Site::at(Some(address), &master_key(), None, Limits { silence_ms: 60_000, ..Limits::default() }).await;
+    let database = site.organization("demo").await;
+    assert_eq!(read(&database, &statement("SELECT 3")).await.unwrap(), [3]);
+    let held = Held::new(&database).await;
+    cluster.pause_admission().unwrap();
+    let mut answered = begin(&database, 1);
+    sent(&database, 1).await;
+    // The other place has nothing to do: this one asks for its connection.
+    let waiting = begin(&database, 1).remove(0);
+    let [_, second] = &database.reading_connections().unwrap().slots;
+    let asked = async {
+        while !second.is_awaited() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, asked).await.expect("a connection is asked for");
+    answered.extend(begin(&database, 10));
+    sent(&database, 11).await;
+    held.release().await;
+    for read in answered {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+    assert!(!waiting.is_finished());
+    cluster.go_on().unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), [5]);
+}

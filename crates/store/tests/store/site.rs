@@ -90,7 +90,6 @@ impl Site {
     }
 
     pub async fn with(engine: Engine, master: &str, file_layer: Option<&'static str>, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(custodia_testbed::with_database(
@@ -98,6 +97,17 @@ impl Site {
                 &custodia_testbed::fresh_database_name(),
             )),
         };
+        Self::at(postgres, master, file_layer, limits).await
+    }
+
+    /// At an address of PostgreSQL, or in files.
+    pub async fn at(
+        postgres: Option<String>,
+        master: &str,
+        file_layer: Option<&'static str>,
+        limits: Limits,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000), AtomicI64::default()));
         let store = Store::open(settings(folder.path(), postgres, master, file_layer, limits, &clock)).await.unwrap();
         Self { store, clock, folder }
