@@ -66,18 +66,23 @@ fn who_may_not_make_databases_is_told_how_to() {
     let name = custodia_testbed::fresh_database_name();
     let role = format!("weak_{name}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let address = runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&cluster, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'weak'")).await.unwrap();
-        let server = cluster.trim_start_matches("postgres://");
-        let server = server.rsplit_once('@').map_or(server, |(_, server)| server);
-        custodia_testbed::with_database(&format!("postgres://{role}:weak@{server}"), &name)
-    });
+    let run = |sql: String| {
+        runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&cluster, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&sql).await.unwrap();
+        });
+    };
+    run(format!("CREATE ROLE {role} LOGIN PASSWORD 'weak'"));
+    let server = cluster.trim_start_matches("postgres://");
+    let server = server.rsplit_once('@').map_or(server, |(_, server)| server);
+    let address = custodia_testbed::with_database(&format!("postgres://{role}:weak@{server}"), &name);
     let site = Site::with_database(Some(address));
     let line = site.refused(&["org", "create", "north", "--admin", "ada@north.example"]);
     assert!(line.contains(&format!("may not make databases: ALTER ROLE {role} CREATEDB")), "{line}");
     assert!(!site.has_file_named("master.key"));
+    // Roles are the cluster's, which other tests share.
+    run(format!("DROP ROLE {role}"));
 }
 
 #[test]
