@@ -227,7 +227,8 @@ pub struct Limits {
     pub open_databases: usize,
     /// Seconds after which an open database that nobody asks gives back its page caches.
     pub rest_seconds: u64,
-    /// Milliseconds a request waits for its organisation to be opened while as many as may be open are in use.
+    /// Milliseconds a request waits for its organisation to be opened: while as many as may be open are in use, and while the
+    /// database is brought up to date, which goes on when the request is refused.
     pub open_wait_ms: u64,
     /// Connections to PostgreSQL that open databases hold together, three each at most.
     pub postgres_connections: usize,

@@ -82,7 +82,7 @@ impl<'a> OrganizationDirectory<'a> {
                 let now_ms = self.service.clock.monotonic_ms();
                 self.service.strangers.open(self.source, now_ms).map_err(DirectoryError::TooManyOpenings)?;
             }
-            self.service.organization(&self.entry.name).await.map_err(DirectoryError::Closed)
+            self.service.organization_in_time(&self.entry.name).await.map_err(DirectoryError::Closed)
         });
         opened.await
     }

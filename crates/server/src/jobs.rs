@@ -272,7 +272,7 @@ impl Looking {
             known.marked = marked;
             known.look_at_ms = now.saturating_add(LOOK_AGAIN_MS);
             // One that is suspended is passed over, as is one whose database is away.
-            let Ok(organization) = self.service.organization(name).await else { continue };
+            let Ok(organization) = self.service.organization_in_time(name).await else { continue };
             match organization.open_jobs().await {
                 Ok(open) => {
                     self.begin(&organization, &open).await;

@@ -14,7 +14,7 @@ use custodia_identity::{
 use custodia_org::{Caller, CredentialKind, NewOrganization, Organization};
 use custodia_schema::Guid;
 use custodia_store::{
-    Clock, Keeper, Organization as Entry, OrganizationLimit, OrganizationState, Random, Settings, Store,
+    Clock, Database, Keeper, Organization as Entry, OrganizationLimit, OrganizationState, Random, Settings, Store,
 };
 use custodia_web_api::KeptQuestions;
 use parking_lot::RwLock;
@@ -307,12 +307,29 @@ impl Service {
         self.handles.get(entry.id).is_some()
     }
 
-    /// The organisation of that name, in use; opened where it is not. For whoever has shown a token, or works for the
-    /// installation: strangers go through their bound (`http/strangers.rs`) first.
+    /// The organisation of that name, in use; opened where it is not, which takes as long as it takes. For whoever works for
+    /// the installation.
     ///
     /// # Errors
     /// What the store says: there is none, it is suspended, it cannot be opened.
     pub async fn organization(&self, name: &str) -> custodia_store::Result<Organization> {
+        self.opened(name, self.store.database(name)).await
+    }
+
+    /// The same for whoever cannot wait for long, `limits.open_wait_ms` at most. For whoever has shown a token: strangers go
+    /// through their bound (`http/strangers.rs`) first.
+    ///
+    /// # Errors
+    /// Those of [`Self::organization`], and that opening takes long.
+    pub async fn organization_in_time(&self, name: &str) -> custodia_store::Result<Organization> {
+        self.opened(name, self.store.database_in_time(name)).await
+    }
+
+    async fn opened(
+        &self,
+        name: &str,
+        database: impl Future<Output = custodia_store::Result<Database>>,
+    ) -> custodia_store::Result<Organization> {
         let entry = self.store.organization(name)?;
         if let Some(organization) = self.at_hand(&entry) {
             return Ok(organization);
@@ -322,7 +339,7 @@ impl Service {
         let organization = match self.handles.get(entry.id).filter(|_| active) {
             Some(known) => known.organization,
             None => {
-                let database = self.store.database(name).await?;
+                let database = database.await?;
                 let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
                 let random = Arc::clone(&self.random) as Arc<dyn Random>;
                 let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;

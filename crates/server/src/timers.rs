@@ -86,7 +86,7 @@ async fn audit_retention(service: Arc<Service>, mut stop: watch::Receiver<bool>)
                 continue;
             }
             let pruned = async {
-                let organization = service.organization(&organization.name).await?;
+                let organization = service.organization_in_time(&organization.name).await?;
                 crate::audit_keeping::prune_by_retention(&service, &organization).await
             };
             if let Err(error) = pruned.await {

@@ -68,9 +68,14 @@ impl ConnectionSlot {
         Ok(connection)
     }
 
+    /// Whether somebody is making a connection.
+    pub(crate) fn is_made_now(&self) -> bool {
+        self.connecting.try_lock().is_err()
+    }
+
     /// Whether a connection is being made, or could not be made a moment ago: who has another one to go over takes that.
     pub(crate) fn is_awaited(&self) -> bool {
         let rests = |failed: u64| self.settings.clock.monotonic_ms().saturating_sub(failed) < FAILED_RESTS_MS;
-        self.connecting.try_lock().is_err() || self.failed_ms.lock().is_some_and(rests)
+        self.is_made_now() || self.failed_ms.lock().is_some_and(rests)
     }
 }

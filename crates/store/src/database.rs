@@ -3,13 +3,10 @@
 mod reading;
 mod writing;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use custodia_schema::{Guid, Schema, TableId};
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::reading::{IsStale, ReadOutcome, Reading, retry_stale};
@@ -88,30 +85,12 @@ impl Database {
         organization: Guid,
         settings: PostgresSettings,
         services: Arc<Services>,
-        leave: Option<(OwnedSemaphorePermit, Preparing)>,
+        room: Option<OwnedSemaphorePermit>,
     ) -> Result<Self> {
-        let (room, preparing) = leave.unzip();
-        // A restore, which needs no leave, waits for as long as it takes.
-        let patience = Duration::from_millis(settings.statement_limit_ms.saturating_add(settings.silence_ms));
-        let patience = preparing.as_ref().map(|_| patience);
         let reading = Box::new(ReadingConnections::new(&settings, &services.limits));
         let link = Link::Postgres(reading.take().await?);
-        let (services, room, programs, found) = {
-            let link = link.clone();
-            // What a large database needs may take longer than whoever opens it waits: it goes on, and is not begun anew for the
-            // next one. Its connection is one of those that there may be.
-            let prepared = tokio::spawn(async move {
-                let _preparing = preparing;
-                let programs = bring_forward(&link, &services).await?;
-                let found = opened(&link, &services, programs).await?;
-                Ok::<_, Error>((services, room, programs, found))
-            });
-            let prepared = match patience {
-                Some(patience) => tokio::time::timeout(patience, prepared).await.map_err(|_| brought_forward())?,
-                None => prepared.await,
-            };
-            prepared.map_err(|error| Error::unavailable("bringing a database forward", error))??
-        };
+        let programs = bring_forward(&link, &services).await?;
+        let found = opened(&link, &services, programs).await?;
         note_audit(organization, &link, &services).await?;
         let writing = Box::new(ConnectionSlot::new(settings.clone()));
         let engine = Engine::Postgres { settings, reading, writing };
@@ -417,35 +396,6 @@ impl Inner {
             Engine::Postgres { .. } => Dialect::Postgres,
         }
     }
-}
-
-/// A database that a task brings forward, until this is dropped: nobody else begins with it meanwhile.
-pub(crate) struct Preparing {
-    organization: Guid,
-    all: Arc<Mutex<HashSet<Guid>>>,
-}
-
-impl Preparing {
-    /// # Errors
-    /// [`Error::Unavailable`] when somebody is at it.
-    pub(crate) fn begin(organization: Guid, all: &Arc<Mutex<HashSet<Guid>>>) -> Result<Self> {
-        if all.lock().insert(organization) {
-            Ok(Self { organization, all: Arc::clone(all) })
-        } else {
-            Err(brought_forward())
-        }
-    }
-}
-
-impl Drop for Preparing {
-    fn drop(&mut self) {
-        self.all.lock().remove(&self.organization);
-    }
-}
-
-fn brought_forward() -> Error {
-    let context = "the database is brought forward, which takes long; try again later".to_owned();
-    Error::Unavailable { context, source: None }
 }
 
 /// Notes where the audit stands: entries may have been written that no published head protects yet.

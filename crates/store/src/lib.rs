@@ -31,6 +31,7 @@ mod link;
 mod logs;
 mod migration;
 mod moved_audits;
+mod openings;
 mod own_indexes;
 mod page_caches;
 mod patterns;

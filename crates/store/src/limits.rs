@@ -58,7 +58,8 @@ pub struct Limits {
     /// Milliseconds after which an open embedded database that nobody asks gives back its page caches, and all reading
     /// connections but one.
     pub rest_ms: u64,
-    /// Milliseconds that a request waits for a database to be opened while all that may be open are in use.
+    /// Milliseconds that a request waits for a database to be opened: while all that may be open are in use, and while it is
+    /// brought up to date, which goes on when the request is refused.
     pub open_wait_ms: u64,
     /// Bytes that the database of an organisation may take unless it has a limit of its own; more are refused, but not deletes.
     pub organization_storage_bytes_max: u64,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use custodia_schema::{Column, ColumnId, ColumnKind, Schema, Table, TableId};
 
-use crate::Result;
 use crate::database::Database;
 use crate::layer::{OWN_INDEXES, OwnIndex, own_indexes_bytes, own_indexes_of};
 use crate::link::Link;
@@ -17,6 +16,7 @@ use crate::sql::physical_indexes::{select_index_bytes, select_index_names};
 use crate::sql::{self, Dialect, SHARES, Tables, internal};
 use crate::tables::KnownTables;
 use crate::transaction::Transaction;
+use crate::{Error, Result};
 
 /// Indexes of an organisation's own on one table at most: each costs every insert.
 pub const OWN_INDEXES_PER_TABLE_MAX: usize = 8;
@@ -177,7 +177,7 @@ impl Transaction {
 }
 
 /// Makes the indexes that an organisation noted and that are not there: a copy came row by row. One that cannot be made
-/// is told of on the log, and the database opens without it.
+/// is told of on the log, and the database opens without it; where somebody else writes for long, without all that are left.
 pub(crate) async fn make_missing(link: &Link, schema: &Schema, made: &KnownTables) -> Result<()> {
     let dialect = link.dialect();
     let own = schema.tables().iter().filter(|table| !table.own_indexes.is_empty() && made.exists(table.id));
@@ -192,6 +192,9 @@ pub(crate) async fn make_missing(link: &Link, schema: &Schema, made: &KnownTable
             Ok(()) => tracing::info!(index = %name, "an index of the organisation's own was made"),
             Err(error) => {
                 tracing::warn!(index = %name, %error, "an index of the organisation's own could not be made");
+                if matches!(error, Error::Timeout { .. }) {
+                    break;
+                }
             }
         }
     }

@@ -185,6 +185,7 @@ impl PostgresConnection {
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
         let mut config = tokio_postgres::Config::clone(&settings.config);
         config.application_name("custodia");
+        notice_lost_hosts(&mut config);
         // A server that is stopped in the middle takes connections and says nothing on them.
         let patience = Duration::from_millis(settings.silence_ms);
         let (client, connection) = tokio::time::timeout(patience, config.connect(NoTls))
@@ -636,6 +637,27 @@ fn is_cut_short(error: &Error) -> bool {
 }
 
 /// The server says nothing any more.
+/// Has the system end a connection whose host is gone, within a minute: where a statement may take as long as it takes, nothing
+/// else tells. What the address says of it stays.
+fn notice_lost_hosts(config: &mut tokio_postgres::Config) {
+    const IDLE: Duration = Duration::from_secs(30);
+    const INTERVAL: Duration = Duration::from_secs(10);
+    const PROBES: u32 = 3;
+    if config.get_keepalives_idle() == tokio_postgres::Config::new().get_keepalives_idle() {
+        config.keepalives_idle(IDLE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(INTERVAL);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(PROBES);
+    }
+    // Probes are not sent while what was sent is not acknowledged.
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(IDLE + INTERVAL * PROBES);
+    }
+}
+
 fn silent(context: &str) -> Error {
     Error::Unavailable { context: format!("{context}: PostgreSQL does not answer"), source: None }
 }

@@ -14,6 +14,9 @@ use crate::{Error, Limits, Result};
 /// connection one after the other, so that one alone would use one core.
 pub(crate) const READING_CONNECTIONS: usize = 2;
 
+/// For how long a read waits for a connection that somebody else is making before it takes another.
+const MADE_SOON: Duration = Duration::from_millis(50);
+
 /// The connections for reads.
 pub(crate) struct ReadingConnections {
     slots: [ConnectionSlot; READING_CONNECTIONS],
@@ -69,13 +72,33 @@ impl ReadingConnections {
         // What is made only now has been given to others, too, who waited for it.
         let connection = match slot.open() {
             Some(connection) => connection,
-            None => match self.whole().filter(|_| slot.is_awaited()) {
-                Some(connection) => connection,
-                // The server may take no more of them, and those that there are answer.
-                None => slot.connected().await.or_else(|error| self.whole().ok_or(error))?,
-            },
+            None => self.made(slot).await?,
         };
         Ok(Some(connection).filter(|connection| connection.load().sent < self.pipeline_max))
+    }
+
+    /// A connection for a place that has none: a new one, or another that is whole, where this one is long in the making or
+    /// cannot be made, since the server may take no more of them.
+    async fn made(&self, slot: &ConnectionSlot) -> Result<Arc<PostgresConnection>> {
+        // What holds up nobody.
+        let good = || {
+            self.whole().filter(|connection| {
+                let load = connection.load();
+                !load.slow && load.sent < self.pipeline_max
+            })
+        };
+        if slot.is_made_now()
+            && good().is_some()
+            && let Ok(Ok(connection)) = tokio::time::timeout(MADE_SOON, slot.connected()).await
+        {
+            return Ok(connection);
+        }
+        if slot.is_awaited()
+            && let Some(other) = good()
+        {
+            return Ok(other);
+        }
+        slot.connected().await.or_else(|error| self.whole().ok_or(error))
     }
 }
 

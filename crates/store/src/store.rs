@@ -1,6 +1,6 @@
 //! All organisations of one installation: opens, makes, suspends and destroys their databases.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,12 +15,13 @@ use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
 use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
-use crate::database::{Database, Preparing, off_the_worker};
+use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::keys::MasterKey;
 use crate::link::Link;
 use crate::migration::{Definitions, initialise};
 use crate::moved_audits::MovedAudits;
+use crate::openings::{Begun, Openings};
 use crate::page_caches::PageCaches;
 use crate::postgres::{DEFAULT_DATABASE, PostgresConnection, PostgresSettings};
 use crate::quota::OrganizationLimit;
@@ -39,8 +40,6 @@ const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_co
 /// Stands for no time limit.
 const UNLIMITED_MS: u64 = u64::MAX;
 
-/// Databases that are opened at one time: opening waits for the disk, or for PostgreSQL.
-const OPENED_AT_ONCE: u64 = 16;
 /// How long the end of somebody's use of a database is waited for before it is looked again whether one may be closed.
 const ROOM_LOOK_MS: u64 = 2;
 
@@ -102,10 +101,7 @@ pub struct Store {
     open: Mutex<HashMap<Guid, Opened>>,
     /// One permit for each database that may be open; an open one holds it until its connections are closed.
     room: Arc<Semaphore>,
-    /// Whoever opens a database holds the place of its organisation, so that it is opened once.
-    opening: Vec<tokio::sync::Mutex<()>>,
-    /// Databases of PostgreSQL that are brought forward, whether somebody waits for them or not.
-    preparing: Arc<Mutex<HashSet<Guid>>>,
+    openings: Openings,
     keeper: OnceLock<Arc<dyn Keeper>>,
     opened: AtomicU64,
     pub(crate) restoring: tokio::sync::Mutex<()>,
@@ -232,8 +228,7 @@ impl Store {
             control: Control::open(door).await?,
             open: Mutex::new(HashMap::new()),
             room: Arc::new(Semaphore::new(room)),
-            preparing: Arc::default(),
-            opening: (0..OPENED_AT_ONCE).map(|_| tokio::sync::Mutex::new(())).collect(),
+            openings: Openings::default(),
             keeper: OnceLock::new(),
             opened: AtomicU64::new(0),
             restoring: tokio::sync::Mutex::new(()),
@@ -335,7 +330,7 @@ impl Store {
         self.control.find(name).ok_or_else(|| Error::NoOrganization(name.to_owned()))
     }
 
-    /// The database of an organisation that is in use, opened on first use.
+    /// The database of an organisation that is in use, opened on first use, which takes as long as it takes.
     ///
     /// # Errors
     /// [`Error::NoOrganization`], [`Error::OrganizationState`], store errors.
@@ -345,6 +340,17 @@ impl Store {
         self.open_database(&organization).await
     }
 
+    /// The same for whoever cannot wait for long: opening goes on meanwhile, and the next one finds what came of it.
+    ///
+    /// # Errors
+    /// Those of [`Self::database`]; [`Error::Unavailable`] after [`Limits::open_wait_ms`].
+    pub async fn database_in_time(&self, name: &str) -> Result<Database> {
+        let organization = self.organization(name)?;
+        organization.require_active()?;
+        let patience = Duration::from_millis(self.services.limits.open_wait_ms);
+        self.open_within(&organization, Some(patience)).await
+    }
+
     /// Says who is to let go of an organisation before its database is closed. Only the first one counts.
     pub fn keep_with(&self, keeper: Arc<dyn Keeper>) {
         let _ = self.keeper.set(keeper);
@@ -352,34 +358,42 @@ impl Store {
 
     /// The database of an organisation in whatever state: for making, backing up and deleting it.
     pub(crate) async fn open_database(&self, organization: &Organization) -> Result<Database> {
+        self.open_within(organization, None).await
+    }
+
+    async fn open_within(&self, organization: &Organization, patience: Option<Duration>) -> Result<Database> {
         let known = || self.open.lock().get(&organization.id).map(|opened| opened.database.clone());
         if let Some(database) = known() {
             return Ok(database);
         }
-        let place = usize::try_from(organization.id.as_u128() % u128::from(OPENED_AT_ONCE)).unwrap_or(0);
-        let _turn = match self.opening.get(place) {
-            Some(place) => Some(place.lock().await),
-            None => None,
-        };
+        let turn = self.openings.turn(organization.id);
+        let mut begun = within(patience, turn.place.lock()).await?;
         if let Some(database) = known() {
             return Ok(database);
         }
-        let room = self.room_for_one().await?;
-        let services = Arc::clone(&self.services);
         let database = match &self.engine {
             Engine::Sqlite { settings, threads } => {
+                let room = self.room_for_one().await?;
                 let key = organization.data_key(&self.master)?;
                 let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
-                Database::open_sqlite(organization.id, Arc::new(file), Arc::clone(threads), services, Some(room))
-                    .await?
+                let (threads, services) = (Arc::clone(threads), Arc::clone(&self.services));
+                let opened =
+                    Database::open_sqlite(organization.id, Arc::new(file), threads, services, Some(room)).await?;
+                opened.renew_definitions().await?;
+                opened
             }
             Engine::Postgres { settings } => {
-                let settings = settings.database(&organization.database);
-                let preparing = Preparing::begin(organization.id, &self.preparing)?;
-                Database::open_postgres(organization.id, settings, services, Some((room, preparing))).await?
+                let going_on = begun.take_if(|begun| begun.name == organization.database);
+                let going_on = match going_on {
+                    Some(going_on) => going_on,
+                    None => self.begin_opening(organization, settings).await?,
+                };
+                let opening = begun.insert(going_on);
+                let opened = within(patience, &mut opening.opened).await?;
+                *begun = None;
+                opened.map_err(|error| Error::unavailable("opening a database", error))??
             }
         };
-        database.renew_definitions().await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         let opened = Opened { database: database.clone(), name: organization.database.clone() };
         self.open.lock().insert(organization.id, opened);
@@ -394,6 +408,19 @@ impl Store {
         Ok(database)
     }
 
+    /// Opens a database of PostgreSQL in a task: what a large one needs first may take longer than whoever opens it waits.
+    async fn begin_opening(&self, organization: &Organization, settings: &PostgresSettings) -> Result<Begun> {
+        let room = self.room_for_one().await?;
+        let (id, name) = (organization.id, organization.database.clone());
+        let (settings, services) = (settings.database(&name), Arc::clone(&self.services));
+        let opened = tokio::spawn(async move {
+            let database = Database::open_postgres(id, settings, services, Some(room)).await?;
+            database.renew_definitions().await?;
+            Ok(database)
+        });
+        Ok(Begun { name, opened })
+    }
+
     /// Leave to open one more database; where as many are open as may be, the least recently used one that nobody uses now
     /// is closed.
     async fn room_for_one(&self) -> Result<OwnedSemaphorePermit> {
@@ -402,7 +429,7 @@ impl Store {
             if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
                 return Ok(room);
             }
-            if self.close_least_used() {
+            if self.openings.forget_unwanted() || self.close_least_used() {
                 continue;
             }
             // All are in use: one of them may be closed as soon as its request is answered.
@@ -591,6 +618,7 @@ impl Store {
 
     /// Closes databases that nobody has used for long; called on a timer.
     pub fn close_idle(&self) {
+        self.openings.forget_unwanted();
         let now = self.services.clock.monotonic_ms();
         let limit = self.services.limits.idle_close_ms;
         let open: Vec<_> = self.open.lock().iter().map(|(id, opened)| (*id, opened.database.last_used_ms())).collect();
@@ -856,6 +884,16 @@ fn remove_unfinished(folder: &Path) {
             tracing::warn!(path = %entry.path().display(), %error, "an unfinished copy could not be removed");
         }
     }
+}
+
+/// Gives up waiting after the time that somebody has.
+async fn within<T>(patience: Option<Duration>, work: impl Future<Output = T>) -> Result<T> {
+    let Some(patience) = patience else { return Ok(work.await) };
+    tokio::time::timeout(patience, work).await.map_err(|_| {
+        let context =
+            "the database is still being opened, which takes long after an upgrade; try again later".to_owned();
+        Error::Unavailable { context, source: None }
+    })
 }
 
 fn make_folder(path: &Path) -> Result<()> {

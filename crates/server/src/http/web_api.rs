@@ -143,7 +143,7 @@ async fn enter(
         return Ok((organization, principal));
     }
     let organization =
-        service.organization(&entry.name).await.map_err(|error| Box::new(refuse_organization(&error)))?;
+        service.organization_in_time(&entry.name).await.map_err(|error| Box::new(refuse_organization(&error)))?;
     if service.tokens.is_revoked(&principal) {
         return Err(Box::new(challenge(entry, &request.base, Some(&TokenFault::Revoked))));
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use custodia_access::{Denied, RowAccess};
 use custodia_query::{Filter, Order, Path, Query};
@@ -233,36 +234,91 @@ async fn without_its_index(site: &Site) -> (PostgresConnection, String) {
 /// The name of the index, if it is there.
 const INDEX: &str = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'own\\_%'";
 
-/// A statement may take half a second, silence two, and one database may be open.
+/// A statement may take half a second, who opens a database waits for a whole one, and two may be open.
 fn hasty() -> Limits {
     Limits {
         statement_ms: 500,
         silence_ms: 2_000,
-        postgres_connections_max: CONNECTIONS_PER_DATABASE,
-        open_wait_ms: 100,
+        postgres_connections_max: 2 * CONNECTIONS_PER_DATABASE,
+        open_wait_ms: 1_000,
         ..Limits::default()
     }
 }
 
-/// What an opening has to make takes the time that it takes, and is made once: whoever waits is told, and nobody else is let in.
+/// What an opening has to make takes the time that it takes, and is made once: whoever cannot wait is told, who goes away takes
+/// nothing along, and the next one gets what came of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_opening_makes_goes_on_on_postgres() {
     let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, hasty()).await;
     drop(site.organization("second").await);
+    drop(site.organization("third").await);
     let (other, name) = without_its_index(&site).await;
+    let looking = {
+        let demo = site.store.organization("demo").unwrap();
+        PostgresConnection::connect(&site.store.postgres_settings().unwrap().database(&demo.database)).await.unwrap()
+    };
     other.run("BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
-    let refusal = async |organization: &str| match site.store.database(organization).await {
+    let refusal = async |organization: &str| match site.store.database_in_time(organization).await {
         Err(Error::Unavailable { context, .. }) => context,
         opened => panic!("{:?}", opened.map(drop)),
     };
-    assert!(refusal("demo").await.contains("brought forward"));
-    // It has the leave of the one that may be open.
-    for organization in ["second", "demo"] {
-        assert!(refusal(organization).await.contains("all 1 databases"));
+    let second = site.store.database("second").await.unwrap();
+    assert!(refusal("demo").await.contains("still being opened"));
+    let opened = site.store.databases_opened();
+    // Somebody who goes away, and those who come after.
+    for _ in 0..3 {
+        let mut leaving = std::pin::pin!(site.store.database("demo"));
+        assert!(futures::poll!(leaving.as_mut()).is_pending());
+    }
+    assert!(refusal("demo").await.contains("still being opened"));
+    // It has leave like one that is open, and nobody loses theirs because others come and are told.
+    assert!(refusal("third").await.contains("all 2 databases"));
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(looking.text(waiting).await.unwrap().as_deref(), Some("1"));
+    assert_eq!(site.store.databases_opened(), opened);
+
+    // Who has time waits for longer than a statement may take.
+    let mut patient = std::pin::pin!(site.store.database("demo"));
+    let longer = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                  AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '1 second'";
+    let held = async { while looking.text(longer).await.unwrap().as_deref() == Some("0") {} };
+    tokio::select! {
+        opened = patient.as_mut() => panic!("{:?}", opened.map(drop)),
+        () = held => {}
     }
     other.run("COMMIT").await.unwrap();
-    while site.store.database("demo").await.is_err() {}
+    drop(patient.await.unwrap());
     assert_eq!(other.text(INDEX).await.unwrap(), Some(name));
+    assert_eq!(site.store.databases_opened(), opened + 1);
+    drop(second);
+}
+
+/// What nobody came back for is closed like what nobody uses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_that_nobody_waits_for_gives_way_on_postgres() {
+    let site = Site::with(Engine::Postgres, &crate::site::master_key(), None, hasty()).await;
+    drop(site.organization("second").await);
+    drop(site.organization("third").await);
+    let (other, _) = without_its_index(&site).await;
+    other.run("BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    assert!(site.store.database_in_time("demo").await.is_err());
+    let second = site.store.database("second").await.unwrap();
+    assert!(site.store.database_in_time("third").await.is_err());
+    other.run("COMMIT").await.unwrap();
+    let third = async {
+        loop {
+            if let Ok(third) = site.store.database_in_time("third").await {
+                return third;
+            }
+        }
+    };
+    let third = tokio::time::timeout(Duration::from_secs(60), third).await.expect("there is room");
+    assert!(
+        site.store.database_in_time("demo").await.is_err_and(|error| error.to_string().contains("all 2 databases"))
+    );
+    drop((second, third));
+    site.store.database("demo").await.unwrap();
 }
 
 /// While somebody else writes, the index waits for another time.

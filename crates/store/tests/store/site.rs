@@ -101,12 +101,7 @@ impl Site {
     }
 
     /// At an address of PostgreSQL, or in files.
-    pub async fn at(
-        postgres: Option<String>,
-        master: &str,
-        file_layer: Option<&'static str>,
-        limits: Limits,
-    ) -> Self {
+    pub async fn at(postgres: Option<String>, master: &str, file_layer: Option<&'static str>, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HeldClock(AtomicI64::new(START * 1000), AtomicI64::default()));
         let store = Store::open(settings(folder.path(), postgres, master, file_layer, limits, &clock)).await.unwrap();
