@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Names the data folder, where `--data` does not.
+pub const DATA_VARIABLE: &str = "CUSTODIA_DATA";
+/// Names the configuration file, where `--config` does not.
+pub const CONFIG_VARIABLE: &str = "CUSTODIA_CONFIG";
+
 /// The command line.
 #[derive(Parser)]
 #[command(name = "custodia", version, about = ABOUT, after_help = EXIT_CODES)]
@@ -23,10 +28,10 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 not done (one line says what, wh
 #[derive(Args, Clone)]
 pub struct Place {
     /// The data folder.
-    #[arg(long, value_name = "DIR", default_value = "./data", env = "CUSTODIA_DATA")]
+    #[arg(long, value_name = "DIR", default_value = "./data", env = DATA_VARIABLE)]
     pub data: PathBuf,
     /// The configuration file; every key is also an environment variable, such as CUSTODIA_LIMITS_BODY_BYTES.
-    #[arg(long, value_name = "FILE", env = "CUSTODIA_CONFIG")]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
     pub config: Option<PathBuf>,
     /// PostgreSQL server and control database, instead of files in the data folder.
     #[arg(long, value_name = "postgres://…")]
@@ -758,7 +763,7 @@ pub enum ConfigCommand {
     /// other commands are not looked at.
     Check {
         /// The configuration file.
-        #[arg(long, value_name = "FILE", env = "CUSTODIA_CONFIG")]
+        #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
         config: Option<PathBuf>,
     },
 }

@@ -71,7 +71,14 @@ pub async fn make(service: &Arc<Service>, url: &str) -> Result<()> {
         demo.url = format!("{url}/{name}/");
         crate::tls::write_private(&path, serde_json::to_string_pretty(&demo)?.as_bytes())?;
         crate::say(&format!("organisation {name}: {}", demo.url));
-        let organization = service.organization(name).await?;
+        // Somebody may have suspended it, and the others are served all the same.
+        let organization = match service.organization(name).await {
+            Ok(organization) => organization,
+            Err(error) => {
+                crate::say(&format!("  {error}"));
+                continue;
+            }
+        };
         for person in &demo.users {
             let replaced = is_password_replaced(&organization, &person.user).await?;
             let password = if replaced { REPLACED } else { &person.password };

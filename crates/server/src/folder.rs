@@ -11,7 +11,7 @@ use crate::ambient::{SystemRandom, environment};
 use crate::config::Config;
 
 /// The master key as text, instead of a file.
-const KEY_VARIABLE: &str = "CUSTODIA_MASTER_KEY";
+pub const KEY_VARIABLE: &str = "CUSTODIA_MASTER_KEY";
 /// What a key is told by, derived from it: enough to see that another one was exported.
 const FINGERPRINT: &str = "fingerprint";
 
@@ -72,27 +72,21 @@ pub fn require_folder(folder: &Path, makes: Makes<'_>, config: impl FnOnce() -> 
         return Ok(());
     }
     let is_there = folder.is_dir();
-    let is_empty = !is_there || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if !is_empty {
+    if is_there && !std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
         return Ok(());
     }
-    if let Makes::ControlDatabaseFor(_) = makes {
-        let config = config()?;
-        if config.master_key_file.is_empty() {
-            bail!("{}", no_key_for_backup(folder, &config.master_key_path(folder)));
-        }
+    let key = config()?.master_key_path(folder);
+    if key.exists() {
         return Ok(());
     }
-    if !is_there {
-        bail!(
+    match makes {
+        Makes::ControlDatabaseFor(_) => bail!("{}", no_key_for_backup(folder, &key)),
+        _ if !is_there => bail!(
             "there is no data folder {}; name another with --data, or make one with 'custodia serve' or 'custodia org create'",
             folder.display()
-        );
+        ),
+        _ => bail!("{}", no_installation(folder, false)),
     }
-    if config()?.master_key_file.is_empty() {
-        bail!("{}", no_installation(folder, false));
-    }
-    Ok(())
 }
 
 fn no_key_for_backup(folder: &Path, key: &Path) -> String {

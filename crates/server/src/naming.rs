@@ -9,9 +9,14 @@ use custodia_schema::Guid;
 /// # Errors
 /// Where there is none, or several.
 pub async fn user(org: &Organization, name: &str) -> Result<User> {
-    let found = match name.parse() {
-        Ok(id) => org.find_user_by_id(id).await?.into_iter().collect(),
-        Err(_) => org.find_users(name).await?,
+    let by_id = match name.parse() {
+        Ok(id) => org.find_user_by_id(id).await?,
+        Err(_) => None,
+    };
+    // Applications go by an id that is not the one of their user.
+    let found = match by_id {
+        Some(found) => vec![found],
+        None => org.find_users(name).await?,
     };
     only("user", name, found)
 }

@@ -111,13 +111,15 @@ impl Reader<'_> {
         if let Some(column) = logical.and_then(|logical| table.column(logical))
             && matches!(column.kind, ColumnKind::Lookup { .. })
         {
-            let how = how_to_link(&self.call.schema, self.table, column.id);
+            let how = how_to_link(&self.call.schema, self.table, column);
             return Err(Failure::body(format!("'{name}' cannot be written; {how}")));
         }
         let Some(column) = table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. })) else {
             let lookup = table.column(name).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }));
             let hint = lookup
-                .map(|lookup| format!(" To set it, {}.", how_to_link(&self.call.schema, self.table, lookup.id)))
+                .map(|lookup| {
+                    format!(" A lookup is no property: {}.", how_to_link(&self.call.schema, self.table, lookup))
+                })
                 .unwrap_or_default();
             return Err(Failure::invalid(format!(
                 "Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{}'.{hint}",
@@ -161,10 +163,9 @@ impl Reader<'_> {
             (navigation, kind) => {
                 let expected = match navigation {
                     Navigation::Single(single) => {
-                        format!(
-                            "null or an object was expected; {}",
-                            how_to_link(&self.call.schema, self.table, single.lookup)
-                        )
+                        let column = self.table.column_by_id(single.lookup);
+                        let how = column.map(|column| how_to_link(&self.call.schema, self.table, column));
+                        format!("null or an object was expected; {}", how.unwrap_or_default())
                     }
                     Navigation::Collection(_) => "a list was expected".to_owned(),
                 };
@@ -191,7 +192,7 @@ impl Reader<'_> {
     fn undeclared(&self, name: &str) -> Failure {
         let lookup = self.table.column(name).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }));
         let hint = lookup
-            .map(|lookup| format!(" To set it, {}.", how_to_link(&self.call.schema, self.table, lookup.id)))
+            .map(|lookup| format!(" A lookup is no property: {}.", how_to_link(&self.call.schema, self.table, lookup)))
             .unwrap_or_default();
         Failure::body(format!(
             "An undeclared property '{name}' was found: 'Microsoft.Dynamics.CRM.{}' has no navigation of that name.{hint}",
@@ -231,9 +232,12 @@ impl Call<'_> {
 }
 
 /// How a lookup is set, for messages: by its navigations, each with a set that it leads to.
-pub(crate) fn how_to_link(schema: &Schema, table: &Table, lookup: ColumnId) -> String {
+pub(crate) fn how_to_link(schema: &Schema, table: &Table, lookup: &Column) -> String {
+    if !lookup.creatable && !lookup.updatable {
+        return "the service alone sets it".to_owned();
+    }
     let mut ways: Vec<(&str, &str)> = Vec::new();
-    for parent in schema.parents_of(table.id).filter(|parent| parent.referencing_column == lookup) {
+    for parent in schema.parents_of(table.id).filter(|parent| parent.referencing_column == lookup.id) {
         let set = schema.table(parent.referenced).map_or("", |table| &table.set_name);
         // One that leads to users and teams alike is told of once.
         if !ways.iter().any(|(name, _)| *name == parent.lookup_navigation) {

@@ -122,7 +122,7 @@ fn hint_of_link(schema: &Schema, error: &Error) -> Option<String> {
         Error::Value { table, column, fault: Fault::Required, .. } => {
             let table = schema.table_named(table)?;
             let column = table.column(column).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }))?;
-            Some(how_to_link(schema, table, column.id))
+            Some(how_to_link(schema, table, column))
         }
         _ => None,
     }

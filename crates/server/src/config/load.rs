@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use crate::ambient::{environment, environment_names};
+use crate::cli::{CONFIG_VARIABLE, DATA_VARIABLE};
+use crate::folder::KEY_VARIABLE;
 
 /// Begins the names of all variables.
 const PREFIX: &str = "CUSTODIA";
@@ -52,6 +54,8 @@ impl Config {
         }
         let mut known = Vec::new();
         layers.environment(&defaults, "", PREFIX, variable, &mut known);
+        // What else is read: a master key that is passed over would be followed by a new one.
+        known.extend([KEY_VARIABLE, DATA_VARIABLE, CONFIG_VARIABLE].map(str::to_owned));
         let sections = defaults.iter().filter(|(_, value)| value.is_table());
         let sections: Vec<_> = sections.map(|(key, _)| format!("{PREFIX}_{}_", key.to_uppercase())).collect();
         layers.unknown_variables(names, &known, &sections);
@@ -219,8 +223,8 @@ fn quoted(text: &str, line: usize) -> Option<String> {
     let value = value.split('#').next().unwrap_or(value).trim();
     let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '\\']);
     let other = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
-    // An address may have a password in it.
-    let value = if value.contains("://") { "…" } else { value };
+    // An address has a password in it, most of the time.
+    let value = if key.trim() == "database" || value.contains("://") { "…" } else { value };
     (bare && !other).then(|| format!("{} = \"{value}\"", key.trim()))
 }
 
@@ -310,8 +314,10 @@ mod tests {
         let faults = load("listen = 127.0.0.1:8080 # here\n", &[], Vec::new()).unwrap_err();
         let quoted = ": texts stand in quotes: listen = \"127.0.0.1:8080\"";
         assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with(quoted), "{faults:?}");
-        let faults = load("database = postgres://u:hidden@h/d\n", &[], Vec::new()).unwrap_err();
-        assert!(!faults.is_empty() && !faults.concat().contains("hidden"), "{faults:?}");
+        for address in ["postgres://u:hidden@h/d", "postgres:/u:hidden@h/d", "host=h user=u password=hidden"] {
+            let faults = load(&format!("database = {address}\n"), &[], Vec::new()).unwrap_err();
+            assert!(!faults.is_empty() && !faults.concat().contains("hidden"), "{faults:?}");
+        }
     }
 
     #[test]
@@ -319,12 +325,18 @@ mod tests {
         let others = ["CUSTODIA_TOKEN", "CUSTODIA_TEST_X", "CUSTODIA_SERVICE_HOST", "CUSTODIA_PORT", "CUSTODIA_BIN"];
         let others: Vec<_> = others.into_iter().chain(["CUSTODIAN", "CUSTODIA_DATA"]).map(|name| (name, "x")).collect();
         assert!(load("", &others, Vec::new()).is_ok());
-        let wrong = [("CUSTODIA_LIMIT_BODY_BYTES", "9"), ("CUSTODIA_LISTN", "x"), ("CUSTODIA_LIMITS_XYZ", "x")];
+        let wrong = [
+            ("CUSTODIA_LIMIT_BODY_BYTES", "9"),
+            ("CUSTODIA_LISTN", "x"),
+            ("CUSTODIA_LIMITS_XYZ", "x"),
+            ("CUSTODIA_MASTERKEY", "x"),
+        ];
         let faults = load("", &wrong, Vec::new()).unwrap_err();
         let expected = [
             "CUSTODIA_LIMITS_XYZ: there is no such variable; 'custodia config check' without it shows all keys",
             "CUSTODIA_LIMIT_BODY_BYTES: there is no such variable; did you mean CUSTODIA_LIMITS_BODY_BYTES?",
             "CUSTODIA_LISTN: there is no such variable; did you mean CUSTODIA_LISTEN?",
+            "CUSTODIA_MASTERKEY: there is no such variable; did you mean CUSTODIA_MASTER_KEY?",
         ];
         assert_eq!(faults, expected);
     }

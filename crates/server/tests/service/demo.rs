@@ -129,4 +129,12 @@ fn it_is_filled_once_and_whoever_is_named_can_sign_in() {
     assert_eq!(opportunities(&admin, ""), 8_800);
     until("nothing is filled again", || (!server.log().contains("filling")).then_some(()));
     server.stop();
+
+    // One that somebody suspended is told of, and the other is served.
+    site.done(&["org", "suspend", "demo2"]);
+    let server = site.serve(&["--demo"]);
+    assert!(server.output.iter().any(|line| line.contains("suspended")), "{:#?}", server.output);
+    let admin = server.api(&site, "demo", "admin@demo.example");
+    admin.get("WhoAmI").expect(200);
+    server.stop();
 }

@@ -18,6 +18,14 @@ fn only_serving_and_making_an_organisation_make_an_installation(engine: Engine) 
     let line = site.refused(&["org", "list"]);
     assert!(line.starts_with("there is no data folder "), "{line}");
     assert!(!site.data().exists());
+    // Nor with a key elsewhere that is not there.
+    let config = site.write("elsewhere.toml", "master_key_file = '/nowhere/master.key'\n");
+    let line = site.refused(&["org", "list", "--config", &config]);
+    assert!(line.starts_with("there is no data folder "), "{line}");
+    let backup = site.write("north.backup", "");
+    let line = site.refused(&["restore", "--from", &backup, "--config", &config]);
+    assert!(line.contains("put the key that fits this backup at /nowhere/master.key first"), "{line}");
+    assert!(!site.data().exists());
     // A volume that is not mounted.
     std::fs::create_dir(site.data()).unwrap();
     let line = site.refused(&["token", "--org", "north", "--user", "ada@north.example"]);

@@ -235,6 +235,15 @@ fn an_application_by_its_secret(engine: Engine) {
 
     let line = site.refused(&["secret", "--org", "north", "--user", ADA]);
     assert!(line.contains("applicationid"), "{line}");
+    // One without a name of its own goes by its application's id wherever a user is named.
+    let unit = text(&api.get("WhoAmI").expect(200).json(), "BusinessUnitId").to_owned();
+    let nameless = "11111111-2222-3333-4444-666666666666";
+    let user_of = json!({ "applicationid": nameless, "businessunitid@odata.bind": format!("/businessunits({unit})") });
+    let id = api.post("systemusers", &user_of).expect(204).created_id();
+    for name in [nameless, &id] {
+        let token = site.token("north", name);
+        assert_eq!(text(&claims(&token), "oid"), id);
+    }
     let line = site.refused(&["secret", "--org", "north", "--user", "22222222-2222-3333-4444-555555555555"]);
     assert_eq!(line, "there is no user '22222222-2222-3333-4444-555555555555'");
     let audit = crate::tokens::audit(&site, &["--table", "systemuser"]);

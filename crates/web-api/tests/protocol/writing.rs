@@ -235,6 +235,13 @@ mod bodies {
                 "0x80048d19",
                 r#"cannot be written; link with "primarycontactid@odata.bind": "/contacts(GUID)""#,
             ),
+            (
+                r#"{"_createdby_value":"x"}"#,
+                400,
+                "0x80048d19",
+                "'_createdby_value' cannot be written; the service alone sets it",
+            ),
+            (r#"{"createdby":"x"}"#, 400, "0x80048d19", "the service alone sets it"),
             (r#"{"ownerid":"x"}"#, 400, "0x80048d19", r#"link with "ownerid@odata.bind": "/systemusers(GUID)""#),
             (
                 r#"{"primarycontactid@odata.bind":"contacts/01a206a2"}"#,
