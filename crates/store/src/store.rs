@@ -40,6 +40,8 @@ const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_co
 /// Stands for no time limit.
 const UNLIMITED_MS: u64 = u64::MAX;
 
+/// After what time it is told that an opening takes long.
+const OPENING_TOLD: Duration = Duration::from_secs(5);
 /// How long the end of somebody's use of a database is waited for before it is looked again whether one may be closed.
 const ROOM_LOOK_MS: u64 = 2;
 
@@ -413,10 +415,18 @@ impl Store {
         let room = self.room_for_one().await?;
         let (id, name) = (organization.id, organization.database.clone());
         let (settings, services) = (settings.database(&name), Arc::clone(&self.services));
-        let opened = tokio::spawn(async move {
+        let opening = async move {
             let database = Database::open_postgres(id, settings, services, Some(room)).await?;
             database.renew_definitions().await?;
             Ok(database)
+        };
+        let opened = tokio::spawn(async move {
+            let mut opening = std::pin::pin!(opening);
+            if let Ok(opened) = tokio::time::timeout(OPENING_TOLD, opening.as_mut()).await {
+                return opened;
+            }
+            tracing::warn!(organization.id = %id, "a database is brought up to date, which takes long");
+            opening.await
         });
         Ok(Begun { name, opened })
     }
