@@ -309,8 +309,13 @@ impl Operation {
             Self::DeleteOrganization { name } => {
                 let organization = service.store.organization(&name)?;
                 service.store.delete_organization(&organization).await?;
-                output.line(&format!("organisation {name} was destroyed with its key"));
-                output.line("No backup of it is restored here any more; remove them where they are kept (docs/operations/backup.md).");
+                if organization.state == OrganizationState::Creating {
+                    output
+                        .line(&format!("what there was of organisation {name} is removed; it was not made to its end"));
+                } else {
+                    output.line(&format!("organisation {name} was destroyed with its key"));
+                    output.line("No backup of it is restored here any more; remove them where they are kept (docs/operations/backup.md).");
+                }
             }
             Self::Token { organization, user, lifetime_seconds } => {
                 let organization = service.organization(&organization).await?;

@@ -191,12 +191,21 @@ impl Control {
             wrapped_key: organization.wrapped_key.clone(),
         };
         self.change(statements::insert_organization(row)).await.map_err(|error| match error {
-            Error::DuplicateKey { .. } => Error::OrganizationName {
-                name: organization.name.clone(),
-                why: "an organisation of that name exists".to_owned(),
-            },
+            Error::DuplicateKey { .. } => self.taken(&organization.name, ""),
             other => other,
         })
+    }
+
+    /// Refuses a name that an organisation has; `otherwise` says what else may be done where that one is complete.
+    pub(crate) fn taken(&self, name: &str, otherwise: &str) -> Error {
+        let why = match self.find(name).map(|known| known.state) {
+            Some(OrganizationState::Creating) => format!(
+                "an organisation of that name is being made, or was not made to its end: then type 'custodia org delete {name} \
+                 --confirm {name}' first"
+            ),
+            _ => format!("an organisation of that name exists{otherwise}"),
+        };
+        Error::OrganizationName { name: name.to_owned(), why }
     }
 
     pub(crate) async fn set_state(&self, id: Guid, state: OrganizationState) -> Result<()> {

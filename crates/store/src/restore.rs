@@ -198,14 +198,12 @@ impl Store {
     fn replaced_by(&self, name: &str, replace: bool) -> Result<Option<Arc<Organization>>> {
         crate::control::check_name(name)?;
         match (self.control().find(name), replace) {
+            (Some(existing), _) if existing.state == OrganizationState::Creating => Err(self.control().taken(name, "")),
             (Some(existing), true) => {
                 require_complete(&existing)?;
                 Ok(Some(existing))
             }
-            (Some(_), false) => Err(Error::OrganizationName {
-                name: name.to_owned(),
-                why: "an organisation of that name exists; give another name with --org, or add --replace".to_owned(),
-            }),
+            (Some(_), false) => Err(self.control().taken(name, "; give another name with --org, or add --replace")),
             (None, true) => Err(Error::NoOrganization(name.to_owned())),
             (None, false) => Ok(None),
         }
@@ -350,29 +348,73 @@ mod tests {
     use super::*;
     use crate::site::{Engine, Site, account, ring, write};
 
+    async fn half_made(store: &Store, id: Guid) -> Arc<Organization> {
+        let mut half = store.new_organization(id, "demo", "Demo", store.database_name("demo", store.new_id())).unwrap();
+        half.state = OrganizationState::Creating;
+        store.control().insert(&half).await.unwrap();
+        store.make_database(&half, &half.database).await.unwrap();
+        store.organization("demo").unwrap()
+    }
+
     /// A restore that was killed leaves an organisation half made, with the id that the backup names.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_a_killed_restore_leaves_can_be_removed_and_restored() {
-        let site = Site::new(Engine::Sqlite).await;
+    async fn what_a_killed_restore_leaves_can_be_removed_and_restored(engine: Engine) {
+        let site = Site::new(engine).await;
         let database = site.organization("demo").await;
         write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
         let from = site.path("demo.backup");
         site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
 
-        let elsewhere = Site::new(Engine::Sqlite).await;
+        let elsewhere = Site::new(engine).await;
         let store = &elsewhere.store;
-        let mut half = store.new_organization(database.organization(), "demo", "Demo", "half.db".into()).unwrap();
-        half.state = OrganizationState::Creating;
-        store.control().insert(&half).await.unwrap();
-        let refused = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await;
-        assert!(matches!(refused, Err(Error::OrganizationName { .. })), "{refused:?}");
-        let refused = store.restore(&from, None, true, &ring(), &mut |_: &str| {}).await;
-        assert!(matches!(refused, Err(Error::OrganizationState { .. })), "{refused:?}");
+        let half = half_made(store, database.organization()).await;
+        for replace in [false, true] {
+            let refused = store.restore(&from, None, replace, &ring(), &mut |_: &str| {}).await.map(drop);
+            let told = refused.unwrap_err().to_string();
+            assert!(told.contains("'custodia org delete demo --confirm demo' first"), "{told}");
+        }
+        let refused = store.create_organization("demo", "Demo").await.map(drop).unwrap_err();
+        assert!(refused.to_string().contains("was not made to its end"), "{refused}");
 
-        let half = store.organization("demo").unwrap();
         store.delete_organization(&half).await.unwrap();
         let restored = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await.unwrap();
         assert_eq!(restored.id, database.organization());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_sqlite() {
+        what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_postgres() {
+        what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Postgres).await;
+    }
+
+    /// One process has the files: what another one was making or removing, nobody goes on with.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn organizations_that_a_killed_process_was_at_go_when_the_installation_is_opened() {
+        let site = Site::new(Engine::Sqlite).await;
+        drop(site.organization("other").await);
+        drop(site.organization("old").await);
+        let half = half_made(&site.store, Guid::from_u128(7)).await;
+        let old = site.store.organization("old").unwrap();
+        site.store.control().set_state(old.id, OrganizationState::Deleting).await.unwrap();
+        let path = site.store.path_of(&half.database);
+        std::fs::write(format!("{}-journal", path.display()), "left").unwrap();
+        let again = Store::open(settings_of(&site)).await.unwrap();
+        let left: Vec<_> = again.organizations().iter().map(|known| known.name.clone()).collect();
+        assert_eq!(left, ["other"]);
+        let of_half = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&half.database);
+        let folder = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(folder.map(|entry| entry.unwrap()).filter(of_half).count(), 0);
+        // Only the one that was in use is remembered as destroyed.
+        assert_eq!(again.control().destroyed(half.id).await.unwrap(), None);
+        assert_eq!(again.control().destroyed(old.id).await.unwrap().as_deref(), Some("old"));
+    }
+
+    fn settings_of(site: &Site) -> crate::store::Settings {
+        let (folder, master) = (site.folder.path(), crate::site::master_key());
+        crate::site::settings(folder, None, &master, None, crate::Limits::default(), &site.clock)
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -382,15 +424,7 @@ mod tests {
         std::fs::write(site.store.path_of(".unfinished-1"), "left").unwrap();
         std::fs::write(site.store.path_of(".unfinished-1-wal"), "left").unwrap();
         assert_eq!(site.leftovers().len(), 2);
-        let settings = crate::site::settings(
-            site.folder.path(),
-            None,
-            &crate::site::master_key(),
-            None,
-            crate::Limits::default(),
-            &site.clock,
-        );
-        let again = Store::open(settings).await.unwrap();
+        let again = Store::open(settings_of(&site)).await.unwrap();
         assert_eq!(site.leftovers(), Vec::<String>::new());
         assert_eq!(again.database("demo").await.unwrap().content().await.unwrap(), database.content().await.unwrap());
     }

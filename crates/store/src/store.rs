@@ -240,7 +240,31 @@ impl Store {
         for (setting, value) in store.settings_that_lose_writes().await? {
             tracing::warn!(setting, value, "PostgreSQL may lose writes that it has acknowledged: set it to 'on'");
         }
+        store.remove_cut_off().await;
         Ok(Some(store))
+    }
+
+    /// Removes the organisations that a process which was killed was making, and goes on removing those that it was
+    /// removing. In PostgreSQL another node may be at it: there an operator says so.
+    async fn remove_cut_off(&self) {
+        if let Engine::Postgres { .. } = self.engine {
+            return;
+        }
+        for organization in self.control.list() {
+            let name = &organization.name;
+            match organization.state {
+                OrganizationState::Active | OrganizationState::Suspended => continue,
+                OrganizationState::Creating => {
+                    tracing::warn!(organization.name = %name, "an organisation was not made to its end; what there is of it is removed");
+                }
+                OrganizationState::Deleting => {
+                    tracing::warn!(organization.name = %name, "an organisation was not removed to its end; that is done now");
+                }
+            }
+            if let Err(error) = self.delete_organization(&organization).await {
+                tracing::error!(organization.name = %name, %error, "what is left of an organisation could not be removed");
+            }
+        }
     }
 
     /// Settings of the PostgreSQL cluster under which it loses writes that it has acknowledged, each with its value;
@@ -559,7 +583,7 @@ impl Store {
         match &self.engine {
             Engine::Sqlite { .. } => {
                 let path = self.path_of(database);
-                for suffix in ["", "-wal", "-shm"] {
+                for suffix in ["", "-wal", "-shm", "-journal"] {
                     let path = PathBuf::from(format!("{}{suffix}", path.display()));
                     match std::fs::remove_file(&path) {
                         Ok(()) => {}
