@@ -111,16 +111,21 @@ async fn to_file(
     unfinished.push(UNFINISHED);
     let unfinished = PathBuf::from(unfinished);
     let file = begin(&unfinished)?;
+    let unfinished = Unfinished(unfinished);
     let mut destination = ToFile { file, service, output, told: service.clock.monotonic_ms() };
-    let written = match export.run(organization, caller, &mut destination).await {
-        Ok(exported) => finish(&destination.file, exported, &unfinished, path).map(|()| exported),
-        Err(error) => Err(error.into()),
-    };
-    if written.is_err() {
-        // What is left of it is of no use to anybody.
-        let _ = std::fs::remove_file(&unfinished);
+    let exported = export.run(organization, caller, &mut destination).await?;
+    finish(&destination.file, exported, &unfinished.0, path)?;
+    Ok(exported)
+}
+
+/// Removes what is of no use to anybody: a file that was not finished, also where whoever wanted it went away. One that was has
+/// another name by then.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
-    written
 }
 
 /// The file to write to; what an export that was killed left of it is overwritten.

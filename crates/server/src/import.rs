@@ -1,8 +1,9 @@
 //! `custodia import`: files and progress around the import of `process`.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use custodia_org::Organization;
 use custodia_process::import::{Advance, Import, Options, Source};
 use custodia_store::Clock;
@@ -28,6 +29,7 @@ pub async fn run(
     let text = std::fs::read_to_string(map).with_context(|| format!("the mapping file {}", map.display()))?;
     let import = Import::load(&organization.schema(), &text, &map.display().to_string())?;
     let caller = caller(service, organization, user, "import").await?;
+    let _held = files.iter().map(|file| hold(file)).collect::<Result<Vec<_>>>()?;
     let sources = files.iter().map(|file| Source::file(file)).collect();
     let mut told = 0;
     let mut progress = |advance: &Advance<'_>| {
@@ -63,4 +65,16 @@ pub async fn run(
         output.refused_rows();
     }
     Ok(())
+}
+
+/// Keeps other imports away from a file: how far one is stands beside it, and two would each go by the other's.
+fn hold(path: &Path) -> Result<File> {
+    let file = File::open(path).with_context(|| format!("the file {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("an import of {} is at work already: wait until it ends", path.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+    }
 }

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
+use crate::operation::one_line;
 use crate::service::Service;
 
 /// How often marks are looked at, besides when this node makes a job.
@@ -162,7 +163,7 @@ pub fn line(job: &JobWait, now: i64) -> String {
     };
     let moment =
         |seconds| jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string());
-    format!("{} {state:<8} {} {} {}", job.id, moment(job.created), job.user, job.name)
+    format!("{} {state:<8} {} {} {}", job.id, moment(job.created), job.user, one_line(&job.name))
 }
 
 /// What a node knows of an organisation with jobs.

@@ -261,10 +261,11 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Key(KeyCommand::Export { place, to }) => {
             let config = Config::load(place.config.as_deref(), flags_of(&place))?;
             folder::export_key(&place.data, &config, &to)?;
-            say(&format!(
+            print(&format!(
                 "the master key was copied to {}; keep it where this machine's loss does not reach",
                 to.display()
-            ));
+            ))
+            .context("standard output")?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Key(KeyCommand::Rotate { place, end_tokens }) => {
@@ -272,7 +273,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Config(ConfigCommand::Check { config }) => {
             let config = Config::load(config.as_deref(), Vec::new())?;
-            say(toml::to_string_pretty(&config.shown())?.trim_end());
+            print(toml::to_string_pretty(&config.shown())?.trim_end()).context("standard output")?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -315,7 +316,7 @@ fn flag(key: &'static str, name: &'static str, value: impl Into<toml::Value>) ->
 
 /// Carries an operation out here, or has the server do it that owns the folder.
 async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
-    let mut output = Terminal { refused: false };
+    let mut output = Terminal::default();
     let load = || Config::load(place.config.as_deref(), flags_of(place));
     folder::require_folder(&place.data, operation.makes(), load)?;
     match socket::owner(&place.data).await? {
@@ -331,6 +332,9 @@ async fn carry_out(place: &Place, operation: Operation) -> Result<ExitCode> {
             done?;
         }
     }
+    if let Some(error) = output.lost {
+        bail!("it was done, but what it says of it could not be written to standard output: {error}");
+    }
     Ok(if output.refused { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
@@ -340,9 +344,20 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
 }
 
 /// A line to standard output. Whoever read it may be gone (`custodia audit | head`): that is no fault.
-fn say(text: &str) {
+///
+/// # Errors
+/// Where it cannot be written for another reason: a full disk.
+fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
-    let _ = writeln!(output, "{}", harmless(text)).and_then(|()| output.flush());
+    match writeln!(output, "{}", harmless(text)).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A line to standard output of a server, which serves whether it can be written or not.
+fn say(text: &str) {
+    let _ = print(text);
 }
 
 /// A line to standard error, where somebody may read it.
@@ -377,13 +392,18 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Lines to standard output, progress to standard error.
+#[derive(Default)]
 struct Terminal {
     refused: bool,
+    /// Why a line could not be written.
+    lost: Option<std::io::Error>,
 }
 
 impl Output for Terminal {
     fn line(&mut self, text: &str) {
-        say(text);
+        if let Err(error) = print(text) {
+            self.lost.get_or_insert(error);
+        }
     }
 
     fn data(&mut self, text: String) -> BoxFuture<'_, std::io::Result<()>> {

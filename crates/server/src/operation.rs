@@ -262,6 +262,23 @@ impl Operation {
         }
     }
 
+    /// Whether it ends when whoever gave it goes away, as it does where no server carries it out: what loses nothing by being
+    /// given once more. The others are done to their end, since what is half done would be in the way.
+    pub fn ends_with_its_giver(&self) -> bool {
+        matches!(
+            self,
+            Self::Import { .. }
+                | Self::Export { .. }
+                | Self::Audit { .. }
+                | Self::VerifyAudit { .. }
+                | Self::ExportAudit { .. }
+                | Self::Cards { .. }
+                | Self::Why { .. }
+                | Self::Simulate { .. }
+                | Self::LintRoles { .. }
+        )
+    }
+
     /// Carries the operation out.
     ///
     /// # Errors
@@ -285,7 +302,7 @@ impl Operation {
                         organization.name,
                         organization.state.word(),
                         organization.id,
-                        organization.display_name
+                        one_line(&organization.display_name)
                     ));
                 }
             }

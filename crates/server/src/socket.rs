@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -80,7 +80,8 @@ pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
 async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    read.read_line(&mut line).await?;
     if line.is_empty() {
         // Somebody who wanted to know whether anybody listens.
         return Ok(());
@@ -97,11 +98,23 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
         write.shutdown().await?;
         Ok::<_, anyhow::Error>(())
     };
+    // Nothing more is sent: what comes is the end of whoever gave it.
+    let gone = async move {
+        let mut rest = Vec::new();
+        let _ = read.read_to_end(&mut rest).await;
+    };
     // Commands are rare and may be long: a thread of its own, away from the requests of clients.
     let runtime = tokio::runtime::Handle::current();
     let working = tokio::task::spawn_blocking(move || {
         let mut output = Remote { sender: sender.clone(), room: Arc::new(Semaphore::new(DATA_QUEUED_MAX)) };
-        let reply = match runtime.block_on(operation.run(&service, &mut output)) {
+        let is_ended = operation.ends_with_its_giver();
+        let done = runtime.block_on(async {
+            tokio::select! {
+                done = operation.run(&service, &mut output) => done,
+                () = gone, if is_ended => Err(anyhow!("whoever gave the command went away")),
+            }
+        });
+        let reply = match done {
             Ok(()) => Reply::Done,
             Err(error) => Reply::Failed(crate::told(&error)),
         };

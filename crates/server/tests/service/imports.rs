@@ -1,6 +1,9 @@
 //! `custodia import`.
 
-use crate::site::{Engine, Site, on_both_engines};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::site::{Engine, Site, on_both_engines, program};
 
 on_both_engines!(rows_come_in_once_and_refused_ones_are_told);
 
@@ -112,4 +115,37 @@ fn rows_are_brought_in_with_the_rights_of_the_user() {
     for row in made["value"].as_array().unwrap() {
         assert_eq!(row["_createdby_value"].as_str(), Some(me.as_str()));
     }
+}
+
+/// Killed beside a server it ends as it does alone, and the next one goes on where it was.
+#[test]
+fn an_import_that_is_killed_beside_a_server_ends() {
+    const MANY: usize = 12_000;
+    let site = Site::new(Engine::Sqlite).with_north();
+    let mapping = site.write("companies.toml", MAPPING);
+    let rows: String = (0..MANY).map(|number| format!("{number},Company {number},1,\n")).collect();
+    let file = site.write("companies.csv", &format!("No,Company,People,Site\n{rows}"));
+    let server = site.serve(&[]);
+    let mut command = program();
+    command.args(["import", "--org", "north", "--map", &mapping, &file, "--data"]).arg(site.data());
+    let mut killed = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(killed.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains(&format!(" of {MANY} rows")), "{line}");
+    let at_once = import(&site, &mapping, &file).refusal();
+    assert!(at_once.contains("is at work already"), "{at_once}");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let again = crate::site::until("the first one has ended", || {
+        Some(import(&site, &mapping, &file)).filter(|again| !again.errors.contains("is at work already"))
+    });
+    // Had the first one gone on to its end, there would be nothing left to make.
+    assert!(
+        again.output.contains(&format!("read {MANY}, created {MANY}, updated 0")),
+        "{}{}",
+        again.output,
+        again.errors
+    );
+    assert_eq!(again.code, 0, "{}", again.errors);
+    server.stop();
 }

@@ -196,3 +196,24 @@ fn a_wrong_command_line_is_exit_code_2() {
     assert_eq!(help.code, 0);
     assert!(help.output.contains("Exit codes:"));
 }
+
+/// Among what is lost then may be a password that is shown once.
+#[test]
+fn what_cannot_be_said_is_exit_code_1() {
+    let site = Site::new(Engine::Sqlite);
+    for arguments in [
+        vec!["org", "create", "north", "--admin", "ada@north.example"],
+        vec!["org", "list"],
+        vec!["audit", "--org", "north"],
+        vec!["token", "--org", "north", "--user", "ada@north.example"],
+    ] {
+        let mut command = crate::site::program();
+        command.args(&arguments).arg("--data").arg(site.data());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let outcome = command.stdout(full).output().unwrap();
+        let told = String::from_utf8(outcome.stderr).unwrap();
+        assert_eq!(outcome.status.code(), Some(1), "{arguments:?} {told}");
+        assert!(told.contains("it was done, but what it says of it could not be written"), "{arguments:?} {told}");
+    }
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+}
