@@ -8,6 +8,7 @@
 //! selection in SQL. What the languages share is in [`operator`].
 
 pub mod fetchxml;
+pub mod instant;
 mod like;
 pub mod odata;
 pub mod operator;

@@ -3,14 +3,10 @@
 use std::fmt::Write as _;
 
 use custodia_schema::{Column, ColumnKind, Schema, Table, TableId, Value};
-use jiff::SignedDuration;
-use jiff::civil::DateTime;
 
+use crate::instant::{civil, day};
 use crate::operator::{Asker, Operator, Subject, test};
 use crate::{Comparison, Filter, Path};
-
-/// Seconds of a day.
-const DAY_SECONDS: i64 = 86_400;
 
 /// What a query is written with: names, and the caller whose time zone and calendar its operators mean.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +101,8 @@ pub(crate) fn literal(value: &Value) -> Option<String> {
         Value::Money(value) => value.to_decimal().normalize().to_string(),
         Value::Text(value) => value.clone(),
         Value::Guid(id) => id.to_string(),
-        Value::DateTime(seconds) => format!("{}Z", moment(*seconds)?),
-        Value::Date(days) => moment(i64::from(*days).checked_mul(DAY_SECONDS)?)?.date().to_string(),
+        Value::DateTime(seconds) => format!("{}Z", civil(*seconds)?),
+        Value::Date(days) => day(*days)?.to_string(),
         Value::Choices(options) => {
             let mut text = String::new();
             for (position, option) in options.iter().enumerate() {
@@ -116,10 +112,4 @@ pub(crate) fn literal(value: &Value) -> Option<String> {
             text
         }
     })
-}
-
-/// A moment of UTC; `None` before year 1 and after year 9999, whose last two days a [`jiff::Timestamp`] does not have.
-fn moment(seconds: i64) -> Option<DateTime> {
-    let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-    epoch.checked_add(SignedDuration::from_secs(seconds)).ok().filter(|moment| moment.year() > 0)
 }

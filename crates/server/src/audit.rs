@@ -154,14 +154,14 @@ fn shown(value: &Value) -> serde_json::Value {
         Value::Text(text) => json!(text),
         Value::Guid(id) | Value::Lookup(_, id) => json!(id),
         Value::DateTime(seconds) => json!(timestamp(*seconds)),
-        Value::Date(days) => json!(timestamp(i64::from(*days) * 86_400).get(..10)),
+        Value::Date(days) => json!(custodia_query::instant::day(*days).map(|day| day.to_string())),
         Value::Choices(options) => json!(options),
     }
 }
 
 /// `2026-01-02T03:04:05Z`.
 pub fn timestamp(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |timestamp| timestamp.to_string())
+    custodia_query::instant::Shown(seconds).to_string()
 }
 
 #[cfg(test)]
@@ -174,6 +174,9 @@ mod tests {
         assert_eq!(moment("1970-01-02").unwrap(), 86_400);
         assert_eq!(moment("1970-01-01T00:00:09Z").unwrap(), 9);
         assert!(moment("yesterday").unwrap_err().to_string().contains("yesterday"));
+        assert_eq!(timestamp(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(shown(&Value::DateTime(253_402_214_400)), "9999-12-31T00:00:00Z");
+        assert_eq!(shown(&Value::Date(2_932_896)), "9999-12-31");
         let schema = custodia_schema::standard();
         for (word, number) in [("13", 13), ("assign", 13), ("Assign-Role-To-User", 55), ("modify-share", 48)] {
             assert_eq!(action(&schema, word).unwrap(), number);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use custodia_org::{JobBell, JobTerms, JobWait, Organization};
 use custodia_process::jobs::{Ended, JobRun, Options, Progress, is_passing};
+use custodia_query::instant::Shown;
 use custodia_schema::Guid;
 use custodia_store::{Clock, OrganizationState, Store};
 use futures::future::BoxFuture;
@@ -161,9 +162,7 @@ pub fn line(job: &JobWait, now: i64) -> String {
         (false, true) => "later",
         (false, false) => "waiting",
     };
-    let moment =
-        |seconds| jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string());
-    format!("{} {state:<8} {} {} {}", job.id, moment(job.created), job.user, one_line(&job.name))
+    format!("{} {state:<8} {} {} {}", job.id, Shown(job.created), job.user, one_line(&job.name))
 }
 
 /// What a node knows of an organisation with jobs.

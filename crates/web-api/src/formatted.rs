@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use custodia_org::{Caller, Currency, Organization};
+use custodia_query::instant;
 use custodia_schema::{Column, ColumnKind, DateBehavior, Decimal, Guid, MoneyRole, ValueRef};
 use jiff::tz::TimeZone;
 
 use crate::failure::Failure;
 use crate::json;
 use crate::locale::Locale;
-use crate::time_zone::{local_seconds, time_zone};
+use crate::time_zone::time_zone;
 
 /// What formatted values depend on beside the value.
 #[derive(Clone, Debug, Default)]
@@ -177,7 +178,7 @@ impl Formatter {
             }
             (Self::Instant { local, date_only }, ValueRef::DateTime(seconds)) => {
                 let seconds = match &formats.zone {
-                    Some(zone) if *local => local_seconds(zone, seconds),
+                    Some(zone) if *local => instant::local(zone, seconds),
                     _ => seconds,
                 };
                 if *date_only {

@@ -25,14 +25,6 @@ pub(crate) fn time_zone(number: i32) -> TimeZone {
     ZONES.get(&number).and_then(|name| RULES.get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
-/// An instant, in seconds since 1970, as seconds of the zone's own clock.
-pub(crate) fn local_seconds(zone: &TimeZone, seconds: i64) -> i64 {
-    match Timestamp::from_second(seconds) {
-        Ok(instant) => seconds + i64::from(zone.to_offset(instant).seconds()),
-        Err(_) => seconds,
-    }
-}
-
 /// The years whose changes of the clock questions know: 1900-01-01 to 2100-01-01, in seconds since 1970. Before and after,
 /// the clock stays as it is then.
 const CHANGES_FROM: i64 = -2_208_988_800;
@@ -82,6 +74,8 @@ fn changes_of(zone: &TimeZone) -> Zone {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+    use custodia_query::instant;
+
     use super::*;
 
     #[test]
@@ -101,8 +95,8 @@ mod tests {
         for (number, winter_hours, summer_hours) in cases {
             let zone = time_zone(number);
             let minutes = if number == 190 { 30 * 60 } else { 0 };
-            assert_eq!(local_seconds(&zone, winter) - winter, winter_hours * 3_600 + minutes, "{number} in winter");
-            assert_eq!(local_seconds(&zone, summer) - summer, summer_hours * 3_600 + minutes, "{number} in summer");
+            assert_eq!(instant::local(&zone, winter) - winter, winter_hours * 3_600 + minutes, "{number} in winter");
+            assert_eq!(instant::local(&zone, summer) - summer, summer_hours * 3_600 + minutes, "{number} in summer");
         }
     }
 
@@ -114,7 +108,7 @@ mod tests {
             // Every day of the years 1990 to 2040, at noon.
             for day in 7_305..25_567 {
                 let moment = day * 86_400 + 43_200;
-                assert_eq!(zone.local(moment), local_seconds(&rules, moment), "{number} on day {day}");
+                assert_eq!(zone.local(moment), instant::local(&rules, moment), "{number} on day {day}");
             }
         }
         assert_eq!(*clock(-7), Zone::utc());

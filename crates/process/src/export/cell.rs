@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use custodia_query::instant::{self, Shown};
 use custodia_schema::{Column, ColumnKind, DateBehavior, ValueRef, fold};
-use jiff::civil::{Date, DateTime};
-use jiff::{Timestamp, ToSpan as _};
 
 use super::guard::guarded;
 use super::plan::Style;
@@ -88,15 +87,12 @@ impl Cell {
                 let shown = shown.collect::<Vec<_>>().join(BETWEEN_OPTIONS.encode_utf8(&mut [0; 4]));
                 into.write_str(if *is_guarded { guarded(&shown) } else { shown.as_str().into() }.as_ref())
             }
-            (Self::WallClock, ValueRef::DateTime(seconds)) => match wall_clock(seconds) {
+            (Self::WallClock, ValueRef::DateTime(seconds)) => match instant::civil(seconds) {
                 Some(time) => write!(into, "{time}"),
                 None => write!(into, "{seconds}"),
             },
-            (_, ValueRef::DateTime(seconds)) => match Timestamp::from_second(seconds) {
-                Ok(instant) => write!(into, "{instant}"),
-                Err(_) => write!(into, "{seconds}"),
-            },
-            (_, ValueRef::Date(days)) => match day(days) {
+            (_, ValueRef::DateTime(seconds)) => write!(into, "{}", Shown(seconds)),
+            (_, ValueRef::Date(days)) => match instant::day(days) {
                 Some(day) => write!(into, "{day}"),
                 None => write!(into, "{days}"),
             },
@@ -129,14 +125,6 @@ fn texts(kind: &ColumnKind, style: Style, framed: impl Fn(&str) -> String) -> Ha
     shown.collect()
 }
 
-fn wall_clock(seconds: i64) -> Option<DateTime> {
-    Some(jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(seconds).ok()?))
-}
-
-fn day(days: i32) -> Option<Date> {
-    jiff::civil::date(1970, 1, 1).checked_add(days.days()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -159,6 +147,10 @@ mod tests {
         assert_eq!(written(&Cell::Instant, ValueRef::DateTime(-1)), "1969-12-31T23:59:59Z");
         assert_eq!(written(&Cell::WallClock, ValueRef::DateTime(60)), "1970-01-01T00:01:00");
         assert_eq!(written(&Cell::Day, ValueRef::Date(-1)), "1969-12-31");
+        let last = ValueRef::DateTime(253_402_300_799);
+        assert_eq!(written(&Cell::Instant, last), "9999-12-31T23:59:59Z");
+        assert_eq!(written(&Cell::WallClock, last), "9999-12-31T23:59:59");
+        assert_eq!(written(&Cell::Day, ValueRef::Date(2_932_896)), "9999-12-31");
         assert_eq!(written(&Cell::Plain, ValueRef::Money(Money(-12_500))), "-1.25");
         assert_eq!(written(&Cell::Plain, ValueRef::Double(0.1)), "0.1");
         assert_eq!(written(&Cell::text(LABELS), ValueRef::Text("=1")), "'=1");

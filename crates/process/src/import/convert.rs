@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use custodia_query::instant;
 use custodia_schema::{ColumnKind, Decimal, Guid, Money, Value, fold};
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::date_pattern::{DatePattern, Moment, instant};
+use super::date_pattern::{DatePattern, Moment};
 use super::number::NumberFormat;
+
+/// Seconds of a day.
+const DAY_SECONDS: i64 = 86_400;
 
 /// Options that a reason names; a list of hundreds helps nobody.
 const OPTIONS_SHOWN_MAX: usize = 12;
@@ -178,24 +181,23 @@ impl Conversion {
                 Ok(Value::Choices(chosen))
             }
             Self::Instant { pattern, zone } => match moment(pattern, text)? {
-                Moment::Instant(instant) => Ok(Value::DateTime(whole_second(instant))),
+                Moment::Instant(seconds) => Ok(Value::DateTime(seconds)),
                 Moment::Local(local) => match zone {
-                    Some(zone) => instant(local, zone).map(Value::DateTime).ok_or_else(|| out_of_range(text)),
+                    Some(zone) => instant::of_local(local, zone).map(Value::DateTime).ok_or_else(|| out_of_range(text)),
                     None => Err(format!("`{text}` does not say its offset from UTC: give the column a `time_zone`")),
                 },
             },
             Self::WallClock(pattern) => match moment(pattern, text)? {
-                Moment::Instant(instant) => Ok(Value::DateTime(whole_second(instant))),
-                Moment::Local(local) => {
-                    instant(local, &TimeZone::UTC).map(Value::DateTime).ok_or_else(|| out_of_range(text))
-                }
+                Moment::Instant(seconds) => Ok(Value::DateTime(seconds)),
+                Moment::Local(local) => Ok(Value::DateTime(instant::of_civil(local))),
             },
             Self::Day { pattern, zone } => {
-                let local = match moment(pattern, text)? {
-                    Moment::Local(local) => local,
-                    Moment::Instant(instant) => zone.as_ref().unwrap_or(&TimeZone::UTC).to_datetime(instant),
+                let seconds = match moment(pattern, text)? {
+                    Moment::Local(local) => instant::of_civil(local),
+                    Moment::Instant(seconds) => instant::local(zone.as_ref().unwrap_or(&TimeZone::UTC), seconds),
                 };
-                day(local).map(Value::Date).ok_or_else(|| out_of_range(text))
+                let days = i32::try_from(seconds.div_euclid(DAY_SECONDS));
+                days.map(Value::Date).map_err(|_| out_of_range(text))
             }
             Self::Guid => Guid::try_parse(text).map(Value::Guid).map_err(|_| format!("`{text}` is not a GUID")),
         }
@@ -208,18 +210,6 @@ fn moment(pattern: &DatePattern, text: &str) -> Result<Moment, String> {
 
 fn out_of_range(text: &str) -> String {
     format!("`{text}` is out of the range of dates")
-}
-
-/// A fraction of a second is dropped, towards the past.
-fn whole_second(instant: jiff::Timestamp) -> i64 {
-    let second = instant.as_second();
-    if instant.subsec_nanosecond() < 0 { second - 1 } else { second }
-}
-
-/// Days since 1970.
-fn day(local: DateTime) -> Option<i32> {
-    let days = local.date().since(jiff::civil::date(1970, 1, 1)).ok()?.get_days();
-    Some(days)
 }
 
 /// As the gate rounds, so that a row that was brought in already compares equal.

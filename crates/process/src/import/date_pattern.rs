@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use custodia_query::instant;
 use jiff::civil::{Date, DateTime};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// How a date or a time is written.
@@ -46,8 +48,8 @@ pub(super) enum Field {
 pub(super) enum Moment {
     /// A date or time without a zone; midnight if it has no time.
     Local(DateTime),
-    /// An instant: it came with an offset.
-    Instant(jiff::Timestamp),
+    /// An instant, in whole seconds since 1970: it came with an offset.
+    Instant(i64),
 }
 
 /// Why a text is not a date.
@@ -244,8 +246,11 @@ fn iso(text: &str) -> Result<Moment, NotADate> {
     {
         return Ok(Moment::Local(date.into()));
     }
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Ok(Moment::Instant(instant));
+    if let Ok(pieces) = Pieces::parse(text)
+        && let (Some(time), Some(offset)) = (pieces.time(), pieces.to_numeric_offset())
+    {
+        let instant = instant::of_clock(pieces.date().to_datetime(time), offset.seconds());
+        return instant.map(Moment::Instant).ok_or(NotADate);
     }
     text.parse::<DateTime>().map(Moment::Local).map_err(|_| NotADate)
 }
@@ -253,12 +258,6 @@ fn iso(text: &str) -> Result<Moment, NotADate> {
 /// A time zone by its IANA name, from the list inside the program: the machine's own does not matter.
 pub(super) fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(name).ok()
-}
-
-/// The instant of a local time, in whole seconds since 1970. A time that a change of the clocks leaves out is moved on by the
-/// hour that was left out; of a time that occurs twice, the first is meant.
-pub(super) fn instant(local: DateTime, zone: &TimeZone) -> Option<i64> {
-    zone.to_ambiguous_zoned(local).compatible().ok().map(|zoned| zoned.timestamp().as_second())
 }
 
 #[cfg(test)]
@@ -272,7 +271,7 @@ mod tests {
         let read = DatePattern::parse(pattern).unwrap().read(text);
         let shown = read.ok().map(|moment| match moment {
             Moment::Local(local) => local.to_string(),
-            Moment::Instant(instant) => instant.to_string(),
+            Moment::Instant(seconds) => instant::Shown(seconds).to_string(),
         });
         assert_eq!(shown.as_deref(), expected, "{text} as {pattern}");
     }
@@ -311,6 +310,11 @@ mod tests {
         check("iso", "1962-02-18 00:00:00", Some("1962-02-18T00:00:00"));
         check("iso", "2017-03-01T14:05:00Z", Some("2017-03-01T14:05:00Z"));
         check("iso", "2017-03-01T14:05:00+02:00", Some("2017-03-01T12:05:00Z"));
+        check("iso", "2017-03-01T14:05:00.999Z", Some("2017-03-01T14:05:00Z"));
+        check("iso", "9999-12-31", Some("9999-12-31T00:00:00"));
+        check("iso", "9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z"));
+        check("iso", "9999-12-31T23:59:59+10:00", Some("9999-12-31T13:59:59Z"));
+        check("iso", "9999-12-31T23:59:59-01:00", None);
         check("iso", "3/1/2017", None);
         check("iso", "2017-02-29", None);
         check("iso", "yesterday", None);
@@ -335,13 +339,15 @@ mod tests {
     #[test]
     fn local_times_become_instants_by_their_zone() {
         let zone = time_zone("America/New_York").unwrap();
-        let at = |text: &str| instant(text.parse().unwrap(), &zone).unwrap();
+        let at = |text: &str| instant::of_local(text.parse().unwrap(), &zone).unwrap();
         assert_eq!(at("2025-03-14T01:20:00"), 1_741_929_600);
         assert_eq!(at("2025-01-14T01:20:00"), 1_736_835_600);
         // 2025-03-09 02:30 does not exist: the clocks went from 2:00 to 3:00.
         assert_eq!(at("2025-03-09T02:30:00"), at("2025-03-09T03:30:00"));
         // 2024-11-03 01:30 came twice: the first, in summer time.
         assert_eq!(at("2024-11-03T02:30:00") - at("2024-11-03T01:30:00"), 7200);
+        assert_eq!(at("9999-12-31T18:59:59"), 253_402_300_799);
+        assert_eq!(instant::of_local("9999-12-31T19:00:00".parse().unwrap(), &zone), None);
         assert!(time_zone("America/New_Yrok").is_none());
     }
 }

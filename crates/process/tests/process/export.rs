@@ -87,6 +87,12 @@ const CONTACTS: &str = "name = \"contacts\"\ntable = \"contact\"\nkey = \"no\"\n
 const CONTACT_ROWS: &str =
     "no,last,born,family,account,contact\n1,One,1950-12-31,Married,1,\n2,Two,,,,1\n3,Three,2000-02-29,4,,\n";
 
+/// The first and the last instants that there are: what people write for "without end".
+const TASKS: &str = "name = \"tasks\"\ntable = \"task\"\nkey = \"no\"\n[columns]\nsubject = \"no\"\n\
+    scheduledstart = \"from\"\nscheduledend = \"to\"\n";
+const TASK_ROWS: &str = "no,from,to\n1,1753-01-01T00:00:00Z,9999-12-31T00:00:00Z\n\
+    2,2024-02-29T10:00:00+02:00,9999-12-31T23:59:59Z\n";
+
 /// What another organisation has its own of, and what says when a row was written.
 const OF_THE_ORGANISATION: &[&str] = &[
     "ownerid",
@@ -106,9 +112,10 @@ async fn what_goes_out_comes_back(engine: Engine) {
         let world = World::new(engine, folder.path()).await;
         bring(&world, ACCOUNTS, ACCOUNT_ROWS).await;
         bring(&world, CONTACTS, CONTACT_ROWS).await;
+        bring(&world, TASKS, TASK_ROWS).await;
         let other_folder = tempfile::tempdir().unwrap();
         let other = World::new(engine, other_folder.path()).await;
-        for (table, rows) in [("account", 4), ("contact", 3)] {
+        for (table, rows) in [("account", 4), ("contact", 3), ("task", 2)] {
             let export = plan(&world, table, &[], style).unwrap();
             let (exported, file) = run(&world.organization, &world.admin(), &export).await.unwrap();
             assert_eq!((exported.rows, exported.changes_meanwhile), (rows, Some(0)));

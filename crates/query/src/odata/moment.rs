@@ -1,6 +1,8 @@
 //! Dates and instants as they are written.
 
-use jiff::civil::{Date, DateTime, date};
+use jiff::civil::{Date, DateTime};
+
+use crate::instant;
 
 /// A date or an instant. A fraction of a second is dropped, as in stored values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +20,6 @@ pub fn parse_moment(text: &str) -> Option<i64> {
 
 /// Seconds of a day.
 pub(super) const DAY_SECONDS: i64 = 86_400;
-
-/// The first and the last second that can be written with a year from 1 to 9999.
-const SECONDS_MIN: i64 = -62_135_596_800;
-const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// What stands where a date may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +58,7 @@ impl Moment {
         let Ok(civil) = DateTime::new(day.year(), day.month(), day.day(), hour, minute, second, 0) else {
             return Prefix::Impossible;
         };
-        let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
-        let seconds = civil.duration_since(epoch).as_secs() - offset;
-        if !(SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
-            return Prefix::Impossible;
-        }
+        let Some(seconds) = instant::of_clock(civil, offset) else { return Prefix::Impossible };
         Prefix::Moment(Self { seconds }, text.len() - reader.rest.len())
     }
 }
@@ -133,7 +127,7 @@ impl Reader<'_> {
     }
 
     /// Seconds east of UTC; 0 when none is written.
-    fn offset(&mut self) -> Option<i64> {
+    fn offset(&mut self) -> Option<i32> {
         let lost_plus = matches!(self.rest, [b' ', hour, ..] if hour.is_ascii_digit());
         let sign = match self.rest.first() {
             Some(b'Z' | b'z') => {
@@ -152,7 +146,7 @@ impl Reader<'_> {
         if hours > 14 || minutes > 59 {
             return None;
         }
-        Some(sign * (i64::from(hours) * 3_600 + i64::from(minutes) * 60))
+        Some(sign * (i32::from(hours) * 3_600 + i32::from(minutes) * 60))
     }
 }
 
@@ -161,6 +155,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
     use super::*;
+    use crate::instant::{SECONDS_MAX, SECONDS_MIN};
 
     #[test]
     fn dates_and_instants_are_read() {

@@ -5,13 +5,10 @@ use custodia_schema::{Column, ColumnKind, DateBehavior, Guid, Schema, TableId, V
 use super::Asker;
 use super::clock::DAY_SECONDS;
 use super::period::Bound;
+use crate::instant::{SECONDS_MAX, SECONDS_MIN};
 use crate::odata::literal::{Fit, Literal, expected};
 use crate::odata::number::Number;
 use crate::odata::parse_moment;
-
-/// The first and the last second that can be stored: of the years 1 to 9999.
-const SECONDS_MIN: i64 = -62_135_596_800;
-const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// What a text is among the values of a column; `None` when it is of another type.
 pub(super) fn fit(asker: &Asker, schema: &Schema, column: &Column, text: &str) -> Option<Fit> {

@@ -109,6 +109,15 @@ mod bodies {
             assert_eq!(formatted(&row, "revenue"), amount, "{change}");
             assert_eq!(row["createdon"], "2026-01-02T03:04:05Z");
         }
+        // The last day there is has hours like any other.
+        let task = world.post("tasks", r#"{"subject":"T","scheduledend":"9999-12-31T00:00:00Z"}"#).await;
+        let target = format!("tasks({task})?$select=scheduledend");
+        for (zone, date) in [(35, "30/12/9999 19:00"), (110, "31/12/9999 01:00"), (92, "31/12/9999 00:00")] {
+            world.ask("PATCH", &settings, &[], &format!("{{\"timezonecode\":{zone}}}")).await.expect(204);
+            let row = world.ask("GET", &target, &ALL, "").await.expect(200);
+            assert_eq!(formatted(&row, "scheduledend"), date, "{zone}");
+            assert_eq!(row["scheduledend"], "9999-12-31T00:00:00Z");
+        }
     }
 
     pub async fn amounts_follow_their_currency_at_once(world: World) {
