@@ -22,6 +22,17 @@ pub(crate) struct Object<'b> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Json<'b>(&'b str);
 
+/// A value is of another type than was asked for. It is no `None`: a member that is wrong never counts as one that is absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mistyped<'b>(Json<'b>);
+
+impl Mistyped<'_> {
+    /// Says so of the member of that name.
+    pub(crate) fn of(self, name: &str, expected: &str) -> Failure {
+        Failure::body(format!("'{name}' is {}; {expected} was expected", self.0.noun()))
+    }
+}
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsonKind {
@@ -85,25 +96,36 @@ impl<'b> Object<'b> {
         self.get(name).ok_or_else(|| Failure::body(format!("the body lacks '{name}'")))
     }
 
+    /// The member of that name; none where it is null, which says as much as leaving it out.
+    pub(crate) fn given(&self, name: &str) -> Option<Json<'b>> {
+        self.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The text under that name, if it is given.
+    pub(crate) fn text_of(&self, name: &str) -> Result<Option<String>, Failure> {
+        self.given(name).map(|value| value.text_as(name)).transpose()
+    }
+
+    /// True or false under that name, if it is given.
+    pub(crate) fn boolean_of(&self, name: &str) -> Result<Option<bool>, Failure> {
+        self.given(name).map(|value| value.boolean_as(name)).transpose()
+    }
+
     /// The object under that name that an operation cannot do without.
     pub(crate) fn need_object(&self, name: &str) -> Result<Self, Failure> {
         let value = self.need(name)?;
-        value
-            .object()?
-            .ok_or_else(|| Failure::body(format!("'{name}' is {}; an object was expected", value.kind().noun())))
+        value.object()?.ok_or_else(|| Mistyped(value).of(name, "an object"))
     }
 
     /// The list of objects under that name that an operation cannot do without.
     pub(crate) fn need_objects(&self, name: &str) -> Result<Vec<Self>, Failure> {
         let value = self.need(name)?;
-        let wrong = || Failure::body(format!("'{name}' is {}; a list of objects was expected", value.kind().noun()));
-        value.objects()?.ok_or_else(wrong)
+        value.objects()?.ok_or_else(|| Mistyped(value).of(name, "a list of objects"))
     }
 
     /// The text under that name that an operation cannot do without.
     pub(crate) fn need_text(&self, name: &str) -> Result<String, Failure> {
-        let value = self.need(name)?;
-        value.text().ok_or_else(|| Failure::body(format!("'{name}' is {}; a text was expected", value.kind().noun())))
+        self.need(name)?.text_as(name)
     }
 }
 
@@ -125,24 +147,56 @@ impl<'b> Json<'b> {
         self.kind() == JsonKind::Null
     }
 
-    /// `true` or `false`.
-    pub(crate) fn boolean(self) -> Option<bool> {
-        match self.0 {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
+    /// What it is called in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self.kind() {
+            JsonKind::Text if self.text().is_err() => {
+                "a text with a lone surrogate (such as \\ud800), which is no character"
+            }
+            kind => kind.noun(),
         }
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(self) -> Result<bool, Mistyped<'b>> {
+        match self.0 {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Mistyped(self)),
+        }
+    }
+
+    /// `true` or `false`, of the member of that name.
+    pub(crate) fn boolean_as(self, name: &str) -> Result<bool, Failure> {
+        self.boolean().map_err(|mistyped| mistyped.of(name, "true or false"))
+    }
+
     /// A number, as it was written.
-    pub(crate) fn number(self) -> Option<&'b str> {
-        (self.kind() == JsonKind::Number).then_some(self.0)
+    pub(crate) fn number(self) -> Result<&'b str, Mistyped<'b>> {
+        if self.kind() == JsonKind::Number { Ok(self.0) } else { Err(Mistyped(self)) }
+    }
+
+    /// A whole number from nought on, of the member of that name.
+    pub(crate) fn natural_as(self, name: &str) -> Result<u32, Failure> {
+        let number = self.number().ok().and_then(|digits| digits.parse().ok());
+        number.ok_or_else(|| {
+            let found = self.number().unwrap_or(self.noun());
+            Failure::body(format!("'{name}' is {found}; a whole number from 0 to {} was expected", u32::MAX))
+        })
     }
 
     /// A text.
-    pub(crate) fn text(self) -> Option<String> {
-        // Lone surrogates are no text.
-        (self.kind() == JsonKind::Text).then(|| serde_json::from_str(self.0).ok()).flatten()
+    pub(crate) fn text(self) -> Result<String, Mistyped<'b>> {
+        if self.kind() != JsonKind::Text {
+            return Err(Mistyped(self));
+        }
+        // What was read as JSON already holds lone surrogates at worst, which are no text.
+        serde_json::from_str(self.0).map_err(|_| Mistyped(self))
+    }
+
+    /// A text, of the member of that name.
+    pub(crate) fn text_as(self, name: &str) -> Result<String, Failure> {
+        self.text().map_err(|mistyped| mistyped.of(name, "a text"))
     }
 
     /// An object; `None` when it is something else.
@@ -235,13 +289,36 @@ mod tests {
         let object = Object::read(body).unwrap();
         let names: Vec<_> = object.members().map(|(name, _)| name).collect();
         assert_eq!(names, ["a", "b", "c", "d", "e"]);
-        assert_eq!(object.get("a").unwrap().number(), Some("1.50000000000000000000000001"));
-        assert_eq!(object.get("b").unwrap().text().as_deref(), Some("x\nü"));
+        assert_eq!(object.get("a").unwrap().number().unwrap(), "1.50000000000000000000000001");
+        assert_eq!(object.get("b").unwrap().text().unwrap(), "x\nü");
         assert!(object.get("c").unwrap().is_null());
         assert!(object.get("d").unwrap().is_empty_list());
-        assert_eq!(object.need_object("e").unwrap().get("f").unwrap().boolean(), Some(true));
+        assert_eq!(object.need_object("e").unwrap().boolean_of("f").unwrap(), Some(true));
         assert!(object.get("x").is_none());
-        assert!(object.get("a").unwrap().text().is_none() && object.get("b").unwrap().number().is_none());
+        assert!(object.get("a").unwrap().text().is_err() && object.get("b").unwrap().number().is_err());
+    }
+
+    #[test]
+    fn a_member_is_absent_or_wrong_or_a_value() {
+        let object =
+            Object::read(br#"{"null":null,"text":"true","number":1,"yes":true,"parts":1.0,"less":-1}"#).unwrap();
+        for absent in ["null", "none"] {
+            assert_eq!((object.text_of(absent).unwrap(), object.boolean_of(absent).unwrap()), (None, None));
+        }
+        assert_eq!(object.text_of("text").unwrap().as_deref(), Some("true"));
+        assert_eq!(object.boolean_of("yes").unwrap(), Some(true));
+        assert_eq!(object.get("number").unwrap().natural_as("number").unwrap(), 1);
+        for (failure, expected) in [
+            (object.boolean_of("text").unwrap_err(), "'text' is a text; true or false was expected"),
+            (object.boolean_of("number").unwrap_err(), "'number' is a number; true or false was expected"),
+            (object.text_of("number").unwrap_err(), "'number' is a number; a text was expected"),
+            (object.get("text").unwrap().natural_as("text").unwrap_err(), "'text' is a text; a whole number"),
+            (object.get("parts").unwrap().natural_as("parts").unwrap_err(), "'parts' is 1.0; a whole number"),
+            (object.get("less").unwrap().natural_as("less").unwrap_err(), "'less' is -1; a whole number"),
+        ] {
+            assert_eq!((failure.status.as_u16(), failure.code), (400, 0x8004_8d19));
+            assert!(failure.message.starts_with(expected), "{}", failure.message);
+        }
     }
 
     #[test]
@@ -266,6 +343,6 @@ mod tests {
         // Depth costs nothing: what is inside is not looked at.
         let _ = Object::read(deep.as_bytes()).map(|object| object.get("a").map(Json::kind));
         let surrogate = Object::read(br#"{"a":"\ud800"}"#).unwrap();
-        assert_eq!(surrogate.get("a").unwrap().text(), None);
+        assert!(surrogate.text_of("a").unwrap_err().message.contains("lone surrogate"));
     }
 }

@@ -59,7 +59,7 @@ impl Reader<'_> {
 
     /// A type, if it is said, must be the table's.
     fn check_type(&self, value: Json<'_>) -> Result<(), Failure> {
-        let named = value.text().unwrap_or_default();
+        let named = value.text_as("@odata.type")?;
         if type_name(&named) == self.table.name {
             return Ok(());
         }
@@ -73,9 +73,8 @@ impl Reader<'_> {
                 let input = if value.is_null() {
                     Input::Value(Value::Null)
                 } else {
-                    let text = value.text().ok_or_else(|| {
-                        let found = value.kind().noun();
-                        Failure::body(format!("'{name}@{BIND}' is {found}; expected the address of a record, or null"))
+                    let text = value.text().map_err(|mistyped| {
+                        mistyped.of(&format!("{name}@{BIND}"), "the address of a record, or null,")
                     })?;
                     Input::Link(self.reference(&single, &text)?)
                 };
@@ -144,7 +143,7 @@ impl Reader<'_> {
             (Navigation::Single(single), JsonKind::Object) => {
                 let Some(object) = value.object()? else { return Ok(()) };
                 let address = match object.members().collect::<Vec<_>>().as_slice() {
-                    [("@odata.id", address)] => address.text(),
+                    [("@odata.id", address)] => Some(address.text_as("@odata.id")?),
                     _ => None,
                 };
                 match address {
@@ -216,7 +215,7 @@ impl Call<'_> {
 
     /// The record that an object in the body of an action stands for: by its address, or by type and primary id.
     pub(crate) fn referenced(&self, name: &str, object: &Object<'_>) -> Result<Reference, Failure> {
-        if let Some(address) = object.get("@odata.id").and_then(Json::text) {
+        if let Some(address) = object.text_of("@odata.id")? {
             return self.reference(&address);
         }
         let named = object.need_text("@odata.type")?;
@@ -224,7 +223,7 @@ impl Call<'_> {
             .ok_or_else(|| Failure::body(format!("'{name}': there is no type '{named}'")))?;
         let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
         // Users and teams may also be named as what they are as owners.
-        let id = object.get(id_name).or_else(|| object.get("ownerid")).and_then(Json::text);
+        let id = object.text_of(id_name)?.map_or_else(|| object.text_of("ownerid"), |id| Ok(Some(id)))?;
         let id = id.and_then(|text| Guid::try_parse(text.trim()).ok());
         let id = id.ok_or_else(|| Failure::body(format!("'{name}' lacks a GUID in '{id_name}'")))?;
         Ok(Reference { table: table.id, key: RowKey::Id(id) })
@@ -276,7 +275,7 @@ pub(crate) fn column_value(
             "column '{}' of table '{}' is given {}; {expected} was expected",
             column.name,
             table.name,
-            json.kind().noun()
+            json.noun()
         ))
     };
     let out_of_range = || {
@@ -285,18 +284,16 @@ pub(crate) fn column_value(
         Failure::new(StatusCode::BAD_REQUEST, code::OUT_OF_RANGE, message)
     };
     // Exact numbers may come in quotes where the sender said so.
-    let quoted_text = if numbers_quoted { json.text() } else { None };
-    let exact_number = || json.number().or(quoted_text.as_deref());
+    let quoted_text = if numbers_quoted { json.text().ok() } else { None };
+    let exact_number = || json.number().ok().or(quoted_text.as_deref());
     Ok(match &column.kind {
-        ColumnKind::Text { .. } | ColumnKind::Memo { .. } => {
-            Value::Text(json.text().ok_or_else(|| mismatch("a text"))?)
-        }
-        ColumnKind::TableName => Value::Text(json.text().ok_or_else(|| mismatch("the logical name of a table"))?),
+        ColumnKind::Text { .. } | ColumnKind::Memo { .. } => Value::Text(json.text().map_err(|_| mismatch("a text"))?),
+        ColumnKind::TableName => Value::Text(json.text().map_err(|_| mismatch("the logical name of a table"))?),
         ColumnKind::Integer { .. }
         | ColumnKind::Choice { .. }
         | ColumnKind::State { .. }
         | ColumnKind::Status { .. } => {
-            let number = json.number().ok_or_else(|| mismatch("a whole number"))?;
+            let number = json.number().map_err(|_| mismatch("a whole number"))?;
             let whole = whole_number(number).ok_or_else(|| mismatch("a whole number"))?;
             Value::Integer(i32::try_from(whole).map_err(|_| out_of_range())?)
         }
@@ -314,7 +311,7 @@ pub(crate) fn column_value(
             Value::Money(decimal(number).and_then(Money::from_decimal).ok_or_else(out_of_range)?)
         }
         ColumnKind::Double { .. } => {
-            let number = json.number().and_then(|number| number.parse::<f64>().ok());
+            let number = json.number().ok().and_then(|number| number.parse::<f64>().ok());
             let number = number.ok_or_else(|| mismatch("a number"))?;
             if !number.is_finite() {
                 return Err(out_of_range());
@@ -322,22 +319,22 @@ pub(crate) fn column_value(
             Value::Double(number)
         }
         ColumnKind::Boolean { .. } | ColumnKind::Managed => {
-            Value::Boolean(json.boolean().ok_or_else(|| mismatch("true or false"))?)
+            Value::Boolean(json.boolean().map_err(|_| mismatch("true or false"))?)
         }
         ColumnKind::DateTime { behavior: DateBehavior::DateOnly, .. } => {
-            let days = json.text().and_then(|text| days(text.trim()));
+            let days = json.text().ok().and_then(|text| days(text.trim()));
             Value::Date(days.ok_or_else(|| mismatch("a date like \"2024-02-29\""))?)
         }
         ColumnKind::DateTime { .. } => {
-            let seconds = json.text().and_then(|text| parse_moment(text.trim()));
+            let seconds = json.text().ok().and_then(|text| parse_moment(text.trim()));
             Value::DateTime(seconds.ok_or_else(|| mismatch("a date and time like \"2024-02-29T10:00:00Z\""))?)
         }
         ColumnKind::Choices { .. } => {
-            let options = json.text().and_then(|text| options(&text));
+            let options = json.text().ok().and_then(|text| options(&text));
             Value::Choices(options.ok_or_else(|| mismatch("the numbers of options joined by commas, as a text,"))?)
         }
         ColumnKind::Guid | ColumnKind::Lookup { .. } => {
-            let id = json.text().and_then(|text| Guid::try_parse(text.trim()).ok());
+            let id = json.text().ok().and_then(|text| Guid::try_parse(text.trim()).ok());
             Value::Guid(id.ok_or_else(|| mismatch("a GUID"))?)
         }
         ColumnKind::PartyList | ColumnKind::Image | ColumnKind::File => {

@@ -85,9 +85,9 @@ fn filter(value: Json<'_>, depth: usize) -> Result<Option<FilterElement>, Failur
         match name {
             "@odata.type" => is_type(value, "FilterExpression")?,
             "FilterOperator" => {
-                element.any = match value.text().as_deref() {
-                    Some("And") => false,
-                    Some("Or") => true,
+                element.any = match value.text_as(name)?.as_str() {
+                    "And" => false,
+                    "Or" => true,
                     _ => return Err(Failure::body("'FilterOperator' is neither \"And\" nor \"Or\"")),
                 };
             }
@@ -124,8 +124,8 @@ fn condition(given: &Object<'_>) -> Result<Condition, Failure> {
         match name {
             "@odata.type" => is_type(value, "ConditionExpression")?,
             "AttributeName" | "Operator" | "ExtensionData" => {}
-            "EntityName" => condition.entity = value.text().filter(|name| !name.is_empty()),
-            "CompareColumns" => compares_columns = value.boolean().unwrap_or(false),
+            "EntityName" => condition.entity = given.text_of(name)?.filter(|name| !name.is_empty()),
+            "CompareColumns" => compares_columns = given.boolean_of(name)?.unwrap_or(false),
             "Values" => {
                 for one in values(name, value)? {
                     condition.values.push(literal(one)?);
@@ -168,9 +168,9 @@ fn link(given: &Object<'_>, depth: usize) -> Result<LinkElement, Failure> {
         match name {
             "@odata.type" => is_type(value, "LinkEntity")?,
             "LinkFromEntityName" | "LinkFromAttributeName" | "LinkToEntityName" | "LinkToAttributeName" => {}
-            "EntityAlias" => link.alias = value.text().filter(|alias| !alias.is_empty()),
+            "EntityAlias" => link.alias = given.text_of(name)?.filter(|alias| !alias.is_empty()),
             "JoinOperator" => {
-                let text = value.text().unwrap_or_default();
+                let text = value.text_as(name)?;
                 let found = JOINS.iter().find(|(known, _)| *known == text).map(|(_, kind)| *kind);
                 link.kind =
                     found.ok_or_else(|| Failure::unsupported(format!("the JoinOperator '{text}' of a LinkEntity")))?;
@@ -200,15 +200,15 @@ fn operator_named(name: &str) -> Result<&'static str, Failure> {
 /// A value of a condition, bare or as `{"Value":…,"Type":"System.Guid"}`.
 fn literal(value: Json<'_>) -> Result<String, Failure> {
     let wrong = || {
-        let found = value.kind().noun();
+        let found = value.noun();
         Failure::body(format!(
             "a value of a ConditionExpression is {found}; a text, a number or true or false was expected"
         ))
     };
     match value.kind() {
-        JsonKind::Text => value.text().ok_or_else(wrong),
-        JsonKind::Number => value.number().map(str::to_owned).ok_or_else(wrong),
-        JsonKind::Boolean => Ok(if value.boolean() == Some(true) { "1" } else { "0" }.to_owned()),
+        JsonKind::Text => value.text().map_err(|_| wrong()),
+        JsonKind::Number => value.number().map(str::to_owned).map_err(|_| wrong()),
+        JsonKind::Boolean => value.boolean().map(|is| if is { "1" } else { "0" }.to_owned()).map_err(|_| wrong()),
         JsonKind::Object => {
             let inner = object("a value of a ConditionExpression", value)?;
             let inner = inner.need("Value")?;
@@ -224,17 +224,26 @@ fn is_first_page(value: Json<'_>) -> Result<(), Failure> {
     if value.is_null() {
         return Ok(());
     }
-    let page = object("a PagingInfo", value)?;
-    let number =
-        |name| page.get(name).and_then(Json::number).and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
-    if number("PageNumber") > 1 || number("Count") > 0 {
-        return Err(Failure::unsupported("a page of a QueryExpression"));
+    for (name, value) in object("a PagingInfo", value)?.members() {
+        let is_all = match name {
+            _ if value.is_null() => true,
+            "@odata.type" => is_type(value, "PagingInfo").map(|()| true)?,
+            "PageNumber" => value.natural_as(name)? <= 1,
+            "Count" => value.natural_as(name)? == 0,
+            "PagingCookie" => value.text_as(name)?.is_empty(),
+            "ReturnTotalRecordCount" => value.boolean_as(name).map(|_| true)?,
+            "ExtensionData" => true,
+            _ => says_nothing(value),
+        };
+        if !is_all {
+            return Err(Failure::unsupported(format!("a page of a QueryExpression ('{name}')")));
+        }
     }
     Ok(())
 }
 
 fn is_type(value: Json<'_>, expected: &str) -> Result<(), Failure> {
-    let text = value.text().unwrap_or_default();
+    let text = value.text_as("@odata.type")?;
     let name = text.trim_start_matches('#').strip_prefix("Microsoft.Dynamics.CRM.");
     if name == Some(expected) {
         return Ok(());
@@ -244,20 +253,21 @@ fn is_type(value: Json<'_>, expected: &str) -> Result<(), Failure> {
 
 /// Null, false and what is empty say nothing under any name.
 fn says_nothing(value: Json<'_>) -> bool {
-    value.is_null() || value.boolean() == Some(false) || value.is_empty_list() || value.text().as_deref() == Some("")
+    let is_empty = |text: String| text.is_empty();
+    value.is_null() || value.is_empty_list() || matches!(value.boolean(), Ok(false)) || value.text().is_ok_and(is_empty)
 }
 
 fn object<'b>(what: &str, value: Json<'b>) -> Result<Object<'b>, Failure> {
-    let wrong = || Failure::body(format!("{what} is {}; an object was expected", value.kind().noun()));
+    let wrong = || Failure::body(format!("{what} is {}; an object was expected", value.noun()));
     value.object()?.ok_or_else(wrong)
 }
 
 fn objects<'b>(name: &str, value: Json<'b>) -> Result<Vec<Object<'b>>, Failure> {
-    let wrong = || Failure::body(format!("'{name}' is {}; a list of objects was expected", value.kind().noun()));
+    let wrong = || Failure::body(format!("'{name}' is {}; a list of objects was expected", value.noun()));
     if value.is_null() { Ok(Vec::new()) } else { value.objects()?.ok_or_else(wrong) }
 }
 
 fn values<'b>(name: &str, value: Json<'b>) -> Result<Vec<Json<'b>>, Failure> {
-    let wrong = || Failure::body(format!("'{name}' is {}; a list was expected", value.kind().noun()));
+    let wrong = || Failure::body(format!("'{name}' is {}; a list was expected", value.noun()));
     if value.is_null() { Ok(Vec::new()) } else { value.list()?.ok_or_else(wrong) }
 }

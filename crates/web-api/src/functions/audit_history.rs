@@ -69,7 +69,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
 /// `custodia_RestoreFromAudit`, of the columns named in `AttributeLogicalNames`, or of all that the change tells of.
 pub(super) async fn restore(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let call = operation.call;
-    let names = match body.get("AttributeLogicalNames").filter(|names| !names.is_null()) {
+    let names = match body.given("AttributeLogicalNames") {
         None => None,
         Some(names) => Some(names.texts()?.ok_or_else(|| {
             let found = Json::kind(names).noun();
@@ -127,10 +127,11 @@ fn paging(operation: &Operation<'_>) -> Result<HistoryPage, Failure> {
     };
     let object = Object::read(text.as_bytes())?;
     let number = |name: &str, default: usize, most: usize| -> Result<usize, Failure> {
-        match object.get(name).filter(|value| !value.is_null()) {
+        match object.given(name) {
             None => Ok(default),
             Some(value) => value
                 .number()
+                .ok()
                 .and_then(|digits| digits.parse().ok())
                 .filter(|number| (1..=most).contains(number))
                 .ok_or_else(|| Failure::invalid(format!("PagingInfo: '{name}' is a number from 1 to {most}"))),
@@ -138,11 +139,8 @@ fn paging(operation: &Operation<'_>) -> Result<HistoryPage, Failure> {
     };
     let limit = number("Count", PAGE_DEFAULT, HISTORY_PAGE_MAX)?;
     let page = number("PageNumber", 1, i32::MAX as usize)?;
-    let count = object.get("ReturnTotalRecordCount").and_then(Json::boolean).unwrap_or(false);
-    let cookie = match object.get("PagingCookie").filter(|cookie| !cookie.is_null()) {
-        Some(_) => object.need_text("PagingCookie")?,
-        None => String::new(),
-    };
+    let count = object.boolean_of("ReturnTotalRecordCount")?.unwrap_or(false);
+    let cookie = object.text_of("PagingCookie")?.unwrap_or_default();
     let after = match cookie.as_str() {
         "" => None,
         cookie => Some(Guid::try_parse(cookie).map_err(|_| {

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 
 use super::{Operation, begin};
 use crate::answer;
-use crate::body::{Json, Object};
+use crate::body::Object;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json;
@@ -25,12 +25,13 @@ const QUERY_BYTES_MAX: usize = 1 << 20;
 const NAME_MAX: usize = 256;
 
 /// Members that say nothing here: mail is not sent, and the others have no meaning without it.
-const PASSED_OVER: [&str; 5] = ["ToRecipients", "CCRecipients", "SourceImportId", "RunNow", "@odata.type"];
+const PASSED_OVER: [&str; 4] = ["ToRecipients", "CCRecipients", "SourceImportId", "@odata.type"];
 
 /// Reads the call.
 pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let call = operation.call;
     let mut request = BulkDelete { name: "Bulk delete".to_owned(), queries: Vec::new(), start: None };
+    let mut runs_now = false;
     for (member, value) in body.members() {
         let is_given = !value.is_null();
         match member {
@@ -40,7 +41,8 @@ pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Res
             "RecurrencePattern" if is_given && !body.need_text(member)?.trim().is_empty() => {
                 return Err(Failure::unsupported("a RecurrencePattern of BulkDelete"));
             }
-            "SendEmailNotification" if value.boolean() == Some(true) => {
+            "RunNow" => runs_now = body.boolean_of(member)?.unwrap_or(false),
+            "SendEmailNotification" if body.boolean_of(member)?.unwrap_or(false) => {
                 return Err(Failure::unsupported("SendEmailNotification of BulkDelete"));
             }
             "JobName" | "StartDateTime" | "RecurrencePattern" | "SendEmailNotification" => {}
@@ -51,7 +53,7 @@ pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Res
     if request.queries.is_empty() {
         return Err(Failure::body("'QuerySet' is missing or empty; BulkDelete needs at least one query"));
     }
-    if body.get("RunNow").and_then(Json::boolean) == Some(true) {
+    if runs_now {
         request.start = None;
     }
     let job = call.organization.new_id();

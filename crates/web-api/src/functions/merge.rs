@@ -2,7 +2,7 @@
 
 use custodia_org::{Change, MergeRequest};
 
-use crate::body::{Json, Object};
+use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::input::record_input;
@@ -11,19 +11,13 @@ use crate::prepared::PreparedWrite;
 pub(super) fn prepare(call: &Call<'_>, body: &Object<'_>, numbers_quoted: bool) -> Result<PreparedWrite, Failure> {
     let target = call.referenced("Target", &body.need_object("Target")?)?;
     let subordinate = call.referenced("Subordinate", &body.need_object("Subordinate")?)?;
-    let content = match body.get("UpdateContent").filter(|content| !content.is_null()) {
+    let content = match body.given("UpdateContent") {
         None => None,
         Some(_) => {
             let table = call.table(target.table)?;
             Some(record_input(call, table, &body.need_object("UpdateContent")?, numbers_quoted)?)
         }
     };
-    let checks_parents = match body.get("PerformParentingChecks").filter(|value| !value.is_null()) {
-        None => false,
-        Some(value) => value.boolean().ok_or_else(|| {
-            let found = Json::kind(value).noun();
-            Failure::body(format!("'PerformParentingChecks' is {found}; true or false was expected"))
-        })?,
-    };
+    let checks_parents = body.boolean_of("PerformParentingChecks")?.unwrap_or(false);
     Ok(PreparedWrite::done(Change::Merge(MergeRequest { target, subordinate, content, checks_parents })))
 }

@@ -8,7 +8,7 @@ use custodia_query::odata::Binding;
 use custodia_schema::{Guid, Table, Value};
 
 use super::Operation;
-use crate::body::{Json, Object};
+use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::input::{new_records, record_input};
@@ -84,7 +84,7 @@ fn named(
     object: &Object<'_>,
     input: &RecordInput,
 ) -> Result<Option<Reference>, Failure> {
-    if let Some(address) = object.get("@odata.id").and_then(Json::text) {
+    if let Some(address) = object.text_of("@odata.id")? {
         let reference = call.reference(&address)?;
         if reference.table != table.id {
             return Err(Failure::body(format!("'{address}' is no record of {}", table.set_name)));

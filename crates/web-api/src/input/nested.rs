@@ -4,7 +4,7 @@ use custodia_org::{Change, Input, LinkRequest, RecordInput, Reference};
 use custodia_query::odata::{CollectionNavigation, SingleNavigation, Tie};
 use custodia_schema::{ColumnId, Guid, Table};
 
-use super::{BIND, Reader, table_of_type};
+use super::{BIND, Reader, column_value, table_of_type};
 use crate::body::{Json, Object};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -80,7 +80,10 @@ fn read(
     }
     take(left)?;
     let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
-    let id = object.get(id_name).and_then(Json::text).and_then(|text| Guid::try_parse(text.trim()).ok());
+    let id = match (object.given(id_name), table.column_by_id(table.primary_id)) {
+        (Some(value), Some(column)) => column_value(table, column, value, numbers_quoted)?.guid(),
+        _ => None,
+    };
     let own = id.unwrap_or_else(|| call.organization.new_id());
     let nested = Nested { own, before: Vec::new(), after: Vec::new(), depth, left };
     let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None, nested: Some(nested) };
@@ -120,7 +123,7 @@ impl Reader<'_> {
     pub(super) fn make_parent(&mut self, single: &SingleNavigation, object: &Object<'_>) -> Result<(), Failure> {
         let (call, numbers_quoted) = (self.call, self.numbers_quoted);
         let Some(nested) = &mut self.nested else { return Err(only_new(&single.name)) };
-        let named = object.get("@odata.type").and_then(Json::text);
+        let named = object.text_of("@odata.type")?;
         let table = match (single.targets.as_slice(), named) {
             ([target], _) => call.schema.table(*target).map(|table| &**table),
             (_, Some(named)) => table_of_type(&call.schema, &named).filter(|table| single.targets.contains(&table.id)),
@@ -147,7 +150,7 @@ impl Reader<'_> {
         let own = Reference::id(self.table.id, nested.own);
         for object in objects {
             if let [("@odata.id", address)] = object.members().collect::<Vec<_>>().as_slice() {
-                let address = address.text().ok_or_else(|| Failure::body("'@odata.id' is no text"))?;
+                let address = address.text_as("@odata.id")?;
                 let other = call.reference(&address)?;
                 take(nested.left)?;
                 nested.after.push(link(call, self.table, navigation, own.clone(), other)?);
@@ -174,7 +177,7 @@ impl Reader<'_> {
         let call = self.call;
         let Some(nested) = &mut self.nested else { return Err(only_new(&navigation.name)) };
         let addresses = value.texts()?.ok_or_else(|| {
-            let found = value.kind().noun();
+            let found = value.noun();
             Failure::body(format!("'{}@{BIND}' is {found}; expected a list of addresses", navigation.name))
         })?;
         let own = Reference::id(self.table.id, nested.own);

@@ -185,6 +185,48 @@ mod bodies {
         ] {
             ask(&world, &body).await.expect_error(status, code);
         }
+        // A member of another type is wrong, and not as good as absent: other records would be deleted than meant.
+        let equal = |member: &str, value: Json| {
+            let mut equal = json!({"AttributeName": "name", "Operator": "Equal", "Values": ["a"]});
+            equal[member] = value;
+            of(condition(equal))
+        };
+        let page = |member: &str, value: Json| of(json!({"EntityName": "account", "PageInfo": {member: value}}));
+        let with = |member: &str, value: Json| {
+            let mut body = of(json!({"EntityName": "account"}));
+            body[member] = value;
+            body
+        };
+        let link = |member: &str, value: Json| {
+            let mut link = json!({
+                "LinkFromAttributeName": "primarycontactid",
+                "LinkToEntityName": "contact", "LinkToAttributeName": "contactid",
+            });
+            link[member] = value;
+            of(json!({"EntityName": "account", "LinkEntities": [link]}))
+        };
+        for (member, body) in [
+            ("CompareColumns", equal("CompareColumns", json!("true"))),
+            ("CompareColumns", equal("CompareColumns", json!(1))),
+            ("EntityName", equal("EntityName", json!(5))),
+            ("PageNumber", page("PageNumber", json!("2"))),
+            ("PageNumber", page("PageNumber", json!(1.0))),
+            ("PageNumber", page("PageNumber", json!(-1))),
+            ("Count", page("Count", json!("1"))),
+            ("PagingCookie", page("PagingCookie", json!(1))),
+            ("ReturnTotalRecordCount", page("ReturnTotalRecordCount", json!("false"))),
+            ("RunNow", with("RunNow", json!("true"))),
+            ("RunNow", with("RunNow", json!(1))),
+            ("SendEmailNotification", with("SendEmailNotification", json!("true"))),
+            ("RecurrencePattern", with("RecurrencePattern", json!(1))),
+            ("JobName", with("JobName", json!(1))),
+            ("JoinOperator", link("JoinOperator", json!(1))),
+            ("EntityAlias", link("EntityAlias", json!(1))),
+        ] {
+            let told = ask(&world, &body).await.expect_error(400, "0x80048d19");
+            assert!(told.contains(&format!("'{member}' is ")), "{told}");
+        }
+        ask(&world, &page("PagingCookie", json!("<cookie/>"))).await.expect_error(501, "0x80060888");
         let mut deep = json!({"FilterOperator": "And", "Conditions": []});
         for _ in 0..100 {
             deep = json!({"FilterOperator": "And", "Filters": [deep]});
