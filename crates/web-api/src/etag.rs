@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 use crate::failure::Failure;
+use crate::header::single;
 
 /// What a header with entity tags says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ enum Tag {
 /// # Errors
 /// A header that is malformed (400), and a condition that no record can meet (412).
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, Failure> {
-    match (tag(headers, IF_MATCH)?, tag(headers, IF_NONE_MATCH)?) {
+    match (tag(headers, &IF_MATCH)?, tag(headers, &IF_NONE_MATCH)?) {
         (None, None) => Ok(Precondition::None),
         (Some(Tag::Any), None) => Ok(Precondition::Exists),
         (Some(Tag::Version(version)), None) => Ok(Precondition::Version(version)),
@@ -38,18 +39,17 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, Failure>
 /// # Errors
 /// A header that is malformed.
 pub(crate) fn known_version(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
-    Ok(match tag(headers, IF_NONE_MATCH)? {
+    Ok(match tag(headers, &IF_NONE_MATCH)? {
         Some(Tag::Version(version)) => Some(version),
         Some(Tag::Any | Tag::Foreign) | None => None,
     })
 }
 
-fn tag(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tag>, Failure> {
-    let Some(header) = headers.get(&name) else { return Ok(None) };
-    let text = header.to_str().unwrap_or_default().trim();
+fn tag(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tag>, Failure> {
+    let Some(text) = single(headers, name)? else { return Ok(None) };
     match text {
         // One client sends the word where it has no tag.
-        "null" | "" => return Ok(None),
+        "null" => return Ok(None),
         "*" => return Ok(Some(Tag::Any)),
         _ => {}
     }
@@ -68,13 +68,14 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        let value = |value: &str| http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        pairs.iter().map(|(name, text)| (name.clone(), value(text))).collect()
     }
 
     #[test]
     fn conditions_of_writes() {
         type Given<'g> = &'g [(HeaderName, &'g str)];
-        let cases: [(Given<'_>, Result<Precondition, u16>); 13] = [
+        let cases: [(Given<'_>, Result<Precondition, u16>); 18] = [
             (&[], Ok(Precondition::None)),
             (&[(IF_MATCH, "*")], Ok(Precondition::Exists)),
             (&[(IF_MATCH, "W/\"42\"")], Ok(Precondition::Version(42))),
@@ -88,10 +89,25 @@ mod tests {
             (&[(IF_MATCH, "W/\"1\", W/\"2\"")], Err(400)),
             (&[(IF_NONE_MATCH, "W/\"42\"")], Err(400)),
             (&[(IF_MATCH, "*"), (IF_NONE_MATCH, "*")], Err(400)),
+            // What is no tag leaves no write without a condition.
+            (&[(IF_MATCH, "")], Err(400)),
+            (&[(IF_MATCH, "W/\"\u{e9}\"")], Err(400)),
+            (&[(IF_MATCH, "\u{e9}")], Err(400)),
+            (&[(IF_NONE_MATCH, "\u{e9}")], Err(400)),
+            (&[(IF_NONE_MATCH, "")], Err(400)),
         ];
         for (given, expected) in cases {
             let found = precondition(&headers(given)).map_err(|failure| failure.status.as_u16());
             assert_eq!(found, expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn one_header_says_which_tag() {
+        for name in [IF_MATCH, IF_NONE_MATCH] {
+            let mut twice = headers(&[(name.clone(), "*")]);
+            twice.append(name, http::HeaderValue::from_static("*"));
+            assert_eq!(precondition(&twice).unwrap_err().status.as_u16(), 400);
         }
     }
 

@@ -7,6 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use crate::answer;
 use crate::failure::{Failure, code};
+use crate::header::single;
 
 /// The user by id.
 const BY_USER: &str = "mscrmcallerid";
@@ -30,12 +31,13 @@ pub async fn acting_for(
 
 /// As [`acting_for`], for a request within another.
 pub(crate) async fn named(organization: &Organization, headers: &HeaderMap) -> Result<Option<Guid>, Failure> {
-    if let Some(user) = guid(headers, BY_USER)? {
-        return Ok(Some(user));
-    }
-    let Some(object) = guid(headers, BY_DIRECTORY_OBJECT)? else { return Ok(None) };
+    let (user, object) = (guid(headers, BY_USER)?, guid(headers, BY_DIRECTORY_OBJECT)?);
+    let Some(object) = object else { return Ok(user) };
     match organization.find_user_by_directory_id(object).await? {
-        Some(user) => Ok(Some(user.id)),
+        Some(found) if user.is_some_and(|user| user != found.id) => {
+            Err(Failure::invalid("MSCRMCallerID and CallerObjectId name different users"))
+        }
+        Some(found) => Ok(Some(found.id)),
         None => {
             let message = format!("CallerObjectId: no user has the directory id {object}");
             Err(Failure::new(StatusCode::FORBIDDEN, code::MAY_NOT_ACT, message))
@@ -45,8 +47,7 @@ pub(crate) async fn named(organization: &Organization, headers: &HeaderMap) -> R
 
 /// The GUID in a header; none in an empty one.
 fn guid(headers: &HeaderMap, name: &str) -> Result<Option<Guid>, Failure> {
-    let text = headers.get(name).map(|header| header.to_str().unwrap_or_default().trim());
-    match text {
+    match single(headers, name)? {
         None | Some("") => Ok(None),
         Some(text) => {
             let id =

@@ -17,6 +17,7 @@ mod failure;
 mod fetch;
 mod formatted;
 mod functions;
+mod header;
 mod impersonation;
 mod input;
 mod json;

@@ -4,6 +4,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::failure::{Failure, code};
+use crate::header::single;
 
 /// How much the answer says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -26,7 +27,8 @@ pub(crate) struct Media {
 }
 
 impl Media {
-    /// Reads `Accept`. What it asks for beside JSON is passed over: the answer is JSON whatever it says.
+    /// Reads `Accept`. What it asks for beside JSON is passed over, and so is what is not text: the answer is JSON whatever it
+    /// says.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {
         let mut media = Self::default();
         for (name, value) in
@@ -62,10 +64,9 @@ impl Media {
     /// Whether the body that was sent has its exact numbers in quotes.
     ///
     /// # Errors
-    /// 415 when the body is said to be no JSON. A body that nothing is said about is taken for JSON.
+    /// 415 when the body is said to be no JSON, 400 when what is said is not text. A body that nothing is said about is taken for JSON.
     pub(crate) fn sent_numbers_are_quoted(headers: &HeaderMap) -> Result<bool, Failure> {
-        let Some(header) = headers.get(CONTENT_TYPE) else { return Ok(false) };
-        let text = header.to_str().unwrap_or_default();
+        let Some(text) = single(headers, &CONTENT_TYPE)? else { return Ok(false) };
         let media_type = text.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
             let message = format!("Content-Type is '{media_type}'; expected application/json");

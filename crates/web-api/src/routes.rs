@@ -13,6 +13,7 @@ use crate::call::{ApiRequest, Call};
 use crate::entrance::Shape;
 use crate::failure::Failure;
 use crate::functions;
+use crate::header::single;
 use crate::json;
 use crate::links;
 use crate::metadata;
@@ -121,9 +122,8 @@ pub(crate) async fn prepare(call: &Call<'_>, resource: &Resource) -> Result<Opti
 
 /// Another version of the protocol would be misunderstood.
 pub(crate) fn check_version(call: &Call<'_>) -> Result<(), Failure> {
-    let Some(version) = call.request.headers.get(ODATA_VERSION) else { return Ok(()) };
-    match version.to_str().map(str::trim) {
-        Ok("4.0" | "4.01" | "4") => Ok(()),
+    match single(call.request.headers, ODATA_VERSION)? {
+        None | Some("4.0" | "4.01" | "4") => Ok(()),
         _ => Err(Failure::invalid("OData-Version: this service speaks version 4.0")),
     }
 }

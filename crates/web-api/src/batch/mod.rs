@@ -18,6 +18,7 @@ use crate::answer;
 use crate::call::{ApiRequest, Call, Earlier};
 use crate::entrance::Shape;
 use crate::failure::{Failure, code};
+use crate::header::single;
 use crate::impersonation;
 use crate::routes;
 
@@ -35,7 +36,8 @@ pub(crate) fn is_batch(path: &str) -> bool {
 /// What it takes to read the body of a request, where `cost` says what it takes to read some bytes: of a batch one part is read
 /// at a time, a change set as one; any other body is read as a whole.
 pub fn reading_cost(path: &str, headers: &HeaderMap, body: &[u8], cost: impl Fn(&[u8]) -> usize) -> usize {
-    match boundary(headers).filter(|_| is_batch(path)) {
+    let sent = single(headers, &CONTENT_TYPE).unwrap_or_default().unwrap_or_default();
+    match boundary(sent).filter(|_| is_batch(path)) {
         Some(Ok(boundary)) => cost_in_parts(body, &boundary, OPERATIONS_MAX, cost),
         Some(Err(_)) => 0,
         None => cost(body),
@@ -56,8 +58,8 @@ pub(crate) async fn answer(
     }
     let call = Call::read(organization, caller, request)?;
     routes::check_version(&call)?;
-    let Some(boundary) = boundary(request.headers) else {
-        let sent = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = single(request.headers, &CONTENT_TYPE)?.unwrap_or_default();
+    let Some(boundary) = boundary(sent) else {
         let message = format!("Content-Type of a batch is '{sent}'; expected multipart/mixed;boundary=…");
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::UNREADABLE_BODY, message));
     };
@@ -164,7 +166,11 @@ impl Batch<'_> {
     /// Does one part; `left` is how many operations the batch may still have.
     async fn part(&self, part: &Part, left: &mut usize) -> Replies {
         let content_id = content_id(&part.headers);
-        if let Some(boundary) = boundary(&part.headers) {
+        let sent = match single(&part.headers, &CONTENT_TYPE) {
+            Ok(sent) => sent.unwrap_or_default(),
+            Err(failure) => return Replies::One(PartReply::failure(&failure, self.caller, content_id)),
+        };
+        if let Some(boundary) = boundary(sent) {
             let done = match boundary {
                 Ok(boundary) => self.change_set(part, &boundary, left).await,
                 Err(failure) => Err((failure, content_id)),
@@ -197,7 +203,10 @@ impl Batch<'_> {
         holds_request(part)?;
         let PartRequest { method, target, headers: sent, body } = part.request()?;
         let (path, query) = address(&target, self.outer.service_root, earlier)?;
-        let content_id = content_id(&part.headers).or_else(|| self::content_id(&sent));
+        let content_id = match named(&part.headers)? {
+            Some(name) => Some(name),
+            None => named(&sent)?,
+        };
         let caller = self.caller_of(&sent).await?;
         let headers = self.with_inherited(sent)?;
         Ok(Inner { method, path, query, headers, body, caller, content_id })
@@ -238,14 +247,14 @@ fn take(left: &mut usize) -> Result<(), Failure> {
 
 /// Refuses a part that is said to hold something else than a request.
 fn holds_request(part: &Part) -> Result<(), Failure> {
-    let sent = part.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = single(&part.headers, &CONTENT_TYPE)?.unwrap_or_default();
     let media_type = sent.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/http") {
         let message = format!("Content-Type of a part is '{media_type}'; expected application/http or a change set");
         return Err(Failure::invalid(message));
     }
-    let encoding = part.headers.get("content-transfer-encoding").and_then(|value| value.to_str().ok());
-    match encoding.map(|encoding| encoding.trim().to_ascii_lowercase()).as_deref() {
+    let encoding = single(&part.headers, "content-transfer-encoding")?;
+    match encoding.map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "binary" | "8bit" | "7bit") => Ok(()),
         Some(other) => {
             Err(Failure::invalid(format!("Content-Transfer-Encoding of a part is '{other}'; expected binary")))
@@ -253,9 +262,13 @@ fn holds_request(part: &Part) -> Result<(), Failure> {
     }
 }
 
+/// The name of a request within its change set, for the answer; one that cannot be read is refused by [`Batch::inner`].
 fn content_id(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_ID)?.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    named(headers).unwrap_or_default()
+}
+
+fn named(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    Ok(single(headers, CONTENT_ID)?.filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 /// The path below the service root and the query of an address, which may begin with the `Content-ID` of an earlier request.

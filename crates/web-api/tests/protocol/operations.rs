@@ -245,6 +245,22 @@ mod bodies {
         assert_eq!(read("callerobjectid", &Guid::from_u128(8).to_string()).await.unwrap_err().status(), 403);
         let found = read("callerobjectid", object).await;
         assert_eq!(found.unwrap(), Some(seller.user));
+        // What is not understood does not make it a request of the caller's own.
+        for name in ["mscrmcallerid", "callerobjectid"] {
+            assert_eq!(read(name, "\u{e9}").await.unwrap_err().status(), 400, "{name}");
+        }
+        let both = async |given: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.append(*name, value.parse().unwrap());
+            }
+            acting_for(&world.org, &headers, Guid::from_u128(9)).await.map_err(|refused| refused.status().as_u16())
+        };
+        let (user, other) = (seller.user.to_string(), world.seeded.administrator.to_string());
+        assert_eq!(both(&[("mscrmcallerid", &user), ("callerobjectid", object)]).await, Ok(Some(seller.user)));
+        assert_eq!(both(&[("mscrmcallerid", &other), ("callerobjectid", object)]).await, Err(400));
+        assert_eq!(both(&[("mscrmcallerid", &user), ("mscrmcallerid", &other)]).await, Err(400));
+        assert_eq!(both(&[("mscrmcallerid", &user), ("mscrmcallerid", &user)]).await, Err(400));
 
         let acting = Caller { acting_for: Some(seller.user), ..world.admin() };
         let who = world.send(&acting, "GET", "WhoAmI", &[], "").await.expect(200);

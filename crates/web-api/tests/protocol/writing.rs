@@ -92,6 +92,19 @@ mod bodies {
         world.ask("DELETE", missing, &[("if-match", "*")], "").await.expect_error(404, "0x80040217");
         world.ask("PATCH", &path, &[("if-match", "nonsense")], r#"{"name":"C"}"#).await.expect_error(400, "0x80060888");
         let now = world.get(&path).await["@odata.etag"].as_str().unwrap().to_owned();
+        // A condition that cannot be read, or is given twice, leaves nothing to be written without one.
+        for header in
+            [("if-match", "\u{e9}"), ("if-match", "W/\"\u{e9}\""), ("if-match", ""), ("if-none-match", "\u{e9}")]
+        {
+            for (method, body) in [("PATCH", r#"{"name":"C"}"#), ("DELETE", "")] {
+                world.ask(method, &path, &[header], body).await.expect_error(400, "0x80060888");
+            }
+        }
+        let twice = [("if-match", "*"), ("if-match", tag.as_str())];
+        world.ask("DELETE", &path, &twice, "").await.expect_error(400, "0x80060888");
+        for (name, value) in [("odata-version", "\u{e9}"), ("content-type", "\u{e9}"), ("prefer", "\u{e9}")] {
+            assert_eq!(world.ask("PATCH", &path, &[(name, value)], r#"{"name":"C"}"#).await.status, 400, "{name}");
+        }
         world.ask("DELETE", &path, &[("if-match", &now)], "").await.expect(204);
     }
 
