@@ -1,9 +1,11 @@
 //! The machine's clock, randomness and environment. The only place that reads them (invariant I3).
 
 use std::cell::RefCell;
+use std::env::VarError;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Result, bail};
 use custodia_store::{Clock, Random};
 
 /// The machine's clocks.
@@ -131,10 +133,17 @@ pub fn environment_names() -> Vec<String> {
     std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
-/// An environment variable, if it is set to text.
+/// An environment variable, if it is set.
+///
+/// # Errors
+/// When it is set to what is no text: taken for one that is not set, the default would be in force, or another key.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+pub fn environment(name: &str) -> Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => bail!("{name}: its value is not UTF-8"),
+    }
 }
 
 /// The bit of SIGHUP among the signals in `/proc/self/status`.

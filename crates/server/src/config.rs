@@ -7,19 +7,13 @@ use std::sync::Arc;
 use custodia_store::Clock;
 use serde::{Deserialize, Serialize};
 
+mod bounds;
 mod load;
 
 pub use load::Flag;
 
 use crate::machine;
 use crate::turns::Turns;
-
-/// The longest target that the HTTP library reads at all.
-const TARGET_BYTES_MAX: usize = 65_000;
-
-/// Values below which nothing fits: no sign-in, no question.
-const LEAST: &[(&str, u64)] =
-    &[("limits.body_bytes", 64), ("limits.target_bytes", 64), ("limits.definition_bytes", 64)];
 
 /// Reads of embedded databases worked on at one time, for each processor.
 const READS_PER_PROCESSOR: usize = 4;
@@ -369,7 +363,7 @@ fn open_databases(memory_mebibytes: Option<usize>, files: usize) -> usize {
 }
 
 impl Config {
-    /// What contradicts itself: the key, and why its value cannot be used.
+    /// What contradicts itself: the key, and why its value cannot be used. Numbers are within their bounds by then.
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         for (key, value) in [("listen", &self.listen), ("ops_listen", &self.ops_listen)] {
@@ -410,15 +404,11 @@ impl Config {
         if let Err(unknown) = self.withheld() {
             faults.push(("withheld", unknown.to_string()));
         }
-        for (key, value) in [
-            ("audit.heads_seconds", self.audit.heads_seconds),
-            ("audit.prune_entries", self.audit.prune_entries.into()),
-        ] {
-            if value == 0 {
-                faults.push((key, "it must be 1 at least".to_owned()));
-            }
+        let Limits { bodies_bytes, body_bytes, .. } = self.limits;
+        if bodies_bytes < body_bytes {
+            let why = format!("less than limits.body_bytes, {body_bytes}: not one body of that length would be taken");
+            faults.push(("limits.bodies_bytes", why));
         }
-        faults.extend(self.limits.contradictions());
         faults
     }
 
@@ -533,89 +523,6 @@ impl Config {
         } else {
             PathBuf::from(&self.master_key_file)
         }
-    }
-}
-
-impl Limits {
-    fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let numbers = [
-            ("limits.change_records", u64::from(self.change_records)),
-            ("limits.cascade_rows", u64::from(self.cascade_rows)),
-            ("limits.open_jobs", u64::from(self.open_jobs)),
-            ("limits.history_bytes", self.history_bytes as u64),
-            ("limits.history_entries", self.history_entries as u64),
-            ("limits.explained_rows", u64::from(self.explained_rows)),
-            ("limits.supposed_roles", self.supposed_roles as u64),
-            ("limits.looked_over_rows", u64::from(self.looked_over_rows)),
-            ("limits.duty_rules", self.duty_rules as u64),
-            ("limits.table_forms", u64::from(self.table_forms)),
-            ("limits.table_views", u64::from(self.table_views)),
-            ("limits.own_indexes", self.own_indexes as u64),
-            ("limits.definition_bytes", self.definition_bytes as u64),
-            ("limits.definition_depth", self.definition_depth as u64),
-            ("limits.definition_nodes", u64::from(self.definition_nodes)),
-            ("limits.running_jobs", self.running_jobs as u64),
-            ("limits.organization_running_jobs", self.organization_running_jobs as u64),
-            ("limits.job_step_rows", self.job_step_rows as u64),
-            ("limits.job_lease_seconds", u64::from(self.job_lease_seconds)),
-            ("limits.job_tries", u64::from(self.job_tries)),
-            ("limits.body_bytes", self.body_bytes as u64),
-            ("limits.target_bytes", self.target_bytes as u64),
-            ("limits.bodies_bytes", self.bodies_bytes as u64),
-            ("limits.body_seconds", self.body_seconds),
-            ("limits.answer_seconds", self.answer_seconds),
-            ("limits.handshake_seconds", self.handshake_seconds),
-            ("limits.request_seconds", self.request_seconds),
-            ("limits.head_seconds", self.head_seconds),
-            ("limits.concurrent_requests", self.concurrent_requests as u64),
-            ("limits.strangers", self.strangers as u64),
-            ("limits.address_strangers", self.address_strangers as u64),
-            ("limits.strangers_openings", u64::from(self.strangers_openings)),
-            ("limits.address_strangers_openings", u64::from(self.address_strangers_openings)),
-            ("limits.streams", u64::from(self.streams)),
-            ("limits.user_requests", self.user_requests),
-            ("limits.user_seconds", self.user_seconds),
-            ("limits.user_concurrent_requests", self.user_concurrent_requests),
-            ("limits.organization_requests", self.organization_requests),
-            ("limits.organization_concurrent_requests", self.organization_concurrent_requests),
-            ("limits.organization_storage_bytes", self.organization_storage_bytes),
-            ("limits.connections", self.connections as u64),
-            ("limits.address_connections", self.address_connections as u64),
-            ("limits.statement_ms", self.statement_ms),
-            ("limits.write_ms", self.write_ms),
-            ("limits.stalled_ms", self.stalled_ms),
-            ("limits.housekeeping_seconds", self.housekeeping_seconds),
-            ("limits.noted_questions", self.noted_questions as u64),
-            ("limits.silence_ms", self.silence_ms),
-            ("limits.write_queue", self.write_queue as u64),
-            ("limits.writer_threads", self.writer_threads as u64),
-            ("limits.log_mebibytes", u64::from(self.log_mebibytes)),
-            ("limits.caches_mebibytes", u64::from(self.caches_mebibytes)),
-            ("limits.postgres_connections", self.postgres_connections as u64),
-            ("limits.postgres_pipeline", self.postgres_pipeline as u64),
-            ("limits.prepared_statements", self.prepared_statements as u64),
-        ];
-        for (key, value) in numbers {
-            let least = LEAST.iter().find(|(known, _)| *known == key).map_or(1, |(_, least)| *least);
-            if value == 0 {
-                faults.push((key, "0 would let nothing through".to_owned()));
-            } else if value < least {
-                faults.push((key, format!("at least {least} are needed")));
-            }
-        }
-        if self.bodies_bytes < self.body_bytes {
-            let why =
-                format!("less than limits.body_bytes, {}: not one body of that length would be taken", self.body_bytes);
-            faults.push(("limits.bodies_bytes", why));
-        }
-        if self.open_jobs > custodia_org::JOBS_READ_MAX {
-            faults.push(("limits.open_jobs", format!("at most {} are possible", custodia_org::JOBS_READ_MAX)));
-        }
-        if self.target_bytes > TARGET_BYTES_MAX {
-            faults.push(("limits.target_bytes", format!("at most {TARGET_BYTES_MAX} are possible")));
-        }
-        faults
     }
 }
 

@@ -68,7 +68,7 @@ pub fn socket_path(folder: &Path) -> PathBuf {
 /// When the folder is not there, or empty, and the master key is not elsewhere either: in the environment, or in the file that
 /// the configuration names.
 pub fn require_folder(folder: &Path, makes: Makes<'_>, config: impl FnOnce() -> Result<Config>) -> Result<()> {
-    if makes == Makes::Installation || environment(KEY_VARIABLE).is_some() {
+    if makes == Makes::Installation || environment(KEY_VARIABLE)?.is_some() {
         return Ok(());
     }
     let is_there = folder.is_dir();
@@ -306,7 +306,7 @@ fn not_opened(lock: &Path, error: &std::io::Error) -> anyhow::Error {
 }
 
 fn present_key(path: &Path) -> Result<Option<FoundKey>> {
-    if let Some(text) = environment(KEY_VARIABLE) {
+    if let Some(text) = environment(KEY_VARIABLE)? {
         let key = MasterKey::parse(&text).context(KEY_VARIABLE)?;
         return Ok(Some(FoundKey { key, path: None, made: false }));
     }

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use custodia_store::MasterKey;
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
+use super::bounds::BOUNDS;
 use crate::ambient::{environment, environment_names};
 use crate::cli::{CONFIG_VARIABLE, DATA_VARIABLE};
 use crate::folder::KEY_VARIABLE;
@@ -16,6 +18,9 @@ use crate::folder::KEY_VARIABLE;
 const PREFIX: &str = "CUSTODIA";
 /// How like a name must be to be what was meant, from 0 to 1: one letter of six may differ.
 const LIKENESS_MIN: f64 = 0.8;
+
+/// What a variable of the environment holds, if it is set.
+type Variable<'v> = dyn Fn(&str) -> Result<Option<String>> + 'v;
 
 /// A key that the command line sets.
 pub struct Flag {
@@ -38,12 +43,7 @@ impl Config {
         Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
-    fn load_with(
-        file: Option<&Path>,
-        variable: &dyn Fn(&str) -> Option<String>,
-        names: &[String],
-        flags: Vec<Flag>,
-    ) -> Result<Self> {
+    fn load_with(file: Option<&Path>, variable: &Variable<'_>, names: &[String], flags: Vec<Flag>) -> Result<Self> {
         let defaults = toml::Table::try_from(Self::default()).context("the defaults cannot be written down")?;
         let mut layers =
             Layers { table: defaults.clone(), origins: HashMap::new(), faults: Vec::new(), faulty: Vec::new() };
@@ -61,6 +61,15 @@ impl Config {
         layers.unknown_variables(names, &known, &sections);
         for flag in flags {
             layers.set(flag.key, flag.value, flag.name.to_owned());
+        }
+        layers.bounds(&defaults);
+        // It is no key of the file, but without it nothing starts either.
+        match variable(KEY_VARIABLE) {
+            Ok(Some(text)) => {
+                layers.faults.extend(MasterKey::parse(&text).err().map(|why| format!("{KEY_VARIABLE}: {why}")));
+            }
+            Ok(None) => {}
+            Err(error) => layers.faults.push(error.to_string()),
         }
         let Layers { table, origins, mut faults, faulty } = layers;
         match toml::Value::Table(table).try_into::<Self>() {
@@ -160,7 +169,7 @@ impl Layers {
         defaults: &toml::Table,
         prefix: &str,
         variable_prefix: &str,
-        variable: &dyn Fn(&str) -> Option<String>,
+        variable: &Variable<'_>,
         known: &mut Vec<String>,
     ) {
         for (name, default) in defaults {
@@ -171,7 +180,15 @@ impl Layers {
                 continue;
             }
             known.push(variable_name.clone());
-            let Some(text) = variable(&variable_name) else { continue };
+            let text = match variable(&variable_name) {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.faults.push(error.to_string());
+                    self.faulty.push(key);
+                    continue;
+                }
+            };
             let value = match default {
                 toml::Value::Integer(_) => text.parse().ok().filter(|number| *number >= 0).map(toml::Value::Integer),
                 toml::Value::Boolean(_) => text.parse().ok().map(toml::Value::Boolean),
@@ -184,6 +201,18 @@ impl Layers {
                     self.faulty.push(key);
                 }
             }
+        }
+    }
+
+    /// Refuses numbers beyond their bounds, of which the default is left.
+    fn bounds(&mut self, defaults: &toml::Table) {
+        for bounds in BOUNDS {
+            let Some(value) = number(&self.table, bounds.key) else { continue };
+            let (Some(why), Some(default)) = (bounds.fault(value), number(defaults, bounds.key)) else { continue };
+            let origin = self.origins.get(bounds.key).map_or_else(String::new, |origin| format!("{origin}: "));
+            self.faults.push(format!("{origin}{}: {why}", bounds.key));
+            self.faulty.push(bounds.key.to_owned());
+            self.set(bounds.key, default.into(), String::new());
         }
     }
 
@@ -203,6 +232,12 @@ impl Layers {
             self.faults.push(format!("{name}: there is no such variable; {what_to_do}"));
         }
     }
+}
+
+/// A number of a table, by its key.
+fn number(table: &toml::Table, key: &str) -> Option<i64> {
+    let (section, name) = key.split_once('.')?;
+    table.get(section)?.get(name)?.as_integer()
 }
 
 /// The variable that was most likely meant, if any is like it.
@@ -270,7 +305,7 @@ mod tests {
     fn load(text: &str, variables: &[(&str, &str)], flags: Vec<Flag>) -> Result<Config, Vec<String>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let find = |name: &str| Ok(variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()));
         let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
         Config::load_with(Some(file.path()), &find, &names, flags).map_err(|error| {
             let path = file.path().display().to_string();
@@ -355,6 +390,50 @@ mod tests {
             let loaded = load(&format!("[log]\nfilter = '{filter}'\n"), &[], Vec::new());
             assert!(loaded.is_ok(), "{filter}: {loaded:?}");
         }
+    }
+
+    #[test]
+    fn every_number_has_bounds_and_is_told_with_its_place_beyond_them() {
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        let numbers: Vec<_> = defaults
+            .iter()
+            .filter_map(|(section, value)| Some((section, value.as_table()?)))
+            .flat_map(|(section, table)| table.iter().map(move |(name, value)| (section, name, value)))
+            .filter(|(.., value)| value.is_integer())
+            .map(|(section, name, _)| (format!("{section}.{name}"), format!("[{section}]\n{name} = ")))
+            .collect();
+        assert!(numbers.len() > 50 && numbers.len() == BOUNDS.len());
+        for (key, line) in &numbers {
+            let bounds = BOUNDS.iter().find(|bounds| bounds.key == key).unwrap();
+            for beyond in [bounds.most + 1, i64::from(u32::MAX) + bounds.most, i64::MAX] {
+                let faults = load(&format!("{line}{beyond}\n"), &[], Vec::new()).unwrap_err();
+                assert_eq!(faults, [format!("FILE:2: {key}: at most {} are possible", bounds.most)]);
+            }
+            let none = load(&format!("{line}0\n"), &[], Vec::new());
+            match bounds.least {
+                0 => assert!(none.is_ok(), "{none:?}"),
+                _ => assert_eq!(none.unwrap_err()[0], format!("FILE:2: {key}: 0 would let nothing through")),
+            }
+        }
+        // All at once, each with its variable.
+        let variables: Vec<_> = numbers
+            .iter()
+            .map(|(key, _)| (format!("CUSTODIA_{}", key.replace('.', "_").to_uppercase()), i64::MAX.to_string()))
+            .collect();
+        let given: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let faults = load("", &given, Vec::new()).unwrap_err();
+        assert_eq!(faults.len(), numbers.len(), "{faults:#?}");
+        for (name, _) in variables {
+            assert!(faults.iter().any(|fault| fault.starts_with(&format!("{name}: "))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_master_key_that_is_none_is_told_and_not_shown() {
+        let faults = load("listen = 8080\n", &[("CUSTODIA_MASTER_KEY", "abc")], Vec::new()).unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:#?}");
+        assert_eq!(faults[1], "CUSTODIA_MASTER_KEY: a master key is 64 hexadecimal digits");
+        assert!(load("", &[("CUSTODIA_MASTER_KEY", &"5c".repeat(32))], Vec::new()).is_ok());
     }
 
     #[test]

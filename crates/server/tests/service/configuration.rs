@@ -1,5 +1,7 @@
 //! `custodia config check`, and where settings come from.
 
+use std::os::unix::ffi::OsStrExt;
+
 use crate::site::{Engine, Outcome, Site, outcome, program};
 
 fn check(file: Option<&str>, variables: &[(&str, &str)]) -> Outcome {
@@ -54,6 +56,50 @@ fn every_fault_is_named_with_its_line() {
     assert_eq!(outcome.code, 1);
     assert!(outcome.errors.contains(":4: there is no key limits.body_bytez"), "{}", outcome.errors);
     assert!(!site.data().exists());
+}
+
+#[test]
+fn the_most_that_limits_may_be_can_be_served_with() {
+    let site = Site::new(Engine::Sqlite);
+    let defaults: toml::Table = check(None, &[]).output.parse().unwrap();
+    let keys: Vec<_> = defaults["limits"].as_table().unwrap().keys().cloned().collect();
+    let beyond: String = keys.iter().map(|key| format!("{key} = {}\n", i64::MAX)).collect();
+    let file = site.write("beyond.toml", &format!("[limits]\n{beyond}"));
+    let told = check(Some(&file), &[]).errors;
+    // Each is told with its line and the most that it may be.
+    let most: String = keys
+        .iter()
+        .enumerate()
+        .map(|(at, key)| {
+            let begin = format!("custodia: {file}:{}: limits.{key}: at most ", at + 2);
+            let line =
+                told.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_else(|| panic!("{key}: {told}"));
+            format!("{key} = {}\n", line.strip_suffix(" are possible").unwrap())
+        })
+        .collect();
+    assert_eq!(told.lines().count(), keys.len(), "{told}");
+    // Not these: the server would answer for a year when it is told to stop.
+    let most = most.lines().filter(|line| !line.starts_with("drain_seconds")).collect::<Vec<_>>().join("\n");
+    let file = site.write("most.toml", &format!("[limits]\n{most}\n"));
+    assert_eq!(check(Some(&file), &[]).code, 0);
+    let site = site.with("CUSTODIA_CONFIG", &file).with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    api.account("Contoso");
+    assert_eq!(api.account_names(), ["Contoso"]);
+    server.stop();
+}
+
+#[test]
+fn variables_that_are_no_text_or_no_key_are_told() {
+    let not_text = std::ffi::OsStr::from_bytes(b"\xff");
+    for name in ["CUSTODIA_LOG_FILTER", "CUSTODIA_MASTER_KEY", "CUSTODIA_LIMITS_STREAMS"] {
+        let mut command = program();
+        command.args(["config", "check"]).env(name, not_text);
+        assert_eq!(outcome(command).refusal(), format!("{name}: its value is not UTF-8"));
+    }
+    let refusal = check(None, &[("CUSTODIA_MASTER_KEY", "abc")]).refusal();
+    assert_eq!(refusal, "CUSTODIA_MASTER_KEY: a master key is 64 hexadecimal digits");
 }
 
 #[test]
