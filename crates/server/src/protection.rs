@@ -216,16 +216,14 @@ impl<K: Eq + Hash + Copy> Counts<K> {
         let mut place = self.place(whose).lock();
         let usage = place.entry(whose).or_default();
         let (requests, busy_ms) = usage.in_window(now_ms);
-        // The oldest slice ends first: then something is left again.
-        let retry_after = (SLICE_MS - now_ms % SLICE_MS).div_ceil(1_000);
         if usage.running >= bounds.running {
             return Err((Reached::Concurrency, 1));
         }
         if requests >= bounds.requests {
-            return Err((Reached::Requests, retry_after));
+            return Err((Reached::Requests, usage.seconds_until(now_ms, |(requests, _)| requests < bounds.requests)));
         }
         if busy_ms >= bounds.busy_ms {
-            return Err((Reached::Time, retry_after));
+            return Err((Reached::Time, usage.seconds_until(now_ms, |(_, busy_ms)| busy_ms < bounds.busy_ms)));
         }
         usage.running += 1;
         usage.slice(now_ms).requests += 1;
@@ -312,6 +310,15 @@ impl Usage {
         counted.fold((0, 0), |(requests, busy_ms), slice| (requests + slice.requests, busy_ms + slice.busy_ms))
     }
 
+    /// Seconds until enough slices have gone that what is left, requests and milliseconds, is good for one more request. All
+    /// that was asked for may be in the youngest slice, which is the last to go.
+    fn seconds_until(&self, now_ms: u64, is_enough: impl Fn((u64, u64)) -> bool) -> u64 {
+        let next_ms = now_ms - now_ms % SLICE_MS + SLICE_MS;
+        let mut ends = (0..SLICES as u64).map(|slices| next_ms + slices * SLICE_MS);
+        let end = ends.clone().find(|end| is_enough(self.in_window(*end))).or(ends.next_back());
+        end.unwrap_or(next_ms).saturating_sub(now_ms).div_ceil(1_000)
+    }
+
     /// The slice of this moment.
     fn slice(&mut self, now_ms: u64) -> &mut Slice {
         let number = slice_number(now_ms);
@@ -393,7 +400,7 @@ mod tests {
         }
         let refused = refusal(protection.begin(ANNE, ANY, 299_999));
         assert_eq!(refused, Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 1 });
-        assert_eq!(refusal(protection.begin(ANNE, ANY, 41_000)).retry_after, 19);
+        assert_eq!(refusal(protection.begin(ANNE, ANY, 41_000)).retry_after, 259);
         // The other user, and the other organisation, have their own.
         protection.begin(BEN, ANY, 299_999).unwrap();
         protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, ANY, 299_999).unwrap();
@@ -404,6 +411,29 @@ mod tests {
         refusal(protection.begin(ANNE, ANY, 300_002));
         // A slice is used again after a long time, with nothing in it.
         assert_eq!(protection.done(ANNE, ANY, 90_000_000, 90_000_000).requests, 2);
+    }
+
+    #[test]
+    fn who_waits_as_long_as_told_is_let_in_and_not_before() {
+        let protection = protection(20, 2, 100);
+        // All at once, late in a slice.
+        for _ in 0..20 {
+            protection.done(ANNE, ANY, 29_000, 29_000);
+        }
+        let wait = refusal(protection.begin(ANNE, ANY, 29_000)).retry_after;
+        assert_eq!(wait, 271);
+        for second in [1, 31, wait - 1] {
+            let left = refusal(protection.begin(ANNE, ANY, 29_000 + second * 1_000)).retry_after;
+            assert_eq!(second + left, wait);
+        }
+        protection.begin(ANNE, ANY, 29_000 + wait * 1_000).unwrap();
+        // Time: the first of two slices is not enough of it.
+        protection.done(BEN, ANY, 0, 1_000);
+        protection.done(BEN, ANY, 30_000, 34_000);
+        let refused = refusal(protection.begin(BEN, ANY, 34_000));
+        assert_eq!((refused.reached, refused.retry_after), (Reached::Time, 296));
+        refusal(protection.begin(BEN, ANY, 300_000));
+        protection.begin(BEN, ANY, 330_000).unwrap();
     }
 
     #[test]
@@ -471,10 +501,10 @@ mod tests {
         protection.done(BEN, 3, 0, 0);
         // What a user is refused does not count for the organisation, nor the other way round.
         protection.done(BEN, 3, 0, 0);
-        let expected = Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 30 };
+        let expected = Refused { whose: Whose::User, reached: Reached::Requests, retry_after: 300 };
         assert_eq!(refusal(protection.begin(BEN, 4, 0)), expected);
         assert_eq!(protection.protection.requests_of(ANNE.organization, 0), 3);
-        let expected = Refused { whose: Whose::Organization, reached: Reached::Requests, retry_after: 30 };
+        let expected = Refused { whose: Whose::Organization, reached: Reached::Requests, retry_after: 300 };
         assert_eq!(refusal(protection.begin(ANNE, 3, 0)), expected);
         // Another organisation has its own, and one whose limit is raised goes on.
         protection.begin(User { organization: Guid::from_u128(9), ..ANNE }, 3, 0).unwrap();

@@ -79,7 +79,8 @@ fn a_user_has_so_many_requests_in_five_minutes() {
     let refused = api.get("WhoAmI").expect(429);
     assert_eq!(refused.error().0, "0x80072322");
     let after: u32 = refused.header("Retry-After").unwrap().parse().unwrap();
-    assert!((1..=30).contains(&after), "{after}");
+    // They were all asked for just now, and are forgotten together.
+    assert!((240..=300).contains(&after), "{after}");
     // What was refused changed nothing.
     api.post("accounts", &json!({ "name": "Contoso" })).expect(429);
     server.stop();

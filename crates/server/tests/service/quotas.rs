@@ -54,7 +54,8 @@ fn an_organisation_has_so_many_requests_in_five_minutes(engine: Engine) {
     assert_eq!(code, "0x80072322");
     assert!(message.contains("for this organisation within 5 minutes"), "{message}");
     let after: u32 = refused.header("Retry-After").unwrap().parse().unwrap();
-    assert!((1..=30).contains(&after), "{after}");
+    // Few seconds after all of them were asked for, which are forgotten together.
+    assert!((240..=300).contains(&after), "{after}");
     assert_eq!(metric(&server.machines(), "custodia_http_requests_limited_total"), 1);
     assert!(!server.machines().get("/metrics").text().contains("north"));
     for _ in 0..5 {
