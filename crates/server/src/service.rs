@@ -283,16 +283,6 @@ impl Service {
         Ok(())
     }
 
-    /// What is known of the organisation of that name, which is in use. Nothing is opened.
-    ///
-    /// # Errors
-    /// What the store says: there is none, it is suspended.
-    pub fn entry(&self, name: &str) -> custodia_store::Result<Arc<Entry>> {
-        let entry = self.store.organization(name)?;
-        entry.require_active()?;
-        Ok(entry)
-    }
-
     /// The organisation, if it is open and was asked lately which tokens have ended. Nothing is opened or read.
     pub fn at_hand(&self, entry: &Entry) -> Option<Organization> {
         let now_ms = self.clock.monotonic_ms();

@@ -1,6 +1,7 @@
 //! Answers: status, headers and body.
 
 use bytes::Bytes;
+use custodia_org::Organization;
 use custodia_schema::Guid;
 use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -62,8 +63,21 @@ pub(crate) fn masked(mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
+/// The whole answer to a request that failed. What broke goes to the log under the id that the answer carries.
+pub(crate) fn refused(failed: &Failure, organization: &Organization, request: Guid) -> Response<Bytes> {
+    if let Some(cause) = &failed.cause {
+        tracing::error!(
+            request.id = %request,
+            organization.name = %organization.name(),
+            error = %cause,
+            "a request failed"
+        );
+    }
+    finished(failure(failed), request)
+}
+
 /// An answer that says why a request failed.
-pub(crate) fn failure(failure: &Failure) -> Response<Bytes> {
+fn failure(failure: &Failure) -> Response<Bytes> {
     let mut body = b"{\"error\":{\"code\":\"0x".to_vec();
     body.extend_from_slice(spelled(failure.code).as_bytes());
     body.extend_from_slice(b"\",\"message\":");
@@ -99,11 +113,4 @@ pub(crate) fn finished(mut response: Response<Bytes>, request: Guid) -> Response
         headers.insert(REQUEST_ID, id);
     }
     response
-}
-
-/// An error in the form of the Web API, for what the server refuses before a request gets here: no token (401), too
-/// long a body (413), too many requests (429). `message` must say what, why and what to do; it is never empty.
-#[must_use]
-pub fn refusal(request: Guid, status: StatusCode, code: u32, message: &str) -> Response<Bytes> {
-    finished(failure(&Failure::new(status, code, message)), request)
 }

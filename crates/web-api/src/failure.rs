@@ -90,6 +90,8 @@ pub(crate) struct Failure {
     pub allow: Option<String>,
     /// Seconds after which the request may be tried again.
     pub retry_after: Option<u32>,
+    /// What the machinery said, with its causes: for the log, and for nobody else.
+    pub cause: Option<String>,
 }
 
 impl Failure {
@@ -105,7 +107,7 @@ impl Failure {
             message.truncate(end.unwrap_or(0));
             message.push('…');
         }
-        Self { status, code, message, allow: None, retry_after: None }
+        Self { status, code, message, allow: None, retry_after: None, cause: None }
     }
 
     /// The request is malformed or asks for what there is not.
@@ -168,19 +170,26 @@ impl Failure {
         Self::new(StatusCode::PRECONDITION_FAILED, code::DUPLICATE, message)
     }
 
-    /// A fault of the service itself. What happened goes to the log; the client gets its request's id from the headers.
+    /// A fault of the service itself. What happened goes to the log when the request is answered ([`answer::refused`]); the
+    /// client gets its request's id from the headers.
+    ///
+    /// [`answer::refused`]: crate::answer::refused
     fn internal(status: StatusCode, code: u32, message: &str, error: &dyn std::error::Error) -> Self {
-        let mut chain = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        let chain = custodia_inspection::masked(&chain).unwrap_or(chain);
-        tracing::error!(error = %chain, "a request failed");
-        Self::new(status, code, message)
+        Self { cause: Some(with_causes(error)), ..Self::new(status, code, message) }
     }
+}
+
+/// An error with its causes, for the log; payment card numbers in it are masked.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    custodia_inspection::masked(&chain).unwrap_or(chain)
 }
 
 impl From<Denied> for Failure {

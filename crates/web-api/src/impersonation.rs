@@ -26,7 +26,7 @@ pub async fn acting_for(
     headers: &HeaderMap,
     request: Guid,
 ) -> Result<Option<Guid>, Response<Bytes>> {
-    named(organization, headers).await.map_err(|failure| answer::finished(answer::failure(&failure), request))
+    named(organization, headers).await.map_err(|failure| answer::refused(&failure, organization, request))
 }
 
 /// As [`acting_for`], for a request within another.

@@ -40,11 +40,11 @@ mod turns;
 mod withhold;
 mod writes;
 
-pub use answer::refusal;
 pub use batch::reading_cost;
 pub use call::ApiRequest;
 pub use custodia_query::odata::Limits;
 pub use entrance::{Asks, Entrance, EntranceKind, Need, On, entrances};
+pub use failure::with_causes;
 pub use functions::{explanation_json, finding_json, privilege_change_json};
 pub use impersonation::acting_for;
 pub use kept::KeptQuestions;

@@ -34,7 +34,7 @@ pub async fn handle(organization: &Organization, caller: &Caller, request: &ApiR
         return handle_alone(organization, caller, request).await;
     }
     let response = batch::answer(organization, caller, request).await;
-    answer::finished(response.unwrap_or_else(|failure| answer::failure(&failure)), caller.request)
+    whole(response, organization, caller)
 }
 
 /// The same for a request that is no batch.
@@ -44,7 +44,19 @@ pub(crate) async fn handle_alone(
     request: &ApiRequest<'_>,
 ) -> Response<Bytes> {
     let response = answer(organization, caller, request).await;
-    answer::finished(response.unwrap_or_else(|failure| answer::failure(&failure)), caller.request)
+    whole(response, organization, caller)
+}
+
+/// The answer to a request of a caller, with all that every answer has.
+pub(crate) fn whole(
+    response: Result<Response<Bytes>, Failure>,
+    organization: &Organization,
+    caller: &Caller,
+) -> Response<Bytes> {
+    match response {
+        Ok(response) => answer::finished(response, caller.request),
+        Err(failure) => answer::refused(&failure, organization, caller.request),
+    }
 }
 
 async fn answer(

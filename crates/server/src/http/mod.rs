@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod known;
 mod listener;
 mod operations;
 mod respond;

@@ -1,12 +1,16 @@
 //! Small answers: errors as JSON, texts.
 
 use bytes::Bytes;
+use custodia_schema::Guid;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Response, StatusCode};
 
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+const SERVICE_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-service-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("req_id");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What every answer carries. They are data for programs: a browser that is led to one is to take it for no page, show it in
@@ -33,6 +37,19 @@ pub fn secured(mut response: Response<Bytes>, over_tls: bool) -> Response<Bytes>
     response
 }
 
+/// The answer with the id of its request, unless the Web API has put it there.
+pub fn named(mut response: Response<Bytes>, request: Guid) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    if !headers.contains_key(SERVICE_REQUEST_ID)
+        && let Ok(id) = HeaderValue::from_str(&request.to_string())
+    {
+        headers.reserve(CARRIED.len() + 3);
+        headers.insert(SERVICE_REQUEST_ID, id.clone());
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
 /// The refusal of a method that a route does not know.
 pub fn wrong_method(methods: &[Method]) -> Response<Bytes> {
     let methods = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
@@ -47,7 +64,9 @@ pub fn wrong_method(methods: &[Method]) -> Response<Bytes> {
 /// Dataverse's error body.
 pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
-    with_type(status, "application/json; charset=utf-8", body.to_string())
+    let mut response = with_type(status, "application/json; charset=utf-8", body.to_string());
+    response.headers_mut().insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+    response
 }
 
 /// The service cannot do it now, and may be asked again in a second.

@@ -1,18 +1,18 @@
 //! The client listener: each request to where its route leads (`route.rs`). Limits and logging are here, round everything.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use custodia_schema::Guid;
 use custodia_store::Clock;
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::bodies::UnreadBody;
+use super::known::Known;
 use super::listener::Peer;
 use super::route::{Address, ClientPlace};
 use super::{respond, sign_in, web_api};
@@ -30,10 +30,10 @@ pub struct PublicRequest<'r> {
     pub body: UnreadBody,
     /// Where the client is: who connected, or whom a proxy that is trusted says it connected for.
     pub source: IpAddr,
-    /// The request's id.
-    pub id: Guid,
     /// `scheme://host` as the client used it.
     pub base: String,
+    /// What it is known by in the log.
+    pub known: Known<'r>,
 }
 
 /// Answers one request of the client listener.
@@ -43,13 +43,14 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let method = request.method().clone();
     let version = request.version();
     let route = Address::of(request.uri().path()).map_or("other", |address| address.route.name());
+    let organization = OnceLock::new();
     let running = Running::begin(&service.metrics.running);
     let limits = &service.config.limits;
     let mut response = if running.present > limits.concurrent_requests as u64 {
         service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
         respond::busy("Too many requests are running. Try again shortly.")
     } else {
-        let work = answer(&service, request, peer, id);
+        let work = answer(&service, request, peer, Known { id, organization: &organization });
         match tokio::time::timeout(Duration::from_secs(limits.request_seconds), work).await {
             Ok(response) => response,
             Err(_) => respond::error(
@@ -69,13 +70,14 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     service.metrics.answered(status, duration_ms);
     tracing::info!(
         request.id = %id,
+        organization.name = organization.get().map(|entry| display(&entry.name)),
         http.method = %method,
         http.route = route,
         http.status = status,
         duration_ms,
         "answered"
     );
-    respond::secured(response, peer.over_tls)
+    respond::secured(respond::named(response, id), peer.over_tls)
 }
 
 /// A request at work. It is counted until it is dropped, however it ends: a client that goes away takes its request with it.
@@ -98,7 +100,7 @@ impl Drop for Running<'_> {
     }
 }
 
-async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, id: Guid) -> Response<Bytes> {
+async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, known: Known<'_>) -> Response<Bytes> {
     let limits = &service.config.limits;
     let (parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
@@ -121,7 +123,7 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     };
     let source = source_of(service.config.trust_forwarded, &parts.headers, peer);
     let incoming =
-        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, id, base };
+        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, base, known };
     route(service, incoming).await
 }
 
@@ -153,7 +155,7 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
         ClientPlace::Token | ClientPlace::Authorization | ClientPlace::Configuration | ClientPlace::Keys => {
             sign_in::answer(service, address, request).await
         }
-        ClientPlace::Welcome => welcome(service, organization, &request.base),
+        ClientPlace::Welcome => welcome(service, organization, &request),
         // That they are not there is told apart from a mistyped address.
         ClientPlace::Later => {
             let message = "Search and background operations are not supported yet.";
@@ -163,21 +165,21 @@ async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<B
 }
 
 /// Where to go on from the root of the service, or from that of an organisation.
-fn welcome(service: &Service, organization: &str, base: &str) -> Response<Bytes> {
+fn welcome(service: &Service, organization: &str, request: &PublicRequest<'_>) -> Response<Bytes> {
     if organization.is_empty() {
         let text = "Custodia. The Web API of an organisation is at /{organization}/api/data/v9.2/\n";
         return respond::text(StatusCode::OK, text);
     }
-    match service.entry(&service.name_of(organization)) {
+    match request.known.entry(service, &service.name_of(organization)) {
         Ok(entry) => {
-            let root = format!("{base}/{}", entry.name);
+            let root = format!("{}/{}", request.base, entry.name);
             let text = format!(
                 "Custodia. The Web API of this organisation is at {root}/api/data/v9.2/\n\
                  Programs get tokens for it at {root}/oauth2/v2.0/token\n"
             );
             respond::text(StatusCode::OK, text)
         }
-        Err(error) => web_api::refuse_organization(&error),
+        Err(response) => *response,
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_identity::{Principal, TokenFault, TokenUse, bearer_token, www_authenticate};
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use custodia_store::{Organization as Entry, OrganizationLimit, OrganizationState, check_name};
+use custodia_store::{Organization as Entry, OrganizationLimit};
 use custodia_web_api::ApiRequest;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
@@ -26,9 +26,9 @@ pub async fn answer(
     below: &str,
     request: PublicRequest<'_>,
 ) -> Response<Bytes> {
-    let entry = match service.entry(name) {
+    let entry = match request.known.entry(service, name) {
         Ok(entry) => entry,
-        Err(error) => return refuse_organization(&error),
+        Err(response) => return *response,
     };
     let (organization, principal) = match enter(service, &entry, &request).await {
         Ok(entered) => entered,
@@ -58,8 +58,8 @@ pub async fn answer(
     work.begin();
     let turns = OrganizationTurns { turns: &service.turns, organization: entry.id };
     let turn = turns.turn(request.method).await;
-    let mut caller = Caller { address: Some(request.source), ..Caller::user(principal.user, request.id) };
-    match custodia_web_api::acting_for(&organization, request.headers, request.id).await {
+    let mut caller = Caller { address: Some(request.source), ..Caller::user(principal.user, request.known.id) };
+    match custodia_web_api::acting_for(&organization, request.headers, request.known.id).await {
         Ok(acting_for) => caller.acting_for = acting_for,
         Err(response) => return response,
     }
@@ -138,12 +138,12 @@ async fn enter(
 ) -> Result<(Organization, Principal), Box<Response<Bytes>>> {
     // Looked for first: it is known of whatever is at hand which tokens have ended.
     let at_hand = service.at_hand(entry);
-    let principal = authenticate(service, entry, request.headers, &request.base, request.id).await?;
+    let principal = authenticate(service, entry, request.headers, &request.base, request.known.id).await?;
     if let Some(organization) = at_hand {
         return Ok((organization, principal));
     }
-    let organization =
-        service.organization_in_time(&entry.name).await.map_err(|error| Box::new(refuse_organization(&error)))?;
+    let opened = service.organization_in_time(&entry.name).await;
+    let organization = opened.map_err(|error| Box::new(request.known.closed(&error)))?;
     if service.tokens.is_revoked(&principal) {
         return Err(Box::new(challenge(entry, &request.base, Some(&TokenFault::Revoked))));
     }
@@ -176,7 +176,8 @@ async fn authenticate(
     };
     verified.map_err(|fault| {
         if matches!(fault, TokenFault::Organization) {
-            tracing::warn!(request.id = %id, severity = "high", "a token of another organisation was refused");
+            let organization = &organization.name;
+            tracing::warn!(request.id = %id, organization.name = %organization, severity = "high", "a token of another organisation was refused");
         }
         Box::new(challenge(organization, base, Some(&fault)))
     })
@@ -192,31 +193,4 @@ fn challenge(organization: &Entry, base: &str, fault: Option<&TokenFault>) -> Re
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }
     response
-}
-
-/// Why an organisation's door stays shut.
-pub fn refuse_organization(error: &custodia_store::Error) -> Response<Bytes> {
-    use custodia_store::Error;
-    match error {
-        Error::NoOrganization(name) => {
-            // What could not be the name of one is not repeated.
-            let message = match check_name(name) {
-                Ok(()) => format!("There is no organisation '{name}' here."),
-                Err(_) => "There is no such organisation here.".to_owned(),
-            };
-            respond::error(StatusCode::NOT_FOUND, "0x0", &message)
-        }
-        Error::OrganizationState { state, .. } => {
-            let message = if state == OrganizationState::Suspended.word() {
-                "This organisation is suspended by its operator."
-            } else {
-                "This organisation is not open to requests now."
-            };
-            respond::error(StatusCode::SERVICE_UNAVAILABLE, "0x8005F103", message)
-        }
-        error => {
-            tracing::error!(%error, "an organisation could not be opened");
-            respond::busy("The service is not available now. Try again later.")
-        }
-    }
 }

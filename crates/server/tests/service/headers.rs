@@ -11,6 +11,19 @@ const ADA: &str = "ada@north.example";
 /// Asserts that an answer has that status and what every answer has.
 #[track_caller]
 fn check(what: &str, status: u16, over_tls: bool, answer: &Answer) {
+    hardened(what, status, over_tls, answer);
+    let id = answer.header("x-ms-service-request-id").unwrap_or_else(|| panic!("{what}: {:?}", answer.headers));
+    assert_eq!((id.len(), answer.header("REQ_ID")), (36, Some(id)), "{what}");
+    let ids = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("req_id")).count();
+    assert_eq!(ids, 1, "{what}: {:?}", answer.headers);
+    if answer.text().starts_with("{\"error\":{") {
+        assert_eq!(answer.header("OData-Version"), Some("4.0"), "{what}");
+    }
+}
+
+/// Asserts that an answer has that status and what a browser is to be told.
+#[track_caller]
+fn hardened(what: &str, status: u16, over_tls: bool, answer: &Answer) {
     assert_eq!(answer.status, status, "{what}: {:?}", answer.body.escape_ascii().to_string());
     for (name, value) in [
         ("x-content-type-options", Some("nosniff")),
@@ -110,12 +123,8 @@ fn every_kind_of_answer_carries_them() {
     for (method, path, status) in
         [("GET", "/health/live", 200), ("GET", "/metrics", 200), ("GET", "/", 404), ("POST", "/metrics", 405)]
     {
-        check(
-            &format!("{method} {path} of the operations listener"),
-            status,
-            false,
-            &machines.request(method, path, &[], None),
-        );
+        let answer = machines.request(method, path, &[], None);
+        hardened(&format!("{method} {path} of the operations listener"), status, false, &answer);
     }
 }
 

@@ -19,6 +19,7 @@ mod indexes;
 mod jobs;
 mod keys;
 mod limits;
+mod logs;
 mod machines;
 mod organizations;
 mod quotas;

@@ -9,7 +9,6 @@ use http::Method;
 use super::multipart::{Part, parts};
 use super::reply::PartReply;
 use super::{Batch, Inner, OPERATIONS_MAX, content_id, take};
-use crate::answer;
 use crate::call::{Call, Earlier};
 use crate::failure::Failure;
 use crate::prepared::{Answering, PreparedWrite};
@@ -52,8 +51,7 @@ impl Batch<'_> {
                 answering.answer(&call, changed).await
             };
             // It is done, whatever becomes of telling so.
-            let response = answered.await.unwrap_or_else(|failure| answer::failure(&failure));
-            let response = answer::finished(response, inner.caller.request);
+            let response = routes::whole(answered.await, self.organization, &inner.caller);
             replies.push(PartReply::of(response, inner.content_id.clone()));
         }
         Ok(replies)

@@ -71,7 +71,7 @@ pub(crate) async fn answer(
     for part in &parts {
         let replies = if out.len() >= request.limits.answer_bytes_max {
             // What was not done is said, rather than done without an answer.
-            Replies::One(PartReply::failure(&answer_is_full(), caller, content_id(&part.headers)))
+            Replies::One(PartReply::failure(&answer_is_full(), organization, caller, content_id(&part.headers)))
         } else {
             batch.part(part, &mut left).await
         };
@@ -168,7 +168,7 @@ impl Batch<'_> {
         let content_id = content_id(&part.headers);
         let sent = match single(&part.headers, &CONTENT_TYPE) {
             Ok(sent) => sent.unwrap_or_default(),
-            Err(failure) => return Replies::One(PartReply::failure(&failure, self.caller, content_id)),
+            Err(failure) => return Replies::One(self.failed(&failure, content_id)),
         };
         if let Some(boundary) = boundary(sent) {
             let done = match boundary {
@@ -177,13 +177,18 @@ impl Batch<'_> {
             };
             return match done {
                 Ok(replies) => Replies::ChangeSet(replies),
-                Err((failure, content_id)) => Replies::One(PartReply::failure(&failure, self.caller, content_id)),
+                Err((failure, content_id)) => Replies::One(self.failed(&failure, content_id)),
             };
         }
         Replies::One(match self.operation(part, left).await {
             Ok(response) => PartReply::of(response, content_id),
-            Err(failure) => PartReply::failure(&failure, self.caller, content_id),
+            Err(failure) => self.failed(&failure, content_id),
         })
+    }
+
+    /// What a part is answered with whose request has no id of its own, or never began.
+    fn failed(&self, failure: &Failure, content_id: Option<String>) -> PartReply {
+        PartReply::failure(failure, self.organization, self.caller, content_id)
     }
 
     /// Does a request that stands by itself.

@@ -4,7 +4,7 @@
 //! boundary is the last parameter and unquoted, and nothing but bodies has braces.
 
 use bytes::Bytes;
-use custodia_org::Caller;
+use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -34,8 +34,13 @@ impl PartReply {
     }
 
     /// A failure as an answer.
-    pub(super) fn failure(failure: &Failure, caller: &Caller, content_id: Option<String>) -> Self {
-        Self::of(answer::finished(answer::failure(failure), caller.request), content_id)
+    pub(super) fn failure(
+        failure: &Failure,
+        organization: &Organization,
+        caller: &Caller,
+        content_id: Option<String>,
+    ) -> Self {
+        Self::of(answer::refused(failure, organization, caller.request), content_id)
     }
 
     /// What it says of its request.
