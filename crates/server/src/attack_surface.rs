@@ -105,22 +105,14 @@ const FILES: &[(&str, &str, &str)] = &[
         "published heads of audits (`audit.heads_file`)",
         "written for owner and group",
     ),
-    (
-        "crates/server/src/audit_keeping.rs",
-        "exported audits",
-        "written for the owner alone, and read, as a command names them",
-    ),
+    ("crates/server/src/audit_keeping.rs", "exported audits", "read, as a command names them"),
     ("crates/server/src/config/load.rs", "the configuration file", "read"),
     (
         "crates/server/src/demo.rs",
         "what was made of the demonstration, in the data folder",
         "written for the owner alone",
     ),
-    (
-        "crates/server/src/export.rs",
-        "exported records and mappings; filters",
-        "written for the owner alone, and read, as a command names them",
-    ),
+    ("crates/server/src/export.rs", "filters of exports", "read, as a command names them"),
     (
         "crates/server/src/folder.rs",
         "the data folder, its lock, the mark that the master key was exported",
@@ -128,6 +120,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
     ("crates/server/src/import.rs", "mapping files of imports", "read, as a command names them"),
     ("crates/server/src/machine.rs", "`/proc/meminfo` and `memory.max` of the control group", "read"),
+    (
+        "crates/server/src/new_file.rs",
+        "exported records, mappings, audits and keys; the master key",
+        "made for the owner alone, as a command names them",
+    ),
     ("crates/server/src/serve.rs", "`custodia.sock`", "removed at the end"),
     ("crates/server/src/service.rs", "left-overs in the data folder", "removed"),
     ("crates/server/src/socket.rs", "`custodia.sock`", "made for the owner alone"),
@@ -139,7 +136,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("crates/sqlite/src/connection.rs", "database files", "encrypted"),
     ("crates/store/src/backup.rs", "backups", "encrypted, written for the owner alone, as a command names them"),
     ("crates/store/src/container.rs", "backups", "encrypted, written for the owner alone, as a command names them"),
-    ("crates/store/src/keys.rs", "the master key and copies of it (`master_key_file`)", "written for the owner alone"),
+    ("crates/store/src/keys.rs", "the master key and copies of it (`master_key_file`)", "read"),
     ("crates/store/src/sqlite.rs", "database files", "encrypted, made for the owner alone"),
     ("crates/store/src/store.rs", "database files in the data folder", "encrypted, made for the owner alone"),
 ];

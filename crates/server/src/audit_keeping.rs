@@ -1,8 +1,7 @@
 //! `custodia audit verify`, `export`, `prune` and `erase`: what they say, and the files they read and write.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -11,11 +10,10 @@ use custodia_store::{Fault, Published, Report, RestoreProof};
 
 use crate::audit::timestamp;
 use crate::audit_heads;
+use crate::new_file::NewFile;
 use crate::operation::Output;
 use crate::service::Service;
 
-/// Who may read an export.
-const OWNER_ONLY: u32 = 0o600;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 /// What the entry says of entries that went because they were kept long enough.
@@ -160,24 +158,16 @@ fn tell(report: &Report, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
 /// # Errors
 /// When the file exists or cannot be written; store errors.
 pub async fn export(organization: &Organization, to: Option<&Path>, output: &mut dyn Output) -> Result<()> {
-    let mut file = match to {
-        Some(path) => {
-            let file = File::options().create_new(true).write(true).mode(OWNER_ONLY).open(path);
-            Some((path, file.with_context(|| format!("{} cannot be made", path.display()))?))
-        }
-        None => None,
-    };
+    let mut file = to.map(NewFile::begin).transpose()?;
     let mut export = organization.export_audit().await?;
     while let Some(lines) = export.next().await? {
         match &mut file {
-            Some((path, file)) => {
-                file.write_all(lines.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
-            }
+            Some(file) => file.write(lines.as_bytes()).context("the export")?,
             None => output.data(lines).await?,
         }
     }
-    if let Some((path, file)) = file {
-        file.sync_all().with_context(|| format!("{} cannot be written", path.display()))?;
+    if let (Some(file), Some(path)) = (file, to) {
+        file.finish()?;
         output.progress(&format!("the audit of {} was written to {}", organization.name(), path.display()));
     }
     Ok(())
@@ -186,7 +176,7 @@ pub async fn export(organization: &Organization, to: Option<&Path>, output: &mut
 /// Removes entries written before a moment; how many numbers.
 ///
 /// # Errors
-/// Store errors; what was removed until then stays removed, and is told of.
+/// A moment that is still to come; store errors: what was removed until then stays removed, and is told of.
 pub async fn prune(
     service: &Service,
     organization: &Organization,
@@ -196,8 +186,13 @@ pub async fn prune(
 ) -> Result<i64> {
     let entries_max = service.config.audit.prune_entries;
     let ring = service.audit_heads.ring();
-    // Not what this itself adds: each removal is told of by an entry.
-    let before = before.min(service.now());
+    // It would take all there is, and what this itself adds: each removal is told of by an entry.
+    if before > service.now() {
+        bail!(
+            "--before {} is still to come: all of the audit would be removed; name a day that is over",
+            timestamp(before)
+        );
+    }
     let mut removed = 0;
     loop {
         let caller = Caller::platform("custodia audit", service.new_id());

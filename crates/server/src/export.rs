@@ -1,8 +1,6 @@
 //! `custodia export`: files, the audit and the count around the export of `process`.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -12,17 +10,12 @@ use custodia_store::Clock;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::new_file::{self, NewFile};
 use crate::operation::{Output, caller};
 use crate::service::Service;
 
 /// How often progress is told, in milliseconds.
 const PROGRESS_MS: u64 = 2_000;
-/// What the file is called until it is whole, behind its name.
-const UNFINISHED: &str = ".unfinished";
-
-/// Who may read what is exported.
-const OWNER_ONLY: u32 = 0o600;
-
 /// What to export, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Request {
@@ -70,9 +63,12 @@ pub async fn run(
         Some(filter) => format!("export of {} where {filter}", request.table),
         None => format!("export of {}", request.table),
     };
-    if let Some(path) = request.mapping.as_ref().filter(|path| path.exists()) {
-        bail!("{} exists: remove it, or name another file", path.display());
+    if let (Some(mapping), Some(to)) = (&request.mapping, &request.to)
+        && new_file::is_same(mapping, to)
+    {
+        bail!("--to and --mapping name one file, {}: name another for the mapping", to.display());
     }
+    let mapping = request.mapping.as_deref().map(NewFile::begin).transpose()?;
     // Told before anything is read: what was begun and broken off has shown records, too.
     organization.audit_export(&caller, export.table().id, &format!("{what}: begun")).await?;
     let exported = match &request.to {
@@ -80,8 +76,9 @@ pub async fn run(
         None => export.run(organization, &caller, &mut ToOutput { output }).await?,
     };
     organization.audit_export(&caller, export.table().id, &format!("{what}: {} rows", exported.rows)).await?;
-    if let Some(path) = &request.mapping {
-        std::fs::write(path, export.mapping()).with_context(|| format!("the mapping {}", path.display()))?;
+    if let Some(mut mapping) = mapping {
+        mapping.write(export.mapping().as_bytes()).context("the mapping")?;
+        mapping.finish().context("the mapping")?;
     }
     match exported.changes_meanwhile {
         Some(0) => {}
@@ -95,7 +92,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Writes a file that has its name only when it is whole.
+/// Writes the file.
 async fn to_file(
     service: &Service,
     organization: &Organization,
@@ -104,66 +101,15 @@ async fn to_file(
     path: &Path,
     output: &mut dyn Output,
 ) -> Result<Exported> {
-    if path.exists() {
-        bail!("{} exists: remove it, or name another file", path.display());
-    }
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(UNFINISHED);
-    let unfinished = PathBuf::from(unfinished);
-    let file = begin(&unfinished)?;
-    let unfinished = Unfinished(unfinished);
+    let file = NewFile::begin(path)?;
     let mut destination = ToFile { file, service, output, told: service.clock.monotonic_ms() };
     let exported = export.run(organization, caller, &mut destination).await?;
-    finish(&destination.file, exported, &unfinished.0, path)?;
+    destination.file.finish()?;
     Ok(exported)
 }
 
-/// Removes what is of no use to anybody: a file that was not finished, also where whoever wanted it went away. One that was has
-/// another name by then.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// The file to write to; what an export that was killed left of it is overwritten.
-fn begin(path: &Path) -> Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path);
-    let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!("another export is writing {}", path.display()),
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
-        }
-    }
-    let owner_only = std::fs::Permissions::from_mode(OWNER_ONLY);
-    file.set_permissions(owner_only).with_context(|| format!("{} cannot be closed to others", path.display()))?;
-    file.set_len(0).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(file)
-}
-
-/// Gives the file its name, once it is durable and as long as was counted.
-fn finish(file: &File, exported: Exported, unfinished: &Path, path: &Path) -> Result<()> {
-    let failed = || format!("{} cannot be finished", path.display());
-    file.sync_all().with_context(failed)?;
-    let bytes = file.metadata().with_context(failed)?.len();
-    if bytes != exported.bytes {
-        bail!(
-            "{} has {bytes} bytes, {} were written: the disk lost some; try another place",
-            path.display(),
-            exported.bytes
-        );
-    }
-    std::fs::rename(unfinished, path).with_context(failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).with_context(failed)
-}
-
 struct ToFile<'o> {
-    file: File,
+    file: NewFile,
     service: &'o Service,
     output: &'o mut dyn Output,
     told: u64,
@@ -172,7 +118,7 @@ struct ToFile<'o> {
 impl Destination for ToFile<'_> {
     fn take<'d>(&'d mut self, bytes: Vec<u8>, rows: u64) -> BoxFuture<'d, io::Result<()>> {
         Box::pin(async move {
-            self.file.write_all(&bytes)?;
+            self.file.write(&bytes)?;
             let now = self.service.clock.monotonic_ms();
             if now.saturating_sub(self.told) >= PROGRESS_MS {
                 self.told = now;

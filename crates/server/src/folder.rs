@@ -9,6 +9,7 @@ use custodia_store::{MasterKey, Store};
 
 use crate::ambient::{SystemRandom, environment};
 use crate::config::Config;
+use crate::new_file;
 
 /// The master key as text, instead of a file.
 pub const KEY_VARIABLE: &str = "CUSTODIA_MASTER_KEY";
@@ -205,7 +206,7 @@ impl DataFolder {
             ),
         }
         let key = MasterKey::generate(&SystemRandom);
-        key.write_new(&path).context("the new master key")?;
+        write_key(&key, &path).context("the new master key")?;
         Ok(FoundKey { key, path: Some(path), made: true })
     }
 
@@ -270,7 +271,7 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     if is_inside(to, folder) {
         bail!("{} is inside the data folder: a copy there is lost with it; name a file in another place", to.display());
     }
-    found.key.write_new(to).context("the copy of the master key")?;
+    write_key(&found.key, to).context("the copy of the master key")?;
     let copy = MasterKey::read(to).context("the copy of the master key")?;
     if fingerprint(&copy) != fingerprint(&found.key) {
         bail!("the copy at {} does not read back as the key; write it to another place", to.display());
@@ -278,7 +279,12 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     if folder.is_dir() {
         let mark = export_mark(folder);
         let text = format!("{}\n", fingerprint(&copy));
-        std::fs::write(&mark, text).with_context(|| format!("{} cannot be written", mark.display()))?;
+        std::fs::write(&mark, text).with_context(|| {
+            format!(
+                "the copy was made, but {} cannot be written: each start will say that there is none",
+                mark.display()
+            )
+        })?;
     }
     Ok(())
 }
@@ -289,8 +295,7 @@ fn holds_installation(folder: &Path) -> bool {
 
 /// Whether a file that is to be made would be in a folder, whatever links lead there.
 fn is_inside(file: &Path, folder: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (parent.canonicalize(), folder.canonicalize()) {
+    match (new_file::folder_of(file).canonicalize(), folder.canonicalize()) {
         (Ok(parent), Ok(folder)) => parent.starts_with(folder),
         _ => false,
     }
@@ -313,8 +318,20 @@ fn present_key(path: &Path) -> Result<Option<FoundKey>> {
     if !path.exists() {
         return Ok(None);
     }
-    let key = MasterKey::read(path).with_context(|| format!("the master key {}", path.display()))?;
+    let key = MasterKey::read(path).map_err(|error| match error {
+        custodia_store::Error::File { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => anyhow!(
+            "the master key {}: a master key is 64 hexadecimal digits; put the copy back that was exported (docs/operations/keys.md); where \
+             nothing was stored with it yet, remove the file, and 'custodia serve' makes a new one",
+            path.display()
+        ),
+        other => anyhow::Error::from(other).context(format!("the master key {}", path.display())),
+    })?;
     Ok(Some(FoundKey { key, path: Some(path.to_owned()), made: false }))
+}
+
+/// Writes a key to a new file.
+fn write_key(key: &MasterKey, path: &Path) -> Result<()> {
+    new_file::write_new(path, format!("{}\n", key.export()).as_bytes())
 }
 
 /// Holds the fingerprint of the key that was exported.

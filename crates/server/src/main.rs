@@ -24,6 +24,7 @@ mod log;
 mod machine;
 mod metrics;
 mod naming;
+mod new_file;
 mod operation;
 mod present;
 mod protection;

@@ -86,23 +86,6 @@ impl MasterKey {
         Self::parse(&text).map_err(|malformed| wrong(std::io::Error::new(std::io::ErrorKind::InvalidData, malformed)))
     }
 
-    /// Writes the key to a new file that only its owner may read.
-    ///
-    /// # Errors
-    /// When the file exists or cannot be written.
-    pub fn write_new(&self, path: &Path) -> Result<()> {
-        use std::io::Write;
-        let wrong = |source| Error::File { path: path.display().to_string(), source };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(wrong)?;
-        file.write_all(self.export().as_bytes()).map_err(wrong)?;
-        file.write_all(b"\n").map_err(wrong)?;
-        file.sync_all().map_err(wrong)
-    }
-
     /// A key for one purpose, derived: the control database, page tokens.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; KEY_BYTES] {

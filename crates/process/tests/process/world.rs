@@ -86,7 +86,7 @@ impl World {
         };
         let random = noise();
         let master = MasterKey::generate(random.as_ref());
-        master.write_new(&folder.join("master.key")).unwrap();
+        std::fs::write(folder.join("master.key"), master.export()).unwrap();
         let clock = HeldClock::new();
         let store = open(folder, postgres.clone(), master, &clock, Arc::clone(&random)).await;
         let (entry, database) = store.create_organization("demo", "Demo").await.unwrap();

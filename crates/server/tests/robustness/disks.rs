@@ -138,12 +138,57 @@ fn a_full_disk_of_the_log_or_of_backups_stops_nobody() {
     let line = outcome.refusal();
     assert!(line.contains("full") || line.contains("space"), "{line}");
     assert!(!Path::new(&backup).exists(), "half a backup looks like one");
+    // The same twice: nothing stands in the way when there is room.
+    let on_disk = |name: &str| disk.at.join(name).display().to_string();
+    let (audit, key, rows) = (on_disk("audit"), on_disk("key"), on_disk("rows"));
+    let commands = [
+        (&["audit", "export", "--org", "north", "--to", &audit][..], &audit),
+        (&["key", "export", "--to", &key], &key),
+        (&["export", "--org", "north", "--table", "account", "--to", &rows], &rows),
+    ];
+    for (command, _) in [commands, commands].concat() {
+        let line = site.refused(command);
+        assert!(line.contains("full") || line.contains("space"), "{line}");
+    }
+    let left: Vec<_> = std::fs::read_dir(&disk.at).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
     api.account("Fabrikam");
     disk.make_room();
     std::fs::remove_file(disk.at.join("log")).unwrap();
     let elsewhere = site.beside("north.backup").display().to_string();
     site.done(&["backup", "--org", "north", "--to", &elsewhere]);
+    for (command, made) in commands {
+        site.done(command);
+        assert!(Path::new(made).exists());
+    }
     server.stop();
+}
+
+#[test]
+fn a_first_start_on_a_full_disk_leaves_no_key_that_is_none() {
+    let mut site = Site::new(Engine::Sqlite);
+    let Some(disk) = SmallDisk::mount(site.beside("small"), "8m") else {
+        println!("no disk can be mounted here");
+        return;
+    };
+    site.set_data("small/data");
+    std::fs::create_dir(site.data()).unwrap();
+    std::fs::write(site.data().join("custodia.lock"), "").unwrap();
+    disk.fill();
+    for _ in 0..2 {
+        let line = site.refused(&["org", "create", "north", "--admin", "ada@north.example"]);
+        assert!(line.contains("space"), "{line}");
+        assert!(!site.data().join("master.key").exists());
+    }
+    disk.make_room();
+    site.done(&["org", "create", "north", "--admin", "ada@north.example"]);
+    // One that an older program left so, or that was damaged.
+    let key = site.data().join("master.key");
+    for text in ["", "abc", "\u{fffd}"] {
+        std::fs::write(&key, text).unwrap();
+        let line = site.refused(&["org", "list"]);
+        assert!(line.contains("a master key is 64 hexadecimal digits; put the copy back that was exported"), "{line}");
+    }
 }
 
 /// The file of an organisation.

@@ -113,6 +113,20 @@ fn what_cannot_be_exported_is_refused_and_leaves_no_file() {
 }
 
 #[test]
+fn one_file_is_not_written_for_two() {
+    let site = filled(Engine::Sqlite);
+    std::fs::create_dir(site.beside("folder")).unwrap();
+    let to = path(&site, "z.csv");
+    for mapping in ["z.csv", "./z.csv", "folder/../z.csv"] {
+        let export =
+            ["export", "--org", "north", "--table", "account", "--to", &to, "--mapping", &path(&site, mapping)];
+        let line = site.refused(&export);
+        assert!(line.starts_with("--to and --mapping name one file, "), "{line}");
+        assert!(!site.beside("z.csv").exists() && !site.beside("z.csv.unfinished").exists());
+    }
+}
+
+#[test]
 fn an_export_whose_reader_goes_away_ends() {
     let site = filled(Engine::Sqlite);
     let export = ["export", "--org", "north", "--table", "account", "--to", "-"];
