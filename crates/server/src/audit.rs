@@ -74,7 +74,10 @@ pub async fn list(organization: &Organization, limit: u32, only: &Only, output: 
 }
 
 /// A day or a moment, in seconds since 1970.
-fn moment(text: &str) -> Result<i64> {
+///
+/// # Errors
+/// What is neither.
+pub fn moment(text: &str) -> Result<i64> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(moment.as_second());
     }

@@ -321,11 +321,11 @@ pub enum AuditCommand {
         /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
-        /// Entries before this day (UTC): 2026-01-31.
-        #[arg(long, value_name = "DATE", value_parser = day)]
+        /// Entries before this day (UTC) or moment, which is over: 2026-01-31, 2026-01-31T08:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = crate::audit::moment)]
         before: i64,
         /// Why, as the record is to say.
-        #[arg(long)]
+        #[arg(long, value_parser = reason)]
         reason: String,
     },
     /// Erase the values from all entries of one record; that it was changed, when and by whom stays told.
@@ -342,7 +342,7 @@ pub enum AuditCommand {
         #[arg(long, visible_alias = "id", value_name = "ID", value_parser = id)]
         record: uuid::Uuid,
         /// Why, as the entry that tells of it is to say.
-        #[arg(long)]
+        #[arg(long, value_parser = reason)]
         reason: String,
     },
     /// Sign heads with a new key from now on, which the present one endorses.
@@ -768,12 +768,9 @@ pub enum ConfigCommand {
     },
 }
 
-/// `2026-01-31` as the first second of that day, since 1970.
-fn day(text: &str) -> Result<i64, String> {
-    let wrong = |_| "use a day like 2026-01-31".to_owned();
-    let date: jiff::civil::Date = text.parse().map_err(wrong)?;
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(wrong)?;
-    Ok(midnight.timestamp().as_second())
+/// Words: who reads the audit later has nothing else to go by.
+fn reason(text: &str) -> Result<String, String> {
+    Some(text.to_owned()).filter(|text| !text.trim().is_empty()).ok_or_else(|| "say why: the audit keeps it".to_owned())
 }
 
 /// An id of a record.
@@ -818,8 +815,11 @@ mod tests {
         assert!(id("5").is_err_and(|why| why.starts_with("expected an id such as 01a206a2-")));
         assert_eq!(("default".parse(), "7".parse()), (Ok(OwnLimit::Default), Ok(OwnLimit::Value(7))));
         assert!(["0", "-1", "many", "9223372036854775808"].iter().all(|text| text.parse::<OwnLimit>().is_err()));
-        assert_eq!(day("1970-01-03"), Ok(172_800));
-        assert!(["yesterday", "2026-02-30", "2026-1"].iter().all(|text| day(text).is_err()));
+        use crate::audit::moment;
+        assert_eq!(moment("1970-01-03").ok(), Some(172_800));
+        assert_eq!(moment("1970-01-03T00:01:00Z").ok(), Some(172_860));
+        assert!(reason("the year is over").is_ok() && reason("").is_err() && reason(" \n").is_err());
+        assert!(["yesterday", "2026-02-30", "2026-1"].iter().all(|text| moment(text).is_err()));
         assert!(seconds("h").is_err() && seconds("-1s").is_err() && seconds("").is_err());
     }
 }

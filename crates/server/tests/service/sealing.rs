@@ -107,9 +107,23 @@ fn entries_and_values_go_and_the_audit_still_verifies(engine: Engine) {
         site.done(&["audit", "prune", "--org", "north", "--before", before, "--reason", "the year is over"])
     };
     assert_eq!(prune("2020-01-01"), "no audit entry is that old\n");
+    // Not all of it, by a slip of the year, nor without a word why.
+    let future = ["audit", "prune", "--org", "north", "--before", "2962-11-23", "--reason", "x"];
+    assert!(site.refused(&future).starts_with("--before 2962-11-23T00:00:00Z is still to come: "));
+    for reason in ["", " "] {
+        for command in [&["prune", "--before", "2020-01-01"][..], &["erase", "--table", "account", "--record", &kept]] {
+            let outcome = site.run(&[&["audit"], command, &["--org", "north", "--reason", reason]].concat());
+            assert_eq!(outcome.code, 2, "{}", outcome.errors);
+            assert!(outcome.errors.contains("say why"), "{}", outcome.errors);
+        }
+    }
+    assert!(verify(&site).contains("entries verified"));
     // Entries of the second in which it is asked stay, and all that was done until now may be of one second.
     let pruned = until("entries of a second before", || {
-        Some(prune("2100-01-01")).filter(|told| told != "no audit entry is that old\n")
+        // A file that is written now has the time of now.
+        let written = std::fs::metadata(site.write("now", "")).unwrap().modified().unwrap();
+        let now = jiff::Timestamp::try_from(written).unwrap().to_string();
+        Some(prune(&now)).filter(|told| told != "no audit entry is that old\n")
     });
     assert!(pruned.ends_with(" audit entries were removed; a signed record tells of it\n"), "{pruned}");
     let found = verify(&site);
