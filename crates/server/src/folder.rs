@@ -2,6 +2,7 @@
 //! records of its installation, so that nobody makes another one beside it by leaving out an address.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,6 +22,11 @@ const FINGERPRINT: &str = "fingerprint";
 const POSTGRES_MARK: &str = "on-postgresql";
 /// What it says to whoever finds it.
 const POSTGRES_MARK_TEXT: &str = "The installation of this folder keeps its records in PostgreSQL (--database).\n";
+
+/// Held by the process that has the folder.
+const LOCK: &str = "custodia.lock";
+/// The user who may write anywhere.
+const ADMINISTRATOR: u32 = 0;
 
 /// What a command may make where there is no installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,20 +123,24 @@ impl DataFolder {
     /// Takes the folder, making it if it is not there.
     ///
     /// # Errors
-    /// When it cannot be made or locked for another reason than that it is in use.
+    /// When it cannot be made or locked for another reason than that it is in use, or is another user's: what is made in it
+    /// would be closed to that user, whose service could not read it.
     pub fn take(path: &Path) -> Result<Owned> {
         make_private(path)?;
-        let lock_path = path.join("custodia.lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|error| not_opened(&lock_path, &error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Owned::Ours(Self { path: path.to_owned(), _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(Owned::Theirs),
-            Err(TryLockError::Error(error)) => {
+        let lock_path = path.join(LOCK);
+        let other = other_owner(path, rustix::process::geteuid().as_raw())?;
+        let lock = File::options().create(other.is_none()).truncate(false).write(true).open(&lock_path);
+        let lock = match (lock, other) {
+            (Err(error), Some(owner)) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("{}", of_another(path, owner))
+            }
+            (lock, _) => lock.map_err(|error| not_opened(&lock_path, &error))?,
+        };
+        match (lock.try_lock(), other) {
+            (Ok(()), None) => Ok(Owned::Ours(Self { path: path.to_owned(), _lock: lock })),
+            (Ok(()), Some(owner)) => bail!("{}", of_another(path, owner)),
+            (Err(TryLockError::WouldBlock), _) => Ok(Owned::Theirs),
+            (Err(TryLockError::Error(error)), _) => {
                 Err(error).with_context(|| format!("{} cannot be locked", lock_path.display()))
             }
         }
@@ -279,7 +289,14 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     if folder.is_dir() {
         let mark = export_mark(folder);
         let text = format!("{}\n", fingerprint(&copy));
-        std::fs::write(&mark, text).with_context(|| {
+        // One that another user made could not be written to.
+        let _ = std::fs::remove_file(&mark);
+        let written = std::fs::write(&mark, text).and_then(|()| {
+            let other = other_owner(folder, rustix::process::geteuid().as_raw())?;
+            // The service is to read it, whoever makes the copy.
+            other.map_or(Ok(()), |owner| std::os::unix::fs::chown(&mark, Some(owner), None))
+        });
+        written.with_context(|| {
             format!(
                 "the copy was made, but {} cannot be written: each start will say that there is none",
                 mark.display()
@@ -299,6 +316,29 @@ fn is_inside(file: &Path, folder: &Path) -> bool {
         (Ok(parent), Ok(folder)) => parent.starts_with(folder),
         _ => false,
     }
+}
+
+/// Who has a folder, where it is not this user: whoever made the lock, which is the first file in it. Without one, only the
+/// administrator is taken for somebody else: a volume may be another user's and open to the group of those who use it.
+fn other_owner(folder: &Path, user: u32) -> std::io::Result<Option<u32>> {
+    let owner = match std::fs::metadata(folder.join(LOCK)) {
+        Ok(lock) => lock.uid(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && user == ADMINISTRATOR => {
+            std::fs::metadata(folder)?.uid()
+        }
+        // Opening it says what is wrong.
+        Err(_) => user,
+    };
+    Ok(Some(owner).filter(|owner| *owner != user))
+}
+
+/// Says whose a folder is.
+fn of_another(folder: &Path, owner: u32) -> String {
+    format!(
+        "the data folder {} belongs to user {owner}, who could not read what is made here: run it as that user \
+         (sudo -u '#{owner}' custodia …)",
+        folder.display()
+    )
 }
 
 /// The lock of a folder is the first file that a process opens: another user's is most likely somebody else's mistake.
@@ -357,7 +397,20 @@ fn make_private(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_folder_is_of_whoever_made_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        let owner = |user| other_owner(folder.path(), user).unwrap();
+        // A volume that is open to a group has no owner who would be shut out; the administrator shuts out anybody else.
+        assert_eq!((owner(own), owner(own + 1)), (None, None));
+        assert_eq!(owner(ADMINISTRATOR), Some(own).filter(|own| *own != ADMINISTRATOR));
+        std::fs::write(folder.path().join(LOCK), "").unwrap();
+        assert_eq!((owner(own), owner(own + 1)), (None, Some(own)));
+    }
 
     #[test]
     fn whoever_may_not_open_a_folder_is_told_who_may() {

@@ -207,3 +207,45 @@ fn nodes_of_one_postgresql_need_the_same_key() {
     one.stop();
     two.stop();
 }
+
+#[test]
+fn another_users_folder_is_left_to_that_user() {
+    const OTHER: u32 = 61_234;
+    if !rustix::process::geteuid().is_root() {
+        println!("files can be given to another user by the administrator alone");
+        return;
+    }
+    let give = |path: &std::path::Path| std::os::unix::fs::chown(path, Some(OTHER), None).unwrap();
+    let told = format!(
+        "belongs to user {OTHER}, who could not read what is made here: run it as that user (sudo -u '#{OTHER}'"
+    );
+    let site = Site::new(Engine::Sqlite);
+    // Where nothing is yet.
+    std::fs::create_dir(site.data()).unwrap();
+    give(site.data());
+    let create = ["org", "create", "north", "--admin", "ada@north.example"];
+    for arguments in [&create[..], &["serve", "--listen", "127.0.0.1:0"]] {
+        assert!(site.refused(arguments).contains(&told));
+        assert_eq!(files_below(site.data()).len(), 0);
+    }
+    std::fs::remove_dir(site.data()).unwrap();
+
+    // Where its service is at rest.
+    let site = site.with_north();
+    let server = site.serve(&[]);
+    give(site.data());
+    files_below(site.data()).iter().for_each(|path| give(path));
+    // What goes to a server is done by that one.
+    site.done(&["org", "create", "south", "--admin", "sue@south.example"]);
+    server.stop();
+    let before = files_below(site.data());
+    assert!(site.refused(&["org", "create", "west", "--admin", "wes@west.example"]).contains(&told));
+    assert!(site.refused(&["org", "list"]).contains(&told));
+    assert_eq!(files_below(site.data()), before);
+    // A copy of the key is made by whoever may, and the service knows of it.
+    for copy in ["copy", "copy2"] {
+        site.done(&["key", "export", "--to", &site.beside(copy).display().to_string()]);
+        let mark = site.data().join("master.key.exported");
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(mark).unwrap()), OTHER);
+    }
+}
