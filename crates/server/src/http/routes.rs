@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use custodia_store::Clock;
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -108,6 +108,13 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         let message = format!("The address is {target} bytes long; at most {} are accepted.", limits.target_bytes);
         return respond::error(StatusCode::URI_TOO_LONG, "0x80060888", &message);
     }
+    if parts.headers.get_all(HOST).iter().nth(1).is_some() {
+        return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "There is more than one Host header.");
+    }
+    if parts.headers.get_all(TRANSFER_ENCODING).iter().any(|value| !is_chunked(value)) {
+        let message = "The only Transfer-Encoding that is taken is 'chunked', without another one.";
+        return respond::error(StatusCode::NOT_IMPLEMENTED, "0x80060888", message);
+    }
     if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|value| !is_identity(value)) {
         return encoded(encoding);
     }
@@ -125,6 +132,11 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
     let incoming =
         PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, base, known };
     route(service, incoming).await
+}
+
+/// Whether a body comes in pieces and is nothing else besides: what is packed would be taken for what it holds.
+fn is_chunked(encoding: &HeaderValue) -> bool {
+    encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
 
 /// Whether a body with this encoding is as it is.

@@ -67,6 +67,25 @@ fn an_address_and_a_head_have_a_longest_length() {
 }
 
 #[test]
+fn heads_that_can_be_read_in_two_ways_are_refused() {
+    let server = Site::new(Engine::Sqlite).with_north().serve(&[]);
+    let body = "\r\n3\r\na=b\r\n0\r\n\r\n";
+    for (head, status) in [
+        ("Host: x\r\nHost: x\r\n", 400),
+        ("Host: x\r\nHost: y\r\n", 400),
+        ("Host: x\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
+        ("Host: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+        // What is wrong is the sign-in.
+        ("Host: x\r\nTransfer-Encoding: Chunked\r\n", 400),
+    ] {
+        let framed = if head.contains("Transfer") { body } else { "Content-Length: 3\r\n\r\na=b" };
+        let mut stream = say(&server, format!("POST /north/oauth2/token HTTP/1.1\r\n{head}{framed}").as_bytes());
+        let answer = read_answer(&mut stream).unwrap().expect(status);
+        assert_eq!(answer.text().contains("0x80060888"), !head.contains(": Chunked"), "{head}: {}", answer.text());
+    }
+}
+
+#[test]
 fn a_user_has_so_many_requests_in_five_minutes() {
     let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_USER_REQUESTS", "5").with_north();
     let server = site.serve(&[]);
