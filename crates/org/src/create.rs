@@ -19,6 +19,8 @@ const TRUSTED_COLUMNS: &[&str] = &["statecode", "statuscode", "createdon", "modi
 
 /// The privilege to say that a record was made at another time than now.
 const OVERRIDE_CREATED: &str = "prvOverrideCreatedOnCreatedBy";
+/// How far ahead that time may be: a day, by which the dates of time zones differ.
+const OVERRIDE_AHEAD_SECONDS: i64 = 86_400;
 
 impl Writing<'_> {
     /// Makes a record: validates, authorises, fills the platform's columns, stores, passes on inherited shares, audits.
@@ -34,9 +36,16 @@ impl Writing<'_> {
         let id = input.id.ok_or_else(|| Error::Invalid("a new record needs an id".to_owned()))?;
         let mut row = self.given(&table, input, Purpose::Create).await?;
         self.authority.check_created_columns(&table, row.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
-        let overridden = table.column("overriddencreatedon").and_then(|column| row.get(column.id));
-        if !self.is_trusted() && overridden.is_some_and(|value| !value.is_null()) {
-            self.authority.check_privilege(OVERRIDE_CREATED)?;
+        let overridden = table.column("overriddencreatedon").and_then(|column| Some((column, row.get(column.id)?)));
+        if let Some((column, value)) = overridden.filter(|(_, value)| !value.is_null()) {
+            if !self.is_trusted() {
+                self.authority.check_privilege(OVERRIDE_CREATED)?;
+            }
+            let latest = self.transaction.now() + OVERRIDE_AHEAD_SECONDS;
+            if matches!(as_instant(value.clone()), Value::DateTime(made) if made > latest) {
+                let why = "the record would be made at a time that is still to come";
+                return Err(fault(&table, column, Fault::OutOfRange, why));
+            }
         }
         // Before the platform adds links of its own: nobody needs a right for those.
         let links = self.check_links(&table, &row, None).await?;

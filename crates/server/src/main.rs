@@ -116,8 +116,8 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Org(command) => {
             let (place, operation) = match command {
                 OrgCommand::Create { name, admin, display_name, place } => {
-                    if !admin.contains('@') {
-                        bail!("--admin {admin} is not an e-mail address");
+                    if !naming::is_mail_address(&admin) {
+                        bail!("--admin {} is not an e-mail address", operation::one_line(&admin));
                     }
                     let display_name = display_name.unwrap_or_else(|| name.clone());
                     (place, Operation::CreateOrganization { name, display_name, administrator: admin })
@@ -178,6 +178,9 @@ async fn run(command: Command) -> Result<ExitCode> {
             carry_out(&place, Operation::Export { organization: org, request }).await
         }
         Command::Backup { place, org, to } => {
+            if to.as_os_str() == "-" {
+                bail!("a backup is written to a file, not to standard output: name one with --to");
+            }
             carry_out(&place, Operation::Backup { organization: org, to: absolute(&to)? }).await
         }
         Command::Restore { place, from, org, replace } => {

@@ -52,3 +52,10 @@ fn only<T>(kind: &str, name: &str, found: Vec<T>) -> Result<T> {
         (Some(_), Some(_)) => bail!("there are several {kind}s '{name}': use the id"),
     }
 }
+
+/// Whether a text can be an e-mail address: one `@` with something on both sides, and nothing that is blank or not shown.
+pub fn is_mail_address(text: &str) -> bool {
+    let is_plain = !text.chars().any(|character| character.is_whitespace() || character.is_control());
+    let parts = text.split_once('@');
+    is_plain && parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
+}

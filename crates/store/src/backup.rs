@@ -85,6 +85,9 @@ impl Store {
         require_complete(&organization)?;
         refuse_existing(to)?;
         let part = Unfinished::beside(to, self.new_id());
+        // What the system says of the folder; the database library would only say that it cannot write.
+        off_the_worker(|| std::fs::File::create_new(part.path()).and_then(|_| std::fs::remove_file(part.path())))
+            .map_err(|source| file_error(to, source))?;
         let mut key = organization.data_key_bytes(self.master())?;
         let written = self.write_part(&organization, &part, &key, progress).await;
         key.fill(0);

@@ -221,6 +221,10 @@ fn texts_of(context: &mut Context<'_>, properties: &mut Properties<'_>) -> Resul
     let ends_there = from.len() == 1 && case.is_none() && prefix.is_none() && suffix.is_none();
     let mapped = map.iter().flatten().map(|(_, to)| to).chain(&otherwise);
     let fixed = mapped.filter(|to| ends_there && !to.get_ref().is_empty()).cloned().collect();
+    if let Some((from, _)) = replace.iter().flatten().find(|(from, _)| from.get_ref().is_empty()) {
+        let problem = "`replace` has an empty text: say what is to be replaced";
+        return Err(context.document.fault(from.span(), problem));
+    }
     let plain = |pairs: Vec<(Text, Text)>| pairs.into_iter().map(|(from, to)| (from.into_inner(), to.into_inner()));
     let steps = Steps {
         split,
@@ -330,6 +334,9 @@ impl Given<'_, '_> {
             Some(properties) => properties.number("scale")?.map(Spanned::into_inner),
             None => None,
         };
+        if scale.is_some_and(|scale| scale.is_zero()) {
+            return Err(self.fault("`scale` is 0: every number would become 0"));
+        }
         let mut format = NumberFormat::default();
         if let Some(mark) = self.mark("decimal_mark")? {
             format.decimal_mark = mark;

@@ -91,6 +91,11 @@ fn what_cannot_be_restored_is_refused(engine: Engine) {
 
     let line = site.refused(&["backup", "--org", "north", "--to", &path]);
     assert!(line.contains("the file exists and a backup never overwrites one"), "{line}");
+    let line = site.refused(&["backup", "--org", "north", "--to", "-"]);
+    assert!(line.starts_with("a backup is written to a file, not to standard output"), "{line}");
+    // A folder in which nobody may make files.
+    let line = site.refused(&["backup", "--org", "north", "--to", "/sys/north.backup"]);
+    assert!(line.starts_with("/sys/north.backup: "), "{line}");
     assert_eq!(std::fs::read(&file).unwrap(), whole);
     let line = site.refused(&["backup", "--org", "south", "--to", &site.beside("south.backup").display().to_string()]);
     assert_eq!(line, "there is no organisation 'south'");

@@ -178,6 +178,10 @@ fn names_that_cannot_be_are_refused() {
     assert_eq!(line, "'north' cannot be the name of an organisation: an organisation of that name exists");
     let line = site.refused(&["org", "create", "south", "--admin", "ada"]);
     assert!(line.contains("--admin ada is not an e-mail address"), "{line}");
+    for admin in ["a\n@b.c", "a b@c.d", "@b.c", "a@", "a@b@c", "a\u{7}@b.c"] {
+        let line = site.refused(&["org", "create", "west", "--admin", admin]);
+        assert!(line.ends_with(" is not an e-mail address"), "{line}");
+    }
     assert_eq!(site.done(&["org", "list"]).lines().count(), 1);
     site.done(&["org", "create", &"x".repeat(40), "--admin", "ada@x.example"]);
 }

@@ -631,6 +631,9 @@ mod bodies {
         switch(false).await;
         let dated = world.post("accounts", r#"{"name":"Old","overriddencreatedon":"2000-01-01"}"#).await;
         assert_eq!(actions(&world, &format!("objectid eq {dated}")).await, Vec::<i64>::new());
+        // Nor is any made in a time to come.
+        let ahead = r#"{"name":"New","overriddencreatedon":"2999-01-01"}"#;
+        world.ask("POST", "accounts", &[], ahead).await.expect_error(400, "0x80044330");
     }
 
     pub async fn opening_a_column_takes_that_every_column_is_open(world: World) {

@@ -73,6 +73,9 @@ fn faults_of_a_column_have_their_line() {
     check_fault(&accounts("name = { from = \"n\", split = \",\" }"), 5, "go together");
     check_fault(&accounts("name = { from = \"n\", split = \",\", part = 0 }"), 5, "`part` is 1");
     check_fault(&accounts("name = { from = \"n\", case = \"title\" }"), 5, "not `title`");
+    check_fault(&accounts("name = { from = \"n\", replace = { \"\" = \"x\" } }"), 5, "an empty text");
+    check_fault(&accounts("revenue = { from = \"n\", scale = 0 }"), 5, "every number would become 0");
+    check_fault(&accounts("revenue = { from = \"n\", scale = \"0.00\" }"), 5, "every number would become 0");
     check_fault(&accounts("name = { from = \"n\", form = \"m\" }"), 5, "no property `form`");
     check_fault(&accounts("name = { from = \"n\", scale = 2 }"), 5, "no property `scale`");
     check_fault(&accounts("name = \"n\"\nname2 = \"n\""), 6, "`name2`");
