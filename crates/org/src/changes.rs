@@ -184,7 +184,7 @@ impl Organization {
 
     /// Draws the ids of records that are made, so that a second run of the request makes the same.
     fn with_ids(&self, change: Change) -> Change {
-        let drawn = |input: RecordInput| RecordInput { id: Some(input.id.unwrap_or_else(|| self.new_id())), ..input };
+        let drawn = |input: RecordInput| input.with_id(|| self.new_id());
         match change {
             Change::Create(input) => Change::Create(drawn(input)),
             Change::Upsert { target, input, when } => Change::Upsert { target, input: drawn(input), when },

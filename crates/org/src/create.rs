@@ -34,6 +34,12 @@ impl Writing<'_> {
             )));
         }
         let id = input.id.ok_or_else(|| Error::Invalid("a new record needs an id".to_owned()))?;
+        if id.is_nil() {
+            return Err(Error::Invalid(format!(
+                "an id of zeros says that there is none; '{}' needs another",
+                table.name
+            )));
+        }
         let mut row = self.given(&table, input, Purpose::Create).await?;
         self.authority.check_created_columns(&table, row.iter().map(|(column, _)| column).collect::<Vec<_>>())?;
         let overridden = table.column("overriddencreatedon").and_then(|column| Some((column, row.get(column.id)?)));

@@ -132,6 +132,8 @@ pub(crate) mod refusal {
     pub(crate) const NO_OWNER: u32 = 0x8004_0215;
     /// There is no such user or team to own a record.
     pub(crate) const UNKNOWN_OWNER: u32 = 0x8004_0229;
+    /// An account does not stand above itself.
+    pub(crate) const ACCOUNT_LOOP: u32 = 0x8004_0507;
     /// A manager sits in the line of business units.
     pub(crate) const MANAGER_ELSEWHERE: u32 = 0x8004_1d07;
     /// The System Administrator role is not deleted.

@@ -14,6 +14,9 @@ use crate::writing::{Draft, Writing};
 /// Levels of managers and of positions that an organisation may have above the lowest one.
 const LEVELS_MAX: usize = 100;
 
+/// Accounts above an account that is given another parent or merged: each is read by itself. More are refused.
+const ABOVE_MAX: usize = 1_000;
+
 /// Records whose levels below are asked for in one statement.
 const ASKED_AT_ONCE: usize = 500;
 
@@ -33,6 +36,7 @@ impl Writing<'_> {
         let parent = match table.name.as_str() {
             "systemuser" => column(table, "parentsystemuserid")?,
             "position" => column(table, "parentpositionid")?,
+            "account" => return self.check_account(table, id, stored, changes).await,
             _ => return Ok(()),
         };
         let Some(above) = changes.get(parent).and_then(Value::guid) else { return Ok(()) };
@@ -60,6 +64,47 @@ impl Writing<'_> {
             return Err(too_deep());
         }
         if table.name == "systemuser" { self.check_manager(table, above, stored, changes).await } else { Ok(()) }
+    }
+
+    /// That an account does not come to stand above itself.
+    async fn check_account(
+        &mut self,
+        accounts: &Arc<Table>,
+        id: Guid,
+        stored: Option<&StoredRow>,
+        changes: &Draft,
+    ) -> Result<()> {
+        let parent = column(accounts, "parentaccountid")?;
+        let former = stored.and_then(|stored| stored.get(parent).guid());
+        let given = changes.get(parent).and_then(Value::guid).filter(|above| former != Some(*above));
+        let Some(above) = given else { return Ok(()) };
+        // Nothing stands below an account that is made just now.
+        let is_below = stored.is_some() && self.chain_above(accounts, parent, above).await?.contains(&id);
+        if above == id || is_below {
+            let why = "an account cannot be its own parent or stand above itself; choose another parent";
+            return Err(Error::refused(refusal::ACCOUNT_LOOP, why));
+        }
+        Ok(())
+    }
+
+    /// The records above one by a lookup to its own table, the nearest first. In a loop, which older versions took, each stands
+    /// there once.
+    pub(crate) async fn chain_above(&mut self, table: &Arc<Table>, parent: ColumnId, id: Guid) -> Result<Vec<Guid>> {
+        let (mut chain, mut next) = (Vec::new(), Some(id));
+        while let Some(at) = next {
+            let row = self.find(table, &RowKey::Id(at)).await?;
+            next = match row.as_ref().map(|row| row.get(parent)) {
+                Some(Value::Lookup(target, above)) if *target == table.id => Some(*above),
+                _ => None,
+            };
+            next = next.filter(|above| !chain.contains(above));
+            if next.is_some() && chain.len() >= ABOVE_MAX {
+                let problem = format!("more than {ABOVE_MAX} records of '{}' stand above one", table.name);
+                return Err(Error::Invalid(problem));
+            }
+            chain.extend(next);
+        }
+        Ok(chain)
     }
 
     /// Whether more levels than these lie below a record.

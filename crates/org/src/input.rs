@@ -34,10 +34,18 @@ pub enum Input {
 pub struct RecordInput {
     /// The table.
     pub table: TableId,
-    /// The id the record shall have; `None` on create: one is made.
+    /// The id the record shall have; `None` on create, or one of zeros, which clients send where they have none: one is made.
     pub id: Option<Guid>,
     /// The columns.
     pub columns: Vec<(ColumnId, Input)>,
+}
+
+impl RecordInput {
+    /// With an id of its own if it was given none.
+    pub(crate) fn with_id(mut self, draw: impl FnOnce() -> Guid) -> Self {
+        self.id = Some(self.id.filter(|id| !id.is_nil()).unwrap_or_else(draw));
+        self
+    }
 }
 
 /// What must hold of the record as it is.

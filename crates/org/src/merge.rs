@@ -98,12 +98,17 @@ impl Writing<'_> {
         for relationship in schema.children_of(table.id).filter(moves) {
             let child_table = self.table(relationship.referencing)?;
             let children = self.all_children(&child_table, relationship, from).await?;
+            let lookup = relationship.referencing_column;
+            let above = match child_table.id == table.id && !children.is_empty() {
+                true => self.chain_above(table, lookup, to).await?,
+                false => Vec::new(),
+            };
             for child in &children {
                 self.count_cascaded(&child_table)?;
-                // No record becomes its own parent.
-                let is_own = child_table.id == table.id && child.id == to;
-                let link = if is_own { Value::Null } else { Value::Lookup(table.id, to) };
-                self.move_child(&child_table, child, relationship.referencing_column, link).await?;
+                // No record becomes its own parent, or that of one above it.
+                let would_loop = child_table.id == table.id && (child.id == to || above.contains(&child.id));
+                let link = if would_loop { Value::Null } else { Value::Lookup(table.id, to) };
+                self.move_child(&child_table, child, lookup, link).await?;
             }
             if !children.is_empty() {
                 // A record may hang on the lesser by more than one lookup: the next change is of what this one left.

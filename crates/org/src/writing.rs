@@ -141,7 +141,7 @@ impl Organization {
     /// # Errors
     /// See [`Error`]; nothing is stored then.
     pub async fn create(&self, caller: &Caller, input: RecordInput) -> Result<Written> {
-        let input = RecordInput { id: Some(input.id.unwrap_or_else(|| self.new_id())), ..input };
+        let input = input.with_id(|| self.new_id());
         self.in_transaction(caller, move |writing| {
             let input = input.clone();
             Box::pin(async move { writing.create(input).await })

@@ -130,7 +130,7 @@ impl Reader<'_> {
         }
         let value = column_value(table, column, value, self.numbers_quoted)?;
         if column.id == table.primary_id {
-            self.id = value.guid();
+            self.id = chosen_id(&value);
             return Ok(());
         }
         self.set(column.id, Input::Value(value))
@@ -255,6 +255,11 @@ pub(crate) fn type_name(text: &str) -> &str {
 
 fn table_of_type<'s>(schema: &'s Schema, text: &str) -> Option<&'s Table> {
     schema.table_named(type_name(text)).map(|table| &**table)
+}
+
+/// The id that a primary id column is given; one of zeros is what clients send where they have none.
+fn chosen_id(value: &Value) -> Option<Guid> {
+    value.guid().filter(|id| !id.is_nil())
 }
 
 /// A value as its column takes it. Ranges, lengths and options are checked where records are written.

@@ -90,7 +90,11 @@ impl Import {
             }
             Identity::Record { column } => {
                 let text = cells.get(*column);
-                Guid::try_parse(&text).map(Key::Id).map_err(|_| format!("the id `{text}` is not a GUID"))
+                match Guid::try_parse(&text) {
+                    Ok(id) if id.is_nil() => Err(format!("the id `{text}` of zeros names no record")),
+                    Ok(id) => Ok(Key::Id(id)),
+                    Err(_) => Err(format!("the id `{text}` is not a GUID")),
+                }
             }
             Identity::Alternate { columns } => {
                 let rules = columns.iter().filter_map(|id| self.columns.iter().find(|rules| rules.column.id == *id));

@@ -264,6 +264,22 @@ async fn an_alternate_key_finds_what_is_there(engine: Engine) {
     assert_eq!(rows, expected);
 }
 
+async fn rows_bring_no_id_of_zeros_and_no_loop(engine: Engine) {
+    let desk = Desk::new(engine).await;
+    let mapping = "name = \"own\"\ntable = \"account\"\nid = \"id\"\n[columns]\nname = \"name\"\n\
+        parentaccountid = { from = \"of\", later = true, lookup = { id = true } }\n";
+    let zeros = "00000000-0000-0000-0000-000000000000";
+    let (one, two) = ("11111111-0000-0000-0000-000000000001", "22222222-0000-0000-0000-000000000002");
+    let file = desk.write("own.csv", format!("id,name,of\n{zeros},None,\n{one},One,{two}\n{two},Two,{one}\n"));
+    let report = desk.try_import(mapping, &[&file]).await.unwrap();
+    let counts = report.counts();
+    let reasons: Vec<_> = report.files[0].samples.iter().map(|reject| reject.reason.as_str()).collect();
+    assert_eq!((counts.read, counts.created, counts.failed, counts.incomplete), (3, 2, 1, 2), "{reasons:?}");
+    for expected in ["of zeros", "above itself"] {
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{reasons:?}");
+    }
+}
+
 async fn nothing_is_written_before_all_files_are_looked_through(engine: Engine) {
     let desk = Desk::new(engine).await;
     let good = desk.write("good.csv", "id,name,revenue\n1,Acme,1\n");
@@ -338,6 +354,7 @@ macro_rules! on_both_engines {
 on_both_engines![
     a_second_import_changes_only_what_differs,
     failed_rows_are_told_and_can_be_mended,
+    rows_bring_no_id_of_zeros_and_no_loop,
     rows_of_one_record_follow_each_other,
     links_find_their_records,
     later_columns_may_point_at_rows_below,

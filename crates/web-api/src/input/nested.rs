@@ -4,7 +4,7 @@ use custodia_org::{Change, Input, LinkRequest, RecordInput, Reference};
 use custodia_query::odata::{CollectionNavigation, SingleNavigation, Tie};
 use custodia_schema::{ColumnId, Guid, Table};
 
-use super::{BIND, Reader, column_value, table_of_type};
+use super::{BIND, Reader, chosen_id, column_value, table_of_type};
 use crate::body::{Json, Object};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -81,7 +81,7 @@ fn read(
     take(left)?;
     let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
     let id = match (object.given(id_name), table.column_by_id(table.primary_id)) {
-        (Some(value), Some(column)) => column_value(table, column, value, numbers_quoted)?.guid(),
+        (Some(value), Some(column)) => chosen_id(&column_value(table, column, value, numbers_quoted)?),
         _ => None,
     };
     let own = id.unwrap_or_else(|| call.organization.new_id());

@@ -116,6 +116,18 @@ mod bodies {
         let changed = world.ask("PATCH", &path, &[], r#"{"name":"B"}"#).await;
         assert_eq!((changed.status, changed.written_id().as_str()), (204, id));
         assert_eq!(world.get(&path).await["name"], "B");
+        // An id of zeros is what clients send where they have none.
+        let none = "00000000-0000-0000-0000-000000000000";
+        let body =
+            format!(r#"{{"accountid":"{none}","name":"Z","Account_Tasks":[{{"activityid":"{none}","subject":"T"}}]}}"#);
+        let drawn = world.ask("POST", "accounts", &[], &body).await.written_id();
+        assert_ne!(drawn, none);
+        assert_eq!(
+            world.get("tasks?$select=_regardingobjectid_value").await["value"][0]["_regardingobjectid_value"],
+            drawn
+        );
+        let refused = world.ask("PATCH", &format!("accounts({none})"), &[], r#"{"name":"Z"}"#).await;
+        assert!(refused.expect_error(400, "0x80040203").contains("zeros"));
         let other = "accounts(11111111-2222-3333-4444-666666666666)";
         let created = world.ask(
             "PATCH",
