@@ -169,12 +169,13 @@ async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQ
     let page = fetch.page.unwrap_or(1);
     let cookies = Cookies::of(call, table, fetch);
     if page > 1 {
-        match fetch.paging_cookie.as_deref().filter(|_| question.query.can_seek()) {
-            Some(cookie) => match cookies.read(call, &question.query, cookie)? {
-                Some((number, last)) if number == page => question.query.after = Some(last),
-                _ => question.query.skip = passed_over(call, page, question.query.page_size)?,
-            },
-            None => question.query.skip = passed_over(call, page, question.query.page_size)?,
+        let found = match fetch.paging_cookie.as_deref() {
+            Some(cookie) => cookies.read(call, &question.query, cookie)?,
+            None => None,
+        };
+        match found {
+            Some((number, last)) if number == page => question.query.after = Some(last),
+            _ => question.query.skip = passed_over(call, page, question.query.page_size)?,
         }
     }
     let plan = call.plan_fetched(&mut question).await?;
@@ -359,14 +360,18 @@ impl Cookies {
     /// The page that a cookie leads to, and the place where it begins; none where it says only which page it is of.
     fn read(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<Option<(u32, Vec<Value>)>, Failure> {
         let sign = |message: &[u8]| call.sign(message);
-        match SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &sign) {
-            Ok(token) => Ok(Some((token.page_number, token.last))),
-            Err(SkipTokenError::Malformed) => Ok(None),
-            Err(error @ SkipTokenError::NotGenuine) => {
-                let message = format!("paging-cookie: {error}");
-                Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
-            }
+        let error = match query.can_seek() {
+            true => match SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &sign) {
+                Ok(token) => return Ok(Some((token.page_number, token.last))),
+                Err(error) => error,
+            },
+            false => SkipTokenError::Malformed,
+        };
+        if error == SkipTokenError::Malformed && SkipToken::is_unsealed(cookie) {
+            return Ok(None);
         }
+        let message = format!("paging-cookie: {error}");
+        Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
     }
 
     /// The cookie of a page, which leads to the next. None where rows have no key, or are in the order of a linked table.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use custodia_org::{Change, Changed, Error, Fault, Precondition, Reference, Upserted, Written};
+use custodia_org::{Change, Changed, Error, Fault, Precondition, Reference, StoreError, Upserted, Written};
 use custodia_query::RowKey;
 use custodia_schema::{ColumnKind, Guid, Schema, Table};
 use http::{Response, StatusCode};
@@ -50,10 +50,10 @@ pub(crate) enum Answering {
     RecordTeam(&'static str),
     /// How many entries of the audit lost their values.
     Erased,
-    /// What became of each target.
-    Upserts(Arc<Table>),
-    /// 204; a failure names the target.
-    Targets,
+    /// What became of each target, and how many there are.
+    Upserts(Arc<Table>, usize),
+    /// 204; a failure names the target of so many.
+    Targets(usize),
 }
 
 impl PreparedWrite {
@@ -76,7 +76,7 @@ impl Answering {
     pub(crate) async fn answer(self, call: &Call<'_>, changed: Changed) -> Result<Response<Bytes>, Failure> {
         let masked = changed.is_masked();
         let response = match self {
-            Self::Done | Self::Linked | Self::Targets => Ok(answer::empty(StatusCode::NO_CONTENT)),
+            Self::Done | Self::Linked | Self::Targets(_) => Ok(answer::empty(StatusCode::NO_CONTENT)),
             Self::Record { table, showing, main, when } => {
                 let (written, status) = written(changed, main, when);
                 showing.answer(call, &table, written.id, status).await
@@ -85,7 +85,7 @@ impl Answering {
             Self::Job(job) => Ok(job_made(call, job)),
             Self::RecordTeam(response_type) => Ok(record_team_joined(call, response_type, &changed)),
             Self::Erased => Ok(history_erased(call, &changed)),
-            Self::Upserts(table) => Ok(upserts_done(call, &table, changed)),
+            Self::Upserts(table, _) => Ok(upserts_done(call, &table, changed)),
         };
         if masked { response.map(answer::masked) } else { response }
     }
@@ -101,11 +101,15 @@ impl Answering {
     }
 
     fn refused(&self, error: Error) -> Failure {
+        let targets = match self {
+            Self::Ids(ids) => ids.len(),
+            Self::Upserts(_, count) | Self::Targets(count) => *count,
+            _ => 0,
+        };
         match (self, error) {
-            (Self::Ids(_) | Self::Upserts(_) | Self::Targets, Error::Part { at, error }) => {
-                let failure = Failure::from(*error);
-                Failure { message: format!("Targets[{at}]: {}", failure.message), ..failure }
-            }
+            (_, Error::Part { at, error }) if targets > 0 => of_target(at, *error),
+            // What is there already comes to light when it is stored: the last target, as those before it were stored by then.
+            (_, error) if targets > 0 && is_there_already(&error) => of_target(targets - 1, error),
             // What is unique about a link is not a key of a table; a record that must not be there is, whichever key names it.
             (Self::Linked | Self::Record { when: Precondition::Absent, .. }, error @ Error::DuplicateKey { .. }) => {
                 Failure::already_there(error.to_string())
@@ -113,6 +117,15 @@ impl Answering {
             (_, error) => error.into(),
         }
     }
+}
+
+fn of_target(at: usize, error: Error) -> Failure {
+    let failure = Failure::from(error);
+    Failure { message: format!("Targets[{at}]: {}", failure.message), ..failure }
+}
+
+fn is_there_already(error: &Error) -> bool {
+    matches!(error, Error::Duplicate { .. } | Error::DuplicateKey { .. } | Error::Store(StoreError::DuplicateId { .. }))
 }
 
 /// How the link is given that an error misses.

@@ -359,7 +359,7 @@ impl<'r> Resolver<'r> {
                 }
                 None => {
                     let name = plain_name(column);
-                    if !shows_all && !outputs.names.contains(&name) {
+                    if !shows_all && !outputs.has(row, field, &name)? {
                         outputs.add(row, field, name, is_root)?;
                     }
                 }
@@ -398,11 +398,20 @@ impl Outputs {
 
     fn add(&mut self, row: usize, field: Field, name: String, null_shown: bool) -> Result<(), FetchXmlError> {
         if !self.names.insert(name.clone()) {
-            return Err(FetchXmlError::invalid(format!("two columns of the answer are called '{name}'")));
+            return Err(called_alike(&name));
         }
         self.add_field(row, field);
         self.columns.push(RowColumn { row, field, name, null_shown });
         Ok(())
+    }
+
+    /// Whether a column is shown by that name already. What takes the name of another one is refused: that one would be lost.
+    fn has(&self, row: usize, field: Field, name: &str) -> Result<bool, FetchXmlError> {
+        if !self.names.contains(name) {
+            return Ok(false);
+        }
+        let is_same = |shown: &RowColumn| (shown.row, shown.field, shown.name.as_str()) == (row, field, name);
+        if self.columns.iter().any(is_same) { Ok(true) } else { Err(called_alike(name)) }
     }
 
     /// The currency of amounts and the key come with the rows of the queried table.
@@ -417,12 +426,17 @@ impl Outputs {
         let key = root.column_by_id(root.primary_id);
         for column in currency.into_iter().chain(key) {
             let name = property_name(column).into_owned();
-            if !self.names.contains(&name) {
-                self.add(0, Field::Column(column.id), name, true)?;
+            let field = Field::Column(column.id);
+            if !self.has(0, field, &name)? {
+                self.add(0, field, name, true)?;
             }
         }
         Ok(())
     }
+}
+
+fn called_alike(name: &str) -> FetchXmlError {
+    FetchXmlError::invalid(format!("two columns of the answer are called '{name}'"))
 }
 
 pub(super) fn table_named<'s>(schema: &'s Schema, name: &str) -> Result<&'s Table, FetchXmlError> {

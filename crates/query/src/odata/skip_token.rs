@@ -5,6 +5,7 @@
 //! The inner cookie alone, as clients send it back in FetchXML, is read too. The tag covers the inner cookie, the
 //! query and the caller.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -110,6 +111,31 @@ impl SkipToken {
             return Err(SkipTokenError::NotGenuine);
         }
         sealed.open(schema, query).ok_or(SkipTokenError::Malformed)
+    }
+
+    /// Whether a text is a paging cookie without a seal, which says only which page it is of: of a page that is found by
+    /// counting, or of Dataverse. Clients send it as it came, or what stands in it with both, one or none of its encodings left.
+    #[must_use]
+    pub fn is_unsealed(text: &str) -> bool {
+        let mut text = Cow::Borrowed(text.trim());
+        // What stands in it is encoded twice.
+        for _ in 0..=3 {
+            let inner = match roxmltree::Document::parse(&text) {
+                Ok(document) => {
+                    let root = document.root_element();
+                    match root.attribute("pagingcookie") {
+                        Some(inner) => inner.to_owned(),
+                        None => return root.has_tag_name("cookie") && !root.has_attribute("tag"),
+                    }
+                }
+                Err(_) => match percent_decode_str(&text).decode_utf8() {
+                    Ok(decoded) => decoded.into_owned(),
+                    Err(_) => return false,
+                },
+            };
+            text = Cow::Owned(inner);
+        }
+        false
     }
 }
 

@@ -50,8 +50,8 @@ pub(super) fn prepare(
     }
     let answering = match operation.name {
         "CreateMultiple" => Answering::Ids(ids),
-        "UpsertMultiple" => Answering::Upserts(table),
-        _ => Answering::Targets,
+        "UpsertMultiple" => Answering::Upserts(table, targets.len()),
+        _ => Answering::Targets(targets.len()),
     };
     Ok(PreparedWrite { change: Change::All(changes), record: None, answering })
 }

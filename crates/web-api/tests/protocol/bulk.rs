@@ -94,7 +94,7 @@ mod bodies {
             json!([
                 {"accountid": there, "name": "A"},
                 {"@odata.id": format!("accounts({fresh})"), "name": "B"},
-                {"name": "C"},
+                {"accountid": "00000000-0000-0000-0000-000000000000", "name": "C"},
                 {"accountid": fresh, "fax": "2"},
             ]),
         )
@@ -180,7 +180,22 @@ mod bodies {
                 "0x8004431A",
                 "Targets[1]: ",
             ),
-            ("DeleteMultiple", json!([{"accountid": one}, {"accountid": one}]), 404, "0x80040217", ""),
+            ("DeleteMultiple", json!([{"accountid": one}, {"accountid": one}]), 404, "0x80040217", "Targets[1]: "),
+            ("CreateMultiple", json!([{"accountid": one, "name": "A"}]), 412, "0x80040237", "Targets[0]: "),
+            (
+                "CreateMultiple",
+                json!([{"name": "A"}, {"accountid": one, "name": "B"}, {"name": "C"}]),
+                412,
+                "0x80040237",
+                "Targets[1]: ",
+            ),
+            (
+                "CreateMultiple",
+                json!([{"accountid": GONE, "name": "A"}, {"accountid": GONE, "name": "B"}]),
+                412,
+                "0x80040237",
+                "Targets[1]: ",
+            ),
             ("DeleteMultiple", json!({"accountid": one}), 400, "0x80048d19", "a list of objects"),
         ];
         for (action, targets, status, code, told) in cases {

@@ -523,6 +523,17 @@ mod bodies {
         assert_eq!(fourth.len(), 1, "a page further on is found by counting");
         let moved = cookie.replace("last=\"{", "last=\"{0");
         ask(&world, "accounts", &paged("account", 2, &moved)).await.expect_error(400, "0x8004111A");
+        // So is what is no cookie; one without a seal says which page it is of, in each form that clients send it in.
+        for malformed in ["x", "<cookie page=\"1\"", "<page/>", "%zz", &cookie.replace("page=\"1\"", "page=\"x\"")] {
+            ask(&world, "accounts", &paged("account", 2, malformed)).await.expect_error(400, "0x8004111A");
+        }
+        let unsealed = "<cookie page=\"1\"><accountid last=\"{00000000-0000-0000-0000-000000000001}\" /></cookie>";
+        let once = utf8_percent_encode(unsealed, NON_ALPHANUMERIC).to_string();
+        let twice = utf8_percent_encode(&once, NON_ALPHANUMERIC).to_string();
+        let whole = format!("<cookie pagenumber=\"2\" pagingcookie=\"{twice}\" istracking=\"False\" />");
+        for form in [unsealed, &once, &twice, &whole] {
+            assert_eq!(rows(&ask(&world, "accounts", &paged("account", 2, form)).await), second, "{form}");
+        }
         let other = paged("account", 2, &cookie).replace("<attribute name='name'/>", "<attribute name='fax'/>");
         ask(&world, "accounts", &other).await.expect_error(400, "0x8004111A");
         let stranger = world.user("stranger", &["System Administrator"]).await;
@@ -587,6 +598,10 @@ mod bodies {
             (entity("<order attribute='nope'/>"), column, &["nope", "account"]),
             (entity("<order alias='nope'/>"), senseless, &["nope"]),
             (entity("<attribute name='name' alias='1x'/>"), senseless, &["1x"]),
+            // What takes the name of another column would leave that one out.
+            (entity("<attribute name='revenue' alias='name'/><attribute name='name'/>"), senseless, &["'name'"]),
+            (entity("<attribute name='name'/><attribute name='revenue' alias='name'/>"), senseless, &["'name'"]),
+            (entity("<attribute name='name' alias='accountid'/>"), senseless, &["'accountid'"]),
             (entity("<attribute name='name' alias='a.b'/>"), senseless, &["a.b"]),
             (entity("<attribute name='name' alias='x'/><attribute name='fax' alias='x'/>"), senseless, &["'x'"]),
             (entity("<attribute name='name' groupby='true'/>"), senseless, &["name", "account", "aggregate"]),
