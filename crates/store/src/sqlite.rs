@@ -4,6 +4,7 @@
 //! (decision 0001.6), which the connection keeps until something is committed: beginning and ending one costs more than
 //! finding a row. All writing goes through one connection on a writer thread.
 
+mod commits;
 mod connection;
 
 use std::os::unix::fs::MetadataExt;
@@ -14,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use custodia_sqlite::{Access, Key};
 use parking_lot::Mutex;
 
+use self::commits::Commits;
 pub(crate) use self::connection::Connection;
 use self::connection::Snapshot;
 #[cfg(any(test, feature = "witness"))]
@@ -61,8 +63,7 @@ pub(crate) struct SqliteFile {
     log_is_long: AtomicBool,
     /// The files that were opened, the database and its log, as the system tells them apart; filled as they are met.
     opened: [OnceLock<FileId>; 2],
-    /// Counts what was committed through this file's connections: one process owns it, so that nobody else commits.
-    commits: Arc<AtomicU64>,
+    commits: Arc<Commits>,
     /// What its page caches may hold.
     cache_share: Option<Arc<CacheShare>>,
     /// Reading connections that are at work.
@@ -112,7 +113,7 @@ impl SqliteFile {
     }
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
-        let (commits, rounds) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (commits, rounds) = (Arc::new(Commits::default()), Arc::new(AtomicU64::new(0)));
         let cache_share = settings.caches.is_some().then(|| Arc::new(CacheShare::new()));
         let writer = Connection::open(path, key.as_ref(), &settings, access, &commits, &rounds, cache_share.as_ref())?;
         Ok(Self {
@@ -178,7 +179,7 @@ impl SqliteFile {
         sinks: &mut [&mut dyn Restart],
     ) -> Result<(Head, u64)> {
         // Counted before the snapshot is taken: what is committed in between ends it too early, never too late.
-        let commits = self.commits.load(Ordering::Acquire);
+        let commits = self.commits.settled();
         let round = self.rounds.load(Ordering::Relaxed);
         self.with_reader(|connection| {
             connection.arm_for(limit_ms);
@@ -190,8 +191,8 @@ impl SqliteFile {
     /// another it never gets all of them, and a log begins anew only where it did: a long one is left to
     /// [`Self::shorten_log`].
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        let commits = self.commits.load(Ordering::Acquire);
-        self.end_snapshots(|snapshot| snapshot.commits != commits)?;
+        let commits = self.commits.settled();
+        self.end_snapshots(|snapshot| commits.is_none() || snapshot.commits != commits)?;
         let pages = self.with_reader(Connection::checkpoint)?;
         if pages > LOG_PAGES_MAX.min(self.log_pages_max()) {
             self.log_is_long.store(true, Ordering::Relaxed);

@@ -12,6 +12,7 @@ use custodia_sqlite::{Access, Checkpoints, Encryption, Key, Options};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
 
 use super::SqliteSettings;
+use super::commits::Commits;
 use crate::ambient::Clock;
 use crate::head::{Head, Versions};
 use crate::page_caches::{CacheShare, LEAST_KIBIBYTES, PageCache};
@@ -44,7 +45,7 @@ pub(crate) struct Connection {
     /// The limit that the deadline comes of.
     armed_ms: Cell<u64>,
     statements: StatementCount,
-    commits: Arc<AtomicU64>,
+    commits: Arc<Commits>,
     snapshot: Cell<Option<Snapshot>>,
     cache: Option<PageCache>,
     _keeps: Option<Arc<()>>,
@@ -77,8 +78,8 @@ impl Watch {
 /// The open read transaction of a connection.
 #[derive(Clone, Copy)]
 pub(super) struct Snapshot {
-    /// Commits counted before it was taken: while there are no more, it is the newest.
-    pub commits: u64,
+    /// Commits counted before it was taken: while there are no more, it is the newest. `None`: one was on its way.
+    pub commits: Option<u64>,
     /// The round of letting go that it was taken in.
     pub round: u64,
     head: Head,
@@ -91,7 +92,7 @@ impl Connection {
         key: Option<&Key>,
         settings: &SqliteSettings,
         access: Access,
-        commits: &Arc<AtomicU64>,
+        commits: &Arc<Commits>,
         rounds: &Arc<AtomicU64>,
         share: Option<&Arc<CacheShare>>,
     ) -> Result<Self> {
@@ -267,11 +268,11 @@ impl Connection {
         Ok(counters.map(|counter| prepared.get_status(counter)))
     }
 
-    /// Reads in one snapshot with the head that has everything of the first `commits` commits, taken in `round` of letting go;
-    /// also the rows that were passed in scans.
+    /// Reads in one snapshot with the head that has everything of the first `commits` commits, taken in `round` of letting go, or
+    /// in one of its own; also the rows that were passed in scans.
     pub(super) fn read(
         &self,
-        commits: u64,
+        commits: Option<u64>,
         round: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
@@ -291,7 +292,7 @@ impl Connection {
 
     fn read_snapshot(
         &self,
-        commits: u64,
+        commits: Option<u64>,
         round: u64,
         expected: Option<Versions>,
         statements: &[&Statement],
@@ -310,8 +311,8 @@ impl Connection {
 
     /// The head in a snapshot that has everything of the first `commits` commits, taken after those were asked to let go who
     /// had to before `round`.
-    fn snapshot(&self, commits: u64, round: u64) -> Result<Head> {
-        let is_newest = |present: &Snapshot| present.commits == commits && present.round == round;
+    fn snapshot(&self, commits: Option<u64>, round: u64) -> Result<Head> {
+        let is_newest = |present: &Snapshot| commits.is_some() && present.commits == commits && present.round == round;
         if let Some(present) = self.snapshot.get().filter(is_newest) {
             return Ok(present.head);
         }
@@ -375,10 +376,16 @@ impl Connection {
 
     /// Runs a statement that gives no rows; how many rows it changed.
     pub(crate) fn execute(&self, statement: &Statement) -> Result<u64> {
-        let changed = self.with_prepared(statement, |prepared| {
-            prepared.raw_execute().map_err(|error| self.error("running a statement", error))
-        })?;
-        self.count_commit();
+        let execute = || {
+            self.with_prepared(statement, |prepared| {
+                prepared.raw_execute().map_err(|error| self.error("running a statement", error))
+            })
+        };
+        // By itself it is a transaction.
+        let changed = match self.in_transaction() {
+            true => execute(),
+            false => self.commits.during(execute, || true),
+        }?;
         Ok(changed as u64)
     }
 
@@ -403,17 +410,9 @@ impl Connection {
     /// Runs statements without parameters, once each, unprepared: transactions and table definitions.
     pub(crate) fn run(&self, sql: &str) -> Result<()> {
         self.statements.count();
-        let result = self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error));
+        let run = || self.inner.execute_batch(sql).map_err(|error| self.error("running a statement", error));
         // Also after an error: of several statements the first ones may have been committed.
-        self.count_commit();
-        result
-    }
-
-    /// Counts a commit where no transaction is open any more.
-    fn count_commit(&self) {
-        if !self.in_transaction() {
-            self.commits.fetch_add(1, Ordering::Release);
-        }
+        self.commits.during(run, || !self.in_transaction())
     }
 
     fn bind(&self, prepared: &mut rusqlite::CachedStatement<'_>, parameters: &[Parameter]) -> Result<()> {

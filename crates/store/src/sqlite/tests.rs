@@ -176,7 +176,7 @@ fn every_statement_that_sqlite_runs_is_counted() {
     for commits in [1, 1, 2] {
         let named = internal::select_setting("none");
         let mut sink = Gathered::by(|_| Some(()));
-        writer.read(commits, 0, None, &[&named], &mut [&mut sink]).unwrap();
+        writer.read(Some(commits), 0, None, &[&named], &mut [&mut sink]).unwrap();
         check("a read");
     }
     writer.checkpoint().unwrap();
@@ -275,7 +275,7 @@ fn a_read_that_is_stopped_wherever_it_stands_leaves_a_connection_to_read_on() {
     let mut stopped = 0;
     for _ in 0..30_000 {
         // Each begins a snapshot of its own, as after a commit.
-        file.commits.fetch_add(1, Ordering::Relaxed);
+        file.commits.during(|| {}, || true);
         match file.read(10, None, &[], &mut []) {
             Ok(_) => {}
             Err(Error::Timeout { .. }) => stopped += 1,
@@ -305,4 +305,34 @@ fn a_kept_snapshot_is_neither_interrupted_nor_waited_for() {
     drop(kept);
     write();
     assert_eq!((file.rounds.load(Ordering::Relaxed), file.paths()[1].metadata().unwrap().len()), (2, 0));
+}
+
+/// A commit is seen by some before it is counted: whoever has seen it sees it from then on, whichever connection reads.
+#[test]
+fn what_was_seen_of_a_commit_on_its_way_stays_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteFile::create(&folder.path().join("test.db"), None, settings(None)).unwrap();
+    for sql in internal::create(Dialect::Sqlite) {
+        file.writer.lock().run(&sql).unwrap();
+    }
+    file.writer.lock().execute(&internal::insert_head(0)).unwrap();
+    let read = || file.read(60_000, None, &[], &mut []).unwrap().0.number;
+    let before = read();
+    // Through connections that this file does not count, as in the moment before it does.
+    let elsewhere = SqliteFile::open(&folder.path().join("test.db"), None, settings(None)).unwrap();
+    let commit = || {
+        let mut head = elsewhere.writer.lock().head().unwrap();
+        head.number += 1;
+        elsewhere.writer.lock().execute(&internal::update_head(&head)).unwrap();
+    };
+    file.commits.during(
+        || {
+            commit();
+            assert_eq!(read(), before + 1);
+            commit();
+            assert_eq!(read(), before + 2);
+        },
+        || true,
+    );
+    assert_eq!(read(), before + 2);
 }
