@@ -6,13 +6,15 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use custodia_schema::Value;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Peekable};
 use futures::{FutureExt, StreamExt, TryFutureExt};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -53,6 +55,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct PostgresConnection {
     client: Arc<Client>,
     pipeline: Arc<Pipeline>,
+    /// Held while a statement takes its place and is sent.
+    sending: Mutex<()>,
     /// Whether it carries reads alone: then what is left there is taken back.
     reading: bool,
     given_up: AtomicBool,
@@ -74,7 +78,7 @@ pub(crate) struct PostgresConnection {
 /// the statement if it is at it, and keeps its place in the pipeline until it is answered.
 struct Answer<'c, T: Send + 'static> {
     connection: &'c PostgresConnection,
-    items: Option<BoxStream<'static, std::result::Result<T, tokio_postgres::Error>>>,
+    items: Option<Peekable<BoxStream<'static, std::result::Result<T, tokio_postgres::Error>>>>,
     ticket: Option<Ticket>,
 }
 
@@ -203,6 +207,7 @@ impl PostgresConnection {
         let this = Self {
             client: Arc::new(client),
             pipeline: Arc::new(Pipeline::new(Arc::clone(&settings.clock), settings.room.clone().unwrap_or_default())),
+            sending: Mutex::new(()),
             reading: settings.room.is_some(),
             given_up: AtomicBool::new(false),
             task: task.abort_handle(),
@@ -285,7 +290,13 @@ impl PostgresConnection {
         items: impl futures::Stream<Item = std::result::Result<T, tokio_postgres::Error>> + Send + 'static,
     ) -> Answer<'_, T> {
         self.statements.count();
-        Answer { connection: self, items: Some(items.boxed()), ticket: Some(self.pipeline.take()) }
+        let mut items = items.boxed().peekable();
+        // It is sent when it is polled first. One after the other: places in another order than the server's would have it end
+        // what somebody waits for in place of what nobody does.
+        let _in_order = self.sending.lock();
+        let ticket = self.pipeline.take();
+        let _ = Pin::new(&mut items).poll_peek(&mut Context::from_waker(Waker::noop()));
+        Answer { connection: self, items: Some(items), ticket: Some(ticket) }
     }
 
     /// Sends a statement whose parameters are bound.
@@ -636,7 +647,6 @@ fn is_cut_short(error: &Error) -> bool {
     matches!(error, Error::Unavailable { source: Some(source), .. } if source.is::<CutShort>())
 }
 
-/// The server says nothing any more.
 /// Has the system end a connection whose host is gone, within a minute: where a statement may take as long as it takes, nothing
 /// else tells. What the address says of it stays.
 fn notice_lost_hosts(config: &mut tokio_postgres::Config) {
@@ -658,6 +668,7 @@ fn notice_lost_hosts(config: &mut tokio_postgres::Config) {
     }
 }
 
+/// The server says nothing any more.
 fn silent(context: &str) -> Error {
     Error::Unavailable { context: format!("{context}: PostgreSQL does not answer"), source: None }
 }
