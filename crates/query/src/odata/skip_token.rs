@@ -115,20 +115,21 @@ impl SkipToken {
 
     /// Whether a text is a paging cookie without a seal, which says only which page it is of: of a page that is found by
     /// counting, or of Dataverse. Clients send it as it came, or what stands in it with both, one or none of its encodings left.
+    ///
+    /// It is looked at as text and never parsed, since nothing in it is used and anybody may send it: the time it takes grows
+    /// with its length alone.
     #[must_use]
     pub fn is_unsealed(text: &str) -> bool {
         let mut text = Cow::Borrowed(text.trim());
         // What stands in it is encoded twice.
         for _ in 0..=3 {
-            let inner = match roxmltree::Document::parse(&text) {
-                Ok(document) => {
-                    let root = document.root_element();
-                    match root.attribute("pagingcookie") {
-                        Some(inner) => inner.to_owned(),
-                        None => return root.has_tag_name("cookie") && !root.has_attribute("tag"),
-                    }
-                }
-                Err(_) => match percent_decode_str(&text).decode_utf8() {
+            let inner = match outermost_tag(&text) {
+                Some(tag) => match tag.split_once(" pagingcookie=").map(|(_, value)| quoted(value)) {
+                    Some(Some(inner)) => inner.to_owned(),
+                    Some(None) => return false,
+                    None => return !tag.contains(" tag="),
+                },
+                None => match percent_decode_str(&text).decode_utf8() {
                     Ok(decoded) => decoded.into_owned(),
                     Err(_) => return false,
                 },
@@ -137,6 +138,21 @@ impl SkipToken {
         }
         false
     }
+}
+
+/// The tag that begins a cookie, from its name on; `None` for what is no cookie.
+fn outermost_tag(text: &str) -> Option<&str> {
+    let after = text
+        .strip_prefix("<cookie")
+        .filter(|after| after.starts_with(|next: char| next.is_ascii_whitespace() || matches!(next, '>' | '/')))?;
+    let (tag, rest) = after.split_once('>')?;
+    (if rest.is_empty() { tag.ends_with('/') } else { rest.ends_with("</cookie>") }).then_some(tag)
+}
+
+/// What stands between the quotes at the beginning of a text.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    Some(text.strip_prefix(quote)?.split_once(quote)?.0)
 }
 
 /// What stands under the tag.

@@ -268,3 +268,64 @@ proptest! {
         prop_assert!(read.is_err());
     }
 }
+
+#[test]
+fn cookies_without_a_seal_are_told_by_their_text() {
+    let once = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let inner = "<cookie page=\"1\"><accountid last=\"{1}\" first=\"{2}\" /></cookie>";
+    let outer = format!("<cookie pagenumber=\"2\" pagingcookie=\"{}\" istracking=\"False\" />", once(&once(inner)));
+    for text in [
+        inner,
+        &once(inner),
+        &once(&once(inner)),
+        &outer,
+        &format!(" {outer}\n"),
+        "<cookie page='1'/>",
+        "<cookie\tpage=\"1\"></cookie>",
+        "<cookie/>",
+        "<cookie pagenumber='2' pagingcookie='%3Ccookie%20page%3D%221%22%2F%3E' />",
+    ] {
+        assert!(SkipToken::is_unsealed(text), "{text}");
+    }
+    let sealed = inner.replace("<cookie page=\"1\"", "<cookie page=\"1\" tag=\"00\"");
+    for text in [
+        "",
+        "2",
+        "cookie",
+        "<cookies page='1'/>",
+        "<other page='1'/>",
+        "<cookie page='1'>",
+        "<cookie page='1'",
+        "<cookie page='1'/></other>",
+        "<cookie pagingcookie=2 />",
+        "<cookie pagingcookie='2 />",
+        "<cookie pagingcookie='<cookie pagingcookie=\"<cookie pagingcookie=2/>\"/>'/>",
+        "%FF",
+        &sealed,
+        &once(&sealed),
+        &outer.replace(&once(&once(inner)), &once(&once(&sealed))),
+        &once(&once(&once(&once(inner)))),
+    ] {
+        assert!(!SkipToken::is_unsealed(text), "{text}");
+    }
+}
+
+/// A parser of XML would take hours for the second of these, and minutes for the first.
+#[test]
+fn what_a_cookie_says_is_not_parsed() {
+    use std::fmt::Write as _;
+    let mut attributes = "<cookie".to_owned();
+    let mut namespaces = "<cookie".to_owned();
+    for number in 0..40_000 {
+        let _ = write!(attributes, " a{number}=''");
+        let _ = write!(namespaces, " xmlns:a{number}='b'");
+    }
+    attributes.push_str("/>");
+    namespaces.push('>');
+    namespaces.push_str(&"<b xmlns:c='d'/>".repeat(40_000));
+    namespaces.push_str("</cookie>");
+    for text in [attributes, namespaces] {
+        assert!(SkipToken::is_unsealed(&text));
+        assert!(SkipToken::is_unsealed(&text.replace('=', "%3D").replace("xmlns", "%78mlns").replace('<', "%3C")));
+    }
+}

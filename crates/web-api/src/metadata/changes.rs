@@ -21,6 +21,10 @@ use crate::json;
 /// Filters within each other in one query.
 const DEPTH_MAX: usize = 20;
 
+const FILTER: &str = "MetadataFilterExpression";
+const FILTER_MEMBERS: [&str; 3] = ["FilterOperator", "Conditions", "Filters"];
+const CONDITION: &str = "MetadataConditionExpression";
+
 /// What of descriptions of one kind is asked.
 #[derive(Default)]
 struct Asked {
@@ -33,6 +37,12 @@ enum Criteria {
     All(Vec<Criteria>),
     Any(Vec<Criteria>),
     Condition { path: Vec<String>, operator: Operator, values: Vec<Json> },
+}
+
+/// An object of the query, whose members are those that its type has, each of its own type or left out or null.
+struct Members<'q> {
+    type_name: &'static str,
+    all: &'q Map<String, Json>,
 }
 
 #[derive(Clone, Copy)]
@@ -98,14 +108,22 @@ fn read_stamp(stamp: &str, present: i64) -> Result<i64, Failure> {
 }
 
 async fn tables(model: Model<'_>, query: &Json, listing: &mut Listing) -> Result<(), Failure> {
-    let asked = Asked::read(query, None)?;
+    let nothing = Map::new();
+    let query = Members::of(
+        query,
+        "EntityQueryExpression",
+        &["Properties", "Criteria", "AttributeQuery", "RelationshipQuery", "KeyQuery", "LabelQuery"],
+    )?;
+    let query = query.unwrap_or(Members { type_name: "EntityQueryExpression", all: &nothing });
+    let asked = Asked::read(Some(&query), None)?;
     let mut parts = Vec::new();
     for (name, member) in PARTS {
         // Collections are shown where the properties name them, or where all are wanted and a query for them is there.
         let named = asked.properties.as_ref().map(|names| names.iter().any(|known| known == name));
-        let within = query.get(member).filter(|within| !within.is_null());
+        let within = query.object(member, "MetadataQueryExpression", &["Properties", "Criteria"])?;
+        let within = Asked::read(within.as_ref(), Some(name))?;
         if named.unwrap_or(true) {
-            parts.push((name, Asked::read(within.unwrap_or(&Json::Null), Some(name))?));
+            parts.push((name, within));
         }
     }
     for table in model.schema.tables() {
@@ -131,20 +149,22 @@ fn typed(kind: &Kind, mut shown: Map<String, Json>) -> Map<String, Json> {
 
 impl Asked {
     /// Reads a query of tables, or of the part of them with that name.
-    fn read(query: &Json, part: Option<&str>) -> Result<Self, Failure> {
-        let properties: Option<Vec<String>> = match query.get("Properties") {
-            None | Some(Json::Null) => None,
-            Some(properties) if properties.get("AllProperties") == Some(&Json::Bool(true)) => None,
-            Some(properties) => {
-                let names = properties.get("PropertyNames").and_then(Json::as_array);
-                let names = names.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
-                Some(names)
-            }
-        };
-        let criteria = match query.get("Criteria") {
-            None | Some(Json::Null) => None,
-            Some(criteria) => Some(Criteria::read(criteria, DEPTH_MAX)?),
-        };
+    fn read(query: Option<&Members<'_>>, part: Option<&str>) -> Result<Self, Failure> {
+        let Some(query) = query else { return Ok(Self::default()) };
+        let properties =
+            match query.object("Properties", "MetadataPropertiesExpression", &["AllProperties", "PropertyNames"])? {
+                None => None,
+                Some(properties) => {
+                    let names = properties.list("PropertyNames")?.iter().map(|name| match name {
+                        Json::String(name) => Ok(name.clone()),
+                        _ => Err(properties.wrong("PropertyNames", "a list of texts")),
+                    });
+                    let names = names.collect::<Result<Vec<_>, _>>()?;
+                    (!properties.truth("AllProperties")?.unwrap_or(false)).then_some(names)
+                }
+            };
+        let criteria = query.object("Criteria", FILTER, &FILTER_MEMBERS)?;
+        let criteria = criteria.map(|criteria| Criteria::read(&criteria, DEPTH_MAX)).transpose()?;
         if part.is_none()
             && let Some(unknown) = properties.iter().flatten().find(|name| !is_known(&ENTITY, name))
         {
@@ -192,19 +212,72 @@ fn is_known(kind: &Kind, name: &str) -> bool {
     kind.property(name).is_some() || kind.navigation(name).is_some()
 }
 
+impl<'q> Members<'q> {
+    /// The members of an object of that type; `None` for null.
+    ///
+    /// # Errors
+    /// What is no object, or has a member that the type does not have, other than annotations.
+    fn of(value: &'q Json, type_name: &'static str, known: &[&str]) -> Result<Option<Self>, Failure> {
+        let all = match value {
+            Json::Null => return Ok(None),
+            Json::Object(all) => all,
+            _ => return Err(Failure::invalid(format!("Query: an object of type '{type_name}' is wanted"))),
+        };
+        let is_known = |name: &str| known.contains(&name) || name == "ExtensionData" || name.contains('@');
+        match all.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(Failure::invalid(format!("Query: '{type_name}' has no property '{name}'"))),
+            None => Ok(Some(Self { type_name, all })),
+        }
+    }
+
+    fn wrong(&self, name: &str, wanted: &str) -> Failure {
+        Failure::invalid(format!("Query: the property '{name}' of '{}' is {wanted}", self.type_name))
+    }
+
+    fn object(&self, name: &str, type_name: &'static str, known: &[&str]) -> Result<Option<Self>, Failure> {
+        Self::of(self.all.get(name).unwrap_or(&Json::Null), type_name, known)
+    }
+
+    fn list(&self, name: &str) -> Result<&'q [Json], Failure> {
+        match self.all.get(name) {
+            None | Some(Json::Null) => Ok(&[]),
+            Some(Json::Array(all)) => Ok(all),
+            Some(_) => Err(self.wrong(name, "a list")),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&'q str>, Failure> {
+        match self.all.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(name, "a text")),
+        }
+    }
+
+    fn truth(&self, name: &str) -> Result<Option<bool>, Failure> {
+        match self.all.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Bool(truth)) => Ok(Some(*truth)),
+            Some(_) => Err(self.wrong(name, "true or false")),
+        }
+    }
+}
+
 impl Criteria {
-    fn read(criteria: &Json, depth_left: usize) -> Result<Self, Failure> {
+    fn read(criteria: &Members<'_>, depth_left: usize) -> Result<Self, Failure> {
         let wrong = |problem: &str| Err(Failure::invalid(format!("Query, Criteria: {problem}")));
         let Some(depth_left) = depth_left.checked_sub(1) else {
             return wrong("too many filters within each other");
         };
         let mut all = Vec::new();
-        let list = |name: &str| criteria.get(name).and_then(Json::as_array).into_iter().flatten();
-        for condition in list("Conditions") {
-            let Some(path) = condition.get("PropertyName").and_then(Json::as_str) else {
+        for condition in criteria.list("Conditions")? {
+            let condition = Members::of(condition, CONDITION, &["PropertyName", "ConditionOperator", "Value"])?;
+            let Some((condition, path)) = condition
+                .and_then(|condition| condition.text("PropertyName").transpose().map(|path| (condition, path)))
+            else {
                 return wrong("a condition lacks its PropertyName");
             };
-            let operator = match condition.get("ConditionOperator").and_then(Json::as_str) {
+            let operator = match condition.text("ConditionOperator")? {
                 Some("Equals") | None => Operator::Equals,
                 Some("NotEquals") => Operator::NotEquals,
                 Some("In") => Operator::In,
@@ -213,14 +286,16 @@ impl Criteria {
                 Some("LessThan") => Operator::LessThan,
                 Some(other) => return wrong(&format!("there is no ConditionOperator '{other}'")),
             };
-            let path = path.split(['.', '/']).map(str::to_owned).collect();
-            let values = values(condition.get("Value").unwrap_or(&Json::Null));
+            let path = path?.split(['.', '/']).map(str::to_owned).collect();
+            let values = values(condition.all.get("Value").unwrap_or(&Json::Null));
             all.push(Self::Condition { path, operator, values });
         }
-        for filter in list("Filters") {
-            all.push(Self::read(filter, depth_left)?);
+        for filter in criteria.list("Filters")? {
+            if let Some(filter) = Members::of(filter, FILTER, &FILTER_MEMBERS)? {
+                all.push(Self::read(&filter, depth_left)?);
+            }
         }
-        match criteria.get("FilterOperator").and_then(Json::as_str) {
+        match criteria.text("FilterOperator")? {
             Some("And") | None => Ok(Self::All(all)),
             // No filter at all leaves everything.
             Some("Or") => Ok(if all.is_empty() { Self::All(all) } else { Self::Any(all) }),

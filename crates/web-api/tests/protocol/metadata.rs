@@ -520,6 +520,35 @@ mod bodies {
         let wrong =
             "RetrieveMetadataChanges(Query=@q)?@q={\"Criteria\":{\"Conditions\":[{\"PropertyName\":\"Nothing\"}]}}";
         world.ask("GET", wrong, &[], "").await.expect_error(400, "0x0");
+        let wrong = [
+            r#"[]"#,
+            r#""account""#,
+            r#"{"Criterias":{}}"#,
+            r#"{"Criteria":[]}"#,
+            r#"{"Criteria":{"Conditions":{}}}"#,
+            r#"{"Criteria":{"Conditions":["LogicalName"]}}"#,
+            r#"{"Criteria":{"Conditions":[null]}}"#,
+            r#"{"Criteria":{"Conditions":[{"PropertyName":7}]}}"#,
+            r#"{"Criteria":{"Conditions":[{"PropertyName":"LogicalName","Operator":"Equals"}]}}"#,
+            r#"{"Criteria":{"Conditions":[{"PropertyName":"LogicalName","ConditionOperator":0}]}}"#,
+            r#"{"Criteria":{"Filters":{}}}"#,
+            r#"{"Criteria":{"Filters":[{"FilterOperator":true}]}}"#,
+            r#"{"Properties":["LogicalName"]}"#,
+            r#"{"Properties":{"AllProperties":"true"}}"#,
+            r#"{"Properties":{"PropertyNames":"LogicalName"}}"#,
+            r#"{"Properties":{"PropertyNames":["LogicalName",1]}}"#,
+            r#"{"AttributeQuery":{"Properties":{"PropertyNames":{}}}}"#,
+            r#"{"Properties":{"PropertyNames":["LogicalName"]},"AttributeQuery":[]}"#,
+        ];
+        for query in wrong {
+            let target = format!("RetrieveMetadataChanges(Query=@q)?@q={query}");
+            world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+        }
+        let fitting = r#"{"@odata.type":"Microsoft.Dynamics.CRM.EntityQueryExpression","ExtensionData":null,"LabelQuery":null,
+            "Criteria":null,"Properties":{"AllProperties":null,"PropertyNames":[]},"AttributeQuery":{"Criteria":{"Filters":[]}}}"#;
+        let fitting = fitting.replace(['\n', ' '], "");
+        let shown = get(&world, &format!("RetrieveMetadataChanges(Query=@q)?@q={fitting}")).await;
+        assert_eq!(shown["EntityMetadata"].as_array().unwrap().len(), schema.tables().len(), "{fitting}");
 
         assert_eq!(get(&world, "RetrieveAvailableLanguages()").await["LocaleIds"], json!([1033]));
         assert_eq!(get(&world, "RetrieveProvisionedLanguages").await["RetrieveProvisionedLanguages"], json!([1033]));
