@@ -46,12 +46,10 @@ struct Person {
 pub async fn make(service: &Arc<Service>, url: &str) -> Result<()> {
     for name in [DEMO, DEMO2] {
         let path = file_of(service.folder(), name);
-        let mut known = service.store.organization(name).ok();
-        if let Some(half_made) = known.take_if(|known| known.state == OrganizationState::Creating) {
-            // A start that was killed has left it behind.
-            service.store.delete_organization(&half_made).await?;
-        }
-        let exists = known.is_some();
+        // One that a killed start left half made is gone by now; on PostgreSQL another node may be making it, and an operator
+        // is told what to do.
+        let known = service.store.organization(name).ok();
+        let exists = known.is_some_and(|known| known.state != OrganizationState::Creating);
         if !exists {
             service.create_organization(name, title_of(name), ADMINISTRATOR).await?;
         }

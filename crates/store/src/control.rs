@@ -66,7 +66,7 @@ pub struct Organization {
     pub state: OrganizationState,
     /// When it was made, seconds since 1970.
     pub created: i64,
-    /// Grows when it is restored, moved or failed over.
+    /// Grows when it is restored, moved or failed over; 0 of one that is removed before it was in use.
     pub epoch: i64,
     /// The file, or the PostgreSQL database, that holds its records.
     pub database: String,
@@ -171,6 +171,10 @@ impl Control {
         self.known.load().get(name).cloned()
     }
 
+    pub(crate) fn find_id(&self, id: Guid) -> Option<Arc<Organization>> {
+        self.known.load().values().find(|known| known.id == id).cloned()
+    }
+
     /// All organisations, by name.
     pub(crate) fn list(&self) -> Vec<Arc<Organization>> {
         let mut all: Vec<_> = self.known.load().values().cloned().collect();
@@ -190,38 +194,73 @@ impl Control {
             database: &organization.database,
             wrapped_key: organization.wrapped_key.clone(),
         };
-        self.change(statements::insert_organization(row)).await.map_err(|error| match error {
-            Error::DuplicateKey { .. } => self.taken(&organization.name, ""),
-            other => other,
-        })
+        match self.change(statements::insert_organization(row)).await {
+            Err(Error::DuplicateKey { .. }) => {
+                // It may be another node's.
+                self.reload().await?;
+                Err(self.taken(&organization.name, ""))
+            }
+            inserted => inserted.map(drop),
+        }
     }
 
-    /// Refuses a name that an organisation has; `otherwise` says what else may be done where that one is complete.
+    /// Refuses a name that an organisation has, as it is known now; `otherwise` says what else may be done where that one is
+    /// complete.
     pub(crate) fn taken(&self, name: &str, otherwise: &str) -> Error {
         let why = match self.find(name).map(|known| known.state) {
             Some(OrganizationState::Creating) => format!(
                 "an organisation of that name is being made, or was not made to its end: then type 'custodia org delete {name} \
                  --confirm {name}' first"
             ),
-            _ => format!("an organisation of that name exists{otherwise}"),
+            None => "another node has made an organisation of that name or id meanwhile".to_owned(),
+            Some(_) => format!("an organisation of that name exists{otherwise}"),
         };
         Error::OrganizationName { name: name.to_owned(), why }
     }
 
-    pub(crate) async fn set_state(&self, id: Guid, state: OrganizationState) -> Result<()> {
-        self.change(statements::update_organization_state(id, state.word())).await
+    /// Changes the state of an organisation that is as it is known to be. Refused, where another node has changed it.
+    pub(crate) async fn set_state(&self, known: &Organization, state: OrganizationState) -> Result<()> {
+        let (before, after) = (known.state.word(), state.word());
+        let changed =
+            self.change(statements::update_organization_state(known.id, &known.database, before, after)).await?;
+        self.require_changed(changed, known)
+    }
+
+    /// Takes an organisation that is still being made, so that it can be removed and never comes into use.
+    pub(crate) async fn take_half_made(&self, known: &Organization) -> Result<()> {
+        let taken = self.change(statements::take_half_made(known.id, &known.database)).await?;
+        self.require_changed(taken, known)
     }
 
     /// Points an organisation at another database, with another key, in another epoch.
-    pub(crate) async fn replace(&self, organization: &Organization) -> Result<()> {
-        let key = organization.wrapped_key.clone();
-        let (id, epoch) = (organization.id, organization.epoch);
-        self.change(statements::update_organization_place(id, &organization.database, epoch, key)).await
+    pub(crate) async fn replace(&self, old: &Organization, new: &Organization) -> Result<()> {
+        let key = new.wrapped_key.clone();
+        let place = statements::update_organization_place(old.id, &old.database, &new.database, new.epoch, key);
+        let changed = self.change(place).await?;
+        self.require_changed(changed, old)
+    }
+
+    /// Refuses where no row was changed, with what became of the organisation.
+    fn require_changed(&self, changed: u64, known: &Organization) -> Result<()> {
+        if changed > 0 {
+            return Ok(());
+        }
+        let name = known.name.clone();
+        match self.find_id(known.id) {
+            None => Err(Error::NoOrganization(name)),
+            Some(present) if present.database == known.database => {
+                Err(Error::OrganizationState { name, state: present.state.word().to_owned() })
+            }
+            Some(_) => {
+                let context = format!("organisation '{name}' was restored into another database meanwhile; try again");
+                Err(Error::Unavailable { context, source: None })
+            }
+        }
     }
 
     /// Remembers for good that an organisation was destroyed.
     pub(crate) async fn remember_destroyed(&self, organization: &Organization, when: i64) -> Result<()> {
-        self.change(statements::insert_destroyed(organization.id, &organization.name, when)).await
+        self.change(statements::insert_destroyed(organization.id, &organization.name, when)).await.map(drop)
     }
 
     /// The name of the destroyed organisation of that id, if one was.
@@ -234,19 +273,25 @@ impl Control {
     /// Gives an organisation a limit of its own, or takes it away.
     pub(crate) async fn set_limit(&self, id: Guid, limit: OrganizationLimit, value: Option<u64>) -> Result<()> {
         let value = value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
-        self.change(match value {
+        let changed = self.change(match value {
             Some(value) => statements::upsert_limit(id, limit.word(), value),
             None => statements::delete_limit(id, limit.word()),
-        })
-        .await
+        });
+        changed.await.map(drop)
     }
 
-    pub(crate) async fn delete(&self, id: Guid) -> Result<()> {
+    /// Removes the entry of an organisation whose database is removed, and what is noted of it.
+    pub(crate) async fn delete(&self, organization: &Organization) -> Result<()> {
+        let id = organization.id;
+        if self.change(statements::delete_organization(id, &organization.database)).await? == 0 {
+            // Another node was at it, too; what has that id now is another one.
+            return Ok(());
+        }
         self.change(statements::delete_limits(id)).await?;
         for (_, marked) in self.job_marks().await?.into_iter().filter(|(known, _)| *known == id) {
             self.unmark_jobs(id, marked).await?;
         }
-        self.change(statements::delete_organization(id)).await
+        Ok(())
     }
 
     /// A sealed secret of the installation, such as the token signing keys.
@@ -257,7 +302,7 @@ impl Control {
     }
 
     pub(crate) async fn put_secret(&self, name: &str, sealed: Vec<u8>) -> Result<()> {
-        self.change(statements::upsert_secret(name, sealed)).await
+        self.change(statements::upsert_secret(name, sealed)).await.map(drop)
     }
 
     /// Organisations that may have jobs, and when that was noted last.
@@ -281,10 +326,12 @@ impl Control {
         self.door.link().await?.execute(&statement).await.map(drop)
     }
 
-    async fn change(&self, statement: crate::sql::Statement) -> Result<()> {
+    /// Changes which organisations there are; how many rows were changed.
+    async fn change(&self, statement: crate::sql::Statement) -> Result<u64> {
         let _turn = self.one_at_a_time.lock().await;
-        self.door.link().await?.execute(&statement).await?;
-        self.reload_in_turn().await
+        let changed = self.door.link().await?.execute(&statement).await?;
+        self.reload_in_turn().await?;
+        Ok(changed)
     }
 }
 
@@ -331,6 +378,11 @@ impl Organization {
     /// The wrapped key as text, for a backup.
     pub(crate) fn wrapped_key_text(&self) -> String {
         crate::hex::encode(&self.wrapped_key)
+    }
+
+    /// Whether it was ever in use.
+    pub(crate) fn was_in_use(&self) -> bool {
+        self.state != OrganizationState::Creating && self.epoch > 0
     }
 
     /// Refuses unless the organisation is in use.

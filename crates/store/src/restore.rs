@@ -130,6 +130,8 @@ impl Store {
             return Err(Error::Destroyed { name });
         }
         let name = name.unwrap_or(&manifest.name).to_owned();
+        // Another node may have made it or put it back since the organisations were read.
+        self.control().reload().await?;
         let existing = self.replaced_by(&name, replace)?;
         let expected = manifest.content()?;
         if expected.hash().to_string() != manifest.hash {
@@ -152,6 +154,9 @@ impl Store {
         let expected = self.everything(&snapshot).await?;
 
         let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?, ring).await?;
+        if existing.is_none() {
+            self.control().insert(&target.organization).await?;
+        }
         let outcome = self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await;
         if let Err(error) = outcome {
             match existing {
@@ -169,11 +174,11 @@ impl Store {
 
     /// Points the control database at the new database instead of the old one.
     async fn switch(&self, old: &Organization, new: &Organization) -> Result<()> {
-        if let Err(error) = self.control().replace(new).await {
+        if let Err(error) = self.control().replace(old, new).await {
             // The change may have been made although it was not answered: only who knows removes one of the two.
-            let now = self.control().reload().await.ok().and_then(|()| self.control().find(&old.name));
+            let now = self.control().reload().await.ok().map(|()| self.control().find_id(old.id));
             match now {
-                Some(now) if now.database == new.database => {}
+                Some(Some(now)) if now.database == new.database => {}
                 Some(_) => {
                     self.remove_orphan(new).await;
                     return Err(error);
@@ -260,9 +265,6 @@ impl Store {
         progress: &mut (dyn FnMut(&str) + Send),
     ) -> Result<()> {
         let organization = &target.organization;
-        if is_new {
-            self.control().insert(organization).await?;
-        }
         progress("filling the new database");
         let written = match self.postgres_settings() {
             Some(_) => {
@@ -281,7 +283,7 @@ impl Store {
         take_identity(&database, target.origin, organization.id).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
-        if is_new { self.control().set_state(organization.id, OrganizationState::Active).await } else { Ok(()) }
+        if is_new { self.control().set_state(organization, OrganizationState::Active).await } else { Ok(()) }
     }
 
     /// The new file of an embedded database: every page is encrypted anew.
@@ -343,89 +345,4 @@ pub(crate) async fn set_head(link: &Link, head: &Head) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use super::*;
-    use crate::site::{Engine, Site, account, ring, write};
-
-    async fn half_made(store: &Store, id: Guid) -> Arc<Organization> {
-        let mut half = store.new_organization(id, "demo", "Demo", store.database_name("demo", store.new_id())).unwrap();
-        half.state = OrganizationState::Creating;
-        store.control().insert(&half).await.unwrap();
-        store.make_database(&half, &half.database).await.unwrap();
-        store.organization("demo").unwrap()
-    }
-
-    /// A restore that was killed leaves an organisation half made, with the id that the backup names.
-    async fn what_a_killed_restore_leaves_can_be_removed_and_restored(engine: Engine) {
-        let site = Site::new(engine).await;
-        let database = site.organization("demo").await;
-        write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
-        let from = site.path("demo.backup");
-        site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
-
-        let elsewhere = Site::new(engine).await;
-        let store = &elsewhere.store;
-        let half = half_made(store, database.organization()).await;
-        for replace in [false, true] {
-            let refused = store.restore(&from, None, replace, &ring(), &mut |_: &str| {}).await.map(drop);
-            let told = refused.unwrap_err().to_string();
-            assert!(told.contains("'custodia org delete demo --confirm demo' first"), "{told}");
-        }
-        let refused = store.create_organization("demo", "Demo").await.map(drop).unwrap_err();
-        assert!(refused.to_string().contains("was not made to its end"), "{refused}");
-
-        store.delete_organization(&half).await.unwrap();
-        let restored = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await.unwrap();
-        assert_eq!(restored.id, database.organization());
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_sqlite() {
-        what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Sqlite).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_postgres() {
-        what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Postgres).await;
-    }
-
-    /// One process has the files: what another one was making or removing, nobody goes on with.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn organizations_that_a_killed_process_was_at_go_when_the_installation_is_opened() {
-        let site = Site::new(Engine::Sqlite).await;
-        drop(site.organization("other").await);
-        drop(site.organization("old").await);
-        let half = half_made(&site.store, Guid::from_u128(7)).await;
-        let old = site.store.organization("old").unwrap();
-        site.store.control().set_state(old.id, OrganizationState::Deleting).await.unwrap();
-        let path = site.store.path_of(&half.database);
-        std::fs::write(format!("{}-journal", path.display()), "left").unwrap();
-        let again = Store::open(settings_of(&site)).await.unwrap();
-        let left: Vec<_> = again.organizations().iter().map(|known| known.name.clone()).collect();
-        assert_eq!(left, ["other"]);
-        let of_half = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&half.database);
-        let folder = std::fs::read_dir(path.parent().unwrap()).unwrap();
-        assert_eq!(folder.map(|entry| entry.unwrap()).filter(of_half).count(), 0);
-        // Only the one that was in use is remembered as destroyed.
-        assert_eq!(again.control().destroyed(half.id).await.unwrap(), None);
-        assert_eq!(again.control().destroyed(old.id).await.unwrap().as_deref(), Some("old"));
-    }
-
-    fn settings_of(site: &Site) -> crate::store::Settings {
-        let (folder, master) = (site.folder.path(), crate::site::master_key());
-        crate::site::settings(folder, None, &master, None, crate::Limits::default(), &site.clock)
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn unfinished_copies_go_when_the_installation_is_opened() {
-        let site = Site::new(Engine::Sqlite).await;
-        let database = site.organization("demo").await;
-        std::fs::write(site.store.path_of(".unfinished-1"), "left").unwrap();
-        std::fs::write(site.store.path_of(".unfinished-1-wal"), "left").unwrap();
-        assert_eq!(site.leftovers().len(), 2);
-        let again = Store::open(settings_of(&site)).await.unwrap();
-        assert_eq!(site.leftovers(), Vec::<String>::new());
-        assert_eq!(again.database("demo").await.unwrap().content().await.unwrap(), database.content().await.unwrap());
-    }
-}
+mod tests;

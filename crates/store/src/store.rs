@@ -546,7 +546,7 @@ impl Store {
     /// # Errors
     /// Store errors.
     pub async fn activate(&self, organization: &Organization) -> Result<()> {
-        self.control.set_state(organization.id, OrganizationState::Active).await
+        self.control.set_state(organization, OrganizationState::Active).await
     }
 
     /// Closes an organisation to all requests; its data stays.
@@ -554,7 +554,7 @@ impl Store {
     /// # Errors
     /// Store errors.
     pub async fn suspend(&self, organization: &Organization) -> Result<()> {
-        self.control.set_state(organization.id, OrganizationState::Suspended).await?;
+        self.control.set_state(organization, OrganizationState::Suspended).await?;
         self.forget_open(organization.id);
         Ok(())
     }
@@ -563,19 +563,35 @@ impl Store {
     /// are for whoever keeps them to remove (docs/operations/backup.md).
     ///
     /// # Errors
-    /// Store errors; the organisation is then in state `Deleting`, and deleting it again continues.
+    /// [`Error::OrganizationState`] for one that was still being made as the caller knows it, and is in use by now. Store
+    /// errors; the organisation is then in state `Deleting`, and deleting it again continues.
     pub async fn delete_organization(&self, organization: &Organization) -> Result<()> {
-        if organization.state == OrganizationState::Creating {
-            // It was never in use: what a creation or a restore left that was killed. A backup of it may come yet.
-            self.forget_open(organization.id);
-            self.drop_database(&organization.database).await?;
-            return self.control.delete(organization.id).await;
+        // Another node may have made it to its end, or restored it into another database.
+        self.control.reload().await?;
+        let name = || organization.name.clone();
+        let present = self.control.find_id(organization.id).ok_or_else(|| Error::NoOrganization(name()))?;
+        match (organization.state, present.state) {
+            (OrganizationState::Creating, OrganizationState::Creating) => {
+                self.control.take_half_made(organization).await?;
+            }
+            (OrganizationState::Creating, state) => {
+                return Err(Error::OrganizationState { name: name(), state: state.word().to_owned() });
+            }
+            (_, OrganizationState::Creating) => self.control.take_half_made(&present).await?,
+            _ => self.control.set_state(&present, OrganizationState::Deleting).await?,
         }
-        self.control.set_state(organization.id, OrganizationState::Deleting).await?;
+        self.destroy(&present).await
+    }
+
+    /// Removes an organisation that was taken for it, with its database. None of its backups is restored here any more, if it
+    /// was ever in use: of what a killed creation or restore left, a backup may come yet.
+    async fn destroy(&self, organization: &Organization) -> Result<()> {
         self.forget_open(organization.id);
         self.drop_database(&organization.database).await?;
-        self.control.remember_destroyed(organization, self.now()).await?;
-        self.control.delete(organization.id).await
+        if organization.was_in_use() {
+            self.control.remember_destroyed(organization, self.now()).await?;
+        }
+        self.control.delete(organization).await
     }
 
     /// Removes a database that no organisation uses any more.
@@ -899,11 +915,23 @@ impl Store {
 
     /// Undoes a half-made organisation as far as possible.
     pub(crate) async fn forget(&self, organization: &Organization) {
-        let dropped = self.drop_database(&organization.database).await;
-        let deleted = self.control.delete(organization.id).await;
-        if let Err(error) = dropped.and(deleted) {
+        let undone = match self.control.take_half_made(organization).await {
+            Ok(()) => self.destroy(organization).await,
+            // Who removed it meanwhile may have been done before all of its database was there.
+            Err(_) if self.is_abandoned(&organization.database).await => {
+                self.drop_database(&organization.database).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = undone {
             tracing::error!(organization.name = %organization.name, %error, "a half-made organisation could not be removed; run 'custodia org delete'");
         }
+    }
+
+    /// Whether no organisation has that database, or is to keep it.
+    async fn is_abandoned(&self, database: &str) -> bool {
+        let kept = |known: &Arc<Organization>| known.database == database && known.state != OrganizationState::Deleting;
+        self.control.reload().await.is_ok() && !self.control.list().iter().any(kept)
     }
 }
 

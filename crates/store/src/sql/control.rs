@@ -119,24 +119,47 @@ pub(crate) fn insert_organization(row: OrganizationRow<'_>) -> Statement {
     }
 }
 
-pub(crate) fn update_organization_state(id: Guid, state: &str) -> Statement {
+/// Changes the state of an organisation, if it is in the one and has the database that whoever asks knows.
+pub(crate) fn update_organization_state(id: Guid, database: &str, known: &str, state: &str) -> Statement {
     Statement {
-        sql: "UPDATE custodia_organization SET state = $1 WHERE id = $2".to_owned(),
-        parameters: vec![text(state), Parameter::Value(Value::Guid(id))],
+        sql: "UPDATE custodia_organization SET state = $1 WHERE id = $2 AND database_name = $3 AND state = $4"
+            .to_owned(),
+        parameters: vec![text(state), Parameter::Value(Value::Guid(id)), text(database), text(known)],
         ..Statement::default()
     }
 }
 
-/// A restore gives an organisation another database with another key, and a new epoch.
-pub(crate) fn update_organization_place(id: Guid, database: &str, epoch: i64, wrapped_key: Vec<u8>) -> Statement {
+/// Takes an organisation that is still being made, to remove it: whoever makes it cannot open it any more. The epoch 0, which
+/// none has otherwise, says for as long as it is there that it was never in use.
+pub(crate) fn take_half_made(id: Guid, database: &str) -> Statement {
     Statement {
-        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2, wrapped_key = $3 WHERE id = $4"
+        sql: "UPDATE custodia_organization SET state = 'deleting', epoch = 0 \
+              WHERE id = $1 AND database_name = $2 AND state = 'creating'"
+            .to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), text(database)],
+        ..Statement::default()
+    }
+}
+
+/// A restore gives an organisation another database with another key, and a new epoch: if it has the database that is
+/// replaced, and is not being destroyed.
+pub(crate) fn update_organization_place(
+    id: Guid,
+    replaced: &str,
+    database: &str,
+    epoch: i64,
+    wrapped_key: Vec<u8>,
+) -> Statement {
+    Statement {
+        sql: "UPDATE custodia_organization SET database_name = $1, epoch = $2, wrapped_key = $3 \
+              WHERE id = $4 AND database_name = $5 AND state <> 'deleting'"
             .to_owned(),
         parameters: vec![
             text(database),
             Parameter::Value(Value::BigInt(epoch)),
             Parameter::Bytes(wrapped_key),
             Parameter::Value(Value::Guid(id)),
+            text(replaced),
         ],
         ..Statement::default()
     }
@@ -162,10 +185,11 @@ pub(crate) fn select_destroyed(id: Guid) -> Statement {
     }
 }
 
-pub(crate) fn delete_organization(id: Guid) -> Statement {
+/// Only with that database: restored, an organisation has another one under the same id.
+pub(crate) fn delete_organization(id: Guid, database: &str) -> Statement {
     Statement {
-        sql: "DELETE FROM custodia_organization WHERE id = $1".to_owned(),
-        parameters: vec![Parameter::Value(Value::Guid(id))],
+        sql: "DELETE FROM custodia_organization WHERE id = $1 AND database_name = $2".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id)), text(database)],
         ..Statement::default()
     }
 }

@@ -1,0 +1,250 @@
+//! Restores that are killed, refused, and overtaken by another node.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::site::{Engine, Site, account, ring, write};
+
+async fn half_made(store: &Store, id: Guid) -> Arc<Organization> {
+    let mut half = store.new_organization(id, "demo", "Demo", store.database_name("demo", store.new_id())).unwrap();
+    half.state = OrganizationState::Creating;
+    store.control().insert(&half).await.unwrap();
+    store.make_database(&half, &half.database).await.unwrap();
+    store.organization("demo").unwrap()
+}
+
+/// A restore that was killed leaves an organisation half made, with the id that the backup names.
+async fn what_a_killed_restore_leaves_can_be_removed_and_restored(engine: Engine) {
+    let site = Site::new(engine).await;
+    let database = site.organization("demo").await;
+    write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+
+    let elsewhere = Site::new(engine).await;
+    let store = &elsewhere.store;
+    let half = half_made(store, database.organization()).await;
+    for replace in [false, true] {
+        let refused = store.restore(&from, None, replace, &ring(), &mut |_: &str| {}).await.map(drop);
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains("'custodia org delete demo --confirm demo' first"), "{told}");
+    }
+    let refused = store.create_organization("demo", "Demo").await.map(drop).unwrap_err();
+    assert!(refused.to_string().contains("was not made to its end"), "{refused}");
+
+    store.delete_organization(&half).await.unwrap();
+    let restored = store.restore(&from, None, false, &ring(), &mut |_: &str| {}).await.unwrap();
+    assert_eq!(restored.id, database.organization());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_sqlite() {
+    what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_restore_leaves_can_be_removed_and_restored_on_postgres() {
+    what_a_killed_restore_leaves_can_be_removed_and_restored(Engine::Postgres).await;
+}
+
+/// One process has the files: what another one was making or removing, nobody goes on with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn organizations_that_a_killed_process_was_at_go_when_the_installation_is_opened() {
+    let site = Site::new(Engine::Sqlite).await;
+    drop(site.organization("other").await);
+    drop(site.organization("old").await);
+    let half = half_made(&site.store, Guid::from_u128(7)).await;
+    let old = site.store.organization("old").unwrap();
+    site.store.control().set_state(&old, OrganizationState::Deleting).await.unwrap();
+    let path = site.store.path_of(&half.database);
+    std::fs::write(format!("{}-journal", path.display()), "left").unwrap();
+    let again = Store::open(settings_of(&site)).await.unwrap();
+    let left: Vec<_> = again.organizations().iter().map(|known| known.name.clone()).collect();
+    assert_eq!(left, ["other"]);
+    let of_half = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&half.database);
+    let folder = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    assert_eq!(folder.map(|entry| entry.unwrap()).filter(of_half).count(), 0);
+    // Only the one that was in use is remembered as destroyed.
+    assert_eq!(again.control().destroyed(half.id).await.unwrap(), None);
+    assert_eq!(again.control().destroyed(old.id).await.unwrap().as_deref(), Some("old"));
+}
+
+fn settings_of(site: &Site) -> crate::store::Settings {
+    let (folder, master) = (site.folder.path(), crate::site::master_key());
+    crate::site::settings(folder, None, &master, None, crate::Limits::default(), &site.clock)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unfinished_copies_go_when_the_installation_is_opened() {
+    let site = Site::new(Engine::Sqlite).await;
+    let database = site.organization("demo").await;
+    std::fs::write(site.store.path_of(".unfinished-1"), "left").unwrap();
+    std::fs::write(site.store.path_of(".unfinished-1-wal"), "left").unwrap();
+    assert_eq!(site.leftovers().len(), 2);
+    let again = Store::open(settings_of(&site)).await.unwrap();
+    assert_eq!(site.leftovers(), Vec::<String>::new());
+    assert_eq!(again.database("demo").await.unwrap().content().await.unwrap(), database.content().await.unwrap());
+}
+
+/// Two nodes: installations with one control database.
+async fn nodes() -> [Site; 2] {
+    let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+    let address = custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name());
+    let node =
+        async || Site::at(Some(address.clone()), &crate::site::master_key(), None, crate::Limits::default()).await;
+    [node().await, node().await]
+}
+
+/// A backup of an organisation with a record that no node of the test has yet, and the folder that it is in.
+async fn backup_from_elsewhere() -> (Site, PathBuf) {
+    let site = Site::new(Engine::Sqlite).await;
+    let database = site.organization("demo").await;
+    write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    (site, from)
+}
+
+async fn restore(node: &Site, from: &Path, name: Option<&str>, replace: bool) -> Result<RestoreReport> {
+    node.store.restore(from, name, replace, &ring(), &mut |_: &str| {}).await
+}
+
+async fn has_database(node: &Site, database: &str) -> bool {
+    let settings = node.store.postgres_settings().unwrap().database(database);
+    crate::postgres::PostgresConnection::connect_existing(&settings).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_another_node_was_faster_with_is_refused_and_harms_nothing() {
+    let (_elsewhere, from) = backup_from_elsewhere().await;
+    let [first, second] = nodes().await;
+    let made = restore(&first, &from, None, false).await.unwrap();
+    // What the second one knows is older.
+    for name in [None, Some("other")] {
+        let refused = restore(&second, &from, name, false).await;
+        match name {
+            None => assert!(matches!(refused, Err(Error::OrganizationName { .. })), "{refused:?}"),
+            Some(_) => assert_ne!(refused.unwrap().id, made.id, "beside it, it is another organisation"),
+        }
+    }
+    first.store.reload_organizations().await.unwrap();
+    assert_eq!(first.store.database("demo").await.unwrap().content().await.unwrap().of_records(), made.content);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_another_node_overtakes_is_refused_and_harms_nothing() {
+    for name in [None, Some("other")] {
+        let (_elsewhere, from) = backup_from_elsewhere().await;
+        let [first, second] = nodes().await;
+        let mut made = None;
+        let refused = {
+            let mut progress = |step: &str| {
+                if step == "checking the backup" {
+                    let restoring = restore(&first, &from, name, false);
+                    let restored = off_the_worker(|| tokio::runtime::Handle::current().block_on(restoring));
+                    made = Some(restored.unwrap());
+                }
+            };
+            second.store.restore(&from, None, false, &ring(), &mut progress).await.unwrap_err()
+        };
+        assert!(matches!(refused, Error::OrganizationName { .. }), "{refused}");
+        let made = made.unwrap();
+        first.store.reload_organizations().await.unwrap();
+        let restored = first.store.database(&made.organization).await.unwrap();
+        assert_eq!(restored.content().await.unwrap().of_records(), made.content);
+        write(&restored, vec![account(&restored, Guid::from_u128(2), "B")]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_that_replace_an_organisation_one_does() {
+    let (_elsewhere, from) = backup_from_elsewhere().await;
+    let [first, second] = nodes().await;
+    restore(&first, &from, None, false).await.unwrap();
+    let mut overtaken = String::new();
+    let refused = {
+        let mut progress = |step: &str| {
+            if step == "opening the organisation" {
+                let filled = second.store.organization("demo").unwrap();
+                let restoring = restore(&first, &from, None, true);
+                off_the_worker(|| tokio::runtime::Handle::current().block_on(restoring)).unwrap();
+                overtaken.clone_from(&filled.database);
+            }
+        };
+        second.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap_err()
+    };
+    assert!(refused.to_string().contains("was restored into another database meanwhile"), "{refused}");
+    let present = second.store.organization("demo").unwrap();
+    assert_ne!(present.database, overtaken);
+    assert_eq!(present.epoch, first.store.organization("demo").unwrap().epoch);
+    for node in [&first, &second] {
+        node.store.reload_organizations().await.unwrap();
+        node.store.database("demo").await.unwrap().content().await.unwrap();
+    }
+    assert!(has_database(&first, &present.database).await && !has_database(&first, &overtaken).await);
+    // What is destroyed is not replaced either.
+    let stale = second.store.organization("demo").unwrap();
+    first.store.delete_organization(&first.store.organization("demo").unwrap()).await.unwrap();
+    let refused = second.store.control().replace(&stale, &stale).await.unwrap_err();
+    assert!(matches!(refused, Error::NoOrganization(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_half_made_when_it_was_looked_at_is_not_destroyed_when_it_is_in_use() {
+    let [first, second] = nodes().await;
+    let (entry, database) = first.store.create_organization("demo", "Demo").await.unwrap();
+    second.store.reload_organizations().await.unwrap();
+    let half_made = second.store.organization("demo").unwrap();
+    assert_eq!(half_made.state, OrganizationState::Creating);
+    let told = second.store.create_organization("demo", "Demo").await.map(drop).unwrap_err().to_string();
+    assert!(told.contains("'custodia org delete demo --confirm demo' first"), "{told}");
+
+    write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+    first.store.activate(&entry).await.unwrap();
+    let refused = second.store.delete_organization(&half_made).await.unwrap_err();
+    assert!(matches!(&refused, Error::OrganizationState { state, .. } if state == "active"), "{refused}");
+    assert_eq!(
+        second.store.database("demo").await.unwrap().content().await.unwrap(),
+        database.content().await.unwrap()
+    );
+    // Who made it and was not answered does not take it away either.
+    first.store.forget(&entry).await;
+    write(&database, vec![account(&database, Guid::from_u128(2), "B")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn advice_to_remove_what_is_half_made_is_given_as_it_stands_now() {
+    let [first, second] = nodes().await;
+    let (entry, _database) = first.store.create_organization("demo", "Demo").await.unwrap();
+    second.store.reload_organizations().await.unwrap();
+    first.store.activate(&entry).await.unwrap();
+    let told = second.store.create_organization("demo", "Demo").await.map(drop).unwrap_err().to_string();
+    assert!(told.ends_with("an organisation of that name exists"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_removed_while_it_is_made_never_comes_into_use() {
+    let (_elsewhere, from) = backup_from_elsewhere().await;
+    let [first, second] = nodes().await;
+    let mut database = String::new();
+    let refused = {
+        let mut progress = |step: &str| {
+            if step == "filling the new database" {
+                let removing = async {
+                    second.store.reload_organizations().await.unwrap();
+                    let half_made = second.store.organization("demo").unwrap();
+                    second.store.delete_organization(&half_made).await.unwrap();
+                    database.clone_from(&half_made.database);
+                };
+                off_the_worker(|| tokio::runtime::Handle::current().block_on(removing));
+            }
+        };
+        first.store.restore(&from, None, false, &ring(), &mut progress).await.unwrap_err()
+    };
+    assert!(matches!(refused, Error::NoOrganization(_)), "{refused}");
+    assert!(!has_database(&first, &database).await, "nothing is left of it");
+    // It was never in use: its backup may come yet.
+    restore(&second, &from, None, false).await.unwrap();
+}
