@@ -1,6 +1,6 @@
 //! What an organisation changes of the standard tables: so far, which columns are secured.
 
-use custodia_schema::{ColumnId, TableId, description_id};
+use custodia_schema::{ColumnId, TableId, description_id, standard};
 use custodia_store::{AuditEntry, AuditOperation};
 
 use crate::audit_detail::action;
@@ -13,10 +13,11 @@ use crate::writing::Writing;
 pub(crate) const CUSTOMIZE: &str = "prvPublishCustomization";
 
 impl Organization {
-    /// Switches column security of a column on or off. A column that is secured in the standard tables stays so.
+    /// Switches column security of a column on or off.
     ///
     /// # Errors
-    /// [`Error::Denied`]; [`Error::Invalid`] for a column that cannot be secured.
+    /// [`Error::Denied`]; [`Error::Refused`] for a column that cannot be secured, and for switching it off for one that comes
+    /// secured with the program, which stays so; [`Error::Invalid`] for a column that there is not.
     pub async fn secure_column(&self, caller: &Caller, table: TableId, column: ColumnId, secured: bool) -> Result<()> {
         self.in_transaction(caller, move |writing| {
             Box::pin(async move { writing.secure_column(table, column, secured).await })
@@ -41,6 +42,15 @@ impl Writing<'_> {
             return Err(Error::refused(
                 refusal::COLUMN_NOT_SECURED,
                 format!("column '{}' of table '{}' cannot be secured", named.name, found.name),
+            ));
+        }
+        if !secured && comes_secured(table, column) {
+            return Err(Error::refused(
+                refusal::COLUMN_NOT_SECURED,
+                format!(
+                    "column '{}' of table '{}' comes secured with the program and stays so",
+                    named.name, found.name
+                ),
             ));
         }
         if secured && found.keys.iter().any(|key| key.columns.contains(&column)) {
@@ -83,4 +93,10 @@ impl Writing<'_> {
         self.transaction.audit(&AuditEntry { detail, ..entry });
         Ok(())
     }
+}
+
+/// Whether a column is secured in the standard tables, which no organisation changes.
+pub(crate) fn comes_secured(table: TableId, column: ColumnId) -> bool {
+    let standard = standard();
+    standard.table(table).and_then(|table| table.column_by_id(column)).is_some_and(|column| column.secured)
 }

@@ -164,7 +164,7 @@ pub(crate) mod refusal {
     pub(crate) const ACCESS_TEAM_HOLDS_NONE: u32 = 0x8004_8331;
     /// Nobody shares by hand with a team that the platform keeps for one record.
     pub(crate) const KEPT_TEAM: u32 = 0x8004_8339;
-    /// A column that cannot be secured, or is not and so is neither shared nor masked.
+    /// A column that cannot be secured, or is not and so is neither shared nor masked, or comes secured and stays so.
     pub(crate) const COLUMN_NOT_SECURED: u32 = 0x8004_f508;
     /// A share of a column gives something.
     pub(crate) const COLUMN_SHARE_EMPTY: u32 = 0x8004_f509;

@@ -7,6 +7,7 @@ use custodia_schema::{ColumnId, Guid, Level, PrivilegeKind, RowSecurity, Table, 
 
 use super::picture::{Picture, Role};
 use super::{Finding, LintBounds, Severity};
+use crate::customization::comes_secured;
 use crate::explaining::Named;
 use crate::telling::allowed_level;
 
@@ -241,7 +242,9 @@ fn columns(picture: &Picture, found: &mut Vec<Finding>) {
         picture.audits && table.audited && switched
     };
     for (table, column) in picture.secured() {
-        if !picture.enabled().any(|person| !person.reads_all() && person.reads(&(table.id, column))) {
+        let is_read = || picture.enabled().any(|person| !person.reads_all() && person.reads(&(table.id, column)));
+        // What comes secured stays so, and is closed to all until somebody asks for it.
+        if !comes_secured(table.id, column) && !is_read() {
             tell(
                 "column-without-readers",
                 Severity::Medium,

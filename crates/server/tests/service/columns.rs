@@ -70,6 +70,8 @@ fn a_secured_column_is_closed_at_once(engine: Engine) {
     assert_eq!(line, "table 'account' has no column 'secret'");
     let line = site.refused(&["secure", "--org", "north", "creditlimit"]);
     assert!(line.contains("is not TABLE.COLUMN"), "{line}");
+    let line = site.refused(&["secure", "--org", "north", "account.opendeals", "--off"]);
+    assert_eq!(line, "column 'opendeals' of table 'account' comes secured with the program and stays so");
     let server = site.serve(&[]);
     let ben = Api { client: server.client(), ..ben };
     assert_eq!(seen(&ben), Value::Null);

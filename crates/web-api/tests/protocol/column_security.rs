@@ -14,6 +14,7 @@ on_both_engines! {
     a_column_of_one_record_is_shared;
     who_shares_a_column_gives_no_more_than_their_own;
     shares_of_a_column_end_with_what_they_are_of;
+    a_column_that_comes_secured_stays_so;
 }
 
 mod bodies {
@@ -810,5 +811,26 @@ mod bodies {
         hiding.secure("account", "fax", true).await;
         let seen = hiding.seen(&hiding.seller, &format!("accounts({beta})?$select=fax,creditlimit")).await;
         assert_eq!((&seen["fax"], seen["creditlimit"].as_f64()), (&Json::Null, Some(5.0)));
+    }
+    pub async fn a_column_that_comes_secured_stays_so(world: World) {
+        let hiding = Hiding::of(world).await;
+        let ([alpha, _], world) = (&hiding.accounts, &hiding.world);
+        let user = hiding.seller.user.to_string();
+        let share = hiding.share(alpha, "opendeals", ("systemusers", &user), (true, false));
+        hiding.shares(&world.admin(), &share).await.expect(204);
+        let kept = async || {
+            let audits = world.get("audits?$select=action&$filter=action eq 103").await;
+            (world.get(SHARES).await["value"].clone(), audits["value"].clone())
+        };
+        let before = kept().await;
+        assert_eq!(before.0.as_array().unwrap().len(), 1);
+        for column in ["opendeals", "openrevenue"] {
+            let path = format!("EntityDefinitions(LogicalName='account')/Attributes(LogicalName='{column}')");
+            let refused = world.ask("PUT", &path, &[], r#"{"IsSecured":false}"#).await.expect_error(400, "0x8004f508");
+            let stays = format!("column '{column}' of table 'account' comes secured with the program and stays so");
+            assert_eq!(refused, stays);
+            assert_eq!(world.get(&path).await["IsSecured"], true);
+        }
+        assert_eq!(kept().await, before, "nothing is told of, and the share is there");
     }
 }
