@@ -43,8 +43,8 @@ impl Writing<'_> {
     pub(crate) async fn delete(&mut self, target: &Reference, when: Precondition) -> Result<()> {
         let table = self.table(target.table)?;
         let stored = self.fetch_for(&table, &target.key, PrivilegeKind::Delete).await?;
-        check_version(&table, &stored, when)?;
         let permit = self.permit_on(&table, PrivilegeKind::Delete, stored.reaches(0))?;
+        check_version(&table, &stored, when)?;
         self.before_delete(&table, &stored).await?;
         self.before_cutting(&table, &stored).await?;
         self.remove(&table, stored, permit).await

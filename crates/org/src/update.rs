@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custodia_access::{Place, RightsMask};
+use custodia_access::{Permit, Place, RightsMask};
 use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
@@ -26,8 +26,7 @@ impl Writing<'_> {
         self.require_storage_of(&table)?;
         let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         let (stored, held) = found.ok_or_else(|| Self::missing(&table, &target.key))?;
-        check_version(&table, &stored, when)?;
-        self.update_stored(&table, stored, held, input).await
+        self.update_stored(&table, stored, held, input, when).await
     }
 
     /// A job that deletes can be cancelled where storage is used up.
@@ -47,13 +46,16 @@ impl Writing<'_> {
         self.require_storage_of(&table)?;
         let found = self.fetch_held(&table, &target.key, &KINDS).await?;
         match (found, when) {
-            (Some(_), Precondition::Absent) => Err(match &target.key {
-                RowKey::Id(id) => Error::Duplicate { table: table.name.clone(), id: *id },
-                RowKey::Alternate(_) => Error::DuplicateKey { constraint: table.name.clone() },
-            }),
+            (Some((_, held)), Precondition::Absent) => {
+                // Who may not change it is not told that it is there.
+                let _checked = self.permit_write(&table, held)?;
+                Err(match &target.key {
+                    RowKey::Id(id) => Error::Duplicate { table: table.name.clone(), id: *id },
+                    RowKey::Alternate(_) => Error::DuplicateKey { constraint: table.name.clone() },
+                })
+            }
             (Some((stored, held)), when) => {
-                check_version(&table, &stored, when)?;
-                let written = self.update_stored(&table, stored, held, input).await?;
+                let written = self.update_stored(&table, stored, held, input, when).await?;
                 Ok(Upserted { written, created: false })
             }
             (None, Precondition::Exists | Precondition::Version(_)) => Err(Self::missing(&table, &target.key)),
@@ -87,15 +89,17 @@ impl Writing<'_> {
         stored: StoredRow,
         held: RightsMask,
         input: RecordInput,
+        when: Precondition,
     ) -> Result<Written> {
         if table.is_intersect {
             return Err(Error::Invalid(format!("records of '{}' are links and cannot be changed", table.name)));
         }
+        // The right comes before the version: who may not change the record does not learn of its changes.
+        let permit = self.permit_write(table, held)?;
+        check_version(table, &stored, when)?;
         let mut changes = self.given(table, input, Purpose::Update).await?;
         let mentioned: Vec<_> = changes.iter().map(|(column, _)| column).collect();
         self.check_updated_columns(table, stored.id, mentioned).await?;
-        let holds = |kind| held.contains(RightsMask::of(kind));
-        let permit = self.permit_on(table, PrivilegeKind::Write, holds(PrivilegeKind::Write))?;
 
         let chosen_unit = self.take_chosen_unit(table, &mut changes)?;
         let new_owner = match table.security {
@@ -117,7 +121,7 @@ impl Writing<'_> {
         let links = self.check_links(table, &changes, Some(&stored)).await?;
         if !links.is_empty() && self.authority.platform_name().is_none() {
             let kind = custodia_access::append_kind(table);
-            let _checked = self.authority.permit_row(kind, table, holds(kind))?;
+            let _checked = self.authority.permit_row(kind, table, held.contains(RightsMask::of(kind)))?;
         }
         self.check_moved(table, &stored, &changes).await?;
         self.before_update(table, &stored, &mut changes).await?;
@@ -191,15 +195,15 @@ impl Writing<'_> {
         }
     }
 
+    /// A permit to change a row on which the caller holds these rights.
+    fn permit_write(&self, table: &Table, held: RightsMask) -> Result<Permit> {
+        self.permit_on(table, PrivilegeKind::Write, held.contains(RightsMask::of(PrivilegeKind::Write)))
+    }
+
     /// A permit for a change of a stored row.
-    pub(crate) fn permit_on(
-        &self,
-        table: &Table,
-        kind: PrivilegeKind,
-        reached: bool,
-    ) -> Result<custodia_access::Permit> {
+    pub(crate) fn permit_on(&self, table: &Table, kind: PrivilegeKind, reached: bool) -> Result<Permit> {
         if self.authority.platform_name().is_some() {
-            return Ok(custodia_access::Permit::platform(&self.authority, table, kind)?);
+            return Ok(Permit::platform(&self.authority, table, kind)?);
         }
         Ok(self.authority.permit_row(kind, table, reached)?)
     }

@@ -6,6 +6,7 @@ on_both_engines! {
     a_new_record_is_answered_by_its_address_or_as_a_whole;
     updates_change_only_what_is_sent;
     conditions_are_kept;
+    conditions_tell_nothing_to_who_may_not_write;
     upserts_make_or_change;
     alternate_keys_name_records;
     links_are_bound_in_every_form;
@@ -106,6 +107,40 @@ mod bodies {
             assert_eq!(world.ask("PATCH", &path, &[(name, value)], r#"{"name":"C"}"#).await.status, 400, "{name}");
         }
         world.ask("DELETE", &path, &[("if-match", &now)], "").await.expect(204);
+    }
+
+    pub async fn conditions_tell_nothing_to_who_may_not_write(world: World) {
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let path = format!("accounts({id})");
+        let tag = world.get(&path).await["@odata.etag"].as_str().unwrap().to_owned();
+        world.ask("PATCH", &path, &[], r#"{"name":"B"}"#).await.expect(204);
+        // Somebody without any right on accounts, and somebody whose rights do not reach this one.
+        let unit = format!("/businessunits({})", world.seeded.unit);
+        world.post("roles", &json!({ "name": "Empty", "businessunitid@odata.bind": unit }).to_string()).await;
+        let nobody = world.user("nobody", &[]).await;
+        world.give_role(&nobody, "Empty").await;
+        let other = world.user("other", &["Salesperson"]).await;
+        for caller in [&nobody, &other] {
+            let answer =
+                async |method: &'static str, target: &str, headers: &[(&'static str, &str)], body: &'static str| {
+                    let answer = world.send(caller, method, target, headers, body).await;
+                    (answer.status, answer.text().to_owned())
+                };
+            for (method, target, body) in [
+                ("PATCH", path.clone(), r#"{"name":"C"}"#),
+                ("PUT", format!("{path}/name"), r#"{"value":"C"}"#),
+                ("DELETE", path.clone(), ""),
+            ] {
+                let plain = answer(method, &target, &[], body).await;
+                assert_eq!(plain.0, 403, "{method} {}", plain.1);
+                for condition in [("if-match", tag.as_str()), ("if-match", "W/\"1\""), ("if-match", "*")] {
+                    assert_eq!(answer(method, &target, &[condition], body).await, plain, "{method} {condition:?}");
+                }
+            }
+            let plain = answer("PATCH", &path, &[], r#"{"name":"C"}"#).await;
+            assert_eq!(answer("PATCH", &path, &[("if-none-match", "*")], r#"{"name":"C"}"#).await, plain);
+        }
+        assert_eq!(world.get(&path).await["name"], "B");
     }
 
     pub async fn upserts_make_or_change(world: World) {
