@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::*;
+use crate::instant::SECONDS_MAX;
 use crate::{Comparison, Direction, Filter, Fiscal, FiscalPeriods, Path, Zone};
 
 fn schema() -> &'static Schema {
@@ -80,9 +81,13 @@ fn said(filter: &Filter) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::DateTime(moment) => {
+            if *moment == SECONDS_MAX + 1 {
+                return "the end".to_owned();
+            }
             let civil = date(1970, 1, 1).at(0, 0, 0, 0) + jiff::SignedDuration::from_secs(*moment);
             format!("{civil}Z")
         }
+        Value::Date(day) if i64::from(*day) * 86_400 == SECONDS_MAX + 1 => "the end".to_owned(),
         Value::Date(day) => (date(1970, 1, 1) + jiff::Span::new().days(*day)).to_string(),
         Value::Guid(id) => id.as_u128().to_string(),
         Value::Text(text) => text.clone(),
@@ -312,10 +317,49 @@ fn counts_beyond_all_time_are_clipped() {
         let last = ask(&asker(), "account", "createdon", &format!("last-x-{unit}"), &["2147483647"]).unwrap();
         assert_eq!(last, ">=0001-01-01T00:00:00Z <=2024-03-29T09:20:30Z", "{unit}");
         let next = ask(&asker(), "account", "createdon", &format!("next-x-{unit}"), &["2147483647"]).unwrap();
-        assert_eq!(next, ">2024-03-29T09:20:30Z <9999-12-31T23:59:59Z", "{unit}");
+        assert_eq!(next, ">2024-03-29T09:20:30Z <the end", "{unit}");
     }
     let ancient = ask(&asker(), "contact", "birthdate", "olderthan-x-years", &["2147483647"]).unwrap();
     assert_eq!(ancient, "<0001-01-01");
+}
+
+#[test]
+fn the_last_of_all_days_is_a_day_to_its_end() {
+    let ahead = |hours: i32| Asker { zone: Arc::new(Zone { first: hours * 3_600, changes: Vec::new() }), ..asker() };
+    // On the day that a clock shows last there is also what it would show a day later.
+    for (hours, begins) in [(0, "9999-12-31T00"), (9, "9999-12-30T15"), (-5, "9999-12-31T05")] {
+        let begins = format!("{begins}:00:00Z");
+        for (operator, value, expected) in [
+            ("on", "9999-12-31", format!(">={begins} <the end")),
+            ("on", "9999-12-31T23:59:59Z", format!(">={begins} <the end")),
+            ("not-on", "9999-12-31", format!("not(>={begins} <the end)")),
+            ("on-or-before", "9999-12-31", "<the end".to_owned()),
+            ("on-or-after", "9999-12-31", format!(">={begins}")),
+            ("on-or-before", "9999-12-30", format!("<{begins}")),
+        ] {
+            let found = ask(&ahead(hours), "account", "createdon", operator, &[value]).unwrap();
+            assert_eq!(found, expected, "{hours} {operator} {value}");
+        }
+        let year = ask(&ahead(hours), "account", "createdon", "in-fiscal-year", &["9999"]).unwrap();
+        assert!(year.ends_with(" <the end"), "{year}");
+    }
+    // The first of all days likewise.
+    for (hours, ends) in [(0, "0001-01-02T00"), (9, "0001-01-01T15"), (-5, "0001-01-02T05")] {
+        let found = ask(&ahead(hours), "account", "createdon", "on", &["0001-01-01"]).unwrap();
+        assert_eq!(found, format!(">=0001-01-01T00:00:00Z <{ends}:00:00Z"));
+    }
+    for (operator, values, expected) in [
+        ("on", vec!["9999-12-31"], ">=9999-12-31 <the end"),
+        ("not-on", vec!["9999-12-31"], "not(>=9999-12-31 <the end)"),
+        ("on-or-before", vec!["9999-12-31"], "<the end"),
+        ("in-fiscal-year", vec!["9999"], ">=9999-01-01 <the end"),
+        ("in-or-before-fiscal-period-and-year", vec!["4", "9999"], "<the end"),
+        ("next-x-years", vec!["8000"], ">2024-03-29 <the end"),
+    ] {
+        assert_eq!(ask(&asker(), "contact", "birthdate", operator, &values).unwrap(), expected, "{operator}");
+    }
+    let walls = ask(&asker(), "appointment", "formattedscheduledend", "on", &["9999-12-31"]).unwrap();
+    assert_eq!(walls, ">=9999-12-31T00:00:00Z <the end");
 }
 
 #[test]

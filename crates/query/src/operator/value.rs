@@ -10,6 +10,10 @@ use crate::odata::literal::{Fit, Literal, expected};
 use crate::odata::number::Number;
 use crate::odata::parse_moment;
 
+/// The first and the last day that can be written, in days since 1970.
+const DAY_FIRST: i64 = SECONDS_MIN.div_euclid(DAY_SECONDS);
+const DAY_LAST: i64 = SECONDS_MAX.div_euclid(DAY_SECONDS);
+
 /// What a text is among the values of a column; `None` when it is of another type.
 pub(super) fn fit(asker: &Asker, schema: &Schema, column: &Column, text: &str) -> Option<Fit> {
     let trimmed = text.trim();
@@ -69,12 +73,15 @@ pub(super) fn guid(text: &str) -> Option<Guid> {
 pub(super) fn day(asker: &Asker, behavior: DateBehavior, text: &str) -> Option<i64> {
     let point = Point::read(text.trim())?;
     Some(match behavior {
-        DateBehavior::UserLocal => asker.zone.local(point.moment(asker)).div_euclid(DAY_SECONDS),
+        DateBehavior::UserLocal => {
+            asker.zone.local(point.moment(asker)).div_euclid(DAY_SECONDS).clamp(DAY_FIRST, DAY_LAST)
+        }
         DateBehavior::DateOnly | DateBehavior::TimeZoneIndependent => point.day(),
     })
 }
 
-/// The value that a column of this behaviour has at an end of a span.
+/// The value that a column of this behaviour has at an end of a span. Behind the last of all days and seconds it is one more,
+/// which no record has: what ends before it goes on to the last.
 pub(super) fn bound(asker: &Asker, behavior: DateBehavior, bound: Bound) -> Value {
     match (behavior, bound) {
         (DateBehavior::DateOnly, Bound::Day(day)) => date_value(day),
@@ -82,19 +89,23 @@ pub(super) fn bound(asker: &Asker, behavior: DateBehavior, bound: Bound) -> Valu
         (DateBehavior::TimeZoneIndependent, Bound::Day(day)) => seconds_value(day.saturating_mul(DAY_SECONDS)),
         (DateBehavior::TimeZoneIndependent, Bound::Moment(moment)) => seconds_value(asker.zone.local(moment)),
         (DateBehavior::UserLocal, Bound::Day(day)) => {
-            seconds_value(asker.zone.moment_of(day.saturating_mul(DAY_SECONDS)))
+            // No clock shows a day before the first or behind the last: what zones have of those belongs to these.
+            seconds_value(match day {
+                ..=DAY_FIRST => SECONDS_MIN,
+                day if day > DAY_LAST => SECONDS_MAX + 1,
+                day => asker.zone.moment_of(day.saturating_mul(DAY_SECONDS)),
+            })
         }
         (DateBehavior::UserLocal, Bound::Moment(moment)) => seconds_value(moment),
     }
 }
 
 fn seconds_value(seconds: i64) -> Value {
-    Value::DateTime(seconds.clamp(SECONDS_MIN, SECONDS_MAX))
+    Value::DateTime(seconds.clamp(SECONDS_MIN, SECONDS_MAX + 1))
 }
 
 fn date_value(day: i64) -> Value {
-    let day = day.clamp(SECONDS_MIN.div_euclid(DAY_SECONDS), SECONDS_MAX.div_euclid(DAY_SECONDS));
-    Value::Date(i32::try_from(day).unwrap_or_default())
+    Value::Date(i32::try_from(day.clamp(DAY_FIRST, DAY_LAST + 1)).unwrap_or_default())
 }
 
 /// A date or a time as written.

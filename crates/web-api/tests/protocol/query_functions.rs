@@ -7,6 +7,7 @@ on_both_engines! {
     functions_of_values_leave_the_right_rows;
     functions_of_people_and_trees_leave_the_right_rows;
     days_begin_where_the_user_is;
+    the_last_of_all_days_is_found_to_its_end;
 }
 
 mod bodies {
@@ -287,5 +288,62 @@ mod bodies {
             let body = world.get(&format!("tasks?$select=subject&$filter={filter}")).await;
             assert_eq!(letters(&body, "subject"), expected, "{filter}");
         }
+    }
+    pub async fn the_last_of_all_days_is_found_to_its_end(world: World) {
+        for (letter, moment) in [
+            ("a", "9999-12-30T14:59:59Z"),
+            ("b", "9999-12-30T15:00:00Z"),
+            ("c", "9999-12-31T05:00:00Z"),
+            ("d", "9999-12-31T20:00:00Z"),
+            ("e", "9999-12-31T23:59:59Z"),
+        ] {
+            world.post("tasks", &format!("{{\"subject\":\"{letter}\",\"scheduledend\":\"{moment}\"}}")).await;
+        }
+        for (letter, day) in [("a", "9999-12-30"), ("b", "9999-12-31")] {
+            world.post("contacts", &format!("{{\"lastname\":\"{letter}\",\"birthdate\":\"{day}\"}}")).await;
+        }
+        let found = async |set: &str, name: &str, filter: &str| {
+            let body = world.get(&format!("{set}?$select={name}&$filter={filter}")).await;
+            letters(&body, name)
+        };
+        let admin = world.seeded.administrator;
+        let last = "PropertyValue='9999-12-31'";
+        // UTC, Tokyo, New York.
+        for (zone, on, before) in [(92, "cde", "ab"), (235, "bcde", "a"), (35, "cde", "ab")] {
+            let settings = format!("usersettingscollection({admin})");
+            world.ask("PATCH", &settings, &[], &format!("{{\"timezonecode\":{zone}}}")).await.expect(204);
+            for (name, values, expected) in [
+                ("On", last, on),
+                ("NotOn", last, before),
+                ("OnOrBefore", last, "abcde"),
+                ("OnOrAfter", last, on),
+                ("InFiscalYear", "PropertyValue=9999", "abcde"),
+                ("NextXYears", "PropertyValue=8000", "abcde"),
+            ] {
+                assert_eq!(
+                    found("tasks", "subject", &call(name, "scheduledend", values)).await,
+                    expected,
+                    "{zone} {name}"
+                );
+            }
+            for (name, values, expected) in [
+                ("On", last, "b"),
+                ("NotOn", last, "a"),
+                ("OnOrBefore", last, "ab"),
+                ("OnOrAfter", last, "b"),
+                ("InFiscalYear", "PropertyValue=9999", "ab"),
+                ("NextXYears", "PropertyValue=8000", "ab"),
+            ] {
+                assert_eq!(
+                    found("contacts", "lastname", &call(name, "birthdate", values)).await,
+                    expected,
+                    "{zone} {name}"
+                );
+            }
+        }
+        let xml = "%3Cfetch%3E%3Centity name='contact'%3E%3Cattribute name='lastname'/%3E%3Cfilter%3E\
+                   %3Ccondition attribute='birthdate' operator='on' value='9999-12-31'/%3E%3C/filter%3E%3C/entity%3E%3C/fetch%3E";
+        let body = world.get(&format!("contacts?fetchXml={}", xml.replace(' ', "%20"))).await;
+        assert_eq!(letters(&body, "lastname"), "b");
     }
 }
