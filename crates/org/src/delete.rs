@@ -60,6 +60,7 @@ impl Writing<'_> {
     }
 
     async fn remove_with_dependents(&mut self, table: &Arc<Table>, row: StoredRow, permit: Permit) -> Result<()> {
+        self.account_parents.forget();
         let mut plan = Plan::default();
         self.plan_delete(table, row, permit, &mut plan).await?;
         let Plan { removed, unlinked, met } = plan;

@@ -1,5 +1,6 @@
 //! What may be changed of who stands below whom (security model 7), and of the organisation's switches for it.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use custodia_access::OrganizationOptions;
@@ -14,7 +15,7 @@ use crate::writing::{Draft, Writing};
 /// Levels of managers and of positions that an organisation may have above the lowest one.
 const LEVELS_MAX: usize = 100;
 
-/// Accounts above an account that is given another parent or merged: each is read by itself. More are refused.
+/// Accounts above an account that is given another parent or merged: each is read by itself, once in a request. More are refused.
 const ABOVE_MAX: usize = 1_000;
 
 /// Records whose levels below are asked for in one statement.
@@ -22,6 +23,17 @@ const ASKED_AT_ONCE: usize = 500;
 
 /// How far hierarchy security may reach down.
 const DEPTH_MAX: i32 = 100;
+
+/// The parents of accounts that a request has read, or given them: accounts that it puts under one chain read the chain once.
+#[derive(Default)]
+pub(crate) struct AccountParents(HashMap<Guid, Option<Guid>>);
+
+impl AccountParents {
+    /// Has them read again: parents may have changed without a check.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl Writing<'_> {
     /// That the record which a change puts another one under may stand there: no chain bites its own tail, and a manager sits
@@ -75,36 +87,73 @@ impl Writing<'_> {
         changes: &Draft,
     ) -> Result<()> {
         let parent = column(accounts, "parentaccountid")?;
+        let Some(given) = changes.get(parent).map(Value::guid) else { return Ok(()) };
         let former = stored.and_then(|stored| stored.get(parent).guid());
-        let given = changes.get(parent).and_then(Value::guid).filter(|above| former != Some(*above));
-        let Some(above) = given else { return Ok(()) };
-        // Nothing stands below an account that is made just now.
-        let is_below = stored.is_some() && self.chain_above(accounts, parent, above).await?.contains(&id);
-        if above == id || is_below {
-            let why = "an account cannot be its own parent or stand above itself; choose another parent";
-            return Err(Error::refused(refusal::ACCOUNT_LOOP, why));
+        if let Some(above) = given.filter(|above| former != Some(*above)) {
+            // Nothing stands below an account that is made just now.
+            if above == id || stored.is_some() && self.is_account_above(accounts, parent, id, above).await? {
+                let why = "an account cannot be its own parent or stand above itself; choose another parent";
+                return Err(Error::refused(refusal::ACCOUNT_LOOP, why));
+            }
         }
+        self.account_parents.0.insert(id, given);
         Ok(())
     }
 
-    /// The records above one by a lookup to its own table, the nearest first. In a loop, which older versions took, each stands
-    /// there once.
-    pub(crate) async fn chain_above(&mut self, table: &Arc<Table>, parent: ColumnId, id: Guid) -> Result<Vec<Guid>> {
-        let (mut chain, mut next) = (Vec::new(), Some(id));
-        while let Some(at) = next {
-            let row = self.find(table, &RowKey::Id(at)).await?;
-            next = match row.as_ref().map(|row| row.get(parent)) {
-                Some(Value::Lookup(target, above)) if *target == table.id => Some(*above),
-                _ => None,
+    /// Whether an account stands above another one.
+    async fn is_account_above(
+        &mut self,
+        accounts: &Arc<Table>,
+        parent: ColumnId,
+        account: Guid,
+        below: Guid,
+    ) -> Result<bool> {
+        let (mut at, mut met) = (below, HashSet::new());
+        // In a loop, which older versions took, each is met once.
+        while met.insert(at) {
+            let above = match self.account_parents.0.get(&at) {
+                Some(known) => *known,
+                None => {
+                    let read = self.above(accounts, parent, at).await?;
+                    self.account_parents.0.insert(at, read);
+                    read
+                }
             };
-            next = next.filter(|above| !chain.contains(above));
+            match above {
+                None => return Ok(false),
+                Some(above) if above == account => return Ok(true),
+                Some(_) if met.len() > ABOVE_MAX => return Err(too_many_above(accounts)),
+                Some(above) => at = above,
+            }
+        }
+        Ok(false)
+    }
+
+    /// The records above one by a lookup to its own table.
+    pub(crate) async fn chain_above(
+        &mut self,
+        table: &Arc<Table>,
+        parent: ColumnId,
+        id: Guid,
+    ) -> Result<HashSet<Guid>> {
+        let (mut chain, mut next) = (HashSet::new(), Some(id));
+        while let Some(at) = next {
+            next = self.above(table, parent, at).await?.filter(|above| !chain.contains(above));
             if next.is_some() && chain.len() >= ABOVE_MAX {
-                let problem = format!("more than {ABOVE_MAX} records of '{}' stand above one", table.name);
-                return Err(Error::Invalid(problem));
+                return Err(too_many_above(table));
             }
             chain.extend(next);
         }
         Ok(chain)
+    }
+
+    /// The record of the same table that a lookup of a record names.
+    async fn above(&mut self, table: &Arc<Table>, lookup: ColumnId, id: Guid) -> Result<Option<Guid>> {
+        let row = self.find(table, &RowKey::Id(id)).await?;
+        Ok(match row.as_ref().map(|row| row.get(lookup)) {
+            Some(Value::Lookup(target, above)) if *target == table.id => Some(*above),
+            _ => None,
+        })
     }
 
     /// Whether more levels than these lie below a record.
@@ -163,4 +212,8 @@ impl Writing<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn too_many_above(table: &Table) -> Error {
+    Error::Invalid(format!("more than {ABOVE_MAX} records of '{}' stand above one", table.name))
 }

@@ -1,5 +1,6 @@
 //! Merging two records of one table: the lesser gives its children to the greater and is closed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use custodia_schema::{ColumnId, Guid, MergeCascade, OneToMany, PrivilegeKind, Table, Value};
@@ -73,6 +74,7 @@ impl Writing<'_> {
             self.update(&Reference::id(table.id, greater.id), content, Precondition::None).await?;
             self.transaction.flush().await?;
         }
+        self.account_parents.forget();
         self.move_children(&table, lesser.id, greater.id).await?;
         self.move_links(&table, lesser.id, greater.id).await?;
 
@@ -101,7 +103,7 @@ impl Writing<'_> {
             let lookup = relationship.referencing_column;
             let above = match child_table.id == table.id && !children.is_empty() {
                 true => self.chain_above(table, lookup, to).await?,
-                false => Vec::new(),
+                false => HashSet::new(),
             };
             for child in &children {
                 self.count_cascaded(&child_table)?;

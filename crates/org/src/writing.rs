@@ -13,6 +13,7 @@ use custodia_store::{AuditEntry, AuditOperation, AuditedChange, Reached, RowKey,
 use crate::audit_detail::AuditDetail;
 use crate::caller::{Caller, Origin};
 use crate::error::{Error, Fault, Result};
+use crate::hierarchy::AccountParents;
 use crate::input::{Precondition, RecordInput, Reference};
 use crate::model;
 use crate::organization::{Organization, Shared};
@@ -54,6 +55,8 @@ pub(crate) struct Writing<'t> {
     pub moved_owners: Vec<(TableId, Guid)>,
     /// Records that lost a parent, or got another owner with a parent: what they inherit follows at the end, too.
     pub unsettled: Vec<(TableId, Guid)>,
+    /// Parents of accounts as the changes of this request have read and set them.
+    pub account_parents: AccountParents,
     /// Card numbers were left out of the record at work, and the caller is to be told.
     pub masked: bool,
 }
@@ -121,6 +124,7 @@ impl Organization {
                         cascaded: 0,
                         moved_owners: Vec::new(),
                         unsettled: Vec::new(),
+                        account_parents: AccountParents::default(),
                         masked: false,
                     };
                     let answer = work(&mut writing).await?;

@@ -1,6 +1,7 @@
 //! The gate over both engines: each test body runs on SQLite and on PostgreSQL.
 
 mod card_numbers;
+mod chains;
 mod credentials;
 mod definitions;
 mod indexes;
