@@ -58,7 +58,7 @@ pub(super) fn prepare(
 
 fn update(call: &Call<'_>, table: &Table, object: &Object<'_>, numbers_quoted: bool) -> Result<Change, Failure> {
     let input = record_input(call, table, object, numbers_quoted)?;
-    let target = named(call, table, object, &input)?.ok_or_else(|| nameless(table))?;
+    let target = existing(call, table, object, &input)?;
     Ok(Change::Update { target, input, when: Precondition::Exists })
 }
 
@@ -73,8 +73,19 @@ fn upsert(call: &Call<'_>, table: &Table, object: &Object<'_>, numbers_quoted: b
 
 fn delete(call: &Call<'_>, table: &Table, object: &Object<'_>) -> Result<Change, Failure> {
     let input = record_input(call, table, object, false)?;
-    let target = named(call, table, object, &input)?.ok_or_else(|| nameless(table))?;
+    let target = existing(call, table, object, &input)?;
     Ok(Change::Delete { target, when: Precondition::None })
+}
+
+/// The record that a target stands for which has to be there. An id of zeros is that of no record; what the target says besides
+/// does not make it another one's.
+fn existing(call: &Call<'_>, table: &Table, object: &Object<'_>, input: &RecordInput) -> Result<Reference, Failure> {
+    let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
+    let id = object.text_of(id_name)?.and_then(|text| Guid::try_parse(text.trim()).ok());
+    if id.is_some_and(|id| id.is_nil()) && object.given("@odata.id").is_none() {
+        return Ok(Reference::id(table.id, Guid::nil()));
+    }
+    named(call, table, object, input)?.ok_or_else(|| nameless(table))
 }
 
 /// The record that a target stands for: by its address, its primary id, or the columns of an alternate key among its own.

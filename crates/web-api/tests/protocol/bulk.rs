@@ -8,6 +8,7 @@ on_both_engines! {
     many_records_are_made_or_changed_at_once;
     many_records_are_deleted_at_once;
     bulk_actions_are_done_whole_or_not_at_all;
+    an_id_of_zeros_names_no_record;
     a_record_is_given_away;
     shares_are_told;
     the_organisation_tells_what_it_is;
@@ -135,6 +136,27 @@ mod bodies {
         let targets = json!([{"accountid": one}, {"@odata.id": format!("{ROOT}accounts({two})")}]);
         let answer = act(&world, "DeleteMultiple", targets).await;
         assert_eq!((answer.status, names(&world).await), (204, vec!["3".to_owned()]));
+    }
+
+    pub async fn an_id_of_zeros_names_no_record(world: World) {
+        let body = r#"{"currencyname":"Euro","isocurrencycode":"EUR","currencysymbol":"E","currencyprecision":2,"exchangerate":0.9}"#;
+        let euro = world.post("transactioncurrencies", body).await;
+        let zeros = "00000000-0000-0000-0000-000000000000";
+        let target = json!({"transactioncurrencyid": zeros, "isocurrencycode": "EUR", "currencyname": "Lost"});
+        let number = world.org.database().head().await.unwrap().number;
+        for action in ["UpdateMultiple", "DeleteMultiple"] {
+            let path = format!("transactioncurrencies/Microsoft.Dynamics.CRM.{action}");
+            let body = json!({"Targets": [target]}).to_string();
+            let message = world.ask("POST", &path, &[], &body).await.expect_error(404, "0x80040217");
+            assert!(message.starts_with("Targets[0]: ") && message.contains(zeros), "{message}");
+        }
+        assert_eq!(world.org.database().head().await.unwrap().number, number, "nothing was written");
+        assert_eq!(world.get(&format!("transactioncurrencies({euro})")).await["currencyname"], "Euro");
+        // Where a record may be made, zeros are what clients send who have no id yet.
+        let path = "transactioncurrencies/Microsoft.Dynamics.CRM.UpsertMultiple";
+        let body = json!({"Targets": [target]}).to_string();
+        let upserted = world.ask("POST", path, &[], &body).await.expect(200);
+        assert_eq!(upserted["Results"][0]["Target"]["transactioncurrencyid"], json!(euro));
     }
 
     pub async fn bulk_actions_are_done_whole_or_not_at_all(world: World) {
