@@ -44,10 +44,7 @@ impl Authority {
         if caller.user_id() == user.user_id() {
             return Ok(Self::user(user));
         }
-        caller.admitted()?;
-        if !caller.holds_directly(ACT_ON_BEHALF) {
-            return Err(Denied::OnBehalf { caller: caller.user_id(), user: user.user_id() });
-        }
+        caller.check_acts_for_others()?;
         user.admitted()?;
         Ok(Self::of(Acting::OnBehalf { caller, user }))
     }

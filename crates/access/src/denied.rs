@@ -61,13 +61,11 @@ pub enum Denied {
     },
     /// Acting for another user needs the privilege from a directly assigned role.
     #[error(
-        "User {caller} may not act on behalf of user {user}: the privilege prvActOnBehalfOfAnotherUser has to come from a role assigned to the caller directly, not through a team."
+        "User {caller} may not act on behalf of others: the privilege prvActOnBehalfOfAnotherUser has to come from a role assigned to the caller directly, not through a team."
     )]
     OnBehalf {
-        /// Who called.
+        /// Who called. For whom is not told: it would tell whom the caller named by another id.
         caller: Guid,
-        /// For whom.
-        user: Guid,
     },
     /// The new owner may not even read the table.
     #[error("The new owner {owner} lacks the privilege {privilege} on table '{table}' and so cannot own its records.")]

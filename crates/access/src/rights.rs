@@ -229,6 +229,16 @@ impl Rights {
         &self.root_roles
     }
 
+    /// Whether the user may act for others: for whom does not matter.
+    ///
+    /// # Errors
+    /// When the user is disabled or has no role, or does not hold `prvActOnBehalfOfAnotherUser` through a role assigned
+    /// directly.
+    pub fn check_acts_for_others(&self) -> Result<(), Denied> {
+        self.admitted()?;
+        if self.holds_directly(ACT_ON_BEHALF) { Ok(()) } else { Err(Denied::OnBehalf { caller: self.user_id() }) }
+    }
+
     /// Whether every secured column is open, also those that are secured later.
     #[must_use]
     pub fn opens_all_columns(&self) -> bool {

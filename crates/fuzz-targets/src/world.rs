@@ -163,7 +163,7 @@ impl World {
             turns: &custodia_web_api::AtOnce,
         };
         self.run(async {
-            let acting = custodia_web_api::acting_for(&self.organization, headers, caller.request).await;
+            let acting = custodia_web_api::acting_for(&self.organization, caller, headers).await;
             match acting {
                 Ok(acting_for) => {
                     let caller = Caller { acting_for, ..caller.clone() };

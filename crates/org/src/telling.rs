@@ -88,6 +88,19 @@ impl Organization {
         .await
     }
 
+    /// Refuses a caller who may act for nobody else. What headers name is looked up for others alone.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; store errors.
+    pub async fn check_acts_for_others(&self, caller: &Caller) -> Result<()> {
+        self.told_fresh(&[caller.user], || async {
+            let rights = Authority::user(self.rights(caller.user).await?);
+            self.check_fresh(&rights, self.shared.database.head().await?.versions)?;
+            Ok(rights.single().map_or(Ok(()), |rights| rights.check_acts_for_others())?)
+        })
+        .await
+    }
+
     async fn principal_access_once(
         &self,
         caller: &Caller,

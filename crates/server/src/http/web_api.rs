@@ -59,7 +59,7 @@ pub async fn answer(
     let turns = OrganizationTurns { turns: &service.turns, organization: entry.id };
     let turn = turns.turn(request.method).await;
     let mut caller = Caller { address: Some(request.source), ..Caller::user(principal.user, request.known.id) };
-    match custodia_web_api::acting_for(&organization, request.headers, request.known.id).await {
+    match custodia_web_api::acting_for(&organization, &caller, request.headers).await {
         Ok(acting_for) => caller.acting_for = acting_for,
         Err(response) => return response,
     }

@@ -221,7 +221,7 @@ impl Batch<'_> {
     async fn caller_of(&self, sent: &HeaderMap) -> Result<Caller, Failure> {
         let mut caller = self.caller.clone();
         if impersonation::HEADERS.iter().any(|name| sent.contains_key(*name)) {
-            caller.acting_for = impersonation::named(self.organization, sent).await?;
+            caller.acting_for = impersonation::named(self.organization, &caller, sent).await?;
         }
         Ok(caller)
     }

@@ -235,7 +235,7 @@ mod bodies {
         world.org.update(&platform, target, input, Precondition::Exists).await.unwrap();
         let read = async |name: &'static str, value: &str| {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
-            acting_for(&world.org, &headers, Guid::from_u128(9)).await
+            acting_for(&world.org, &world.admin(), &headers).await
         };
         assert_eq!(read("mscrmcallerid", &seller.user.to_string()).await.unwrap(), Some(seller.user));
         assert_eq!(read("mscrmcallerid", &format!("{{{}}}", seller.user)).await.unwrap(), Some(seller.user));
@@ -254,13 +254,44 @@ mod bodies {
             for (name, value) in given {
                 headers.append(*name, value.parse().unwrap());
             }
-            acting_for(&world.org, &headers, Guid::from_u128(9)).await.map_err(|refused| refused.status().as_u16())
+            acting_for(&world.org, &world.admin(), &headers).await.map_err(|refused| refused.status().as_u16())
         };
         let (user, other) = (seller.user.to_string(), world.seeded.administrator.to_string());
         assert_eq!(both(&[("mscrmcallerid", &user), ("callerobjectid", object)]).await, Ok(Some(seller.user)));
         assert_eq!(both(&[("mscrmcallerid", &other), ("callerobjectid", object)]).await, Err(400));
         assert_eq!(both(&[("mscrmcallerid", &user), ("mscrmcallerid", &other)]).await, Err(400));
         assert_eq!(both(&[("mscrmcallerid", &user), ("mscrmcallerid", &user)]).await, Err(400));
+
+        // Who may act for nobody else is answered alike, whomever the headers name: only themself they may name.
+        let eve = world.user("eve", &["Salesperson"]).await;
+        let (nobody, unknown) = (Guid::from_u128(7).to_string(), Guid::from_u128(8).to_string());
+        let asked = async |caller: &Caller, given: &[(&'static str, &str)]| {
+            let headers =
+                given.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+            let refused = acting_for(&world.org, caller, &HeaderMap::from_iter(headers)).await;
+            refused.map_err(|refused| (refused.status().as_u16(), String::from_utf8(refused.body().to_vec()).unwrap()))
+        };
+        let refused = asked(&eve, &[("mscrmcallerid", &user)]).await.unwrap_err();
+        assert!(refused.0 == 403 && refused.1.contains("prvActOnBehalfOfAnotherUser"), "{refused:?}");
+        let own = eve.user.to_string();
+        for given in [
+            &[("mscrmcallerid", nobody.as_str())][..],
+            &[("callerobjectid", object)],
+            &[("callerobjectid", &unknown)],
+            &[("mscrmcallerid", &user), ("callerobjectid", object)],
+            &[("mscrmcallerid", &other), ("callerobjectid", object)],
+            &[("mscrmcallerid", &own), ("callerobjectid", object)],
+            &[("mscrmcallerid", &own), ("callerobjectid", &unknown)],
+        ] {
+            assert_eq!(asked(&eve, given).await, Err(refused.clone()), "{given:?}");
+        }
+        assert_eq!(asked(&eve, &[("mscrmcallerid", &own)]).await, Ok(Some(eve.user)));
+        let own = seller.user.to_string();
+        assert_eq!(asked(&seller, &[("mscrmcallerid", &own), ("callerobjectid", object)]).await, Ok(Some(seller.user)));
+        // With the privilege they are told apart.
+        assert_eq!(asked(&world.admin(), &[("callerobjectid", &unknown)]).await.unwrap_err().0, 403);
+        let missing = Caller { acting_for: Some(Guid::from_u128(7)), ..world.admin() };
+        world.send(&missing, "GET", "accounts", &[], "").await.expect_error(404, "0x80040217");
 
         let acting = Caller { acting_for: Some(seller.user), ..world.admin() };
         let who = world.send(&acting, "GET", "WhoAmI", &[], "").await.expect(200);
