@@ -57,8 +57,11 @@ impl Reader<'_> {
         }
     }
 
-    /// A type, if it is said, must be the table's.
+    /// A type, if it is said, must be the table's; null says as much as leaving it out.
     fn check_type(&self, value: Json<'_>) -> Result<(), Failure> {
+        if value.is_null() {
+            return Ok(());
+        }
         let named = value.text_as("@odata.type")?;
         if type_name(&named) == self.table.name {
             return Ok(());

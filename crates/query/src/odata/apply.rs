@@ -10,7 +10,7 @@ use super::filter::{Given, filter};
 use super::lexer::{Lexer, Token};
 use super::names::property_name;
 use super::path::{Goal, PathReader, unknown_column};
-use super::{Limits, ODataError};
+use super::{Limits, ODataError, Place};
 use crate::fetchxml::{GroupColumn, GroupValue, GroupsQuestion};
 use crate::operator::Asker;
 use crate::{Aggregation, Filter, Group, GroupBy, Measure, Path, Query};
@@ -47,14 +47,15 @@ pub fn parse_apply(
     };
     let Some(lexer) = option("$apply") else { return Ok(None) };
     for (position, (name, _)) in options.iter().enumerate() {
-        let at_name = Lexer::new("query string", name);
+        let place = || Place::whole("query string");
         if name.starts_with('$') && !OPTIONS.contains(&name.as_str()) {
             let problem =
                 format!("the option '{name}' is not supported beside $apply; rows are chosen by filter(…) in it");
-            return Err(at_name.invalid(0, problem));
+            return Err(ODataError::Invalid { place: place(), problem });
         }
         if name.starts_with(['$', '@']) && options.iter().take(position).any(|(earlier, _)| earlier == name) {
-            return Err(at_name.invalid(0, format!("the option '{name}' is given twice")));
+            let problem = format!("the option '{name}' is given twice");
+            return Err(ODataError::Invalid { place: place(), problem });
         }
     }
     let mut reader = Reader {

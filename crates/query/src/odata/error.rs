@@ -7,13 +7,23 @@ use std::fmt;
 pub struct Place {
     /// The part of the request: `$filter`, `@p1`, `path`, …
     pub part: String,
-    /// The character within that part, percent-decoded, from 1.
+    /// The character within that part, percent-decoded, from 1; 0 where it is about the part as a whole.
     pub character: usize,
+}
+
+impl Place {
+    /// A part of the request as a whole.
+    pub(super) fn whole(part: &str) -> Self {
+        Self { part: part.to_owned(), character: 0 }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, character {}", self.part, self.character)
+        match self.character {
+            0 => write!(f, "{}", self.part),
+            character => write!(f, "{}, character {character}", self.part),
+        }
     }
 }
 

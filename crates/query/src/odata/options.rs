@@ -33,7 +33,7 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 /// More than [`Limits::query_bytes_max`] or [`Limits::options_max`], or bytes that are no UTF-8.
 pub fn query_options(raw: &str, limits: &Limits) -> Result<Vec<(String, String)>, ODataError> {
     let too_much = |limit, max| {
-        let place = Place { part: "query string".to_owned(), character: 1 };
+        let place = Place::whole("query string");
         Err(ODataError::TooMuch { place, limit, max })
     };
     if raw.len() > limits.query_bytes_max {

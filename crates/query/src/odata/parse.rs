@@ -10,7 +10,7 @@ use super::order::order;
 use super::path::PathReader;
 use super::select::{Selection, projection};
 use super::shape::Shape;
-use super::{Limits, ODataError};
+use super::{Limits, ODataError, Place};
 use crate::operator::Asker;
 use crate::{Filter, Query};
 
@@ -88,17 +88,18 @@ fn read(
 ) -> Result<Parsed, ODataError> {
     for (position, (name, _)) in options.iter().enumerate() {
         let name = name.as_str();
-        let at_name = Lexer::new("query string", name);
+        let place = || Place::whole("query string");
         if LATER_OPTIONS.contains(&name) {
-            return Err(at_name.unsupported(0, format!("the option '{name}'")));
+            return Err(ODataError::Unsupported { place: place(), what: format!("the option '{name}'") });
         }
         if name.starts_with('$') && !allowed.contains(&name) {
             let problem = format!("the option '{name}' is not supported here; expected {}", allowed.join(", "));
-            return Err(at_name.invalid(0, problem));
+            return Err(ODataError::Invalid { place: place(), problem });
         }
         let before = options.iter().take(position);
         if name.starts_with(['$', '@']) && before.into_iter().any(|(earlier, _)| earlier == name) {
-            return Err(at_name.invalid(0, format!("the option '{name}' is given twice")));
+            let problem = format!("the option '{name}' is given twice");
+            return Err(ODataError::Invalid { place: place(), problem });
         }
     }
     let option = |wanted: &'static str| {

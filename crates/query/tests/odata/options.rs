@@ -127,12 +127,12 @@ fn wrong_options_say_where_and_what() {
         ("$count=yes", "$count", 1, "expected true or false"),
         ("$count=", "$count", 1, "expected true or false"),
         ("$count=true false", "$count", 6, "expected nothing"),
-        ("$skip=5", "query string", 1, "the option '$skip' is not supported here"),
-        ("$search=x", "query string", 1, "the option '$search' is not supported here"),
-        ("$Filter=x", "query string", 1, "the option '$Filter' is not supported here"),
-        ("$nonsense=x", "query string", 1, "'$nonsense' is not supported here; expected $select, $filter"),
-        ("$top=1&$top=2", "query string", 1, "'$top' is given twice"),
-        ("@p=1&@p=2", "query string", 1, "'@p' is given twice"),
+        ("$skip=5", "query string", 0, "the option '$skip' is not supported here"),
+        ("$search=x", "query string", 0, "the option '$search' is not supported here"),
+        ("$Filter=x", "query string", 0, "the option '$Filter' is not supported here"),
+        ("$nonsense=x", "query string", 0, "'$nonsense' is not supported here; expected $select, $filter"),
+        ("$top=1&$top=2", "query string", 0, "'$top' is given twice"),
+        ("@p=1&@p=2", "query string", 0, "'@p' is given twice"),
     ];
     for (raw, part, character, message) in cases {
         let error = read("account", raw).expect_err(raw);

@@ -7,6 +7,7 @@ on_both_engines! {
     updates_change_only_what_is_sent;
     conditions_are_kept;
     conditions_tell_nothing_to_who_may_not_write;
+    what_is_null_says_as_much_as_leaving_it_out;
     upserts_make_or_change;
     alternate_keys_name_records;
     links_are_bound_in_every_form;
@@ -141,6 +142,19 @@ mod bodies {
             assert_eq!(answer("PATCH", &path, &[("if-none-match", "*")], r#"{"name":"C"}"#).await, plain);
         }
         assert_eq!(world.get(&path).await["name"], "B");
+    }
+
+    pub async fn what_is_null_says_as_much_as_leaving_it_out(world: World) {
+        let id = world.post("accounts", r#"{"name":"A","@odata.type":null}"#).await;
+        let path = format!("accounts({id})");
+        world.ask("PATCH", &path, &[], r#"{"name":"B","@odata.type":null}"#).await.expect(204);
+        let typed = world.ask("PATCH", &path, &[], r#"{"name":"C","@odata.type":7}"#).await;
+        typed.expect_error(400, "0x80048d19");
+        // An empty tag is no version that a reader has; a write it would leave without its condition.
+        let read = world.ask("GET", &path, &[("if-none-match", "")], "").await.expect(200);
+        assert_eq!(read["name"], "B");
+        let written = world.ask("PATCH", &path, &[("if-none-match", "")], r#"{"name":"C"}"#).await;
+        written.expect_error(400, "0x80060888");
     }
 
     pub async fn upserts_make_or_change(world: World) {
