@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -11,12 +12,16 @@ pub const CONFIG_VARIABLE: &str = "CUSTODIA_CONFIG";
 
 /// The command line.
 #[derive(Parser)]
-#[command(name = "custodia", version, about = ABOUT, after_help = EXIT_CODES)]
+#[command(name = "custodia", version = VERSION.as_str(), about = ABOUT, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What `--version` says: two programs of one storage format read and write the same databases.
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} (storage format {})", env!("CARGO_PKG_VERSION"), custodia_store::PROGRAM_VERSION));
 
 const ABOUT: &str = "A CRM service with the Dataverse Web API: serve it and look after it";
 

@@ -155,7 +155,9 @@ impl Container {
             return Err(no_backup());
         }
         if format > FORMAT {
-            return Err(Error::TooNew { needed: format, present: crate::PROGRAM_VERSION });
+            return Err(refuse(&format!(
+                "a newer program made it (format {format} of backups, this one reads up to {FORMAT}); upgrade the program"
+            )));
         }
         let whole = [u64::from(manifest_length), PROOF_BYTES, TAIL_BYTES]
             .iter()

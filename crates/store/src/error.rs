@@ -68,11 +68,13 @@ pub enum Error {
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
     /// The database was written by a program newer than this one can work with.
-    #[error("this database needs Custodia {needed} or newer (this is {present}); upgrade the program")]
+    #[error(
+        "this database needs storage format {needed} or newer (this program writes {present}); upgrade the program"
+    )]
     TooNew {
-        /// Oldest program that may open it.
+        /// Storage format of the oldest program that may do so.
         needed: u32,
-        /// This program's number.
+        /// This program's storage format.
         present: u32,
     },
     /// The wrong key, or no key.

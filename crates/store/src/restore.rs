@@ -61,7 +61,7 @@ impl fmt::Display for RestoreReport {
 /// Refuses a backup that this master key does not open. Nothing else of it is proved.
 ///
 /// # Errors
-/// [`Error::Key`] for another master key's; [`Error::Backup`] and [`Error::TooNew`] as [`Store::restore`].
+/// [`Error::Key`] for another master key's; [`Error::Backup`] as [`Store::restore`].
 pub fn require_key_of_backup(backup: &Path, master: &MasterKey) -> Result<()> {
     let mut key = Container::open(backup)?.manifest.unwrap_key(master)?;
     key.fill(0);

@@ -195,6 +195,10 @@ fn a_wrong_command_line_is_exit_code_2() {
     });
     assert_eq!(help.code, 0);
     assert!(help.output.contains("Exit codes:"));
+    let version = site.run(&["--version"]);
+    let expected =
+        format!("custodia {} (storage format {})\n", env!("CARGO_PKG_VERSION"), custodia_store::PROGRAM_VERSION);
+    assert_eq!((version.code, version.output), (0, expected));
 }
 
 /// Among what is lost then may be a password that is shown once.

@@ -153,7 +153,10 @@ mod bodies {
         run(&link_of(&old).await, &["UPDATE custodia_head SET oldest_reader = 7"]).await;
         let refused = open_again(&site, "demo").await.map(drop);
         assert!(matches!(refused, Err(Error::TooNew { needed: 7, .. })), "{refused:?}");
-        assert!(refused.unwrap_err().to_string().contains("upgrade the program"));
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "this database needs storage format 7 or newer (this program writes 6); upgrade the program"
+        );
     }
 
     pub async fn a_table_of_an_older_schema_grows_and_keeps_its_rows(engine: Engine) {
