@@ -221,3 +221,14 @@ fn people_can_work() {
     assert_eq!(sales.level(id("role"), PrivilegeKind::Assign), None);
     assert!(!sales.misc.contains(&"prvActOnBehalfOfAnotherUser".to_owned()));
 }
+
+/// Whoever gives roles chooses from that table.
+#[test]
+fn the_document_lists_all_of_them_in_order() {
+    let (_, section) = include_str!("../../../docs/security-model.md").split_once("## 10. Built-in roles").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    let listed: Vec<&str> = rows.filter_map(|line| line.split('|').nth(1)).map(str::trim).collect();
+    let names: Vec<&str> = builtin_roles().iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(listed, names);
+}
