@@ -64,6 +64,12 @@ fn metrics_count_what_was_done_and_name_nobody() {
             assert!(described.contains(name) || described.contains(family), "{line}");
         }
     }
+    // Each stands in the table for those who watch.
+    let document = include_str!("../../../../docs/operations/running.md");
+    for name in described {
+        let row = document.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{name}")));
+        assert!(row.is_some(), "{name} is not in docs/operations/running.md");
+    }
     for private in ["north", "ada", "Confidential"] {
         assert!(!after.contains(private), "{private}");
     }
