@@ -488,7 +488,7 @@ impl Operation {
 fn tell_password(password: &str, besides: &str, output: &mut dyn Output) {
     let days = TEMPORARY_PASSWORD_SECONDS / 86_400;
     // Scripts look for these words.
-    output.line(&format!("one-time password {password}"));
+    output.line(&format!("temporary password {password}"));
     output.line(&format!(
         "It is not shown again. It may be used for {days} days, then 'custodia password' gives another.{besides} Programs use a \
          client secret ('custodia secret')."

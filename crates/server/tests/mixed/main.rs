@@ -63,7 +63,7 @@ fn a_mixed_load_breaks_nothing_and_leaves_nothing_behind(engine: Engine) {
     let site = Site::with_database(database);
     let passwords = ORGANIZATIONS.map(|name| {
         let made = site.done(&["org", "create", name, "--admin", &administrator(name)]);
-        made.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap().to_owned()
+        made.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap().to_owned()
     });
     let mut server = site.serve(&[]);
     let asked: Vec<Asked> = ORGANIZATIONS

@@ -47,7 +47,7 @@ impl Pair {
         let database = fresh_database();
         let first = Site::with_database(Some(database.clone()));
         let made = first.done(&["org", "create", "north", "--admin", ADA]);
-        let password = made.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap().to_owned();
+        let password = made.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap().to_owned();
         let second = another_site(&first, &database);
         let housekeeping = HOUSEKEEPING_SECONDS.to_string();
         let settings = [

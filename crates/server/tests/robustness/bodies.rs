@@ -49,7 +49,7 @@ fn all_bodies_together_have_so_much_memory() {
         .with("CUSTODIA_LIMITS_USER_BODIES_BYTES", "2000000")
         .with_north();
     let said = site.done(&["org", "create", "south", "--admin", "ben@south.example"]);
-    let password = said.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap();
+    let password = said.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap();
     let server = site.serve(&[]);
     let api = server.api(&site, "north", "ada@north.example");
     let other = server.api(&site, "south", "ben@south.example");

@@ -63,7 +63,7 @@ fn signed_in(server: &Server, password: &str) -> Api {
 }
 
 fn password_of(output: &str) -> String {
-    output.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap().to_owned()
+    output.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap().to_owned()
 }
 
 /// Has all accounts of that name deleted, and waits until it is done.

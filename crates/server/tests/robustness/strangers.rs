@@ -37,7 +37,7 @@ fn three(engine: Engine) -> (Site, Vec<String>) {
         .with("CUSTODIA_LIMITS_ADDRESS_STRANGERS_OPENINGS", "2");
     let made = |name| site.done(&["org", "create", name, "--admin", ADA]);
     let password =
-        |said: String| said.lines().find_map(|line| line.strip_prefix("one-time password ")).unwrap().to_owned();
+        |said: String| said.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap().to_owned();
     let passwords = ["north", "south", "west"].map(made).map(password);
     (site, passwords.to_vec())
 }

@@ -10,7 +10,7 @@ on_both_engines!(a_life_beside_a_server, a_life_without_a_server, one_organisati
 /// The temporary password in what `org create` and `password` print.
 #[track_caller]
 pub fn password_in(output: &str) -> String {
-    let mut found = output.lines().filter_map(|line| line.strip_prefix("one-time password "));
+    let mut found = output.lines().filter_map(|line| line.strip_prefix("temporary password "));
     let (Some(password), None) = (found.next(), found.next()) else { panic!("{output}") };
     password.to_owned()
 }
