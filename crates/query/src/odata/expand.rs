@@ -228,7 +228,7 @@ impl Expander<'_> {
             None => Filter::True,
         };
         let order: Vec<Order> = match item.order {
-            Some(lexer) => order(lexer, &mut paths)?,
+            Some(lexer) => order(lexer, self.given, &mut paths)?,
             None => Vec::new(),
         };
         let (expand, shapes) = self.within(lexer, far, item, levels)?;

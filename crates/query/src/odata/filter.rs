@@ -27,6 +27,13 @@ pub(super) struct Given<'g> {
     pub(super) asker: Option<&'g Asker>,
 }
 
+impl<'g> Given<'g> {
+    /// What the request says that an alias stands for.
+    pub(super) fn alias(self, name: &str) -> Option<&'g str> {
+        self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, text)| text.as_str())
+    }
+}
+
 /// Functions of the protocol that Dataverse does not take in a filter.
 const REFUSED_FUNCTIONS: [&str; 30] = [
     "tolower",
@@ -65,7 +72,7 @@ const REFUSED_FUNCTIONS: [&str; 30] = [
 const REFUSED_OPERATORS: [&str; 7] = ["add", "sub", "mul", "div", "divby", "mod", "has"];
 
 /// Reads a filter over rows of the table of `paths` from the whole of `lexer`.
-pub(super) fn filter(lexer: Lexer<'_>, given: Given<'_>, paths: &mut PathReader<'_>) -> Result<Filter, ODataError> {
+pub(super) fn filter<'t>(lexer: Lexer<'t>, given: Given<'t>, paths: &mut PathReader<'_>) -> Result<Filter, ODataError> {
     let mut parser = Parser::new(lexer, paths.limits, given, paths)?;
     let operand = parser.either()?;
     if parser.token != Token::End {
@@ -94,7 +101,7 @@ struct Parser<'p, 't, 's> {
     token: Token<'t>,
     at: usize,
     limits: &'p Limits,
-    given: Given<'p>,
+    given: Given<'t>,
     paths: &'p mut PathReader<'s>,
     /// The names of the rows of the collections that are being tested, the innermost last.
     variables: Vec<&'t str>,
@@ -107,7 +114,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn new(
         mut lexer: Lexer<'t>,
         limits: &'p Limits,
-        given: Given<'p>,
+        given: Given<'t>,
         paths: &'p mut PathReader<'s>,
     ) -> Result<Self, ODataError> {
         let (token, at) = lexer.next()?;
@@ -238,6 +245,9 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
 
     fn plain_operand(&mut self) -> Result<Operand<'s>, ODataError> {
         let at = self.at;
+        if let Some((goal, name)) = self.aliased_path()? {
+            return self.reached(goal, name, at);
+        }
         if let Some(literal) = self.literal()? {
             return Ok(Operand { meaning: Meaning::Literal(literal), at });
         }
@@ -254,18 +264,27 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         if word.contains('.') {
             return Err(self.lexer.unsupported(at, format!("'{word}'")));
         }
-        let meaning = match self.path(word)? {
-            (Goal::Column(path, column), _) => Meaning::Column(path, column),
-            (Goal::Row(path), name) => Meaning::Row(path, name.to_owned()),
-            (Goal::Rows(rows), _) => Meaning::Test(self.lambda(*rows, at)?),
+        let (goal, name) = self.path(word)?;
+        self.reached(goal, name, at)
+    }
+
+    /// What a path leads to, as an operand; of a collection the test is still to be read.
+    fn reached(&mut self, goal: Goal<'s>, name: &str, at: usize) -> Result<Operand<'s>, ODataError> {
+        let meaning = match goal {
+            Goal::Column(path, column) => Meaning::Column(path, column),
+            Goal::Row(path) => Meaning::Row(path, name.to_owned()),
+            Goal::Rows(rows) => Meaning::Test(self.lambda(*rows, at)?),
         };
         Ok(Operand { meaning, at })
     }
 
-    /// Takes a literal or an alias of one, if that is what is looked at.
+    /// Takes a literal or an alias of one, if that is what is looked at. An alias without a value is null.
     fn literal(&mut self) -> Result<Option<Literal>, ODataError> {
         let literal = match self.token {
-            Token::Alias(name) => Some(alias_literal(&self.lexer, self.at, name, self.given.aliases)?),
+            Token::Alias(name) => match self.given.alias(name) {
+                Some(text) => Some(alias_literal(name, text)?),
+                None => Some(Literal::Null),
+            },
             _ => Literal::of(&self.token),
         };
         if literal.is_some() {
@@ -283,6 +302,29 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         let written = self.lexer.slice(at, self.lexer.at());
         self.take()?;
         Ok((goal, written))
+    }
+
+    /// Takes an alias of a path, if that is what is looked at. Also gives the path as written.
+    fn aliased_path(&mut self) -> Result<Option<(Goal<'s>, &'t str)>, ODataError> {
+        let Token::Alias(name) = self.token else { return Ok(None) };
+        let Some(text) = self.given.alias(name) else { return Ok(None) };
+        let mut alias = Lexer::new(name, text);
+        let (token, at) = alias.next()?;
+        let Token::Word(first) = token else { return Ok(None) };
+        if Literal::of(&token).is_some() {
+            return Ok(None);
+        }
+        // The path is read where the alias says it; nothing goes on after a failure.
+        let filter = std::mem::replace(&mut self.lexer, alias);
+        let (first, first_at) = self.after_variable(first, at)?;
+        let goal = self.paths.read(&mut self.lexer, first, first_at)?;
+        let alias = std::mem::replace(&mut self.lexer, filter);
+        if matches!(goal, Goal::Rows(_)) {
+            return Err(alias.invalid(at, "an alias stands for a value or a column, not for a test of a collection"));
+        }
+        alias.end_after("the path to a column")?;
+        self.take()?;
+        Ok(Some((goal, text.trim())))
     }
 
     fn expect(&mut self, token: &Token<'_>, expected: &str) -> Result<(), ODataError> {
@@ -319,10 +361,12 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         self.take()?;
         self.take()?;
         let column_at = self.at;
-        let Token::Word(first) = self.token else {
-            return Err(self.unexpected(&format!("expected a text column as first argument of '{name}'")));
+        let reached = match (self.aliased_path()?, &self.token) {
+            (Some(reached), _) => reached,
+            (None, Token::Word(first)) => self.path(first)?,
+            _ => return Err(self.unexpected(&format!("expected a text column as first argument of '{name}'"))),
         };
-        let path = match self.path(first)? {
+        let path = match reached {
             (Goal::Column(path, column), _) if column.kind.is_text() => path,
             (_, written) => {
                 let problem = format!("'{name}' works on text columns; '{written}' is none");
@@ -371,7 +415,8 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn list(&mut self) -> Result<Vec<(Literal, usize)>, ODataError> {
         if let Token::Alias(name) = self.token {
             let at = self.at;
-            let literals = alias_list(&self.lexer, at, name, self.given.aliases)?;
+            let Some(text) = self.given.alias(name) else { return Err(no_value(&self.lexer, at, name)) };
+            let literals = alias_list(name, text)?;
             self.take()?;
             return Ok(literals.into_iter().map(|literal| (literal, at)).collect());
         }
@@ -532,15 +577,7 @@ fn conjunction(mut tests: Vec<Filter>) -> Filter {
 }
 
 /// The literals that the request gives an alias of a list, which stands in parentheses or brackets.
-fn alias_list(
-    lexer: &Lexer<'_>,
-    at: usize,
-    name: &str,
-    aliases: &[(String, String)],
-) -> Result<Vec<Literal>, ODataError> {
-    let Some((_, text)) = aliases.iter().find(|(alias, _)| alias == name) else {
-        return Err(lexer.invalid(at, format!("the parameter alias '{name}' has no value; expected '&{name}=…'")));
-    };
+fn alias_list(name: &str, text: &str) -> Result<Vec<Literal>, ODataError> {
     let listed = text.trim();
     let inner = listed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let Some(inner) = inner.or_else(|| listed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) else {
@@ -562,25 +599,20 @@ fn alias_list(
     }
 }
 
+/// An alias without a value stands where null has no meaning.
+pub(super) fn no_value(lexer: &Lexer<'_>, at: usize, name: &str) -> ODataError {
+    lexer.invalid(at, format!("the parameter alias '{name}' has no value; expected '&{name}=…'"))
+}
+
 /// The literal that the request gives an alias.
-pub(super) fn alias_literal(
-    lexer: &Lexer<'_>,
-    at: usize,
-    name: &str,
-    aliases: &[(String, String)],
-) -> Result<Literal, ODataError> {
-    let Some((_, text)) = aliases.iter().find(|(alias, _)| alias == name) else {
-        return Err(lexer.invalid(at, format!("the parameter alias '{name}' has no value; expected '&{name}=…'")));
-    };
+pub(super) fn alias_literal(name: &str, text: &str) -> Result<Literal, ODataError> {
     let mut inner = Lexer::new(name, text);
     let (token, start) = inner.next()?;
     let Some(literal) = Literal::of(&token) else {
         return Err(inner.invalid(start, "expected a value"));
     };
-    match inner.next()? {
-        (Token::End, _) => Ok(literal),
-        (_, start) => Err(inner.invalid(start, "expected nothing after the value")),
-    }
+    inner.end_after("the value")?;
+    Ok(literal)
 }
 
 fn is_boolean(kind: &ColumnKind) -> bool {

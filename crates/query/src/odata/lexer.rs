@@ -220,6 +220,14 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Refuses whatever is left behind something.
+    pub(super) fn end_after(mut self, what: &str) -> Result<(), ODataError> {
+        match self.next()? {
+            (Token::End, _) => Ok(()),
+            (_, at) => Err(self.invalid(at, format!("expected nothing after {what}"))),
+        }
+    }
+
     /// The end of a stretch of text that goes on to the first of `stops` outside quotes and brackets, or to the end.
     pub(super) fn end_of_stretch(&self, stops: &[char]) -> usize {
         let mut depth = 0_usize;

@@ -3,6 +3,7 @@
 use custodia_schema::{Column, ColumnKind};
 
 use super::ODataError;
+use super::filter::{Given, no_value};
 use super::lexer::{Lexer, Token};
 use super::path::{Goal, PathReader, unknown_column};
 use crate::{Order, Path};
@@ -13,28 +14,32 @@ const SORTED_LENGTH_MAX: u32 = 4_000;
 /// Reads sort keys of the table of `paths` from the whole of `lexer`.
 ///
 /// A key that can no longer decide anything is dropped: a path named before, and all that follows the primary id.
-pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<Vec<Order>, ODataError> {
+pub(super) fn order(
+    mut lexer: Lexer<'_>,
+    given: Given<'_>,
+    paths: &mut PathReader<'_>,
+) -> Result<Vec<Order>, ODataError> {
     let mut keys: Vec<Order> = Vec::new();
     let mut decided = false;
     let mut count = 0;
     loop {
-        let (Token::Word(name), at) = lexer.next()? else {
-            return Err(lexer.invalid(lexer.at(), "expected the name of a column"));
-        };
+        let (token, at) = lexer.next()?;
         count += 1;
         if count > paths.limits.order_keys_max {
             return Err(lexer.too_much(at, "order_keys_max", paths.limits.order_keys_max));
         }
-        let path = match paths.read(&mut lexer, name, at)? {
-            Goal::Column(path, column) => {
-                check(&lexer, at, column)?;
+        let path = match token {
+            Token::Word(name) => key(&mut lexer, name, at, paths)?,
+            Token::Alias(name) => {
+                let mut alias = Lexer::new(name, given.alias(name).ok_or_else(|| no_value(&lexer, at, name))?);
+                let (Token::Word(first), first_at) = alias.next()? else {
+                    return Err(alias.invalid(0, "expected the name of a column"));
+                };
+                let path = key(&mut alias, first, first_at, paths)?;
+                alias.end_after("the path to a column")?;
                 path
             }
-            Goal::Rows(_) => return Err(lexer.invalid(at, "rows are not ordered by tests of a collection")),
-            Goal::Row(_) => {
-                let name = lexer.slice(at, lexer.at());
-                return Err(unknown_column(&lexer, at, name, paths.table));
-            }
+            _ => return Err(lexer.invalid(lexer.at(), "expected the name of a column")),
         };
         let mut descending = false;
         let (mut token, mut next_at) = lexer.next()?;
@@ -50,6 +55,21 @@ pub(super) fn order(mut lexer: Lexer<'_>, paths: &mut PathReader<'_>) -> Result<
             Token::Comma => {}
             Token::End => return Ok(keys),
             _ => return Err(lexer.invalid(next_at, "expected 'asc', 'desc', ',' or the end")),
+        }
+    }
+}
+
+/// Reads the path of a sort key, whose first name has been taken from the lexer already.
+fn key<'t>(lexer: &mut Lexer<'t>, first: &'t str, at: usize, paths: &mut PathReader<'_>) -> Result<Path, ODataError> {
+    match paths.read(lexer, first, at)? {
+        Goal::Column(path, column) => {
+            check(lexer, at, column)?;
+            Ok(path)
+        }
+        Goal::Rows(_) => Err(lexer.invalid(at, "rows are not ordered by tests of a collection")),
+        Goal::Row(_) => {
+            let name = lexer.slice(at, lexer.at());
+            Err(unknown_column(lexer, at, name, paths.table))
         }
     }
 }

@@ -119,7 +119,7 @@ fn read(
         None => Filter::True,
     };
     let order = match option("$orderby") {
-        Some(lexer) => order(lexer, &mut paths)?,
+        Some(lexer) => order(lexer, given, &mut paths)?,
         None => Vec::new(),
     };
     let mut expands = Vec::new();

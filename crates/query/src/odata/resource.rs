@@ -446,10 +446,8 @@ impl<'t> Reader<'_, 't> {
         let text = self.alias(name, at)?;
         let mut inner = Lexer::new(name, text);
         let value = parameter_value(&mut inner)?;
-        match inner.next()? {
-            (Token::End, _) => Ok(value),
-            (_, at) => Err(inner.invalid(at, "expected nothing after the value")),
-        }
+        inner.end_after("the value")?;
+        Ok(value)
     }
 
     fn alias(&self, name: &str, at: usize) -> Result<&str, ODataError> {
@@ -531,7 +529,7 @@ impl<'t> Reader<'_, 't> {
 
     fn key_literal(&self, token: &Token<'_>, at: usize) -> Result<Literal, ODataError> {
         match token {
-            Token::Alias(name) => alias_literal(&self.lexer, at, name, self.options),
+            Token::Alias(name) => alias_literal(name, self.alias(name, at)?),
             token => Literal::of(token).ok_or_else(|| self.lexer.invalid(at, "expected a value")),
         }
     }

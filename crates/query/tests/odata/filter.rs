@@ -411,6 +411,62 @@ fn what_comes_later_says_so() {
 }
 
 #[test]
+fn aliases_stand_for_columns() {
+    let cases = [
+        ("contains(@p1,'a')", "new_name", "new_name Like Substring(\"a\")"),
+        ("@p1 eq 'x'", " new_name ", "new_name Equal Text(\"x\")"),
+        ("new_name eq @p1", "new_name", "new_name Equal column new_name"),
+        ("@p1 ne @p3", "new_count", "Not(IsNull(new_count))"),
+        ("@p1", "new_on", "new_on Equal Boolean(true)"),
+        ("@p1 in (1,2)", "new_count", "new_count In [Integer(1), Integer(2)]"),
+    ];
+    for (text, value, expected) in cases {
+        let filter = read("new_gadget", &[("$filter", text), ("@p1", value)], &Limits::default()).unwrap();
+        assert_eq!(rendering::filter(table("new_gadget"), &filter), expected, "{text}");
+    }
+    let over_lookups = [
+        ("@p1 eq 'x'", "primarycontactid/lastname", "primarycontactid>contact.lastname Equal Text(\"x\")"),
+        ("@p1 ne null", "primarycontactid", "Not(IsNull(primarycontactid))"),
+        (
+            "contact_customer_accounts/any(o:contains(@p1,'x'))",
+            "o/lastname",
+            "Exists(contact.parentcustomerid = accountid where lastname Like Substring(\"x\"))",
+        ),
+    ];
+    for (text, value, expected) in over_lookups {
+        let filter = read("account", &[("$filter", text), ("@p1", value)], &Limits::default()).unwrap();
+        assert_eq!(rendering::filter(table("account"), &filter), expected, "{text}");
+    }
+    let faults = [
+        ("@p1 eq 'x'", "nothere", 1, "nothere"),
+        ("@p1 eq 'x'", "@p1", 1, "expected a value"),
+        ("@p1 eq 'x'", "name eq 'y' or name", 6, "expected nothing after the path to a column"),
+        ("@p1", "contact_customer_accounts/any", 1, "not for a test of a collection"),
+        ("@p1", "contact_customer_accounts/any(o:o/lastname eq 'x')", 1, "not for a test of a collection"),
+        ("contact_customer_accounts/any(o:@p1 eq 'x')", "lastname", 1, "begins with 'o/'"),
+        ("@p1 eq 'x'", "parentaccountid/parentaccountid/parentaccountid/name", 33, "path_steps_max"),
+    ];
+    for (text, value, character, message) in faults {
+        let limits = Limits { path_steps_max: 2, ..Limits::default() };
+        let error = read("account", &[("$filter", text), ("@p1", value)], &limits).unwrap_err();
+        assert!(error.to_string().contains(message), "{text} {value}: {error}");
+        assert_eq!((error.place().part.as_str(), error.place().character), ("@p1", character), "{text} {value}");
+    }
+}
+
+#[test]
+fn an_alias_without_a_value_is_null() {
+    let cases = [
+        ("new_name eq @p1", "IsNull(new_name)"),
+        ("@p1 ne new_name", "Not(IsNull(new_name))"),
+        ("new_count gt @p1", "False"),
+        ("new_count in (1,@p1)", "Or(IsNull(new_count), new_count In [Integer(1)])"),
+    ];
+    check(&cases);
+    check_faults("new_gadget", &[("contains(@p1,'a')", 10, "expected a text column"), ("@p1", 1, "expected a test")]);
+}
+
+#[test]
 fn aliases_stand_for_values() {
     let cases = [
         ("new_name eq @p1", "'x'", "new_name Equal Text(\"x\")"),
@@ -432,8 +488,7 @@ fn aliases_stand_for_values() {
         assert_eq!(rendering::filter(table("new_gadget"), &filter), expected, "{text}");
     }
     let faults = [
-        (&[("$filter", "new_name eq @p1")][..], "$filter", 13, "'@p1' has no value"),
-        (&[("$filter", "new_name eq @p1"), ("@p1", "new_other")], "@p1", 1, "expected a value"),
+        (&[("$filter", "new_name eq @p1"), ("@p1", "(new_other)")][..], "@p1", 1, "expected a value"),
         (&[("$filter", "new_name eq @p1"), ("@p1", "'a' or")], "@p1", 5, "expected nothing"),
         (&[("$filter", "new_name eq @p1"), ("@p1", "5")], "$filter", 13, "is compared with a number"),
         (&[("$filter", "new_name eq @p1"), ("@p1", "'5")], "@p1", 1, "has no end"),

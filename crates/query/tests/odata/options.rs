@@ -77,6 +77,10 @@ fn order_keys_are_paths_with_a_direction() {
         ("$orderby=_primarycontactid_value", "primarycontactid"),
         ("$orderby=statecode,donotemail desc", "statecode, donotemail desc"),
         ("$orderby=description", "description"),
+        (
+            "$orderby=@p asc,@q desc&@p=name&@q=primarycontactid/fullname",
+            "name, primarycontactid>contact.fullname desc",
+        ),
         ("$orderby=name,fax,name desc", "name, fax"),
         ("$orderby=name,accountid desc,fax", "name, accountid desc"),
     ];
@@ -119,6 +123,10 @@ fn wrong_options_say_where_and_what() {
         ("$orderby=nam", "$orderby", 1, "named 'nam'"),
         ("$orderby=primarycontactid", "$orderby", 1, "named 'primarycontactid'"),
         ("$orderby=contact_customer_accounts/fullname", "$orderby", 1, "is a collection"),
+        ("$orderby=@p", "$orderby", 1, "'@p' has no value"),
+        ("$orderby=@p&@p='name'", "@p", 1, "expected the name of a column"),
+        ("$orderby=@p&@p=@p", "@p", 1, "expected the name of a column"),
+        ("$orderby=@p&@p=name desc", "@p", 6, "expected nothing after"),
         ("$top=x", "$top", 1, "expected a whole number"),
         ("$top=-1", "$top", 1, "expected a whole number"),
         ("$top=%2B1", "$top", 1, "expected a whole number"),

@@ -34,8 +34,13 @@ mod bodies {
 
     pub async fn rows_are_filtered_ordered_and_counted(world: World) {
         accounts(&world).await;
-        let cases: [(&str, &[&str]); 14] = [
+        let cases: [(&str, &[&str]); 16] = [
             ("$orderby=name", &["100% sure", "_under", "adam", "Adé", "Beta"]),
+            (
+                "$filter=contains(@p1,'e')&$orderby=@p2 desc,@p3&@p1=name&@p2=numberofemployees&@p3=name",
+                &["100% sure", "Beta", "Adé", "_under"],
+            ),
+            ("$filter=@p1 ne @p3&$orderby=name&@p1=name", &["100% sure", "_under", "adam", "Adé", "Beta"]),
             ("$orderby=name desc&$top=2", &["Beta", "Adé"]),
             ("$orderby=numberofemployees,name", &["_under", "Adé", "adam", "Beta", "100% sure"]),
             ("$orderby=numberofemployees desc", &["100% sure", "Beta", "adam", "Adé", "_under"]),

@@ -2,7 +2,7 @@
 
 use custodia_schema::Column;
 
-use super::{Goal, Lexer, Literal, Meaning, NAMESPACE, ODataError, Operand, Parser, Token};
+use super::{Given, Goal, Lexer, Literal, Meaning, NAMESPACE, ODataError, Operand, Parser, Token, no_value};
 use crate::Path;
 use crate::operator::{Operator, Subject, Take, test};
 
@@ -90,7 +90,7 @@ impl<'t, 's> Parser<'_, 't, 's> {
                 return Err(self.unexpected(&format!("expected '=' after '{parameter}'")));
             }
             // The lexer stands behind the sign.
-            let argument = argument(&mut self.lexer, self.given.aliases)?;
+            let argument = argument(&mut self.lexer, self.given)?;
             self.take()?;
             let is_fiscal =
                 operator.takes() == Take::Two && !matches!(operator, Operator::Between | Operator::NotBetween);
@@ -131,25 +131,23 @@ impl<'t, 's> Parser<'_, 't, 's> {
             return Err(lexer.invalid(0, "expected the name of a column"));
         };
         let goal = self.paths.read_logical(&mut lexer, first, at)?;
-        match (goal, lexer.next()?) {
-            (Goal::Column(path, column), (Token::End, _)) => Ok((path, column)),
-            (_, (Token::End, _)) => Err(lexer.invalid(0, format!("expected the name of a column, found '{name}'"))),
-            (_, (_, at)) => Err(lexer.invalid(at, "expected nothing after the name of a column")),
+        lexer.end_after("the name of a column")?;
+        match goal {
+            Goal::Column(path, column) => Ok((path, column)),
+            _ => Err(lexer.invalid(0, format!("expected the name of a column, found '{name}'"))),
         }
     }
 }
 
 /// Reads the value of a parameter: a literal, a list of them, or an alias of either.
-fn argument(lexer: &mut Lexer<'_>, aliases: &[(String, String)]) -> Result<Argument, ODataError> {
+fn argument(lexer: &mut Lexer<'_>, given: Given<'_>) -> Result<Argument, ODataError> {
     lexer.skip_blanks();
     if lexer.rest().starts_with('[') {
         return list(lexer).map(Argument::List);
     }
     let mut ahead = *lexer;
     let Ok((Token::Alias(name), at)) = ahead.next() else { return value(lexer).map(Argument::One) };
-    let Some((_, text)) = aliases.iter().find(|(alias, _)| alias == name) else {
-        return Err(lexer.invalid(at, format!("the parameter alias '{name}' has no value; expected '&{name}=…'")));
-    };
+    let Some(text) = given.alias(name) else { return Err(no_value(lexer, at, name)) };
     *lexer = ahead;
     let mut inner = Lexer::new(name, text);
     inner.skip_blanks();
@@ -158,10 +156,8 @@ fn argument(lexer: &mut Lexer<'_>, aliases: &[(String, String)]) -> Result<Argum
     } else {
         Argument::One(value(&mut inner)?)
     };
-    match inner.next()? {
-        (Token::End, _) => Ok(argument),
-        (_, at) => Err(inner.invalid(at, "expected nothing after the value")),
-    }
+    inner.end_after("the value")?;
+    Ok(argument)
 }
 
 /// Reads a list from its opening to behind its closing bracket.
