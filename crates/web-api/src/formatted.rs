@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use custodia_org::{Caller, Currency, Organization};
 use custodia_query::instant;
-use custodia_schema::{Column, ColumnKind, DateBehavior, Decimal, Guid, MoneyRole, ValueRef};
+use custodia_schema::{Column, ColumnKind, DateBehavior, Decimal, Guid, MoneyRole, Schema, ValueRef};
 use jiff::tz::TimeZone;
 
 use crate::failure::Failure;
@@ -19,6 +19,8 @@ pub(crate) struct Formats {
     zone: Option<TimeZone>,
     /// The base currency first.
     currencies: Arc<Vec<Currency>>,
+    /// Where the names of tables stand.
+    schema: Arc<Schema>,
 }
 
 impl Formats {
@@ -29,6 +31,7 @@ impl Formats {
             locale: Locale::numbered(settings.locale),
             zone: Some(time_zone(settings.time_zone_code)),
             currencies: if shows_money { organization.currencies().await? } else { Arc::default() },
+            schema: organization.schema(),
         })
     }
 
@@ -38,6 +41,7 @@ impl Formats {
             locale: Locale::numbered(locale),
             zone: Some(time_zone(time_zone_code)),
             currencies: Arc::new(currencies),
+            schema: custodia_schema::standard(),
         }
     }
 
@@ -70,6 +74,8 @@ pub(crate) enum Formatter {
     Instant { local: bool, date_only: bool },
     /// A date.
     Date,
+    /// What a table is called.
+    Table,
     /// The name of the record that a lookup points at, at that position.
     Name { at: usize },
 }
@@ -112,10 +118,10 @@ impl Formatter {
                 Self::Instant { local: *behavior == DateBehavior::UserLocal, date_only: *date_only_format }
             }
             ColumnKind::Lookup { .. } => Self::Name { at: name? },
+            ColumnKind::TableName => Self::Table,
             ColumnKind::Text { .. }
             | ColumnKind::Memo { .. }
             | ColumnKind::Guid
-            | ColumnKind::TableName
             | ColumnKind::PartyList
             | ColumnKind::Image
             | ColumnKind::File
@@ -188,6 +194,10 @@ impl Formatter {
                 }
             }
             (Self::Date, ValueRef::Date(days)) => locale.write_date(out, i64::from(days)),
+            (Self::Table, ValueRef::Text(name)) => match formats.schema.table_named(name) {
+                Some(table) => json::escaped(out, table.display_name.text()),
+                None => return false,
+            },
             (Self::Name { at: position }, ValueRef::Guid(_)) => match at(*position) {
                 ValueRef::Text(name) => json::escaped(out, name),
                 _ => return false,
@@ -279,6 +289,8 @@ mod tests {
                 Some("Ann \\\"A\\\""),
             ),
             ("account", "primarycontactid", vec![ValueRef::Guid(Guid::nil()), ValueRef::Null], 92, None),
+            ("savedquery", "returnedtypecode", vec![ValueRef::Text("contact")], 92, Some("Contact")),
+            ("savedquery", "returnedtypecode", vec![ValueRef::Text("none")], 92, None),
             ("account", "name", vec![ValueRef::Text("x")], 92, None),
             ("account", "accountid", vec![ValueRef::Guid(Guid::nil())], 92, None),
             ("account", "revenue", vec![ValueRef::Null], 92, None),

@@ -4,13 +4,14 @@ use crate::on_both_engines;
 
 on_both_engines! {
     formatted_values_are_shown_where_asked;
+    tables_are_called_as_people_know_them;
     dates_follow_the_users_settings;
     amounts_follow_their_currency_at_once;
     collections_say_more_where_asked;
 }
 
 mod bodies {
-    use serde_json::Value as Json;
+    use serde_json::{Value as Json, json};
 
     use crate::world::World;
 
@@ -88,6 +89,21 @@ mod bodies {
         assert!(text.text().contains("FormattedValue") && !text.text().contains("lookuplogicalname"));
         let text = world.ask("GET", &format!("accounts({account})"), &[], "").await;
         assert!(!text.text().contains("@OData") && !text.text().contains("@Microsoft"));
+    }
+
+    pub async fn tables_are_called_as_people_know_them(world: World) {
+        let xml = "<fetch><entity name='contact'/></fetch>";
+        let view = json!({"name": "All", "returnedtypecode": "contact", "fetchxml": xml, "querytype": 0});
+        let view = world.post("userqueries", &view.to_string()).await;
+        let row =
+            world.ask("GET", &format!("userqueries({view})?$select=returnedtypecode"), &ALL, "").await.expect(200);
+        assert_eq!(
+            (&row["returnedtypecode"], formatted(&row, "returnedtypecode")),
+            (&json!("contact"), &json!("Contact"))
+        );
+        let groups = "userqueries?$apply=groupby((returnedtypecode),aggregate($count as n))";
+        let groups = world.ask("GET", groups, &ALL, "").await.expect(200);
+        assert_eq!(formatted(&groups["value"][0], "returnedtypecode"), "Contact");
     }
 
     pub async fn dates_follow_the_users_settings(world: World) {
