@@ -223,10 +223,12 @@ impl<'c> Shown<'c> {
         out.extend_from_slice(b"{\"Count\":0,\"IsReadOnly\":false,\"Keys\":[],\"Values\":[]}");
         let Ok(table) = self.call.table(entry.table) else { return };
         let columns = || entry.changes.iter().filter_map(|change| Some((table.column_by_id(change.column)?, change)));
+        // What was empty is left out; what is hidden from the caller is null here, and so looks the same.
+        let is_there = |(_, value): &(&Column, &Value)| **value != Value::Null;
         member(out, "OldValue");
-        self.entity(out, table, columns().map(|(column, change)| (column, &change.old)));
+        self.entity(out, table, columns().map(|(column, change)| (column, &change.old)).filter(is_there));
         member(out, "NewValue");
-        self.entity(out, table, columns().map(|(column, change)| (column, &change.new)));
+        self.entity(out, table, columns().map(|(column, change)| (column, &change.new)).filter(is_there));
     }
 
     /// The entry as the set `audits` has it.
