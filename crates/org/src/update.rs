@@ -65,15 +65,15 @@ impl Writing<'_> {
                     RowKey::Alternate(parts) => {
                         input.id = Some(fresh);
                         for (column, value) in parts {
-                            if !input.columns.iter().any(|(given, _)| given == column) {
-                                let kind = table.column_by_id(*column).map(|column| &column.kind);
-                                // A key names the record a lookup holds by its id alone.
-                                let value = match (kind.map(custodia_schema::ColumnKind::targets), value) {
-                                    (Some([target]), Value::Guid(id)) => Value::Lookup(*target, *id),
-                                    _ => value.clone(),
-                                };
-                                input.columns.push((*column, Input::Value(value)));
-                            }
+                            // What is made is what was addressed, whatever else is given for the columns of the key.
+                            input.columns.retain(|(given, _)| given != column);
+                            let kind = table.column_by_id(*column).map(|column| &column.kind);
+                            // A key names the record a lookup holds by its id alone.
+                            let value = match (kind.map(custodia_schema::ColumnKind::targets), value) {
+                                (Some([target]), Value::Guid(id)) => Value::Lookup(*target, *id),
+                                _ => value.clone(),
+                            };
+                            input.columns.push((*column, Input::Value(value)));
                         }
                     }
                 }

@@ -196,6 +196,12 @@ mod bodies {
         let made = made.expect(201);
         assert_eq!((made["isocurrencycode"].as_str(), made["exchangerate"].as_f64()), (Some("EUR"), Some(0.9)));
         let id = made["transactioncurrencyid"].as_str().unwrap();
+        // The columns of the key are those of the address, whatever the body says.
+        let named = body.replace('{', r#"{"isocurrencycode":"XT8","#);
+        let made = world.ask("PATCH", "transactioncurrencies(isocurrencycode='XT9')", &SHOW, &named).await.expect(201);
+        assert_eq!(made["isocurrencycode"], "XT9");
+        let absent = "transactioncurrencies(isocurrencycode='XT8')";
+        world.ask("GET", absent, &[], "").await.expect_error(404, "0x80060891");
         let changed = world.ask("PATCH", path, &[], r#"{"currencyname":"Euro 2"}"#).await;
         assert_eq!((changed.status, changed.written_id().as_str()), (204, id));
         world.ask("PATCH", path, &[("if-none-match", "*")], body).await.expect_error(412, "0x80040237");
