@@ -6,7 +6,7 @@ use bytes::Bytes;
 use custodia_org::Rows;
 use custodia_query::Related;
 use custodia_query::fetchxml::GroupsQuestion;
-use custodia_query::odata::{Applied, query_string};
+use custodia_query::odata::Applied;
 use custodia_schema::Table;
 use http::{Response, StatusCode};
 
@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::fetch::{About, name_groups};
 use crate::json;
-use crate::paging::page_size;
+use crate::paging::{continued, page_size};
 use crate::reads::separate;
 use crate::rows::GroupRow;
 
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
     let names = columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
     call.begin_body(&mut out, &format!("{}({names})", table.set_name));
     separate(&mut out);
-    out.extend_from_slice(&About { count: None, metadata_version, more, cookie: None }.written(call));
+    out.extend_from_slice(&About { count: None, metadata_version, more, cookie: None, unasked: false }.written(call));
     out.extend_from_slice(b"\"value\":[");
     plan.write_groups(&mut out, &groups);
     out.push(b']');
@@ -82,7 +82,5 @@ pub(crate) fn page(token: Option<&str>) -> Result<u32, Failure> {
 /// The address of a page that is found by counting.
 pub(crate) fn next_link(call: &Call<'_>, page: u32) -> String {
     let token = format!("<cookie pagenumber=\"{page}\" istracking=\"False\" />");
-    let kept = call.options.iter().filter(|(name, _)| name != "$skiptoken");
-    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([("$skiptoken", token.as_str())]);
-    format!("{}{}?{}", call.request.service_root, call.request.path.trim_matches('/'), query_string(all))
+    continued(call, call.request.path.trim_matches('/'), &call.options, &token)
 }

@@ -13,10 +13,11 @@ use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer;
+use crate::apply;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json;
-use crate::paging::{may_continue, place};
+use crate::paging::{SKIP_TOKEN, continued, may_continue, place};
 use crate::prefer::{
     FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, METADATA_VERSION, MORE_RECORDS, PAGING_COOKIE, TOTAL_COUNT,
     TOTAL_COUNT_EXCEEDED,
@@ -59,17 +60,19 @@ pub(crate) fn check_whole_queries(options: &[(String, String)]) -> Result<(), Fa
 pub(crate) enum Stated<'c> {
     /// The query itself.
     Text(&'c str),
-    /// The view of that table with that id.
-    Stored(&'static str, Guid),
+    /// The view of that table with that id, from the page on that a link to it says.
+    Stored(&'static str, Guid, Option<&'c str>),
 }
 
 impl<'c> Stated<'c> {
-    /// Looks for such an option. Beside it there can be no other.
+    /// Looks for such an option. Beside it there can be no other, but of a view the place of a page.
     pub(crate) fn of(call: &'c Call<'_>) -> Result<Option<Self>, Failure> {
         let table_of = |name: &str| STORED.iter().find(|(option, _)| *option == name).map(|(_, table)| *table);
         let is_one = |name: &str| name == FETCH_XML || table_of(name).is_some();
         let Some((name, value)) = call.options.iter().find(|(name, _)| is_one(name)) else { return Ok(None) };
-        if let Some((other, _)) = call.options.iter().find(|(other, _)| other != name && other.starts_with('$')) {
+        let token = call.options.iter().find(|(other, _)| other == SKIP_TOKEN && table_of(name).is_some());
+        let mut others = call.options.iter().filter(|(other, _)| other != name && other.starts_with('$'));
+        if let Some((other, _)) = others.find(|(other, _)| token.is_none() || other != SKIP_TOKEN) {
             return Err(match table_of(name) {
                 Some(_) => Failure::unsupported(format!("'{other}' beside '{name}'")),
                 None => Failure::invalid(format!("'{other}' cannot stand beside '{name}', which is a whole query")),
@@ -78,7 +81,7 @@ impl<'c> Stated<'c> {
         match table_of(name) {
             None => Ok(Some(Self::Text(value))),
             Some(table) => match Guid::try_parse(value.trim()) {
-                Ok(id) => Ok(Some(Self::Stored(table, id))),
+                Ok(id) => Ok(Some(Self::Stored(table, id, token.map(|(_, token)| token.as_str())))),
                 Err(_) => Err(Failure::invalid(format!("{name}: '{value}' is not the id of a view"))),
             },
         }
@@ -93,9 +96,15 @@ pub(crate) async fn answer(
     stated: Stated<'_>,
 ) -> Result<Response<Bytes>, Failure> {
     let limits = call.request.limits;
-    let fetch = match stated {
-        Stated::Text(text) => Fetch::read(text, limits)?,
-        Stated::Stored(views, id) => Fetch::read(&stored(call, views, id).await?, limits)?,
+    let (fetch, pages) = match stated {
+        Stated::Text(text) => (Fetch::read(text, limits)?, Pages::Stated),
+        Stated::Stored(views, id, token) => {
+            let mut fetch = Fetch::read(&stored(call, views, id).await?, limits)?;
+            if token.is_some() {
+                (fetch.page, fetch.paging_cookie) = (Some(apply::page(token)?), token.map(str::to_owned));
+            }
+            (fetch, Pages::Linked)
+        }
     };
     if call.schema.table_named(&fetch.table).is_none() {
         return Err(FetchXmlError::UnknownTable(fetch.table).into());
@@ -114,15 +123,46 @@ pub(crate) async fn answer(
     let body = match fetch.resolve(&call.schema, &asker, limits)? {
         Question::Rows(mut question) => {
             question.query.related = related;
-            rows(call, table, &fetch, question).await?
+            rows(call, table, &fetch, question, pages).await?
         }
         Question::Groups(mut question) => {
             question.aggregation.rows.related = related;
-            groups(call, table, &fetch, question).await?
+            groups(call, table, &fetch, question, pages).await?
         }
     };
     let response = answer::json(StatusCode::OK, call.media, body);
     Ok(answer::applied(response, call.preferences.applied_to_rows(takes_preferred_size(&fetch)).as_deref()))
+}
+
+/// How a query goes from page to page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// The caller states the page in the query, with the cookie of the one before.
+    Stated,
+    /// By links, since the caller states no query.
+    Linked,
+}
+
+impl Pages {
+    /// Whether nothing says that there are pages at all: who states no size would take the first one for the whole.
+    fn are_untold(self, fetch: &Fetch) -> bool {
+        self == Self::Stated && fetch.count.is_none()
+    }
+
+    /// The end of a body whose rows are written: with the link to the page after that one, where there is one and links are how
+    /// pages are reached. `cookie` is that of the page.
+    fn write_end(self, call: &Call<'_>, out: &mut Vec<u8>, page: u32, more: bool, cookie: Option<&str>) {
+        out.push(b']');
+        if self == Self::Linked && more {
+            out.extend_from_slice(b",\"@odata.nextLink\":");
+            let link = match cookie {
+                Some(cookie) => continued(call, call.request.path.trim_matches('/'), &call.options, cookie),
+                None => apply::next_link(call, page.saturating_add(1)),
+            };
+            json::text(out, &link);
+        }
+        out.push(b'}');
+    }
 }
 
 /// The query of a stored view that the caller may read.
@@ -164,7 +204,13 @@ fn passed_over(call: &Call<'_>, page: u32, page_size: u32) -> Result<u32, Failur
     Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
 }
 
-async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQuestion) -> Result<Vec<u8>, Failure> {
+async fn rows(
+    call: &Call<'_>,
+    table: &Table,
+    fetch: &Fetch,
+    mut question: RowsQuestion,
+    pages: Pages,
+) -> Result<Vec<u8>, Failure> {
     question.query.page_size = page_size(call, fetch, question.query.page_size);
     let page = fetch.page.unwrap_or(1);
     let cookies = Cookies::of(call, table, fetch);
@@ -191,14 +237,20 @@ async fn rows(call: &Call<'_>, table: &Table, fetch: &Fetch, mut question: RowsQ
     let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
     let found = call.organization.query(call.caller, query, &mut sink).await?;
     let TakenPage { mut out, rows, ends, .. } = sink.finish();
-    out.extend_from_slice(b"]}");
     let cookie = match &ends {
         // Pages that are found by counting must all be of one size.
         Some(_) if !query.can_seek() && rows < query.page_size => return Err(too_long()),
         Some(ends) => cookies.write(call, query, page, &found.keys, ends)?,
         None => None,
     };
-    let about = About { count: found.count, metadata_version: found.metadata_version, more: ends.is_some(), cookie };
+    pages.write_end(call, &mut out, page, ends.is_some(), cookie.as_deref());
+    let about = About {
+        count: found.count,
+        metadata_version: found.metadata_version,
+        more: ends.is_some(),
+        cookie,
+        unasked: pages.are_untold(fetch),
+    };
     out.splice(about_at..about_at, about.written(call));
     Ok(out)
 }
@@ -208,10 +260,12 @@ async fn groups(
     table: &Table,
     fetch: &Fetch,
     mut question: GroupsQuestion,
+    pages: Pages,
 ) -> Result<Vec<u8>, Failure> {
     let GroupsQuestion { aggregation, columns } = &mut question;
     aggregation.page_size = page_size(call, fetch, aggregation.page_size);
-    aggregation.skip = passed_over(call, fetch.page.unwrap_or(1), aggregation.page_size)?;
+    let page = fetch.page.unwrap_or(1);
+    aggregation.skip = passed_over(call, page, aggregation.page_size)?;
     let mut found = Rows::default();
     let metadata_version = call.organization.aggregate(call.caller, aggregation, &mut found).await?;
     let mut groups: Vec<GroupRow> = found.rows.into_iter().map(GroupRow).collect();
@@ -225,10 +279,12 @@ async fn groups(
     let context = columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
     call.begin_body(&mut out, &format!("{}({context})", table.set_name));
     separate(&mut out);
-    out.extend_from_slice(&About { count: None, metadata_version, more, cookie: None }.written(call));
+    out.extend_from_slice(
+        &About { count: None, metadata_version, more, cookie: None, unasked: pages.are_untold(fetch) }.written(call),
+    );
     out.extend_from_slice(b"\"value\":[");
     plan.write_groups(&mut out, &groups);
-    out.extend_from_slice(b"]}");
+    pages.write_end(call, &mut out, page, more, None);
     if out.len() > call.request.limits.answer_bytes_max {
         return Err(too_long());
     }
@@ -313,6 +369,8 @@ pub(crate) struct About {
     pub metadata_version: i64,
     pub more: bool,
     pub cookie: Option<String>,
+    /// That there are more rows is told also to who does not ask for it, with the cookie.
+    pub unasked: bool,
 }
 
 impl About {
@@ -320,7 +378,8 @@ impl About {
     pub(crate) fn written(&self, call: &Call<'_>) -> Vec<u8> {
         let mut about = Vec::new();
         let mut annotation = |term: &str, value: &str| {
-            if call.preferences.wants(term) {
+            let about_more = term == PAGING_COOKIE || term == MORE_RECORDS;
+            if call.preferences.wants(term) || (about_more && self.more && self.unasked) {
                 about.extend_from_slice(format!("\"@{term}\":{value},").as_bytes());
             }
         };

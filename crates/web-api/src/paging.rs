@@ -9,6 +9,9 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::rows::{Ends, sort_key};
 
+/// The option that says where a page begins.
+pub(crate) const SKIP_TOKEN: &str = "$skiptoken";
+
 /// One page of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Paging<'p> {
@@ -65,9 +68,7 @@ impl<'p> Paging<'p> {
         let path = self.decoded_path();
         let binding = call.binding(&path, self.options);
         let text = token.encode(schema, query, &place(&ends.first), &binding, &|message| call.sign(message))?;
-        let kept = self.options.iter().filter(|(name, _)| name != "$skiptoken");
-        let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([("$skiptoken", text.as_str())]);
-        Ok(format!("{}{}?{}", call.request.service_root, self.path, query_string(all)))
+        Ok(continued(call, self.path, self.options, &text))
     }
 
     /// The address of the first page.
@@ -79,6 +80,13 @@ impl<'p> Paging<'p> {
     fn decoded_path(&self) -> String {
         percent_decode_str(self.path).decode_utf8_lossy().into_owned()
     }
+}
+
+/// The address of what is asked at a path with some options, from the place on that a page token says.
+pub(crate) fn continued(call: &Call<'_>, path: &str, options: &[(String, String)], token: &str) -> String {
+    let kept = options.iter().filter(|(name, _)| name != SKIP_TOKEN);
+    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([(SKIP_TOKEN, token)]);
+    format!("{}{path}?{}", call.request.service_root, query_string(all))
 }
 
 /// The place of a row in the order of a query that can seek. `keys` are the positions of the sort keys in a row.

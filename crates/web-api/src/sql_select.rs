@@ -119,7 +119,7 @@ async fn rows(
         json::text(&mut out, &apply::next_link(call, page.saturating_add(1)));
     }
     out.push(b'}');
-    let about = About { count: None, metadata_version: found.metadata_version, more, cookie: None };
+    let about = About { count: None, metadata_version: found.metadata_version, more, cookie: None, unasked: false };
     out.splice(about_at..about_at, about.written(call));
     Ok(out)
 }

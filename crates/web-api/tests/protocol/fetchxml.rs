@@ -12,6 +12,7 @@ on_both_engines! {
     groups_are_aggregated;
     pages_joined_are_the_list;
     stored_views_are_run;
+    stored_views_go_on_by_links;
     senseless_queries_are_refused;
     what_a_caller_may_not_read_is_not_there;
 }
@@ -509,6 +510,14 @@ mod bodies {
         let body = answer.expect(200);
         assert_eq!(body["value"].as_array().unwrap().len(), 2);
         let cookie = inner(&body).unwrap();
+        // Who states no size of pages is told of more also without asking for annotations; who states one pages by it.
+        let cut =
+            world.ask("GET", &target("accounts", plain), &[("prefer", "odata.maxpagesize=2")], "").await.expect(200);
+        assert_eq!((inner(&cut), &cut["@Microsoft.Dynamics.CRM.morerecords"]), (Some(cookie.clone()), &json!(true)));
+        let whole = ask(&world, "accounts", plain).await.expect(200);
+        assert_eq!(whole["@Microsoft.Dynamics.CRM.morerecords"], Json::Null);
+        let stated = ask(&world, "accounts", &plain.replace("<fetch", "<fetch count='2'")).await.expect(200);
+        assert_eq!(stated["@Microsoft.Dynamics.CRM.morerecords"], Json::Null);
         // A cookie leads to the next page of its own query, for its own caller, and to nothing else.
         let paged = |table: &str, page: u32, cookie: &str| {
             format!(
@@ -565,6 +574,60 @@ mod bodies {
         let seller = world.user("seller", &["Basic User"]).await;
         let answer = world.send(&seller, "GET", &format!("accounts?userQuery={own}"), &[], "").await;
         answer.expect_error(404, "0x80040217");
+    }
+
+    pub async fn stored_views_go_on_by_links(world: World) {
+        for number in 0..7 {
+            world
+                .post("accounts", &json!({"name": format!("N{number}"), "industrycode": number + 1}).to_string())
+                .await;
+        }
+        let linked = "<link-entity name='systemuser' from='systemuserid' to='owninguser' alias='u'>\
+             <attribute name='fullname'/></link-entity><order entityname='u' attribute='fullname'/>";
+        let rows = |more: &str| format!("<fetch{more}><entity name='account'><attribute name='name'/>");
+        // By cookies, by counting, and groups; with the caller's size of pages and with the view's.
+        let cases = [
+            format!("{}<order attribute='name' descending='true'/></entity></fetch>", rows("")),
+            format!("{}<order attribute='industrycode'/></entity></fetch>", rows("")),
+            format!("{}{linked}</entity></fetch>", rows("")),
+            format!("{}</entity></fetch>", rows(" distinct='true'")),
+            format!("{}<order attribute='name'/></entity></fetch>", rows(" count='3'")),
+            "<fetch aggregate='true'><entity name='account'><attribute name='name' alias='name' groupby='true'/>\
+             <order alias='name'/></entity></fetch>"
+                .to_owned(),
+        ];
+        let size = [("prefer", "odata.maxpagesize=3")];
+        for xml in cases {
+            let body = json!({"name": "All", "returnedtypecode": "account", "fetchxml": xml, "querytype": 0});
+            let view = world.post("userqueries", &body.to_string()).await;
+            let mut link = format!("accounts?userQuery={view}");
+            let mut all = Vec::new();
+            for page in [3, 3, 1] {
+                let body = world.ask("GET", &link, &size, "").await.expect(200);
+                let names = shown(body["value"].as_array().unwrap(), &["name"]);
+                assert_eq!(names.len(), page, "{xml}: {body}");
+                all.extend(names);
+                link = body["@odata.nextLink"].as_str().unwrap_or_default().to_owned();
+                assert_eq!(link.is_empty(), page == 1, "{xml}: {body}");
+                link = link.trim_start_matches(ROOT).to_owned();
+            }
+            all.sort();
+            assert_eq!(all, ["N0", "N1", "N2", "N3", "N4", "N5", "N6"], "{xml}");
+        }
+        let xml = rows("") + "</entity></fetch>";
+        let body = json!({"name": "All", "returnedtypecode": "account", "fetchxml": xml, "querytype": 0});
+        let view = world.post("userqueries", &body.to_string()).await;
+        let first = world.ask("GET", &format!("accounts?userQuery={view}"), &size, "").await.expect(200);
+        let link = first["@odata.nextLink"].as_str().unwrap().trim_start_matches(ROOT).to_owned();
+        // A link is of its own view and caller; what is no place is refused.
+        for wrong in ["x", "", "<cookie pagenumber=\"1\" />"] {
+            let wrong = utf8_percent_encode(wrong, NON_ALPHANUMERIC);
+            let target = format!("accounts?userQuery={view}&$skiptoken={wrong}");
+            world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+        }
+        let changed = json!({"fetchxml": rows("") + "<attribute name='fax'/></entity></fetch>"});
+        world.ask("PATCH", &format!("userqueries({view})"), &[], &changed.to_string()).await.expect(204);
+        world.ask("GET", &link, &size, "").await.expect_error(400, "0x8004111A");
     }
 
     pub async fn senseless_queries_are_refused(world: World) {
