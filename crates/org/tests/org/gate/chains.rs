@@ -8,7 +8,7 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Change, Error, Precondition};
+    use custodia_org::{Change, Error, MergeRequest, Precondition};
     use custodia_schema::{Guid, Value};
 
     use crate::world::World;
@@ -92,6 +92,17 @@ mod bodies {
         assert_eq!(change(&world, vec![hang(other, low), free(middle), hang(top, low)]).await, None);
         assert_eq!(change(&world, vec![hang(middle, top)]).await, Some(0));
         assert_eq!(change(&world, vec![free(top), hang(middle, top), hang(another, low)]).await, None);
+        // Nor is what was merged with another one, or removed.
+        let [top, middle, low] = chain(&world).await;
+        let merge = Change::Merge(MergeRequest {
+            target: world.reference("account", other),
+            subordinate: world.reference("account", middle),
+            content: None,
+            checks_parents: false,
+        });
+        let merged = vec![free(other), free(another), hang(another, low), merge, hang(top, low)];
+        assert_eq!(change(&world, merged).await, None);
+        let [top, middle, low] = chain(&world).await;
         let removed = vec![free(another), hang(another, low), remove(&world, middle), hang(top, low)];
         assert_eq!(change(&world, removed).await, None);
     }
