@@ -38,7 +38,7 @@ pub struct Config {
     pub database: String,
     /// `https://…` under which clients reach the service through a proxy; empty: as they address it.
     pub public_url: String,
-    /// Trust `X-Forwarded-Proto`, `X-Forwarded-Host` and the last address of `X-Forwarded-For`; only behind a proxy that
+    /// Trust the last `X-Forwarded-Proto` and `X-Forwarded-Host` and the last address of `X-Forwarded-For`; only behind a proxy that
     /// sets them.
     pub trust_forwarded: bool,
     /// File of the master key; empty: `master.key` in the data folder.

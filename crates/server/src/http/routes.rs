@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use custodia_store::Clock;
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -17,6 +20,9 @@ use super::listener::Peer;
 use super::route::{Address, ClientPlace};
 use super::{respond, sign_in, web_api};
 use crate::service::Service;
+
+/// Headers of which the first and the last could say different things: a proxy may go by the one, and the program by the other.
+const SINGLE: [HeaderName; 3] = [HOST, AUTHORIZATION, TRANSFER_ENCODING];
 
 /// One request as the routes see it: its body is not read, its organisation is not opened yet.
 pub struct PublicRequest<'r> {
@@ -108,14 +114,15 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         let message = format!("The address is {target} bytes long; at most {} are accepted.", limits.target_bytes);
         return respond::error(StatusCode::URI_TOO_LONG, "0x80060888", &message);
     }
-    if parts.headers.get_all(HOST).iter().nth(1).is_some() {
-        return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "There is more than one Host header.");
-    }
     if parts.headers.get_all(TRANSFER_ENCODING).iter().any(|value| !is_chunked(value)) {
         let message = "The only Transfer-Encoding that is taken is 'chunked', without another one.";
         return respond::error(StatusCode::NOT_IMPLEMENTED, "0x80060888", message);
     }
-    if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|value| !is_identity(value)) {
+    if let Some(name) = SINGLE.iter().find(|name| parts.headers.get_all(*name).iter().nth(1).is_some()) {
+        let message = format!("There is more than one {name} header; send it once.");
+        return respond::error(StatusCode::BAD_REQUEST, "0x80060888", &message);
+    }
+    if let Some(encoding) = parts.headers.get_all(CONTENT_ENCODING).iter().find(|value| !is_identity(value)) {
         return encoded(encoding);
     }
     let body = match service.bodies.unread(body) {
@@ -201,8 +208,7 @@ fn base_of(service: &Service, headers: &HeaderMap, uri: &http::Uri, peer: Peer) 
     if !config.public_url.is_empty() {
         return Some(config.public_url.trim_end_matches('/').to_owned());
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let forwarded = |name: &str| text(name).filter(|_| config.trust_forwarded);
+    let forwarded = |name: &str| last_of(headers, name).filter(|_| config.trust_forwarded);
     let host = forwarded("x-forwarded-host")
         .or_else(|| headers.get(HOST).and_then(|value| value.to_str().ok()))
         .or_else(|| uri.authority().map(http::uri::Authority::as_str))?;
@@ -218,11 +224,16 @@ fn base_of(service: &Service, headers: &HeaderMap, uri: &http::Uri, peer: Peer) 
     sound.then(|| format!("{scheme}://{host}"))
 }
 
+/// The last of the headers of a name: those before it are what the client said, and not the proxy that is trusted.
+fn last_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok())
+}
+
 /// Where the client is. Of the addresses that proxies put in a row only the last is the word of the one that is trusted: those
 /// before it are what the client said.
 fn source_of(trust_forwarded: bool, headers: &HeaderMap, peer: Peer) -> IpAddr {
-    let said = headers.get_all("x-forwarded-for").iter().next_back().filter(|_| trust_forwarded);
-    let last = said.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()).map(str::trim);
+    let said = last_of(headers, "x-forwarded-for").filter(|_| trust_forwarded);
+    let last = said.and_then(|value| value.rsplit(',').next()).map(str::trim);
     let address = last.and_then(|text| {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))

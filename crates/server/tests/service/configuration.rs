@@ -124,7 +124,14 @@ fn behind_a_proxy_addresses_are_those_that_clients_know() {
     let site = Site::new(Engine::Sqlite).with_north();
     let bearer = format!("Bearer {}", site.token("north", "ada@north.example"));
     let context = |server: &crate::site::Server, bearer: &str| {
-        let headers = [("Authorization", bearer), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "crm.example")];
+        // What the proxy says stands behind what a client said before it.
+        let headers = [
+            ("Authorization", bearer),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "evil.example"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "crm.example"),
+        ];
         let answer = server.client().request("GET", "/north/api/data/v9.2/WhoAmI", &headers, None).expect(200);
         answer.json()["@odata.context"].as_str().unwrap().to_owned()
     };
