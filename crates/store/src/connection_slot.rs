@@ -1,40 +1,85 @@
 //! The place of one connection to PostgreSQL, which is made when it is needed and again when it broke.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-use crate::Result;
 use crate::pipeline::Load;
 use crate::postgres::{PostgresConnection, PostgresSettings};
+use crate::{Error, Result};
 
 /// Milliseconds for which a connection is not tried again that could not be made, where there is another.
-const FAILED_RESTS_MS: u64 = 1_000;
+pub(crate) const FAILED_RESTS_MS: u64 = 1_000;
 
 /// The place of a connection.
 pub(crate) struct ConnectionSlot {
     settings: PostgresSettings,
-    present: Mutex<Option<Arc<PostgresConnection>>>,
-    /// Held while one is made: whoever needs it too waits for that one.
-    connecting: tokio::sync::Mutex<()>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    present: Option<Arc<PostgresConnection>>,
+    /// One that is being made now.
+    making: Option<(Making, AbortHandle)>,
     /// When one could not be made last.
-    failed_ms: Mutex<Option<u64>>,
+    failed_ms: Option<u64>,
+}
+
+type Made = std::result::Result<Arc<PostgresConnection>, Arc<Error>>;
+
+/// A connection that is being made, by a task: it is made whoever of those that wait for it goes away.
+#[derive(Clone)]
+pub(crate) struct Making {
+    began: Instant,
+    made: watch::Receiver<Option<Made>>,
+}
+
+impl Making {
+    /// How much is left of a time since it began.
+    pub(crate) fn left_of(&self, time: Duration) -> Duration {
+        time.saturating_sub(self.began.elapsed())
+    }
+
+    /// Waits until it is made, or cannot be made: then all who wait are told so.
+    pub(crate) async fn made(&mut self) -> Result<Arc<PostgresConnection>> {
+        // Without a task its runtime is gone, too.
+        let ended = || Error::Unavailable { context: "connecting to PostgreSQL".to_owned(), source: None };
+        let made = self.made.wait_for(Option::is_some).await.map_err(|_| ended())?;
+        match made.as_ref() {
+            Some(Ok(connection)) => Ok(Arc::clone(connection)),
+            Some(Err(error)) => Err(Error::shared(error)),
+            None => Err(ended()),
+        }
+    }
+
+    /// Whether somebody still makes it.
+    fn goes_on(&self) -> bool {
+        self.made.has_changed().is_ok()
+    }
+}
+
+impl State {
+    fn open(&self) -> Option<&Arc<PostgresConnection>> {
+        self.present.as_ref().filter(|connection| !connection.is_closed())
+    }
 }
 
 impl ConnectionSlot {
     /// Without a connection yet.
     pub(crate) fn new(settings: PostgresSettings) -> Self {
-        Self {
-            settings,
-            present: Mutex::new(None),
-            connecting: tokio::sync::Mutex::new(()),
-            failed_ms: Mutex::new(None),
-        }
+        Self { settings, state: Arc::default() }
     }
 
     /// With one that was made before.
     pub(crate) fn with(settings: PostgresSettings, connection: PostgresConnection) -> Self {
-        Self { present: Mutex::new(Some(Arc::new(connection))), ..Self::new(settings) }
+        let this = Self::new(settings);
+        this.state.lock().present = Some(Arc::new(connection));
+        this
     }
 
     /// How busy it is; one that is still to be made has nothing to do.
@@ -44,38 +89,70 @@ impl ConnectionSlot {
 
     /// The connection, if it is there and whole.
     pub(crate) fn open(&self) -> Option<Arc<PostgresConnection>> {
-        self.present.lock().as_ref().filter(|connection| !connection.is_closed()).map(Arc::clone)
+        self.state.lock().open().cloned()
     }
 
-    /// The connection, or a new one in the place of what broke. That is made only when the other is closed: they would be one
-    /// more than there are places else.
+    /// The connection, or a new one in the place of what broke.
     pub(crate) async fn connected(&self) -> Result<Arc<PostgresConnection>> {
         if let Some(connection) = self.open() {
             return Ok(connection);
         }
-        let _one_at_a_time = self.connecting.lock().await;
-        let broken = match self.present.lock().clone() {
-            Some(connection) if !connection.is_closed() => return Ok(connection),
-            other => other,
-        };
-        if let Some(broken) = broken {
-            broken.ended().await;
+        let mut making = self.begun(&mut self.state.lock());
+        making.made().await
+    }
+
+    /// The same for whoever has another one to go over; nothing, where it could not be made a moment ago.
+    pub(crate) fn making_unless_it_rests(&self) -> Option<Making> {
+        let mut state = self.state.lock();
+        let now = self.settings.clock.monotonic_ms();
+        let rests = state.failed_ms.is_some_and(|failed| now.saturating_sub(failed) < FAILED_RESTS_MS);
+        (!rests || state.making.is_some()).then(|| self.begun(&mut state))
+    }
+
+    /// The connection as it is, as it is being made, or as its making begins now.
+    fn begun(&self, state: &mut State) -> Making {
+        if let Some(connection) = state.open() {
+            let (_, made) = watch::channel(Some(Ok(Arc::clone(connection))));
+            return Making { began: Instant::now(), made };
         }
-        let connected = PostgresConnection::connect(&self.settings).await;
-        *self.failed_ms.lock() = connected.is_err().then(|| self.settings.clock.monotonic_ms());
-        let connection = Arc::new(connected?);
-        *self.present.lock() = Some(Arc::clone(&connection));
-        Ok(connection)
+        if let Some((making, _)) = state.making.as_ref().filter(|(making, _)| making.goes_on()) {
+            return making.clone();
+        }
+        let (told, made) = watch::channel(None);
+        let (settings, place) = (self.settings.clone(), Arc::clone(&self.state));
+        let broken = state.present.clone();
+        let task = tokio::spawn(async move {
+            // Made before the other is closed, it would be one more than there are places.
+            if let Some(broken) = broken {
+                broken.ended().await;
+            }
+            let made = PostgresConnection::connect(&settings).await.map(Arc::new).map_err(Arc::new);
+            let mut state = place.lock();
+            state.making = None;
+            state.failed_ms = made.is_err().then(|| settings.clock.monotonic_ms());
+            if let Ok(connection) = &made {
+                state.present = Some(Arc::clone(connection));
+            }
+            drop(state);
+            told.send_replace(Some(made));
+        });
+        let making = Making { began: Instant::now(), made };
+        state.making = Some((making.clone(), task.abort_handle()));
+        making
     }
 
-    /// Whether somebody is making a connection.
+    /// Whether a connection is being made.
+    #[cfg(test)]
     pub(crate) fn is_made_now(&self) -> bool {
-        self.connecting.try_lock().is_err()
+        self.state.lock().making.is_some()
     }
+}
 
-    /// Whether a connection is being made, or could not be made a moment ago: who has another one to go over takes that.
-    pub(crate) fn is_awaited(&self) -> bool {
-        let rests = |failed: u64| self.settings.clock.monotonic_ms().saturating_sub(failed) < FAILED_RESTS_MS;
-        self.is_made_now() || self.failed_ms.lock().is_some_and(rests)
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        // Nobody is left who could use it.
+        if let Some((_, task)) = self.state.lock().making.take() {
+            task.abort();
+        }
     }
 }

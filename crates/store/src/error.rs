@@ -1,5 +1,7 @@
 //! What can go wrong between a request and its rows.
 
+use std::sync::Arc;
+
 use custodia_access::Denied;
 use custodia_schema::{Guid, TableId};
 
@@ -160,5 +162,39 @@ impl Error {
     /// An engine's refusal while doing `context`.
     pub(crate) fn unavailable(context: &str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unavailable { context: context.to_owned(), source: Some(Box::new(source)) }
+    }
+
+    /// What several waited for has failed: the same for each of them.
+    pub(crate) fn shared(this: &Arc<Self>) -> Self {
+        let Self::Unavailable { context, source } = this.as_ref() else {
+            return Self::Unavailable { context: this.to_string(), source: None };
+        };
+        let source = source.as_ref().map(|_| Box::new(Shared(Arc::clone(this))) as _);
+        Self::Unavailable { context: context.clone(), source }
+    }
+
+    /// What the engine said.
+    pub(crate) fn said(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        let Self::Unavailable { source: Some(source), .. } = self else { return None };
+        match source.downcast_ref::<Shared>() {
+            Some(Shared(error)) => error.said(),
+            None => Some(source.as_ref()),
+        }
+    }
+}
+
+/// The cause of an error that several were told of.
+#[derive(Debug)]
+struct Shared(Arc<Error>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.said().map_or(Ok(()), |said| std::fmt::Display::fmt(said, f))
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.said().and_then(std::error::Error::source)
     }
 }

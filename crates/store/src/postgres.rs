@@ -84,7 +84,7 @@ struct Answer<'c, T: Send + 'static> {
 
 /// What PostgreSQL calls an error (SQLSTATE), if it is one of its own.
 fn state_of(error: &Error) -> Option<&str> {
-    let Error::Unavailable { source: Some(source), .. } = error else { return None };
+    let source = error.said()?;
     let connecting = source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
     connecting.map(SqlState::code).or_else(|| Some(source.downcast_ref::<Said>()?.state.as_str()))
 }

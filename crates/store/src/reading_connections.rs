@@ -14,7 +14,7 @@ use crate::{Error, Limits, Result};
 /// connection one after the other, so that one alone would use one core.
 pub(crate) const READING_CONNECTIONS: usize = 2;
 
-/// For how long a read waits for a connection that somebody else is making before it takes another.
+/// Within what time a connection must be made for reads to wait for it that have another.
 const MADE_SOON: Duration = Duration::from_millis(50);
 
 /// The connections for reads.
@@ -87,18 +87,21 @@ impl ReadingConnections {
                 !load.slow && load.sent < self.pipeline_max
             })
         };
-        if slot.is_made_now()
-            && good().is_some()
-            && let Ok(Ok(connection)) = tokio::time::timeout(MADE_SOON, slot.connected()).await
-        {
-            return Ok(connection);
+        let Some(other) = self.whole() else { return slot.connected().await };
+        let Some(mut making) = slot.making_unless_it_rests() else { return Ok(other) };
+        loop {
+            // Once for all of them who come meanwhile; who has no good one looks again as often.
+            let soon = if good().is_some() { making.left_of(MADE_SOON) } else { MADE_SOON };
+            match tokio::time::timeout(soon, making.made()).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => return self.whole().ok_or(error),
+                Err(_) => {
+                    if let Some(other) = good() {
+                        return Ok(other);
+                    }
+                }
+            }
         }
-        if slot.is_awaited()
-            && let Some(other) = good()
-        {
-            return Ok(other);
-        }
-        slot.connected().await.or_else(|error| self.whole().ok_or(error))
     }
 }
 

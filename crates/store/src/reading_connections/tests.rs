@@ -3,12 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::Database;
+use crate::connection_slot::FAILED_RESTS_MS;
 use crate::database::CONNECTIONS_PER_DATABASE;
 use crate::site::{Engine, Site, master_key};
 use crate::sql::{Output, Statement};
@@ -311,9 +314,188 @@ async fn a_connection_that_cannot_be_made_fails_no_read_while_another_is_whole()
     }
 }
 
+/// Stands before a server: connections to it are let through, held, or closed as soon as they come, and are counted.
+struct Gate {
+    port: u16,
+    way: watch::Sender<Way>,
+    came: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Open,
+    Held,
+    Closed,
+}
+
+impl Gate {
+    /// Before the server at that address.
+    async fn new(url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (way, ways) = watch::channel(Way::Open);
+        let came = Arc::new(AtomicUsize::new(0));
+        let (counted, server) = (Arc::clone(&came), authority(url).to_owned());
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let (mut ways, server) = (ways.clone(), server.clone());
+                tokio::spawn(async move {
+                    let is_open = ways.wait_for(|way| *way != Way::Held).await.is_ok_and(|way| *way == Way::Open);
+                    if is_open && let Ok(mut server) = TcpStream::connect(server).await {
+                        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    }
+                });
+            }
+        });
+        Self { port, way, came }
+    }
+
+    fn set(&self, way: Way) {
+        self.way.send_replace(way);
+    }
+
+    fn came(&self) -> usize {
+        self.came.load(Ordering::Relaxed)
+    }
+}
+
+/// Host and port of an address.
+fn authority(url: &str) -> &str {
+    let behind_user = url.rsplit_once('@').unwrap().1;
+    behind_user.split_once('/').unwrap().0
+}
+
+/// An organisation on a server behind a gate, with one of the connections for reads, which waits for a lock.
+async fn with_one_connection() -> (Site, Gate, Database, Held, JoinHandle<Result<Vec<i64>>>) {
+    let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+    let gate = Gate::new(&url).await;
+    let url = url.replace(authority(&url), &format!("127.0.0.1:{}", gate.port));
+    let address = custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name());
+    let limits = Limits { silence_ms: 60_000, postgres_wait_ms: 60_000, ..Limits::default() };
+    let site = Site::at(Some(address), &master_key(), None, limits).await;
+    let database = site.organization("demo").await;
+    assert_eq!(read(&database, &statement("SELECT 3")).await.unwrap(), [3]);
+    let held = Held::new(&database).await;
+    // The second one may have been made while the organisation was.
+    let [_, second] = &database.reading_connections().unwrap().slots;
+    if let Some(made) = second.open() {
+        made.lose();
+        made.ended().await;
+    }
+    let first = begin(&database, 1).remove(0);
+    sent(&database, 1).await;
+    (site, gate, database, held, first)
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+/// Has what is on its way count as slow, so that no connection is a good one.
+fn make_slow(site: &Site) {
+    site.clock.0.fetch_add(1_000, Ordering::Relaxed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_made_once_whoever_goes_away_and_holds_up_no_read() {
+    let (_site, gate, database, held, first) = with_one_connection().await;
+    let [_, second] = &database.reading_connections().unwrap().slots;
+    gate.set(Way::Held);
+    let before = gate.came();
+    // The other place has nothing to do: this one has its connection made, and goes away.
+    let leaving = begin(&database, 1).remove(0);
+    until("a connection is asked for", || gate.came() > before).await;
+    leaving.abort();
+    let _ = leaving.await;
+    let mut reads = vec![first];
+    for at in 0..30 {
+        reads.extend(begin(&database, 1));
+        sent(&database, at + 2).await;
+    }
+    assert!(second.is_made_now() && gate.came() == before + 1, "{}", gate.came() - before);
+    gate.set(Way::Open);
+    until("it is made", || second.open().is_some()).await;
+    assert_eq!(gate.came(), before + 1);
+    held.release().await;
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_no_good_connection_waits_for_the_one_that_is_made() {
+    let (site, gate, database, held, first) = with_one_connection().await;
+    let [_, second] = &database.reading_connections().unwrap().slots;
+    make_slow(&site);
+    gate.set(Way::Held);
+    let before = gate.came();
+    let reads = begin(&database, 10);
+    until("a connection is asked for", || gate.came() > before).await;
+    assert_eq!(on_their_way(&database), 1);
+    gate.set(Way::Open);
+    sent(&database, 11).await;
+    assert_eq!((second.load().sent, gate.came()), (10, before + 1));
+    held.release().await;
+    for read in reads.into_iter().chain([first]) {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_cannot_be_made_is_tried_once_in_a_while() {
+    let (site, gate, database, held, first) = with_one_connection().await;
+    make_slow(&site);
+    gate.set(Way::Closed);
+    let before = gate.came();
+    let mut reads = vec![first];
+    for tried in 1..=2 {
+        reads.extend(begin(&database, 16));
+        sent(&database, reads.len()).await;
+        assert_eq!(gate.came(), before + tried);
+        site.clock.0.fetch_add(i64::try_from(FAILED_RESTS_MS).unwrap(), Ordering::Relaxed);
+    }
+    held.release().await;
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), [5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_another_connection_all_who_wait_are_told_of_one_failure() {
+    let (_site, gate, database, _held, first) = with_one_connection().await;
+    gate.set(Way::Held);
+    let [only, _] = &database.reading_connections().unwrap().slots;
+    only.open().unwrap().lose();
+    assert!(first.await.unwrap().is_err());
+    let before = gate.came();
+    let reads = begin(&database, 16);
+    until("a connection is asked for", || gate.came() > before).await;
+    // All of them have come to wait by the time that a task of the same runtime was run as often.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    gate.set(Way::Closed);
+    for read in reads {
+        let refused = read.await.unwrap().unwrap_err();
+        let Error::Unavailable { context, source: Some(source) } = &refused else { panic!("{refused}") };
+        assert_eq!(context, "connecting to PostgreSQL");
+        assert!(!source.to_string().is_empty());
+    }
+    assert_eq!(gate.came(), before + 1);
+    // The next one asks anew.
+    gate.set(Way::Open);
+    assert_eq!(read(&database, &statement("SELECT 3")).await.unwrap(), [3]);
+}
+
 /// The server goes on with those whom it knows, and answers nobody who comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_long_in_the_making_holds_up_one_read_alone() {
+async fn a_connection_that_is_long_in_the_making_holds_up_no_read() {
     let cluster = custodia_testbed::PrivateCluster::start(&[]).unwrap();
     let address = custodia_testbed::with_database(&cluster.url(), "custodia");
     let site = Site::at(Some(address), &master_key(), None, Limits { silence_ms: 60_000, ..Limits::default() }).await;
@@ -329,21 +511,14 @@ async fn a_connection_that_is_long_in_the_making_holds_up_one_read_alone() {
     cluster.pause_admission().unwrap();
     let mut answered = begin(&database, 1);
     sent(&database, 1).await;
-    // The other place has nothing to do: this one asks for its connection.
-    let waiting = begin(&database, 1).remove(0);
-    let asked = async {
-        while !second.is_awaited() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(SOON, asked).await.expect("a connection is asked for");
+    // The other place has nothing to do: the first of these asks for its connection.
     answered.extend(begin(&database, 10));
     sent(&database, 11).await;
+    assert!(second.is_made_now());
     held.release().await;
     for read in answered {
         assert_eq!(read.await.unwrap().unwrap(), [5]);
     }
-    assert!(!waiting.is_finished());
+    assert!(second.is_made_now());
     cluster.go_on().unwrap();
-    assert_eq!(waiting.await.unwrap().unwrap(), [5]);
 }
