@@ -6,12 +6,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
 use crate::pipeline::Load;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::{Error, Result};
 
+/// Within what time a connection must be made for reads to wait for it that have another.
+pub(crate) const MADE_SOON: Duration = Duration::from_millis(50);
 /// Milliseconds for which a connection is not tried again that could not be made, where there is another.
 pub(crate) const FAILED_RESTS_MS: u64 = 1_000;
 
@@ -30,37 +31,52 @@ struct State {
     failed_ms: Option<u64>,
 }
 
-type Made = std::result::Result<Arc<PostgresConnection>, Arc<Error>>;
+/// How far the making of a connection has come.
+enum Progress {
+    Begun,
+    /// It takes longer than who has another connection waits.
+    Long,
+    Ended(std::result::Result<Arc<PostgresConnection>, Arc<Error>>),
+}
 
 /// A connection that is being made, by a task: it is made whoever of those that wait for it goes away.
 #[derive(Clone)]
-pub(crate) struct Making {
-    began: Instant,
-    made: watch::Receiver<Option<Made>>,
-}
+pub(crate) struct Making(watch::Receiver<Progress>);
 
 impl Making {
-    /// How much is left of a time since it began.
-    pub(crate) fn left_of(&self, time: Duration) -> Duration {
-        time.saturating_sub(self.began.elapsed())
-    }
-
     /// Waits until it is made, or cannot be made: then all who wait are told so.
     pub(crate) async fn made(&mut self) -> Result<Arc<PostgresConnection>> {
-        // Without a task its runtime is gone, too.
-        let ended = || Error::Unavailable { context: "connecting to PostgreSQL".to_owned(), source: None };
-        let made = self.made.wait_for(Option::is_some).await.map_err(|_| ended())?;
-        match made.as_ref() {
-            Some(Ok(connection)) => Ok(Arc::clone(connection)),
-            Some(Err(error)) => Err(Error::shared(error)),
-            None => Err(ended()),
+        let ended = self.0.wait_for(|progress| matches!(progress, Progress::Ended(_))).await;
+        ended.ok().and_then(|ended| ended.outcome()).unwrap_or_else(gone)
+    }
+
+    /// The same for whoever has another one: nothing, where it takes longer than [`MADE_SOON`] since it began.
+    pub(crate) async fn made_soon(&mut self) -> Option<Result<Arc<PostgresConnection>>> {
+        match self.0.wait_for(|progress| !matches!(progress, Progress::Begun)).await {
+            Ok(progress) => progress.outcome(),
+            Err(_) => Some(gone()),
         }
     }
 
     /// Whether somebody still makes it.
     fn goes_on(&self) -> bool {
-        self.made.has_changed().is_ok()
+        self.0.has_changed().is_ok()
     }
+}
+
+impl Progress {
+    fn outcome(&self) -> Option<Result<Arc<PostgresConnection>>> {
+        match self {
+            Self::Begun | Self::Long => None,
+            Self::Ended(Ok(connection)) => Some(Ok(Arc::clone(connection))),
+            Self::Ended(Err(error)) => Some(Err(Error::shared(error))),
+        }
+    }
+}
+
+/// Without the task that makes a connection its runtime is gone, too.
+fn gone<T>() -> Result<T> {
+    Err(Error::Unavailable { context: "connecting to PostgreSQL".to_owned(), source: None })
 }
 
 impl State {
@@ -112,21 +128,30 @@ impl ConnectionSlot {
     /// The connection as it is, as it is being made, or as its making begins now.
     fn begun(&self, state: &mut State) -> Making {
         if let Some(connection) = state.open() {
-            let (_, made) = watch::channel(Some(Ok(Arc::clone(connection))));
-            return Making { began: Instant::now(), made };
+            return Making(watch::channel(Progress::Ended(Ok(Arc::clone(connection)))).1);
         }
         if let Some((making, _)) = state.making.as_ref().filter(|(making, _)| making.goes_on()) {
             return making.clone();
         }
-        let (told, made) = watch::channel(None);
+        let (told, progress) = watch::channel(Progress::Begun);
         let (settings, place) = (self.settings.clone(), Arc::clone(&self.state));
         let broken = state.present.clone();
         let task = tokio::spawn(async move {
-            // Made before the other is closed, it would be one more than there are places.
-            if let Some(broken) = broken {
-                broken.ended().await;
-            }
-            let made = PostgresConnection::connect(&settings).await.map(Arc::new).map_err(Arc::new);
+            let mut connecting = std::pin::pin!(async {
+                // Made before the other is closed, it would be one more than there are places.
+                if let Some(broken) = broken {
+                    broken.ended().await;
+                }
+                PostgresConnection::connect(&settings).await
+            });
+            let connected = match tokio::time::timeout(MADE_SOON, connecting.as_mut()).await {
+                Ok(connected) => connected,
+                Err(_) => {
+                    told.send_replace(Progress::Long);
+                    connecting.await
+                }
+            };
+            let made = connected.map(Arc::new).map_err(Arc::new);
             let mut state = place.lock();
             state.making = None;
             state.failed_ms = made.is_err().then(|| settings.clock.monotonic_ms());
@@ -134,9 +159,9 @@ impl ConnectionSlot {
                 state.present = Some(Arc::clone(connection));
             }
             drop(state);
-            told.send_replace(Some(made));
+            told.send_replace(Progress::Ended(made));
         });
-        let making = Making { began: Instant::now(), made };
+        let making = Making(progress);
         state.making = Some((making.clone(), task.abort_handle()));
         making
     }

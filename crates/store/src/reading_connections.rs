@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::connection_slot::ConnectionSlot;
+use crate::connection_slot::{ConnectionSlot, MADE_SOON};
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::{Error, Limits, Result};
 
 /// Connections that carry the short reads of one PostgreSQL database: a server process answers what comes over its
 /// connection one after the other, so that one alone would use one core.
 pub(crate) const READING_CONNECTIONS: usize = 2;
-
-/// Within what time a connection must be made for reads to wait for it that have another.
-const MADE_SOON: Duration = Duration::from_millis(50);
 
 /// The connections for reads.
 pub(crate) struct ReadingConnections {
@@ -90,16 +87,17 @@ impl ReadingConnections {
         let Some(other) = self.whole() else { return slot.connected().await };
         let Some(mut making) = slot.making_unless_it_rests() else { return Ok(other) };
         loop {
-            // Once for all of them who come meanwhile; who has no good one looks again as often.
-            let soon = if good().is_some() { making.left_of(MADE_SOON) } else { MADE_SOON };
-            match tokio::time::timeout(soon, making.made()).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => return self.whole().ok_or(error),
-                Err(_) => {
-                    if let Some(other) = good() {
-                        return Ok(other);
-                    }
-                }
+            if good().is_some()
+                && let Some(made) = making.made_soon().await
+            {
+                return made.or_else(|error| self.whole().ok_or(error));
+            }
+            if let Some(other) = good() {
+                return Ok(other);
+            }
+            // The other one may have become a good one meanwhile.
+            if let Ok(made) = tokio::time::timeout(MADE_SOON, making.made()).await {
+                return made.or_else(|error| self.whole().ok_or(error));
             }
         }
     }
