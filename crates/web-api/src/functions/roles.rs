@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use custodia_org::{Change, RoleChange};
 use custodia_query::odata::{Binding, ParameterValue};
-use custodia_schema::{Guid, Level, NamedPrivilege};
+use custodia_query::{Field, RowKey};
+use custodia_schema::{Guid, Level, NamedPrivilege, Value};
 use http::{Response, StatusCode};
 
 use super::{Operation, begin};
@@ -13,6 +14,7 @@ use crate::body::Object;
 use crate::failure::Failure;
 use crate::json;
 use crate::prepared::PreparedWrite;
+use crate::reads::row_values;
 
 /// The levels as the protocol names them.
 const LEVELS: [(&str, Level); 4] =
@@ -44,27 +46,33 @@ pub(super) async fn retrieve(operation: &Operation<'_>) -> Result<Response<Bytes
         _ => return Err(Failure::invalid("RetrieveRolePrivilegesRole takes the parameter RoleId, a GUID")),
     };
     let held = call.organization.role_privileges(call.caller, role).await?;
+    let table = call.schema.table_named("role").ok_or_else(|| Failure::no_such_resource(operation.name))?;
+    let unit = table.column("businessunitid").ok_or_else(|| Failure::no_such_resource(operation.name))?;
+    let row = row_values(call, table, &RowKey::Id(role), &[Field::Column(unit.id)]).await?;
+    let unit = row.get(1).and_then(Value::guid).unwrap_or_default();
     let mut body = begin(call, "RetrieveRolePrivilegesRoleResponse");
     body.extend_from_slice(b"\"RolePrivileges\":[");
     for (at, (privilege, level)) in held.iter().enumerate() {
         if at > 0 {
             body.push(b',');
         }
-        begin_privilege(&mut body, privilege, *level);
-        body.push(b'}');
+        write_privilege(&mut body, privilege, *level, &unit);
     }
     body.extend_from_slice(b"]}");
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
 
-/// One held privilege, without the end of the object.
-pub(super) fn begin_privilege(body: &mut Vec<u8>, privilege: &NamedPrivilege, level: Level) {
+/// One held privilege, and the business unit that its level is measured from.
+pub(super) fn write_privilege(body: &mut Vec<u8>, privilege: &NamedPrivilege, level: Level, unit: &Guid) {
     body.extend_from_slice(b"{\"Depth\":");
     json::text(body, level_name(level));
     body.extend_from_slice(b",\"PrivilegeId\":\"");
     json::guid(body, &privilege.id);
     body.extend_from_slice(b"\",\"PrivilegeName\":");
     json::text(body, &privilege.name);
+    body.extend_from_slice(b",\"BusinessUnitId\":\"");
+    json::guid(body, unit);
+    body.extend_from_slice(b"\"}");
 }
 
 /// A level as the protocol names it.

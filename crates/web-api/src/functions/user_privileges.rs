@@ -8,7 +8,6 @@ use http::{Response, StatusCode};
 use super::{Operation, begin, roles};
 use crate::answer;
 use crate::failure::Failure;
-use crate::json;
 
 pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>, Failure> {
     let call = operation.call;
@@ -39,10 +38,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
         if at > 0 {
             body.push(b',');
         }
-        roles::begin_privilege(&mut body, privilege, *level);
-        body.extend_from_slice(b",\"BusinessUnitId\":\"");
-        json::guid(&mut body, unit);
-        body.extend_from_slice(b"\"}");
+        roles::write_privilege(&mut body, privilege, *level, unit);
     }
     body.extend_from_slice(b"]}");
     Ok(answer::json(StatusCode::OK, call.media, body))
