@@ -202,12 +202,15 @@ fn upserts_done(call: &Call<'_>, table: &Table, changed: Changed) -> Response<By
 pub(crate) struct Showing(Option<Box<RecordReading>>);
 
 impl Showing {
-    /// Reads how it is to be shown, so that a wrong `$select` comes to light before anything is written.
+    /// Reads how it is to be shown, so that a wrong `$select` comes to light before anything is written: also where nothing is to
+    /// be shown, since whoever sends an option means something by it.
     pub(crate) async fn prepare(call: &Call<'_>, table: &Table) -> Result<Self, Failure> {
-        Ok(Self(match call.preferences.representation {
-            true => Some(Box::new(RecordReading::prepare(call, table).await?)),
-            false => None,
-        }))
+        let says_how = call.options.iter().any(|(name, _)| name.starts_with('$'));
+        if !call.preferences.representation && !says_how {
+            return Ok(Self(None));
+        }
+        let reading = RecordReading::prepare(call, table).await?;
+        Ok(Self(call.preferences.representation.then(|| Box::new(reading))))
     }
 
     /// `status` says what was done, where the record is shown.

@@ -8,11 +8,12 @@ use super::Operation;
 use crate::body::Object;
 use crate::failure::Failure;
 use crate::prepared::PreparedWrite;
+use crate::reads::record_id;
 
 /// The relationship between teams and their members.
 const MEMBERSHIP: &str = "teammembership_association";
 
-pub(super) fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
+pub(super) async fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<PreparedWrite, Failure> {
     let call = operation.call;
     let Binding::Record(table, key) = operation.binding else {
         return Err(Failure::no_such_resource(operation.name));
@@ -25,6 +26,10 @@ pub(super) fn prepare(operation: &Operation<'_>, body: &Object<'_>) -> Result<Pr
         let other = call.referenced("Members", &member)?;
         let record = Reference { table: *table, key: RowKey::clone(key) };
         links.push(LinkRequest { record, relationship: MEMBERSHIP.to_owned(), other });
+    }
+    if links.is_empty() {
+        // No link asks for the team then.
+        record_id(call, call.table(*table)?, key).await?;
     }
     Ok(PreparedWrite::done(match operation.name {
         "AddMembersTeam" => Change::AssociateAll(links),

@@ -68,6 +68,14 @@ struct Declared {
     set: Option<String>,
 }
 
+/// Whether a function, in any form that it is declared in, has a parameter of that name beside what it is bound to.
+pub(crate) fn has_parameter(function: &str, parameter: &str) -> bool {
+    let begins = format!("<Function Name=\"{function}\"");
+    let declared = format!("<Parameter Name=\"{parameter}\"");
+    let forms = OPERATIONS.split("</Function>").filter_map(|text| text.split_once(&begins).map(|(_, form)| form));
+    parameter != "entity" && forms.into_iter().any(|form| form.contains(&declared))
+}
+
 struct Writer<'s> {
     schema: &'s Schema,
     annotated: bool,

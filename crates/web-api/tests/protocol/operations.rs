@@ -104,6 +104,14 @@ mod bodies {
             assert_eq!(world.get(&in_team).await["value"].as_array().unwrap().len(), count, "{action}");
         }
         world.ask("POST", &format!("teams({team})/Microsoft.Dynamics.CRM.AddMembersTeam"), &[], "{}").await.expect(400);
+        // Nobody joins a team; but there has to be one.
+        let nobody = r#"{"Members":[]}"#;
+        for action in ["AddMembersTeam", "RemoveMembersTeam"] {
+            let path = |team: &str| format!("teams({team})/Microsoft.Dynamics.CRM.{action}");
+            world.ask("POST", &path(&team), &[], nobody).await.expect(204);
+            let absent = path("00000000-0000-0000-0000-000000000001");
+            world.ask("POST", &absent, &[], nobody).await.expect_error(404, "0x80040217");
+        }
 
         let role = world
             .post("roles", &format!("{{\"name\":\"R\",\"businessunitid@odata.bind\":\"/businessunits({unit})\"}}"))
@@ -125,6 +133,7 @@ mod bodies {
             let answer = world.ask("POST", &path, &[], &body).await;
             assert_eq!(answer.status, 204, "{action} {}", answer.text());
             let told = world.get(&held).await;
+            assert_eq!(told["RolePrivileges"][0]["BusinessUnitId"], json!(unit), "{action}");
             let mut found: Vec<_> = told["RolePrivileges"]
                 .as_array()
                 .unwrap()
@@ -209,6 +218,16 @@ mod bodies {
                 "0x8006088a",
             ),
             ("POST", "WinOpportunity", 501, "0x80060888"),
+            ("GET", "RetrieveLicenseInfo()", 501, "0x80060888"),
+            (
+                "POST",
+                "lists(00000000-0000-0000-0000-000000000001)/Microsoft.Dynamics.CRM.AddMemberList",
+                501,
+                "0x80060888",
+            ),
+            ("GET", "WhoAmI(x=1)", 400, "0x80060888"),
+            ("GET", "RetrieveTotalRecordCount(EntityNames=['account'],Foo=1)", 400, "0x80060888"),
+            ("GET", "RetrieveMetadataChanges(Foo='x')", 400, "0x80060888"),
             ("GET", "WinOpportunity", 404, "0x0"),
             ("GET", "CreateMultiple", 404, "0x0"),
             ("POST", "CreateMultiple", 404, "0x8006088a"),

@@ -48,6 +48,10 @@ mod bodies {
 
         // A wrong selection comes to light before anything is written.
         world.ask("POST", "accounts?$select=nothing", &SHOW, r#"{"name":"D"}"#).await.expect(400);
+        for wrong in ["$foo=1", "$select=nothing", "$filter=name eq 'D'"] {
+            world.ask("POST", &format!("accounts?{wrong}"), &[], r#"{"name":"D"}"#).await.expect(400);
+            world.ask("PATCH", &format!("accounts({own})?{wrong}"), &[], r#"{"name":"D"}"#).await.expect(400);
+        }
         assert_eq!(world.ask("GET", "accounts/$count?$filter=name eq 'D'", &[], "").await.text(), "0");
     }
 
