@@ -725,7 +725,6 @@ impl Writing<'_> {
             }
         }
         if is_new {
-            shared.stamp(&pointers, "activitytypecode", Value::Text(table.name.clone()));
             let permit = self.platform_permit("activity", &pointers, PrivilegeKind::Create)?;
             self.transaction.insert(permit, &pointers, id, shared.into_values())?;
         } else if !shared.is_empty() {

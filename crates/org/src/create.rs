@@ -12,7 +12,7 @@ use crate::audit_detail::action;
 use crate::error::{Error, Fault, Result};
 use crate::input::{Input, RecordInput};
 use crate::writing::{Draft, Writing, Written, fault};
-use crate::{names, validate};
+use crate::{companions, names, validate};
 
 /// Columns that only the platform and imports may set, although no caller may (an import says in `overriddencreatedon` when a record was made).
 const TRUSTED_COLUMNS: &[&str] = &["statecode", "statuscode", "createdon", "modifiedon", "actualclosedate"];
@@ -63,6 +63,7 @@ impl Writing<'_> {
         self.follow_parent(&table, &mut row).await?;
         self.stamp_new(&table, &mut row);
         self.before_create(&table, id, &mut row).await?;
+        companions::settle(&table, None, &mut row, |id| self.schema.table(id).map(|table| table.name.as_str()));
         let mut changes = row.clone();
         self.settle_amounts(&table, &mut row, &mut changes).await?;
         for (column, value) in names::compose(&table, &row) {
@@ -435,7 +436,8 @@ pub(crate) fn number(value: Option<&Value>) -> Option<i32> {
 pub(crate) fn is_stamp(column: &Column) -> bool {
     matches!(
         column.name.as_str(),
-        "createdon"
+        "activitytypecode"
+            | "createdon"
             | "createdby"
             | "createdonbehalfby"
             | "modifiedon"

@@ -21,6 +21,7 @@ mod cascade;
 mod cascade_walk;
 mod changes;
 mod column_sharing;
+mod companions;
 mod create;
 mod credentials;
 mod customization;

@@ -11,8 +11,8 @@ use crate::create::{Purpose, complete_state, is_stamp};
 use crate::error::{Error, Result, refusal};
 use crate::input::{Input, Precondition, RecordInput, Reference};
 use crate::jobs::ASYNC_OPERATION;
-use crate::names;
 use crate::writing::{Draft, Upserted, Writing, Written};
+use crate::{companions, names};
 
 impl Writing<'_> {
     /// Changes a record that exists.
@@ -125,6 +125,7 @@ impl Writing<'_> {
         }
         self.check_moved(table, &stored, &changes).await?;
         self.before_update(table, &stored, &mut changes).await?;
+        companions::settle(table, Some(&stored), &mut changes, |id| self.schema.table(id).map(|table| table.name.as_str()));
 
         let mut row = Draft::default();
         for (column, value) in stored.values() {

@@ -15,6 +15,8 @@ on_both_engines! {
     single_properties_are_written_alone;
     records_are_deleted_once;
     states_change_by_update;
+    types_follow_from_records_and_links;
+    documents_tell_how_large_they_are;
 }
 
 mod bodies {
@@ -429,5 +431,74 @@ mod bodies {
         let body = format!("{{\"ownerid@odata.bind\":\"/systemusers({})\"}}", seller.user);
         world.ask("PATCH", &path, &[], &body).await.expect(204);
         assert_eq!(world.get(&path).await["_ownerid_value"], json!(seller.user));
+    }
+
+    /// Which kind of activity a record is, and which table a link leads to, is told beside them, whatever callers say.
+    pub async fn types_follow_from_records_and_links(world: World) {
+        for (set, name) in [("tasks", "task"), ("emails", "email"), ("phonecalls", "phonecall"), ("letters", "letter")] {
+            let sent = r#"{"subject":"S","activitytypecode":"fax"}"#;
+            let id = world.post(set, sent).await;
+            assert_eq!(world.get(&format!("{set}({id})?$select=activitytypecode")).await["activitytypecode"], name);
+            let pointer = world.get(&format!("activitypointers({id})?$select=activitytypecode")).await;
+            assert_eq!(pointer["activitytypecode"], name);
+            let counted = format!("{set}/$count?$filter=activitytypecode eq '{name}'");
+            assert_eq!(world.ask("GET", &counted, &[], "").await.text(), "1");
+            world.ask("PATCH", &format!("{set}({id})"), &[], r#"{"activitytypecode":"fax","subject":"T"}"#).await.expect(204);
+            assert_eq!(world.get(&format!("{set}({id})?$select=activitytypecode")).await["activitytypecode"], name);
+        }
+
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let contact = world.post("contacts", r#"{"lastname":"C"}"#).await;
+        let task = world.post("tasks", r#"{"subject":"S"}"#).await;
+        let queue = world.post("queues", r#"{"name":"Q"}"#).await;
+        let cases = [
+            ("annotations", "objectid_account", "objectid_contact", "objecttypecode"),
+            ("customeraddresses", "parentid_account", "parentid_contact", "objecttypecode"),
+        ];
+        for (set, first, second, kind) in cases {
+            let id = world.post(set, &format!(r#"{{"{first}@odata.bind":"/accounts({account})"}}"#)).await;
+            let path = format!("{set}({id})");
+            assert_eq!(world.get(&path).await[kind], "account", "{set}");
+            let bound = format!(r#"{{"{second}@odata.bind":"/contacts({contact})"}}"#);
+            world.ask("PATCH", &path, &[], &bound).await.expect(204);
+            assert_eq!(world.get(&path).await[kind], "contact", "{set}");
+            // Beside a link nothing else counts.
+            world.ask("PATCH", &path, &[], &format!(r#"{{"{kind}":"lead"}}"#)).await.expect(204);
+            assert_eq!(world.get(&path).await[kind], "contact", "{set}");
+        }
+        let note = world.post("annotations", &format!(r#"{{"objectid_task@odata.bind":"/tasks({task})"}}"#)).await;
+        let path = format!("annotations({note})");
+        assert_eq!(world.get(&path).await["objecttypecode"], "task");
+        world.ask("DELETE", &format!("{path}/objectid_task/$ref"), &[], "").await.expect(204);
+        assert!(world.get(&path).await["objecttypecode"].is_null());
+
+        let item = format!(
+            r#"{{"queueid@odata.bind":"/queues({queue})","objectid_task@odata.bind":"/tasks({task})"}}"#
+        );
+        let item = world.post("queueitems", &item).await;
+        assert_eq!(world.get(&format!("queueitems({item})")).await["objecttypecode"], "task");
+
+        let ends = format!(
+            r#"{{"record1id_account@odata.bind":"/accounts({account})","record2id_contact@odata.bind":"/contacts({contact})"}}"#
+        );
+        let connection = world.post("connections", &ends).await;
+        let connection = world.get(&format!("connections({connection})")).await;
+        assert_eq!(connection["record1objecttypecode"], 1);
+        assert_eq!(connection["record2objecttypecode"], 2);
+    }
+
+    /// What a note holds as base64 is told in bytes.
+    pub async fn documents_tell_how_large_they_are(world: World) {
+        let sent = r#"{"subject":"N","filename":"a.txt","documentbody":"YWJjZA=="}"#;
+        let path = format!("annotations({})", world.post("annotations", sent).await);
+        let note = world.get(&path).await;
+        assert_eq!((note["isdocument"].as_bool(), note["filesize"].as_i64()), (Some(true), Some(4)));
+        world.ask("PATCH", &path, &[], r#"{"documentbody":null}"#).await.expect(204);
+        let note = world.get(&path).await;
+        assert_eq!((note["isdocument"].as_bool(), note["filesize"].as_i64()), (Some(false), None));
+
+        let plain = world.post("annotations", r#"{"subject":"N","notetext":"T"}"#).await;
+        let plain = world.get(&format!("annotations({plain})")).await;
+        assert_eq!((plain["isdocument"].as_bool(), plain["filesize"].as_i64()), (Some(false), None));
     }
 }

@@ -1,0 +1,81 @@
+//! Columns that tell of others of the same record: which table a link leads to, how large a document is, what kind of activity
+//! it is. Callers need not give them, and what they give does not count beside what the record says.
+
+use custodia_schema::{ColumnKind, Table, Value};
+use custodia_store::StoredRow;
+
+use crate::writing::Draft;
+
+/// Lookups with a column beside them that says which table they lead to: table, lookup, type.
+const TYPES_OF_LINKS: &[(&str, &str, &str)] = &[
+    ("activitymimeattachment", "objectid", "objecttypecode"),
+    ("annotation", "objectid", "objecttypecode"),
+    ("connection", "record1id", "record1objecttypecode"),
+    ("connection", "record2id", "record2objecttypecode"),
+    ("customeraddress", "parentid", "objecttypecode"),
+    ("listmember", "entityid", "entitytype"),
+    ("queueitem", "objectid", "objecttypecode"),
+];
+
+/// Columns that hold a file as base64.
+const DOCUMENTS: &[(&str, &str)] = &[("activitymimeattachment", "body"), ("annotation", "documentbody")];
+
+/// Fills the companions of what a new record is made of, or of the columns of a stored one that change. `name_of` knows the
+/// logical names of tables.
+pub(crate) fn settle<'s>(
+    table: &Table,
+    stored: Option<&StoredRow>,
+    row: &mut Draft,
+    name_of: impl Fn(custodia_schema::TableId) -> Option<&'s str>,
+) {
+    if table.is_activity && stored.is_none() {
+        row.stamp(table, "activitytypecode", Value::Text(table.name.clone()));
+    }
+    for (_, link, kind) in TYPES_OF_LINKS.iter().filter(|(of, ..)| *of == table.name) {
+        let (Some(link), Some(kind)) = (table.column(link), table.column(kind)) else { continue };
+        if !row.contains(link.id) && !row.contains(kind.id) {
+            continue;
+        }
+        let leads_to = row.get(link.id).or_else(|| stored.map(|stored| stored.get(link.id)));
+        match (leads_to, &kind.kind) {
+            (Some(Value::Lookup(target, _)), ColumnKind::Choice { .. }) => {
+                let code = i32::try_from(target.0).map_or(Value::Null, Value::Integer);
+                row.set(kind.id, code);
+            }
+            (Some(Value::Lookup(target, _)), _) => {
+                let name = name_of(*target).map_or(Value::Null, |name| Value::Text(name.to_owned()));
+                row.set(kind.id, name);
+            }
+            // The link was taken away. Of one that there never was, what was given stays: a form may say it beforehand.
+            _ if stored.is_some() && row.contains(link.id) => row.set(kind.id, Value::Null),
+            _ => {}
+        }
+    }
+    for (_, body) in DOCUMENTS.iter().filter(|(of, _)| *of == table.name) {
+        let Some(body) = row.named(table, body) else { continue };
+        let size = match body {
+            Value::Text(base64) => Some(decoded_length(base64)),
+            _ => None,
+        };
+        row.stamp(table, "isdocument", Value::Boolean(size.is_some()));
+        row.stamp(table, "filesize", size.map_or(Value::Null, Value::Integer));
+    }
+}
+
+/// How many bytes a text in base64 stands for.
+fn decoded_length(base64: &str) -> i32 {
+    let digits = base64.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').count();
+    i32::try_from(digits * 3 / 4).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded_length;
+
+    #[test]
+    fn a_document_is_as_long_as_its_bytes() {
+        for (text, length) in [("", 0), ("YQ==", 1), ("YWI=", 2), ("YWJj", 3), ("YWJj\r\nYQ==", 4)] {
+            assert_eq!(decoded_length(text), length, "{text:?}");
+        }
+    }
+}
