@@ -125,10 +125,7 @@ impl Writing<'_> {
             }
             let value = match given {
                 Input::Value(value) => value,
-                Input::Link(reference) => {
-                    let id = self.id_of(&reference).await?;
-                    Value::Lookup(reference.table, id)
-                }
+                Input::Link(reference) => self.link_value(column, &reference).await?,
             };
             let value = validate::value(table, column, value)?;
             let value = self.inspected(table, column, value)?;

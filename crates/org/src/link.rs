@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use custodia_access::append_kind;
-use custodia_schema::{ColumnId, Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
+use custodia_schema::{Column, ColumnId, Guid, ManyToMany, OneToMany, PrivilegeKind, Table, TableId, Value};
 use custodia_store::{AuditOperation, RowKey, StoredRow};
 
 use crate::audit_detail::{AuditDetail, action};
@@ -223,6 +223,19 @@ impl Writing<'_> {
         let row = self.link_end(&table, &reference.key, kind).await?;
         let _checked = self.permit_on(&table, kind, row.is_reached)?;
         Ok(row.id)
+    }
+
+    /// What a lookup holds of a record that a request names.
+    pub(crate) async fn link_value(&mut self, lookup: &Column, reference: &Reference) -> Result<Value> {
+        match self.schema.target_for(lookup, reference.table) {
+            // An activity named by its type: it stands among all activities, and has to be of that type.
+            Some(target) if target != reference.table => {
+                let table = self.table(reference.table)?;
+                let id = self.id_of_key(&table, &reference.key).await?;
+                Ok(Value::Lookup(target, id.ok_or_else(|| Self::missing(&table, &reference.key))?))
+            }
+            _ => Ok(Value::Lookup(reference.table, self.id_of(reference).await?)),
+        }
     }
 
     /// The id of a record that a request names.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::{
-    AuditSwitch, CardRules, ColumnId, Guid, Level, ListIndex, ManyToMany, NamedPrivilege, OneToMany, Table, TableId,
-    privilege_id,
+    AuditSwitch, CardRules, Column, ColumnId, Guid, Level, ListIndex, ManyToMany, NamedPrivilege, OneToMany, Table,
+    TableId, privilege_id,
 };
 
 /// The table in which every activity stands once more.
@@ -172,6 +172,19 @@ impl Schema {
         let is_one = |table: &Table| table.is_activity || table.name == ACTIVITIES;
         let activities = self.tables.iter().filter(move |other| is_one(table) && is_one(other) && other.id != table.id);
         std::iter::once(table.name.as_str()).chain(activities.map(|other| other.name.as_str()))
+    }
+
+    /// Which of its targets a lookup holds for a record of a table, if it may lead there: the table itself, or all activities
+    /// where that is the one target and the table is one of them. An activity also stands in `activitypointer`, under the same id.
+    #[must_use]
+    pub fn target_for(&self, lookup: &Column, table: TableId) -> Option<TableId> {
+        let targets = lookup.kind.targets();
+        if targets.contains(&table) {
+            return Some(table);
+        }
+        let is_activity = self.table(table).is_some_and(|table| table.is_activity);
+        let pointer = self.table_named(ACTIVITIES).filter(|_| is_activity)?.id;
+        (targets == [pointer]).then_some(pointer)
     }
 
     /// Relationships in which `table` is the parent.

@@ -2,7 +2,7 @@
 
 use custodia_access::RowAccess;
 use custodia_query::{Filter, Path, Step};
-use custodia_schema::{Column, ColumnKind, PrivilegeKind, Table};
+use custodia_schema::{Column, PrivilegeKind, Table};
 
 use super::access::{AccessWriter, primary, stored};
 use super::links::LinkRow;
@@ -210,11 +210,7 @@ impl<'a> Joins<'a> {
             Some(node) => context.schema.table(node.step.target).ok_or(CompileError::NoTable(node.step.target))?,
         };
         let lookup = stored(source, step.lookup)?;
-        let leads = match &lookup.kind {
-            ColumnKind::Lookup { targets, .. } => targets.contains(&step.target),
-            _ => false,
-        };
-        if !leads {
+        if context.schema.target_for(lookup, step.target).is_none() {
             return Err(CompileError::NoRelationship {
                 table: source.name.clone(),
                 why: "the column of a step does not point at the step's table",

@@ -1,11 +1,49 @@
 //! Expansions within each other: both kinds of navigation, references, levels, and the links to further pages.
 
 use crate::on_both_engines;
+use crate::world::{Engine, World};
 
 on_both_engines! {
     expansions_stand_within_each_other;
     nested_collections_go_on_where_they_end;
     answers_read_so_many_collections_and_link_the_rest;
+    parties_lead_to_their_activity_by_its_type;
+}
+
+/// Navigations that one request asks for.
+const EXPANDED_AT_ONCE: usize = 15;
+
+/// What `$metadata` declares, requests take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_navigation_that_is_declared_is_expanded() {
+    let world = World::new(Engine::Sqlite).await;
+    let metadata = world.ask("GET", "$metadata", &[], "").await;
+    let document = roxmltree::Document::parse(metadata.text()).unwrap();
+    let mut failed = Vec::new();
+    let mut expanded = 0;
+    for table in document.descendants().filter(|node| node.has_tag_name("EntityType")) {
+        let schema = world.org.schema();
+        let Some(table_of) = table.attribute("Name").and_then(|name| schema.table_named(name)) else { continue };
+        if table_of.set_name.is_empty() {
+            continue;
+        }
+        let navigations: Vec<_> = table
+            .children()
+            .filter(|node| node.has_tag_name("NavigationProperty"))
+            .filter_map(|node| node.attribute("Name"))
+            .collect();
+        let id = &table_of.column_by_id(table_of.primary_id).unwrap().name;
+        for some in navigations.chunks(EXPANDED_AT_ONCE) {
+            let target = format!("{}?$top=1&$select={id}&$expand={}", table_of.set_name, some.join(","));
+            let answer = world.ask("GET", &target, &[], "").await;
+            expanded += some.len();
+            if answer.status != 200 {
+                failed.push(format!("{target}: {} {}", answer.status, answer.text()));
+            }
+        }
+    }
+    assert!(expanded > 2_000, "only {expanded} are declared");
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 mod bodies {
@@ -232,5 +270,30 @@ mod bodies {
             let link = record[format!("{name}@odata.nextLink")].as_str().unwrap().strip_prefix(ROOT).unwrap();
             assert_eq!(world.get(link).await["value"].as_array().unwrap().len(), expected, "{link}");
         }
+    }
+
+    /// A party points at the list of all activities; each type of activity is a way there as well.
+    pub async fn parties_lead_to_their_activity_by_its_type(world: World) {
+        let email = world.post("emails", r#"{"subject":"About boats"}"#).await;
+        let task = world.post("tasks", r#"{"subject":"Mend"}"#).await;
+        let bound = format!(r#"{{"participationtypemask":2,"activityid_email@odata.bind":"/emails({email})"}}"#);
+        let party = world.post("activityparties", &bound).await;
+
+        let shown = "$expand=activityid_email($select=subject),activityid_task($select=subject),activityid_activitypointer($select=subject)";
+        let shown = world.get(&format!("activityparties({party})?$select=participationtypemask&{shown}")).await;
+        assert_eq!(shown["activityid_email"]["subject"], "About boats");
+        assert_eq!(shown["activityid_activitypointer"]["subject"], "About boats");
+        assert!(shown["activityid_task"].is_null(), "{shown}");
+        let asked =
+            "activityparties?$filter=activityid_email/subject eq 'About boats'&$orderby=activityid_email/subject";
+        assert_eq!(world.get(asked).await["value"][0]["activitypartyid"], party.as_str());
+        let listed = world
+            .get(&format!("emails({email})?$select=subject&$expand=email_activity_parties($select=activitypartyid)"))
+            .await;
+        assert_eq!(listed["email_activity_parties"][0]["activitypartyid"], party.as_str());
+
+        // The record has to be of the type that it is named by.
+        let wrong = format!(r#"{{"participationtypemask":2,"activityid_email@odata.bind":"/emails({task})"}}"#);
+        world.ask("POST", "activityparties", &[], &wrong).await.expect(404);
     }
 }
