@@ -290,6 +290,8 @@ pub struct Column {
     pub secured: bool,
     /// Columns it is derived from (a composite address, a full name): it is readable only if all of them are.
     pub derived_from: Vec<ColumnId>,
+    /// For a GUID that is the id of a record of any table: the column that says which table, by its logical name.
+    pub typed_by: Option<ColumnId>,
     /// Pattern of the number the platform gives a new record that comes without one
     /// (`CAS-{SEQNUM:5}-{RANDSTRING:6}`); only on text columns.
     pub auto_number: Option<String>,

@@ -213,6 +213,12 @@ impl Table {
         self.privileges.iter().find(|privilege| privilege.kind == kind)
     }
 
+    /// Whether its rows own others: users and teams, which Dataverse calls principals.
+    #[must_use]
+    pub fn is_principal(&self) -> bool {
+        matches!(self.name.as_str(), "systemuser" | "team")
+    }
+
     /// Whether a caller who makes a row has to give this column a value: the system requires one, and neither the
     /// platform nor a default gives it.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use custodia_org::{Input, RecordInput, Reference};
 use custodia_query::RowKey;
-use custodia_query::odata::{Navigation, SingleNavigation, navigation, parse_moment, parse_reference};
+use custodia_query::odata::{Navigation, SingleNavigation, navigation, owner_id, parse_moment, parse_reference};
 use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
 use http::StatusCode;
 
@@ -116,7 +116,8 @@ impl Reader<'_> {
             let how = how_to_link(&self.call.schema, self.table, column);
             return Err(Failure::body(format!("'{name}' cannot be written; {how}")));
         }
-        let Some(column) = table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. })) else {
+        let column = table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. }));
+        let Some(column) = column.or_else(|| owner_id(table, name)) else {
             let lookup = table.column(name).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }));
             let hint = lookup
                 .map(|lookup| {

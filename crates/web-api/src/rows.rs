@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use custodia_org::{Restart, Row, RowSink};
-use custodia_query::odata::{ExpandShape, Shape, property_name};
+use custodia_query::odata::{ExpandShape, OWNER_ID, Shape, property_name};
 use custodia_query::{Expand, Field, Path, Query};
 use custodia_schema::{Column, ColumnKind, Guid, Schema, Table, TableId, Value, ValueRef};
 
@@ -56,7 +56,8 @@ struct RecordPlan {
     version_at: Option<usize>,
     /// The addresses of the record, which are shown at the full metadata level.
     links: Option<Links>,
-    /// Up to the id of an owner, which may be of several tables: `,"@odata.type":"…","ownerid":"`.
+    /// Up to the id that users and teams have as owners, `,"ownerid":"`; one that is reached by a navigation to both says
+    /// before it what it is: `,"@odata.type":"…"`.
     as_owner: Option<Vec<u8>>,
     properties: Vec<Property>,
     numbers_quoted: bool,
@@ -108,6 +109,8 @@ enum Annotation {
     Fixed(Vec<u8>),
     /// By the table that a lookup points at.
     ByTable { table_at: usize, each: Vec<(i64, Vec<u8>)> },
+    /// The table that another column names, after `,"name@Microsoft.Dynamics.CRM.lookuplogicalname":`.
+    NamedTable { start: Vec<u8>, name_at: usize },
 }
 
 /// A navigation shown with each record.
@@ -214,6 +217,9 @@ impl Planning<'_> {
         if self.media.metadata == MetadataLevel::Full {
             plan.links = Some(self.links(table));
         }
+        if table.is_principal() {
+            plan.as_owner = Some(id_start(OWNER_ID));
+        }
         for column in shape.shown.iter().filter_map(|id| table.column_by_id(*id)) {
             let Some(position) = at(Field::Column(column.id)) else { continue };
             plan.properties.push(self.property(&property_name(column), table, column, position, &at, wanted));
@@ -270,6 +276,10 @@ impl Planning<'_> {
                 by_target(LOOKUP_LOGICAL_NAME, &|target| self.schema.table(target).map(|table| table.name.clone()));
             }
         }
+        if let (true, Some(name_at)) = (wanted.table, column.typed_by.and_then(|by| at(Field::Column(by)))) {
+            let start = annotation_start(name, LOOKUP_LOGICAL_NAME);
+            annotations.push(Annotation::NamedTable { start, name_at });
+        }
         Property { start: property_start(name), at: position, kind: Kind::of(column), annotations, only_values: false }
     }
 
@@ -282,8 +292,7 @@ impl Planning<'_> {
             start = property_start("@odata.type");
             json::text(&mut start, &format!("#Microsoft.Dynamics.CRM.{}", table.name));
         }
-        start.extend_from_slice(&property_start(name));
-        start.push(b'"');
+        start.extend_from_slice(&id_start(name));
         Some(start)
     }
 
@@ -297,6 +306,13 @@ impl Planning<'_> {
         json::escaped(&mut edit, &format!("{}(", table.set_name));
         vec![type_and_address, edit]
     }
+}
+
+/// `,"name":"`
+fn id_start(name: &str) -> Vec<u8> {
+    let mut start = property_start(name);
+    start.push(b'"');
+    start
 }
 
 /// `,"@odata.id":"…/accounts(`
@@ -333,6 +349,9 @@ impl Wanted {
                 if (self.table || self.navigation) && column.kind.is_polymorphic() {
                     fields.push(Field::TargetTable(column.id));
                 }
+            }
+            if let (true, Some(typed_by)) = (self.table, column.typed_by) {
+                fields.push(Field::Column(typed_by));
             }
         }
     }
@@ -479,6 +498,12 @@ impl RowPlan {
                     && let Some((_, bytes)) = each.iter().find(|(target, _)| *target == table)
                 {
                     out.extend_from_slice(bytes);
+                }
+            }
+            Annotation::NamedTable { start, name_at } => {
+                if let ValueRef::Text(name) = row.at(*name_at) {
+                    out.extend_from_slice(start);
+                    json::text(out, name);
                 }
             }
         }

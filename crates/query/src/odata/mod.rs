@@ -34,7 +34,9 @@ pub(crate) use filter::comparable;
 pub use hint::hint_of_set;
 pub use limits::Limits;
 pub use moment::parse_moment;
-pub use names::{CollectionNavigation, Navigation, SingleNavigation, Tie, navigation, property, property_name};
+pub use names::{
+    CollectionNavigation, Navigation, OWNER_ID, SingleNavigation, Tie, navigation, owner_id, property, property_name,
+};
 pub use options::{query_options, query_string};
 pub use parse::{Parsed, depends_on_asker, parse, parse_options, parse_record_options};
 pub(crate) use path::is_ordered;

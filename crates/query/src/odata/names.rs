@@ -6,24 +6,41 @@ use custodia_schema::{Column, ColumnId, ColumnKind, Guid, RelationshipId, Schema
 
 use crate::{Related, Step};
 
-/// The name of a column's property: `_primarycontactid_value` for a lookup, the logical name for all others.
+/// The name of a column's property: `_primarycontactid_value` for a lookup and for the id of a record of any table, the
+/// logical name for all others.
 #[must_use]
 pub fn property_name(column: &Column) -> Cow<'_, str> {
-    match column.kind {
-        ColumnKind::Lookup { .. } => Cow::Owned(format!("_{}_value", column.name)),
-        _ => Cow::Borrowed(&column.name),
+    if matches!(column.kind, ColumnKind::Lookup { .. }) || column.typed_by.is_some() {
+        Cow::Owned(format!("_{}_value", column.name))
+    } else {
+        Cow::Borrowed(&column.name)
     }
 }
 
-/// The readable column behind a property name; `None` when there is none. The logical name of a lookup is none.
+/// The name that the ids of users and teams share, as owners.
+pub const OWNER_ID: &str = "ownerid";
+
+/// The id of a user or team by the name it has as an owner.
+#[must_use]
+pub fn owner_id<'s>(table: &'s Table, name: &str) -> Option<&'s Column> {
+    if name == OWNER_ID && table.is_principal() { table.column_by_id(table.primary_id) } else { None }
+}
+
+/// The readable column behind a property name; `None` when there is none. The logical name of a lookup is none, that of the
+/// id of a record of any table is.
 ///
 /// The column may be one that is not stored (a file, a picture).
 #[must_use]
 pub fn property<'s>(table: &'s Table, name: &str) -> Option<&'s Column> {
     let lookup = name.strip_prefix('_').and_then(|rest| rest.strip_suffix("_value"));
     let column = match lookup {
-        Some(logical) => table.column(logical).filter(|column| matches!(column.kind, ColumnKind::Lookup { .. })),
-        None => table.column(name).filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. })),
+        Some(logical) => table
+            .column(logical)
+            .filter(|column| matches!(column.kind, ColumnKind::Lookup { .. }) || column.typed_by.is_some()),
+        None => table
+            .column(name)
+            .filter(|column| !matches!(column.kind, ColumnKind::Lookup { .. }))
+            .or_else(|| owner_id(table, name)),
     };
     column.filter(|column| column.readable && !matches!(column.kind, ColumnKind::PartyList))
 }

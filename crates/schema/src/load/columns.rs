@@ -122,6 +122,7 @@ impl Reader<'_, '_> {
             securable: layers.switch(|layer| layer.securable),
             secured: layers.switch(|layer| layer.secured),
             derived_from: self.derived_from(&layers)?,
+            typed_by: line.typed_by.as_deref().map(|column| self.number(column)).transpose()?,
             auto_number,
             kind,
         })
@@ -418,6 +419,7 @@ impl Reader<'_, '_> {
             ("date_only", line.date_only.is_some() && kind != Kind::DateTime),
             ("targets", line.targets.is_some() && kind != Kind::Lookup),
             ("flavor", line.flavor.is_some() && kind != Kind::Lookup),
+            ("typed_by", line.typed_by.is_some() && kind != Kind::Guid),
             ("global", line.global.is_some() && !matches!(kind, Kind::Choice | Kind::Choices)),
             ("options", line.options.is_some() && !listed),
             ("state", of_state(|option| option.state.is_some()) && kind != Kind::Status),

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
-use custodia_query::odata::property_name;
+use custodia_query::odata::{OWNER_ID, property_name};
 use custodia_schema::{Column, ColumnKind, DateBehavior, Schema, Table, TableId};
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 
@@ -96,7 +96,9 @@ impl<'s> Writer<'s> {
              xmlns=\"http://docs.oasis-open.org/odata/ns/edm\">",
         );
         self.line("<EntityType Name=\"crmbaseentity\" Abstract=\"true\" />");
-        self.line("<EntityType Name=\"principal\" BaseType=\"mscrm.crmbaseentity\" Abstract=\"true\" />");
+        self.line("<EntityType Name=\"principal\" BaseType=\"mscrm.crmbaseentity\" Abstract=\"true\">");
+        let _ = writeln!(self.xml, "<Property Name=\"{OWNER_ID}\" Type=\"Edm.Guid\" Nullable=\"false\" />");
+        self.line("</EntityType>");
         // A type stands after the one it extends.
         let base_first = self.schema.tables().iter().filter(|table| table.name == ACTIVITIES);
         let others = self.schema.tables().iter().filter(|table| table.name != ACTIVITIES);
@@ -182,9 +184,9 @@ impl<'s> Writer<'s> {
             match own.get_mut(&parent.lookup_navigation) {
                 // Several tables: their common base.
                 Some(known) => {
-                    let both_principals = [known.target.as_str(), &target.name]
-                        .iter()
-                        .all(|name| PRINCIPALS.contains(name) || *name == "principal");
+                    let known_table = self.schema.table_named(&known.target);
+                    let both_principals = target.is_principal()
+                        && known_table.map_or(known.target == "principal", |table| table.is_principal());
                     let common = if both_principals { "principal" } else { "crmbaseentity" };
                     *known = Declared {
                         target: common.to_owned(),
@@ -268,7 +270,7 @@ impl<'s> Writer<'s> {
     fn table(&mut self, table: &'s Table, navigations: &BTreeMap<TableId, BTreeMap<String, Declared>>) {
         let base = match self.base_table(table) {
             Some(_) => ACTIVITIES,
-            None if PRINCIPALS.contains(&table.name.as_str()) => "principal",
+            None if table.is_principal() => "principal",
             None => "crmbaseentity",
         };
         let _ = writeln!(self.xml, "<EntityType Name=\"{}\" BaseType=\"mscrm.{base}\">", table.name);
@@ -440,9 +442,6 @@ impl<'s> Writer<'s> {
 
 /// The table in which every activity stands once more: the base of their types.
 const ACTIVITIES: &str = "activitypointer";
-
-/// The tables whose records own others.
-const PRINCIPALS: [&str; 2] = ["systemuser", "team"];
 
 /// Whether the type of a table declares a column.
 fn is_declared(column: &Column) -> bool {

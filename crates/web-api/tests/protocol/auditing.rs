@@ -4,6 +4,7 @@ use crate::on_both_engines;
 
 on_both_engines! {
     switches_are_set_by_descriptions;
+    an_entry_names_its_record_as_a_lookup;
     descriptions_that_change_more_are_refused;
     audits_are_a_set_that_is_asked_like_others;
     nobody_writes_the_audit;
@@ -81,6 +82,25 @@ mod bodies {
     }
 
     const READER: [&str; 3] = ["prvReadAuditSummary", "prvReadRecordAuditHistory", "prvReadAccount"];
+
+    pub async fn an_entry_names_its_record_as_a_lookup(world: World) {
+        audit_accounts(&world).await;
+        let id = world.post("accounts", r#"{"name":"A"}"#).await;
+        let annotations = [("prefer", "odata.include-annotations=\"*\"")];
+        for options in [
+            format!("$select=_objectid_value&$filter=_objectid_value eq {id}"),
+            format!("$select=objectid&$filter=objectid eq {id}&$orderby=_objectid_value"),
+        ] {
+            let answer = world.ask("GET", &format!("audits?{options}"), &annotations, "").await.expect(200);
+            let entry = &answer["value"][0];
+            assert_eq!(entry["_objectid_value"], id.as_str(), "{answer}");
+            assert_eq!(entry["_objectid_value@Microsoft.Dynamics.CRM.lookuplogicalname"], "account");
+            assert!(entry.get("objecttypecode").is_none() && entry.get("objectid").is_none(), "{entry}");
+        }
+        let plain = world.get(&format!("audits?$filter=_objectid_value eq {id}")).await;
+        assert_eq!(plain["value"][0]["_objectid_value"], id.as_str());
+        assert!(plain["value"][0].get("_objectid_value@Microsoft.Dynamics.CRM.lookuplogicalname").is_none());
+    }
 
     pub async fn switches_are_set_by_descriptions(world: World) {
         assert_eq!(world.get(TABLE).await["IsAuditEnabled"]["Value"], json!(false));
@@ -512,7 +532,7 @@ mod bodies {
         world.get("accounts?$filter=fax eq '1'").await;
         world.get("accounts?$select=name").await;
         let entries = told().await;
-        let of: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["objectid"].clone()).collect();
+        let of: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["_objectid_value"].clone()).collect();
         assert_eq!(of, [json!(id), json!(id), json!(id)], "a list of one is that one; a list is none");
         assert_eq!((&entries[0]["operation"], &entries[0]["objecttypecode"]), (&json!(4), &json!("account")));
         put(&world, TABLE, |table| {

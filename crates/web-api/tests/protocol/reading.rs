@@ -12,6 +12,7 @@ on_both_engines! {
     related_records_are_expanded;
     collections_are_expanded_and_continued;
     the_same_question_is_answered_for_each_caller_record_and_moment;
+    users_and_teams_tell_their_id_as_owners;
 }
 
 mod bodies {
@@ -346,5 +347,32 @@ mod bodies {
         // What was deleted is gone.
         world.ask("DELETE", &format!("accounts({second})"), &[], "").await.expect(204);
         assert_eq!((seen(&admin, &second).await.as_str(), seen(&one, &second).await.as_str()), ("404", "404"));
+    }
+
+    /// `ownerid` of a user or a team is its own id, as of every principal.
+    pub async fn users_and_teams_tell_their_id_as_owners(world: World) {
+        for (set, key) in [("systemusers", "systemuserid"), ("teams", "teamid")] {
+            let first = world.get(&format!("{set}?$top=1&$select={key}")).await["value"][0].clone();
+            let id = first[key].as_str().unwrap().to_owned();
+            assert_eq!(first["ownerid"], id.as_str(), "{first}");
+            let asked = format!("{set}?$select=ownerid&$filter=ownerid eq {id}&$orderby=ownerid");
+            let found = world.get(&asked).await;
+            assert_eq!(found["value"].as_array().unwrap().len(), 1);
+            assert_eq!(found["value"][0]["ownerid"], id.as_str());
+            assert_eq!(world.get(&format!("{set}({id})")).await["ownerid"], id.as_str());
+            assert_eq!(world.get(&format!("{set}({id})/ownerid")).await["value"], id.as_str());
+            // Clients send back what they read.
+            let path = format!("{set}({id})");
+            let sent = if set == "teams" { "description" } else { "title" };
+            let sent = format!(r#"{{"ownerid":"{id}","{sent}":"T"}}"#);
+            world.ask("PATCH", &path, &[], &sent).await.expect(204);
+        }
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let shown = format!("accounts({account})?$select=name&$expand=owninguser($select=ownerid)");
+        let owner = &world.get(&shown).await["owninguser"];
+        assert_eq!(owner["ownerid"], owner["systemuserid"]);
+        assert!(owner["ownerid"].is_string());
+        // Other records have no such property.
+        world.ask("GET", "businessunits?$select=ownerid", &[], "").await.expect(400);
     }
 }

@@ -93,6 +93,7 @@ pub(in crate::load) struct Column {
     pub targets: Option<Vec<String>>,
     pub flavor: Option<Flavor>,
     pub derived_from: Option<Vec<String>>,
+    pub typed_by: Option<String>,
     pub global: Option<String>,
     pub options: Option<Vec<ChoiceOption>>,
 }
