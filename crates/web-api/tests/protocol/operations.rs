@@ -14,8 +14,8 @@ on_both_engines! {
 }
 
 mod bodies {
-    use custodia_org::{Caller, Input, Precondition, RecordInput, Reference};
-    use custodia_schema::{Guid, Value};
+    use custodia_org::Caller;
+    use custodia_schema::Guid;
     use custodia_web_api::acting_for;
     use http::HeaderMap;
     use serde_json::json;
@@ -270,15 +270,14 @@ mod bodies {
     pub async fn another_user_is_named_by_headers(world: World) {
         let object = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
         let seller = world.user("sam", &["Salesperson"]).await;
-        // The directory's ids are the platform's to write.
-        let schema = world.org.schema();
-        let users = schema.table_named("systemuser").unwrap();
-        let column = users.column("azureactivedirectoryobjectid").unwrap().id;
-        let value = Input::Value(Value::Guid(Guid::try_parse(object).unwrap()));
-        let input = RecordInput { table: users.id, id: None, columns: vec![(column, value)] };
-        let target = Reference::id(users.id, seller.user);
-        let platform = Caller::platform("federation", Guid::from_u128(5));
-        world.org.update(&platform, target, input, Precondition::Exists).await.unwrap();
+        // Who may change the row of a user says which person of the directory it is; two users are never one person.
+        let given = format!(r#"{{"azureactivedirectoryobjectid":"{object}"}}"#);
+        let path = format!("systemusers({})", seller.user);
+        let reader = world.user("rita", &["Basic User"]).await;
+        world.send(&reader, "PATCH", &path, &[], &given).await.expect_error(403, "0x80040220");
+        world.ask("PATCH", &path, &[], &given).await.expect(204);
+        let administrator = format!("systemusers({})", world.seeded.administrator);
+        world.ask("PATCH", &administrator, &[], &given).await.expect(412);
         let read = async |name: &'static str, value: &str| {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
             acting_for(&world.org, &world.admin(), &headers).await
