@@ -42,7 +42,7 @@ impl Organization {
         match read {
             Ok(head) => {
                 self.check_fresh(&authority, head.versions)?;
-                Ok(head.versions.metadata)
+                Ok(self.shared.database.schema().described_version())
             }
             // How many rows there are is said of those that the caller may still see.
             Err(error @ custodia_store::Error::TooManyRows { .. }) => {

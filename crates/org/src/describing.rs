@@ -26,6 +26,6 @@ impl Organization {
             rights.admitted()?;
         }
         let schema = self.shared.database.schema_as_of(head.versions).await?;
-        Ok((head.versions.metadata, schema))
+        Ok((schema.described_version(), schema))
     }
 }

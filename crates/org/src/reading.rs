@@ -41,7 +41,7 @@ pub struct Answer {
     pub count: Option<u64>,
     /// For each sort key of the query, the output position that holds it.
     pub keys: Vec<usize>,
-    /// Metadata version of the snapshot.
+    /// The version of what is described of tables ([`custodia_schema::Schema::described_version`]).
     pub metadata_version: i64,
 }
 
@@ -133,7 +133,7 @@ impl Organization {
         Ok(Answer {
             count: outcome.count,
             keys: reading.keys().to_vec(),
-            metadata_version: outcome.head.versions.metadata,
+            metadata_version: database.schema().described_version(),
         })
     }
 

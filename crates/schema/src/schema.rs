@@ -1,8 +1,9 @@
 //! All tables and relationships of an organisation at one metadata version: an immutable snapshot.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::standard::program;
 use crate::{
     AuditSwitch, CardRules, Column, ColumnId, Guid, Level, ListIndex, ManyToMany, NamedPrivilege, OneToMany, Table,
     TableId, privilege_id,
@@ -10,6 +11,9 @@ use crate::{
 
 /// The table in which every activity stands once more.
 const ACTIVITIES: &str = "activitypointer";
+
+/// Bits of a hash that a version of what is described leaves out.
+const DESCRIBED_BITS_LEFT_OUT: u32 = 12;
 
 /// An immutable snapshot of all tables and relationships. Cheap to clone behind an `Arc`.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,17 @@ pub struct Schema {
     pub(crate) privilege_by_name: HashMap<String, usize>,
     pub(crate) privilege_by_id: HashMap<Guid, usize>,
     pub(crate) card_rules: Arc<CardRules>,
+    described: Described,
+}
+
+/// What [`Schema::described_version`] came to. A copy is made to be changed, and works it out anew.
+#[derive(Debug, Default)]
+struct Described(OnceLock<i64>);
+
+impl Clone for Described {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Schema {
@@ -111,6 +126,28 @@ impl Schema {
             }
         }
         layered
+    }
+
+    /// The version of what is described: another number where the program's tables, the switches of audit and column security or
+    /// the rules for card numbers are others, and the same wherever they are the same. It tells of no order.
+    #[must_use]
+    pub fn described_version(&self) -> i64 {
+        *self.described.0.get_or_init(|| {
+            let mut told = Vec::new();
+            for table in &self.tables {
+                told.extend_from_slice(&table.id.0.to_be_bytes());
+                told.extend([table.audited, table.reads_audited, table.lists_audited].map(u8::from));
+                told.extend(
+                    table.columns().iter().map(|column| u8::from(column.secured) << 1 | u8::from(column.audited)),
+                );
+            }
+            for rule in self.card_rules.all() {
+                told.extend_from_slice(format!("{rule:?}").as_bytes());
+            }
+            let (high, _) = Guid::new_v5(&program(), &told).as_u64_pair();
+            // Clients may keep it as a number of theirs: 2^53 is the largest that all of them hold exactly.
+            i64::try_from(high >> DESCRIBED_BITS_LEFT_OUT).unwrap_or(0)
+        })
     }
 
     /// What becomes of payment card numbers.

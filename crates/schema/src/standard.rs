@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{Schema, load};
+use crate::{Guid, Schema, load};
 
 /// Name and text of each file.
 macro_rules! files {
@@ -22,6 +22,15 @@ pub fn standard_files() -> &'static [(&'static str, &'static str)] {
 pub fn standard() -> Arc<Schema> {
     static STANDARD: OnceLock<Arc<Schema>> = OnceLock::new();
     Arc::clone(STANDARD.get_or_init(|| Arc::new(parse())))
+}
+
+/// What the program describes of itself, in a hash: its version and its tables.
+pub(crate) fn program() -> Guid {
+    static PROGRAM: OnceLock<Guid> = OnceLock::new();
+    *PROGRAM.get_or_init(|| {
+        let version = Guid::new_v5(&Guid::nil(), env!("CARGO_PKG_VERSION").as_bytes());
+        standard_files().iter().fold(version, |so_far, (_, text)| Guid::new_v5(&so_far, text.as_bytes()))
+    })
 }
 
 #[expect(

@@ -76,7 +76,7 @@ pub(crate) async fn answer(
         Some(_) => return Err(Failure::invalid("the parameter 'Query' is an EntityQueryExpression, as JSON")),
     };
     let stamp = match parameter(parameters, "ClientVersionStamp") {
-        Some(ParameterValue::Text(stamp)) => Some(read_stamp(stamp, version)?),
+        Some(ParameterValue::Text(stamp)) => Some(read_stamp(stamp)?),
         Some(ParameterValue::Null) | None => None,
         Some(_) => return Err(Failure::invalid("the parameter 'ClientVersionStamp' is a text")),
     };
@@ -98,11 +98,11 @@ pub(super) fn written_stamp(version: i64) -> String {
     format!("{version}!metadata")
 }
 
-/// The version in a stamp; it is of no later one than the present.
-fn read_stamp(stamp: &str, present: i64) -> Result<i64, Failure> {
+/// The version in a stamp.
+fn read_stamp(stamp: &str) -> Result<i64, Failure> {
     let version = stamp.strip_suffix("!metadata").and_then(|number| number.parse::<i64>().ok());
-    version.filter(|version| (0..=present).contains(version)).ok_or_else(|| {
-        let message = "ClientVersionStamp: this service did not give it, or no longer knows it; ask without one.";
+    version.ok_or_else(|| {
+        let message = "ClientVersionStamp: this service did not give it; ask without one.";
         Failure::new(StatusCode::BAD_REQUEST, code::EXPIRED_STAMP, message)
     })
 }

@@ -505,6 +505,16 @@ mod bodies {
             get(&world, &format!("RetrieveMetadataChanges(Query=@q,ClientVersionStamp=@s)?@q={query}&@s='{stamp}'"))
                 .await;
         assert_eq!((&unchanged["EntityMetadata"], &unchanged["ServerVersionStamp"]), (&json!([]), &json!(stamp)));
+        // Tables that somebody asks for first are described as before.
+        world.get("competitors").await;
+        world.post("letters", r#"{"subject":"L"}"#).await;
+        assert_eq!(get(&world, "RetrieveTimestamp").await["Timestamp"], json!(stamp));
+        let annotated = [("prefer", "odata.include-annotations=\"*\"")];
+        let listed = async || {
+            let listed = world.ask("GET", "letters?$select=subject", &annotated, "").await.expect(200);
+            listed["@Microsoft.Dynamics.CRM.globalmetadataversion"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(stamp, format!("{}!metadata", listed().await));
         let schema = world.org.schema();
         let account = schema.table_named("account").unwrap();
         world.org.secure_column(&world.admin(), account.id, account.column("fax").unwrap().id, true).await.unwrap();
@@ -513,8 +523,13 @@ mod bodies {
                 .await;
         assert_eq!(changed["EntityMetadata"].as_array().unwrap().len(), 1);
         assert_ne!(changed["ServerVersionStamp"], json!(stamp));
+        assert_eq!(changed["ServerVersionStamp"], format!("{}!metadata", listed().await));
+        // What is as it was before is described as it was.
+        world.org.secure_column(&world.admin(), account.id, account.column("fax").unwrap().id, false).await.unwrap();
+        assert_eq!(get(&world, "RetrieveTimestamp").await["Timestamp"], json!(stamp));
+        world.org.secure_column(&world.admin(), account.id, account.column("fax").unwrap().id, true).await.unwrap();
         world
-            .ask("GET", "RetrieveMetadataChanges(Query=@q,ClientVersionStamp='999999!metadata')?@q={}", &[], "")
+            .ask("GET", "RetrieveMetadataChanges(Query=@q,ClientVersionStamp='yesterday')?@q={}", &[], "")
             .await
             .expect_error(400, "0x80044352");
         let wrong =
