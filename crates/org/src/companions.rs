@@ -1,7 +1,7 @@
 //! Columns that tell of others of the same record: which table a link leads to, how large a document is, what kind of activity
-//! it is. Callers need not give them, and what they give does not count beside what the record says.
+//! it is, how long it is to take and when it was done. Callers need not give them.
 
-use custodia_schema::{ColumnKind, Table, Value};
+use custodia_schema::{ColumnKind, Table, TableId, Value};
 use custodia_store::StoredRow;
 
 use crate::writing::Draft;
@@ -20,16 +20,22 @@ const TYPES_OF_LINKS: &[(&str, &str, &str)] = &[
 /// Columns that hold a file as base64.
 const DOCUMENTS: &[(&str, &str)] = &[("activitymimeattachment", "body"), ("annotation", "documentbody")];
 
+/// The state of activities that are yet to be done.
+const OPEN: i32 = 0;
+/// The state of those that have their time.
+const SCHEDULED: i32 = 3;
+
 /// Fills the companions of what a new record is made of, or of the columns of a stored one that change. `name_of` knows the
 /// logical names of tables.
 pub(crate) fn settle<'s>(
     table: &Table,
     stored: Option<&StoredRow>,
     row: &mut Draft,
-    name_of: impl Fn(custodia_schema::TableId) -> Option<&'s str>,
+    now: i64,
+    name_of: impl Fn(TableId) -> Option<&'s str>,
 ) {
-    if table.is_activity && stored.is_none() {
-        row.stamp(table, "activitytypecode", Value::Text(table.name.clone()));
+    if table.is_activity {
+        settle_activity(table, stored, row, now);
     }
     for (_, link, kind) in TYPES_OF_LINKS.iter().filter(|(of, ..)| *of == table.name) {
         let (Some(link), Some(kind)) = (table.column(link), table.column(kind)) else { continue };
@@ -60,6 +66,37 @@ pub(crate) fn settle<'s>(
         row.stamp(table, "isdocument", Value::Boolean(size.is_some()));
         row.stamp(table, "filesize", size.map_or(Value::Null, Value::Integer));
     }
+}
+
+/// What kind of activity it is, how long it is to take, and when it ended: when it is completed or cancelled, unless that is
+/// said already.
+fn settle_activity(table: &Table, stored: Option<&StoredRow>, row: &mut Draft, now: i64) {
+    let was = |name: &str| table.column(name).and_then(|column| Some(stored?.get(column.id)));
+    let Some(stored_row) = stored else {
+        row.stamp(table, "activitytypecode", Value::Text(table.name.clone()));
+        if let Some(minutes) = minutes(row.named(table, "scheduledstart"), row.named(table, "scheduledend")) {
+            row.stamp(table, "scheduleddurationminutes", minutes);
+        }
+        return;
+    };
+    let (start, end) = (row.named(table, "scheduledstart"), row.named(table, "scheduledend"));
+    if start.is_some() || end.is_some() {
+        let minutes = minutes(start.or_else(|| was("scheduledstart")), end.or_else(|| was("scheduledend")));
+        row.stamp(table, "scheduleddurationminutes", minutes.unwrap_or(Value::Null));
+    }
+    let state = table.state().and_then(|state| Some((row.get(state.id)?, stored_row.get(state.id))));
+    let is_done = |state: &Value| matches!(state, Value::Integer(state) if *state != OPEN && *state != SCHEDULED);
+    let ends = state.is_some_and(|(state, former)| is_done(state) && !is_done(former));
+    if ends && was("actualend").is_none_or(Value::is_null) {
+        row.stamp_absent(table, "actualend", Value::DateTime(now));
+    }
+}
+
+/// The whole minutes from one moment to another that is not before it.
+fn minutes(start: Option<&Value>, end: Option<&Value>) -> Option<Value> {
+    let (Value::DateTime(start), Value::DateTime(end)) = (start?, end?) else { return None };
+    let minutes = end.checked_sub(*start)?.div_euclid(60);
+    i32::try_from(minutes).ok().filter(|minutes| *minutes >= 0).map(Value::Integer)
 }
 
 /// How many bytes a text in base64 stands for.

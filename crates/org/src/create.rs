@@ -63,7 +63,8 @@ impl Writing<'_> {
         self.follow_parent(&table, &mut row).await?;
         self.stamp_new(&table, &mut row);
         self.before_create(&table, id, &mut row).await?;
-        companions::settle(&table, None, &mut row, |id| self.schema.table(id).map(|table| table.name.as_str()));
+        let now = self.transaction.now();
+        companions::settle(&table, None, &mut row, now, |id| self.schema.table(id).map(|table| table.name.as_str()));
         let mut changes = row.clone();
         self.settle_amounts(&table, &mut row, &mut changes).await?;
         for (column, value) in names::compose(&table, &row) {

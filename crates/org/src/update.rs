@@ -125,7 +125,9 @@ impl Writing<'_> {
         }
         self.check_moved(table, &stored, &changes).await?;
         self.before_update(table, &stored, &mut changes).await?;
-        companions::settle(table, Some(&stored), &mut changes, |id| self.schema.table(id).map(|table| table.name.as_str()));
+        let now = self.transaction.now();
+        let name_of = |id| self.schema.table(id).map(|table| table.name.as_str());
+        companions::settle(table, Some(&stored), &mut changes, now, name_of);
 
         let mut row = Draft::default();
         for (column, value) in stored.values() {

@@ -15,6 +15,10 @@ use crate::body::{Json, JsonKind, Object};
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json::DAY_SECONDS;
+use crate::time_zone;
+
+/// The column in which a user chooses a time zone.
+const TIME_ZONE_OF_USER: (&str, &str) = ("usersettings", "timezonecode");
 
 /// What names a link in a body.
 const BIND: &str = "odata.bind";
@@ -304,7 +308,15 @@ pub(crate) fn column_value(
         | ColumnKind::Status { .. } => {
             let number = json.number().map_err(|_| mismatch("a whole number"))?;
             let whole = whole_number(number).ok_or_else(|| mismatch("a whole number"))?;
-            Value::Integer(i32::try_from(whole).map_err(|_| out_of_range())?)
+            let whole = i32::try_from(whole).map_err(|_| out_of_range())?;
+            if (table.name.as_str(), column.name.as_str()) == TIME_ZONE_OF_USER && !time_zone::is_known(whole) {
+                return Err(Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    code::OUT_OF_RANGE,
+                    format!("there is no time zone {whole}; give one of Dataverse's numbers, such as 92 for UTC"),
+                ));
+            }
+            Value::Integer(whole)
         }
         ColumnKind::BigInt => {
             let number = exact_number().ok_or_else(|| mismatch("a whole number"))?;

@@ -25,6 +25,11 @@ pub(crate) fn time_zone(number: i32) -> TimeZone {
     ZONES.get(&number).and_then(|name| RULES.get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
+/// Whether there is a time zone with that number.
+pub(crate) fn is_known(number: i32) -> bool {
+    ZONES.contains_key(&number)
+}
+
 /// The years whose changes of the clock questions know: 1900-01-01 to 2100-01-01, in seconds since 1970. Before and after,
 /// the clock stays as it is then.
 const CHANGES_FROM: i64 = -2_208_988_800;
@@ -36,7 +41,7 @@ static CLOCKS: LazyLock<RwLock<HashMap<i32, Arc<Zone>>>> = LazyLock::new(RwLock:
 /// The time zone with that number as questions take it; UTC for an unknown one.
 #[must_use]
 pub fn clock(number: i32) -> Arc<Zone> {
-    if !ZONES.contains_key(&number) {
+    if !is_known(number) {
         return Arc::new(Zone::utc());
     }
     if let Ok(known) = CLOCKS.read()

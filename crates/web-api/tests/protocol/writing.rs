@@ -17,6 +17,8 @@ on_both_engines! {
     states_change_by_update;
     types_follow_from_records_and_links;
     documents_tell_how_large_they_are;
+    activities_tell_how_long_they_take_and_when_they_ended;
+    time_zones_are_those_that_there_are;
 }
 
 mod bodies {
@@ -435,7 +437,8 @@ mod bodies {
 
     /// Which kind of activity a record is, and which table a link leads to, is told beside them, whatever callers say.
     pub async fn types_follow_from_records_and_links(world: World) {
-        for (set, name) in [("tasks", "task"), ("emails", "email"), ("phonecalls", "phonecall"), ("letters", "letter")] {
+        for (set, name) in [("tasks", "task"), ("emails", "email"), ("phonecalls", "phonecall"), ("letters", "letter")]
+        {
             let sent = r#"{"subject":"S","activitytypecode":"fax"}"#;
             let id = world.post(set, sent).await;
             assert_eq!(world.get(&format!("{set}({id})?$select=activitytypecode")).await["activitytypecode"], name);
@@ -443,7 +446,10 @@ mod bodies {
             assert_eq!(pointer["activitytypecode"], name);
             let counted = format!("{set}/$count?$filter=activitytypecode eq '{name}'");
             assert_eq!(world.ask("GET", &counted, &[], "").await.text(), "1");
-            world.ask("PATCH", &format!("{set}({id})"), &[], r#"{"activitytypecode":"fax","subject":"T"}"#).await.expect(204);
+            world
+                .ask("PATCH", &format!("{set}({id})"), &[], r#"{"activitytypecode":"fax","subject":"T"}"#)
+                .await
+                .expect(204);
             assert_eq!(world.get(&format!("{set}({id})?$select=activitytypecode")).await["activitytypecode"], name);
         }
 
@@ -472,9 +478,8 @@ mod bodies {
         world.ask("DELETE", &format!("{path}/objectid_task/$ref"), &[], "").await.expect(204);
         assert!(world.get(&path).await["objecttypecode"].is_null());
 
-        let item = format!(
-            r#"{{"queueid@odata.bind":"/queues({queue})","objectid_task@odata.bind":"/tasks({task})"}}"#
-        );
+        let item =
+            format!(r#"{{"queueid@odata.bind":"/queues({queue})","objectid_task@odata.bind":"/tasks({task})"}}"#);
         let item = world.post("queueitems", &item).await;
         assert_eq!(world.get(&format!("queueitems({item})")).await["objecttypecode"], "task");
 
@@ -500,5 +505,40 @@ mod bodies {
         let plain = world.post("annotations", r#"{"subject":"N","notetext":"T"}"#).await;
         let plain = world.get(&format!("annotations({plain})")).await;
         assert_eq!((plain["isdocument"].as_bool(), plain["filesize"].as_i64()), (Some(false), None));
+    }
+
+    pub async fn activities_tell_how_long_they_take_and_when_they_ended(world: World) {
+        let planned =
+            r#"{"subject":"A","scheduledstart":"2026-03-01T10:00:00Z","scheduledend":"2026-03-01T11:00:00Z"}"#;
+        let path = format!("appointments({})", world.post("appointments", planned).await);
+        let change = async |body: &str| {
+            world.ask("PATCH", &path, &[], body).await.expect(204);
+            world.get(&path).await
+        };
+        assert_eq!(world.get(&path).await["scheduleddurationminutes"], 60);
+        assert_eq!(change(r#"{"scheduledend":"2026-03-01T10:30:59Z"}"#).await["scheduleddurationminutes"], 30);
+        assert!(change(r#"{"scheduledend":null}"#).await["scheduleddurationminutes"].is_null());
+        assert!(change(r#"{"statecode":3,"statuscode":5}"#).await["actualend"].is_null(), "it is planned, not over");
+        world.pass(60);
+        let over = change(r#"{"statecode":1,"statuscode":3}"#).await;
+        assert!(over["actualend"].is_string() && over["actualend"] == over["modifiedon"], "{over}");
+        let pointer = world.get(&path.replace("appointments", "activitypointers")).await;
+        assert_eq!(pointer["actualend"], over["actualend"]);
+        world.pass(60);
+        assert_eq!(change(r#"{"location":"L"}"#).await["actualend"], over["actualend"]);
+
+        // What somebody says of the end holds.
+        let task = format!("tasks({})", world.post("tasks", r#"{"subject":"T"}"#).await);
+        let done = r#"{"statecode":2,"actualend":"2026-01-01T00:00:00Z"}"#;
+        world.ask("PATCH", &task, &[], done).await.expect(204);
+        assert_eq!(world.get(&task).await["actualend"], "2026-01-01T00:00:00Z");
+    }
+
+    pub async fn time_zones_are_those_that_there_are(world: World) {
+        let settings = format!("usersettingscollection({})", world.seeded.administrator);
+        world.ask("PATCH", &settings, &[], r#"{"timezonecode":9999}"#).await.expect_error(400, "0x80044330");
+        world.ask("PUT", &format!("{settings}/timezonecode"), &[], r#"{"value":-1}"#).await.expect_error(400, "0x80044330");
+        world.ask("PATCH", &settings, &[], r#"{"timezonecode":35}"#).await.expect(204);
+        assert_eq!(world.get(&settings).await["timezonecode"], 35);
     }
 }
