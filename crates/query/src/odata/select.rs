@@ -73,7 +73,11 @@ impl<'t> Selection<'t> {
         let mut all: Vec<Option<Vec<&Column>>> =
             tables.iter().map(|_| self.names.as_ref().map(|_| Vec::new())).collect();
         for (name, at) in self.names.iter().flatten() {
-            let mut known = *name == id_name;
+            // The id stands in each of them anyway.
+            if *name == id_name {
+                continue;
+            }
+            let mut known = false;
             for (table, columns) in tables.iter().zip(all.iter_mut()) {
                 let column = property(table, name).filter(|column| column.kind.is_stored());
                 if let (Some(column), Some(columns)) = (column, columns) {
