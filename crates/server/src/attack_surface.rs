@@ -118,6 +118,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "the data folder, its lock, the mark that the master key was exported",
         "made for the owner alone",
     ),
+    (
+        "crates/server/src/held_file.rs",
+        "files that one command has at a time, until they are whole or it ends",
+        "made for the owner alone; what another user put there is removed, no link is followed",
+    ),
     ("crates/server/src/import.rs", "mapping files of imports", "read, as a command names them"),
     ("crates/server/src/machine.rs", "`/proc/meminfo` and `memory.max` of the control group", "read"),
     (

@@ -1,6 +1,6 @@
 //! `custodia import`: files and progress around the import of `process`.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -8,11 +8,14 @@ use custodia_org::Organization;
 use custodia_process::import::{Advance, Import, Options, Source};
 use custodia_store::Clock;
 
+use crate::held_file::{HeldFile, beside};
 use crate::operation::{Output, caller};
 use crate::service::Service;
 
 /// How often progress is told, in milliseconds.
 const PROGRESS_MS: u64 = 500;
+/// What stands beside a file while an import of it is at work, behind its name.
+const LOCK: &str = ".import-lock";
 
 /// Imports the files and tells the counts.
 ///
@@ -67,14 +70,14 @@ pub async fn run(
     Ok(())
 }
 
-/// Keeps other imports away from a file: how far one is stands beside it, and two would each go by the other's.
-fn hold(path: &Path) -> Result<File> {
-    let file = File::open(path).with_context(|| format!("the file {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("an import of {} is at work already: wait until it ends", path.display())
-        }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+/// Keeps other imports away from a file: how far one is stands beside it, and two would each go by the other's. The file itself
+/// is open for reading alone, and NFS locks nothing for whoever cannot write.
+fn hold(path: &Path) -> Result<HeldFile> {
+    // A fault in its name is told of the file, not of what would stand beside it.
+    File::open(path).with_context(|| format!("the file {}", path.display()))?;
+    let lock = beside(path, LOCK);
+    match HeldFile::take(&lock).with_context(|| format!("{} cannot be locked", lock.display()))? {
+        Some(held) => Ok(held),
+        None => bail!("an import of {} is at work already: wait until it ends", path.display()),
     }
 }

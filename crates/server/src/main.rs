@@ -16,6 +16,7 @@ mod duties;
 mod export;
 mod folder;
 mod handles;
+mod held_file;
 mod http;
 mod import;
 mod indexes;

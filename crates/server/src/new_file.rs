@@ -1,25 +1,25 @@
 //! Files that commands make: for their owner alone, and under their name only when they are whole.
 
 use std::ffi::OsString;
-use std::fs::{File, Permissions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{File, Permissions};
+use std::io::{Error, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use crate::held_file::{HeldFile, OWNER_ONLY, beside, remove};
 
 /// What a file is called until it is whole, behind its name.
 const UNFINISHED: &str = ".unfinished";
-/// Who may read one.
-const OWNER_ONLY: u32 = 0o600;
 
 /// A file that is being made. What is dropped unfinished leaves nothing.
 pub struct NewFile {
-    file: File,
-    unfinished: PathBuf,
+    unfinished: HeldFile,
     path: PathBuf,
     bytes: u64,
-    is_finished: bool,
 }
 
 impl NewFile {
@@ -29,23 +29,15 @@ impl NewFile {
     /// When there is a file of that name, another command is making it, or it cannot be written.
     pub fn begin(path: &Path) -> Result<Self> {
         refuse_existing(path)?;
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(UNFINISHED);
-        let unfinished = PathBuf::from(unfinished);
         let cannot = || format!("{} cannot be written", path.display());
-        let file = File::options().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(&unfinished);
-        let file = file.with_context(cannot)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another command is writing {}", path.display()),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{} cannot be locked", unfinished.display()));
-            }
-        }
-        let begun = Self { file, unfinished, path: path.to_owned(), bytes: 0, is_finished: false };
-        begun.file.set_permissions(Permissions::from_mode(OWNER_ONLY)).with_context(cannot)?;
-        begun.file.set_len(0).with_context(cannot)?;
-        Ok(begun)
+        let Some(unfinished) = HeldFile::take(&beside(path, UNFINISHED)).with_context(cannot)? else {
+            bail!("another command is writing {}", path.display());
+        };
+        // Whoever had it before may have finished it.
+        refuse_existing(path)?;
+        unfinished.file().set_permissions(Permissions::from_mode(OWNER_ONLY)).with_context(cannot)?;
+        unfinished.file().set_len(0).with_context(cannot)?;
+        Ok(Self { unfinished, path: path.to_owned(), bytes: 0 })
     }
 
     /// Adds to it.
@@ -53,7 +45,7 @@ impl NewFile {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.file.write_all(bytes)?;
+        self.unfinished.file().write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
@@ -62,10 +54,10 @@ impl NewFile {
     ///
     /// # Errors
     /// When it is not, or a file of that name came meanwhile.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         let failed = || format!("{} cannot be finished", self.path.display());
-        self.file.sync_all().with_context(failed)?;
-        let bytes = self.file.metadata().with_context(failed)?.len();
+        self.unfinished.file().sync_all().with_context(failed)?;
+        let bytes = self.unfinished.file().metadata().with_context(failed)?.len();
         if bytes != self.bytes {
             bail!(
                 "{} has {bytes} bytes, {} were written: the disk lost some; try another place",
@@ -73,20 +65,15 @@ impl NewFile {
                 self.bytes
             );
         }
-        refuse_existing(&self.path)?;
-        std::fs::rename(&self.unfinished, &self.path).with_context(failed)?;
-        self.is_finished = true;
+        if !self.unfinished.is_there().with_context(failed)? {
+            bail!("{} cannot be finished: somebody else removed what was written of it", self.path.display());
+        }
+        publish(self.unfinished.path(), &self.path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(&self.path),
+            _ => anyhow::Error::from(error).context(failed()),
+        })?;
         let folder = folder_of(&self.path);
         File::open(folder).and_then(|folder| folder.sync_all()).with_context(failed)
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            // What is left of it is of no use to anybody.
-            let _ = std::fs::remove_file(&self.unfinished);
-        }
     }
 }
 
@@ -114,10 +101,36 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 fn refuse_existing(path: &Path) -> Result<()> {
-    if path.exists() {
-        bail!("{} exists: remove it, or name another file", path.display());
+    match path.symlink_metadata() {
+        Ok(_) => Err(exists(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
     }
-    Ok(())
+}
+
+fn exists(path: &Path) -> anyhow::Error {
+    anyhow::anyhow!("{} exists: remove it, or name another file", path.display())
+}
+
+/// Gives a file its name. One of that name stays as it is: [`ErrorKind::AlreadyExists`].
+fn publish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
+    let is_missing = |error: &Errno| matches!(*error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP);
+    match renameat_with(CWD, unfinished, CWD, path, RenameFlags::NOREPLACE) {
+        Err(error) if is_missing(&error) => publish_by_link(unfinished, path),
+        done => Ok(done?),
+    }
+}
+
+/// The same where the file system knows no such rename, as NFS does not. One that knows no links either keeps what came before
+/// this moment.
+fn publish_by_link(unfinished: &Path, path: &Path) -> std::io::Result<()> {
+    match std::fs::hard_link(unfinished, path) {
+        // It is whole, and has its name: another one does no harm.
+        Ok(()) => remove(unfinished).or(Ok(())),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) if path.symlink_metadata().is_ok() => Err(Error::from(ErrorKind::AlreadyExists)),
+        Err(_) => std::fs::rename(unfinished, path),
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +157,76 @@ mod tests {
             write_new(&path, b"other").unwrap_err().to_string().ends_with(" exists: remove it, or name another file")
         );
         assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"whole".to_vec(), false));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_what_is_unfinished_leaves_its_target_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (path, unfinished, victim) = (at("f"), at("f.unfinished"), at("victim"));
+        std::fs::write(&victim, "kept").unwrap();
+        for is_symbolic in [true, false] {
+            match is_symbolic {
+                true => std::os::unix::fs::symlink(&victim, &unfinished).unwrap(),
+                false => std::fs::hard_link(&victim, &unfinished).unwrap(),
+            }
+            write_new(&path, b"secret").unwrap();
+            assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
+            assert_eq!(std::fs::read(&path).unwrap(), b"secret");
+            assert!(path.symlink_metadata().unwrap().is_file() && !unfinished.exists());
+            std::fs::remove_file(&path).unwrap();
+        }
+        // A link to nothing is a name that is taken.
+        std::os::unix::fs::symlink(at("nothing"), &path).unwrap();
+        let refused = write_new(&path, b"secret").unwrap_err().to_string();
+        assert!(refused.ends_with(" exists: remove it, or name another file"), "{refused}");
+        assert!(!at("nothing").exists() && !unfinished.exists());
+    }
+
+    #[test]
+    fn what_another_user_left_unfinished_is_not_written_to() {
+        const OTHER: u32 = 61_234;
+        if !rustix::process::geteuid().is_root() {
+            println!("files can be given to another user by the administrator alone");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (path, unfinished) = (folder.path().join("f"), folder.path().join("f.unfinished"));
+        std::fs::write(&unfinished, "theirs").unwrap();
+        std::os::unix::fs::chown(&unfinished, Some(OTHER), None).unwrap();
+        let theirs = File::open(&unfinished).unwrap();
+        write_new(&path, b"secret").unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap()), 0);
+        assert_eq!(std::io::read_to_string(&theirs).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn what_somebody_else_put_in_the_place_of_what_is_unfinished_gets_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, unfinished) = (folder.path().join("f"), folder.path().join("f.unfinished"));
+        let file = NewFile::begin(&path).unwrap();
+        std::fs::remove_file(&unfinished).unwrap();
+        std::fs::write(&unfinished, "another").unwrap();
+        assert!(file.finish().unwrap_err().to_string().contains("somebody else removed what was written of it"));
+        assert_eq!((path.exists(), std::fs::read(&unfinished).unwrap()), (false, b"another".to_vec()));
+    }
+
+    #[test]
+    fn a_file_that_came_meanwhile_is_kept() {
+        for publish in [publish, publish_by_link] {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, unfinished) = (folder.path().join("f"), folder.path().join("f.unfinished"));
+            let mut file = NewFile::begin(&path).unwrap();
+            file.write(b"mine").unwrap();
+            std::fs::write(&path, "theirs").unwrap();
+            assert_eq!(publish(&unfinished, &path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert!(file.finish().unwrap_err().to_string().ends_with(" exists: remove it, or name another file"));
+            assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"theirs".to_vec(), false));
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&unfinished, "mine").unwrap();
+            publish(&unfinished, &path).unwrap();
+            assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"mine".to_vec(), false));
+        }
     }
 
     #[test]

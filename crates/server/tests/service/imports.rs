@@ -147,5 +147,6 @@ fn an_import_that_is_killed_beside_a_server_ends() {
         again.errors
     );
     assert_eq!(again.code, 0, "{}", again.errors);
+    assert!(!site.beside("companies.csv.import-lock").exists());
     server.stop();
 }
