@@ -2,14 +2,16 @@
 //! records of its installation, so that nobody makes another one beside it by leaving out an address.
 
 use std::fs::{File, TryLockError};
-use std::os::unix::fs::MetadataExt;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use custodia_store::{MasterKey, Store};
 
-use crate::ambient::{SystemRandom, environment};
+use crate::ambient::{SystemClock, SystemRandom, environment};
 use crate::config::Config;
+use crate::held_file::OWNER_ONLY;
 use crate::new_file;
 
 /// The master key as text, instead of a file.
@@ -129,7 +131,12 @@ impl DataFolder {
         make_private(path)?;
         let lock_path = path.join(LOCK);
         let other = other_owner(path, rustix::process::geteuid().as_raw())?;
-        let lock = File::options().create(other.is_none()).truncate(false).write(true).open(&lock_path);
+        let lock = File::options()
+            .create(other.is_none())
+            .truncate(false)
+            .write(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&lock_path);
         let lock = match (lock, other) {
             (Err(error), Some(owner)) if error.kind() == std::io::ErrorKind::NotFound => {
                 bail!("{}", of_another(path, owner))
@@ -149,6 +156,12 @@ impl DataFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a command is given to go where this one went: one that is typed as it is printed must not go elsewhere.
+    pub fn place(&self, config: &Config) -> String {
+        let configured = config.file.as_ref().map_or_else(String::new, |file| format!(" --config {}", file.display()));
+        format!("--data {}{configured}", self.path.display())
     }
 
     /// Refuses a configuration that leads away from where the installation of this folder has its records.
@@ -243,18 +256,18 @@ impl DataFolder {
         if exported.trim() == fingerprint(&found.key) {
             return None;
         }
-        let (path, folder) = (path.display(), self.path.display());
+        let path = path.display();
         // The file may say where the key is.
-        let configured = config.file.as_ref().map_or_else(String::new, |file| format!(" --config {}", file.display()));
+        let place = self.place(config);
         let first = if found.made {
             format!("A master key was made: {path}")
         } else {
-            format!("The master key has no copy: {path}")
+            format!("No copy of the master key was made from here: {path}")
         };
         Some(format!(
             "{first}\n\
              It encrypts every organisation's key. Without it all data and all backups are lost, and nobody can help.\n\
-             Keep a copy in another place: custodia key export --data {folder}{configured} --to FILE"
+             Keep a copy in another place: custodia key export {place} --to FILE"
         ))
     }
 }
@@ -288,15 +301,7 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
     }
     if folder.is_dir() {
         let mark = export_mark(folder);
-        let text = format!("{}\n", fingerprint(&copy));
-        // One that another user made could not be written to.
-        let _ = std::fs::remove_file(&mark);
-        let written = std::fs::write(&mark, text).and_then(|()| {
-            let other = other_owner(folder, rustix::process::geteuid().as_raw())?;
-            // The service is to read it, whoever makes the copy.
-            other.map_or(Ok(()), |owner| std::os::unix::fs::chown(&mark, Some(owner), None))
-        });
-        written.with_context(|| {
+        write_mark(folder, &mark, &fingerprint(&copy)).with_context(|| {
             format!(
                 "the copy was made, but {} cannot be written: each start will say that there is none",
                 mark.display()
@@ -321,7 +326,7 @@ fn is_inside(file: &Path, folder: &Path) -> bool {
 /// Who has a folder, where it is not this user: whoever made the lock, which is the first file in it. Without one, only the
 /// administrator is taken for somebody else: a volume may be another user's and open to the group of those who use it.
 fn other_owner(folder: &Path, user: u32) -> std::io::Result<Option<u32>> {
-    let owner = match std::fs::metadata(folder.join(LOCK)) {
+    let owner = match std::fs::symlink_metadata(folder.join(LOCK)) {
         Ok(lock) => lock.uid(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && user == ADMINISTRATOR => {
             std::fs::metadata(folder)?.uid()
@@ -379,6 +384,23 @@ fn export_mark(folder: &Path) -> PathBuf {
     folder.join("master.key.exported")
 }
 
+/// Writes down which key was exported, for the service to read, whoever made the copy. The folder may be another user's: the
+/// administrator writes to no file, and gives away none, that somebody else put there.
+fn write_mark(folder: &Path, mark: &Path, fingerprint: &str) -> std::io::Result<()> {
+    let other = other_owner(folder, rustix::process::geteuid().as_raw())?;
+    let new =
+        folder.join(format!("master.key.exported-{}", custodia_store::new_id(&SystemClock::start(), &SystemRandom)));
+    // One that stands there is refused, a link too.
+    let mut file = File::options().create_new(true).write(true).mode(OWNER_ONLY).open(&new)?;
+    let written = writeln!(file, "{fingerprint}")
+        .and_then(|()| other.map_or(Ok(()), |owner| std::os::unix::fs::fchown(&file, Some(owner), None)))
+        .and_then(|()| std::fs::rename(&new, mark));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
 fn fingerprint(key: &MasterKey) -> String {
     key.derive(FINGERPRINT).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -410,6 +432,25 @@ mod tests {
         assert_eq!(owner(ADMINISTRATOR), Some(own).filter(|own| *own != ADMINISTRATOR));
         std::fs::write(folder.path().join(LOCK), "").unwrap();
         assert_eq!((owner(own), owner(own + 1)), (None, Some(own)));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let victim = elsewhere.path().join("victim");
+        std::os::unix::fs::symlink(&victim, folder.path().join(LOCK)).unwrap();
+        let refused = || DataFolder::take(folder.path()).map(drop).unwrap_err().to_string();
+        assert!(refused().contains("custodia.lock cannot be opened: "), "{}", refused());
+        assert!(!victim.exists());
+        std::fs::write(&victim, "").unwrap();
+        assert!(refused().contains("custodia.lock cannot be opened: "), "{}", refused());
+        // Whose the folder is, the link says and not what it leads to.
+        let own = rustix::process::geteuid().as_raw();
+        if own == ADMINISTRATOR {
+            std::os::unix::fs::lchown(folder.path().join(LOCK), Some(own + 1), None).unwrap();
+            assert_eq!(other_owner(folder.path(), own).unwrap(), Some(own + 1));
+        }
     }
 
     #[test]

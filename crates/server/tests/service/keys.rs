@@ -132,7 +132,7 @@ fn it_is_made_at_the_first_start_which_says_what_it_is() {
 
     // It is said until there is a copy.
     let server = site.serve(&[]);
-    assert!(server.log().contains("The master key has no copy"), "{}", server.log());
+    assert!(server.log().contains("No copy of the master key was made from here: "), "{}", server.log());
     let copy = site.beside("copy.key");
     let copy_path = copy.display().to_string();
     site.done(&["key", "export", "--to", &copy_path]);
@@ -248,4 +248,15 @@ fn another_users_folder_is_left_to_that_user() {
         let mark = site.data().join("master.key.exported");
         assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(mark).unwrap()), OTHER);
     }
+    // What the user of the service put there is not written to, and not given to that user.
+    let mark = site.data().join("master.key.exported");
+    let victim = site.beside("victim");
+    std::fs::write(&victim, "the administrator's").unwrap();
+    std::fs::remove_file(&mark).unwrap();
+    std::os::unix::fs::symlink(&victim, &mark).unwrap();
+    site.done(&["key", "export", "--to", &site.beside("copy3").display().to_string()]);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "the administrator's");
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&victim).unwrap()), 0);
+    let mark = std::fs::symlink_metadata(mark).unwrap();
+    assert!(mark.is_file() && std::os::unix::fs::MetadataExt::uid(&mark) == OTHER);
 }
