@@ -73,18 +73,13 @@ pub async fn list(organization: &Organization, limit: u32, only: &Only, output: 
     Ok(())
 }
 
-/// A day or a moment, in seconds since 1970.
+/// A day or a moment, UTC where it does not say, in seconds since 1970.
 ///
 /// # Errors
 /// What is neither.
 pub fn moment(text: &str) -> Result<i64> {
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Ok(moment.as_second());
-    }
-    let day: jiff::civil::Date = text
-        .parse()
-        .with_context(|| format!("'{text}' is neither a day (2026-01-31) nor a moment (2026-01-31T08:00:00Z)"))?;
-    Ok(day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().as_second())
+    custodia_query::odata::parse_moment(text)
+        .with_context(|| format!("'{text}' is neither a day (2026-01-31) nor a moment (2026-01-31T08:00:00Z)"))
 }
 
 /// The number of an action, by which it is named or its name in small letters with hyphens.
@@ -176,7 +171,14 @@ mod tests {
     fn days_moments_and_actions_are_read() {
         assert_eq!(moment("1970-01-02").unwrap(), 86_400);
         assert_eq!(moment("1970-01-01T00:00:09Z").unwrap(), 9);
-        assert!(moment("yesterday").unwrap_err().to_string().contains("yesterday"));
+        assert_eq!(moment("1970-01-02T08:00:00").unwrap(), 86_400 + 8 * 3_600, "no time is dropped");
+        assert_eq!(moment("1970-01-02T08:00+02:00").unwrap(), 86_400 + 6 * 3_600);
+        for wrong in
+            ["yesterday", "2026-02-30", "2026-01-31T25:00:00Z", "2026-01-31T08:00:00Zulu", "2026-01-31 ", "20260131"]
+        {
+            let told = crate::told(&moment(wrong).unwrap_err());
+            assert_eq!(told, format!("'{wrong}' is neither a day (2026-01-31) nor a moment (2026-01-31T08:00:00Z)"));
+        }
         assert_eq!(timestamp(253_402_300_799), "9999-12-31T23:59:59Z");
         assert_eq!(shown(&Value::DateTime(253_402_214_400)), "9999-12-31T00:00:00Z");
         assert_eq!(shown(&Value::Date(2_932_896)), "9999-12-31");

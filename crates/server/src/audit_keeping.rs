@@ -16,6 +16,8 @@ use crate::service::Service;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
+/// The table of entries.
+const AUDIT: &str = "audit";
 /// What the entry says of entries that went because they were kept long enough.
 const RETENTION: &str = "retention (auditretentionperiodv2)";
 
@@ -153,12 +155,21 @@ fn tell(report: &Report, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
     Ok(())
 }
 
-/// Writes an export to a new file, or with `None` to the output.
+/// Writes an export to a new file, or with `None` to the output. The audit tells of it first: it has all values.
 ///
 /// # Errors
 /// When the file exists or cannot be written; store errors.
-pub async fn export(organization: &Organization, to: Option<&Path>, output: &mut dyn Output) -> Result<()> {
+pub async fn export(
+    service: &Service,
+    organization: &Organization,
+    to: Option<&Path>,
+    output: &mut dyn Output,
+) -> Result<()> {
     let mut file = to.map(NewFile::begin).transpose()?;
+    let schema = organization.schema();
+    let audit = schema.table_named(AUDIT).with_context(|| format!("there is no table '{AUDIT}'"))?;
+    let caller = Caller::platform("custodia audit", service.new_id());
+    organization.audit_export(&caller, audit.id, "export of the audit").await?;
     let mut export = organization.export_audit().await?;
     while let Some(lines) = export.next().await? {
         match &mut file {

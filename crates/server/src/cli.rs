@@ -326,7 +326,7 @@ pub enum AuditCommand {
         /// The organisation: its name, as `custodia org list` shows it.
         #[arg(long)]
         org: String,
-        /// Entries before this day (UTC) or moment, which is over: 2026-01-31, 2026-01-31T08:00:00Z.
+        /// Entries before this day or moment, which is over, UTC where it does not say: 2026-01-31, 2026-01-31T08:00:00Z.
         #[arg(long, value_name = "TIME", value_parser = crate::audit::moment)]
         before: i64,
         /// Why, as the record is to say.
@@ -369,7 +369,7 @@ pub struct AuditOnly {
     /// Only what this user did, by e-mail, domain name or id; also through another one who acted for the user.
     #[arg(long)]
     pub user: Option<String>,
-    /// Only from this day (2026-01-31) or moment (2026-01-31T08:00:00Z) on.
+    /// Only from this day (2026-01-31) or moment (2026-01-31T08:00:00Z) on, UTC where it does not say.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only this action, by its number or name: 13, assign, assign-role-to-user. May be given several times.

@@ -368,7 +368,7 @@ impl Operation {
             }
             Self::ExportAudit { organization, to } => {
                 let organization = service.organization(&organization).await?;
-                crate::audit_keeping::export(&organization, to.as_deref(), output).await?;
+                crate::audit_keeping::export(service, &organization, to.as_deref(), output).await?;
             }
             Self::PruneAudit { organization, before, reason } => {
                 let organization = service.organization(&organization).await?;
@@ -376,6 +376,7 @@ impl Operation {
                 let removed = crate::audit_keeping::prune(service, &organization, before, &reason, progress).await?;
                 output.line(&match removed {
                     0 => "no audit entry is that old".to_owned(),
+                    1 => "1 audit entry was removed; a signed record tells of it".to_owned(),
                     _ => format!("{removed} audit entries were removed; a signed record tells of it"),
                 });
             }
@@ -387,6 +388,7 @@ impl Operation {
                 let erased = organization.erase_history(&caller, table, record, &reason).await?;
                 output.line(&match erased {
                     0 => "no audit entry of that record holds values".to_owned(),
+                    1 => "the values of 1 audit entry were erased; an entry tells of it".to_owned(),
                     _ => format!("the values of {erased} audit entries were erased; an entry tells of it"),
                 });
             }

@@ -59,6 +59,10 @@ fn what_was_published_cannot_be_changed_unnoticed(engine: Engine) {
     site.done(&["audit", "export", "--org", "north", "--to", &export]);
     let again = site.refused(&["audit", "export", "--org", "north", "--to", &export]);
     assert!(again.ends_with(" exists: remove it, or name another file"), "{again}");
+    let told = crate::tokens::audit(&site, &["--action", "exported"]);
+    assert_eq!((told.len(), &told[0]["detail"]), (1, &json!("export of the audit")), "{told:#?}");
+    assert_eq!((&told[0]["table"], &told[0]["origin"]), (&json!("audit"), &json!("export")));
+    let copy = std::fs::read_to_string(&heads).unwrap();
     let copied = site.write("copy", &copy);
     let check = ["audit", "verify", "--export", &export, "--heads", &copied];
     assert!(site.done(&check).contains("the last one is the sealed head"));
@@ -97,7 +101,7 @@ fn entries_and_values_go_and_the_audit_still_verifies(engine: Engine) {
     let kept = api.account("Contoso");
     api.account("Fabrikam");
     let erase = ["audit", "erase", "--org", "north", "--table", "account", "--record", &kept, "--reason", "asked for"];
-    assert_eq!(site.done(&erase), "the values of 1 audit entries were erased; an entry tells of it\n");
+    assert_eq!(site.done(&erase), "the values of 1 audit entry were erased; an entry tells of it\n");
     assert_eq!(site.done(&erase), "no audit entry of that record holds values\n");
     assert!(verify(&site).contains("1 entries had their values erased"));
     let told = crate::tokens::audit(&site, &["--table", "account", "--record", &kept]);
