@@ -194,6 +194,9 @@ pub enum Command {
         /// Take the place of an organisation of that name; what it holds now is lost.
         #[arg(long)]
         replace: bool,
+        /// Say the name of the organisation to be replaced once more, where the backup is of another one.
+        #[arg(long, value_name = "NAME", requires = "replace")]
+        confirm: Option<String>,
     },
     /// Switch column security of a column on, or with --off off.
     Secure {

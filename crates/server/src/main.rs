@@ -184,8 +184,9 @@ async fn run(command: Command) -> Result<ExitCode> {
             }
             carry_out(&place, Operation::Backup { organization: org, to: absolute(&to)? }).await
         }
-        Command::Restore { place, from, org, replace } => {
-            carry_out(&place, Operation::Restore { from: absolute(&from)?, organization: org, replace }).await
+        Command::Restore { place, from, org, replace, confirm } => {
+            let operation = Operation::Restore { from: absolute(&from)?, organization: org, replace, confirm };
+            carry_out(&place, operation).await
         }
         Command::Secure { place, org, column, off } => {
             let (table, column) = column

@@ -1,5 +1,7 @@
 //! What the command line asks of an installation: carried out here, or by the server that owns the data folder.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use custodia_store::{OrganizationLimit, OrganizationState};
 use futures::future::BoxFuture;
@@ -149,6 +151,8 @@ pub enum Operation {
         organization: Option<String>,
         /// Take the place of an organisation that exists.
         replace: bool,
+        /// Its name once more, if it is another one than the backup is of.
+        confirm: Option<String>,
     },
     /// Switch column security of a column on or off.
     SecureColumn {
@@ -418,7 +422,10 @@ impl Operation {
                 let report = service.store.backup(&organization, &to, &mut |text: &str| output.progress(text)).await?;
                 output.line(&report.to_string());
             }
-            Self::Restore { from, organization, replace } => {
+            Self::Restore { from, organization, replace, confirm } => {
+                if replace {
+                    require_meant(service, &from, organization.as_deref(), confirm.as_deref())?;
+                }
                 // Another node may have changed the keys.
                 service.audit_heads.reload(&service.store).await?;
                 let ring = service.audit_heads.ring();
@@ -507,6 +514,24 @@ pub async fn caller(
     let Some(name) = user else { return Ok(custodia_org::Caller::platform(command, service.new_id())) };
     let found = naming::user(organization, name).await?;
     Ok(custodia_org::Caller::user(found.id, service.new_id()))
+}
+
+/// Refuses to replace an organisation by the backup of another one, unless it was named once more.
+fn require_meant(service: &Service, from: &Path, organization: Option<&str>, confirm: Option<&str>) -> Result<()> {
+    let (origin, its_name) = custodia_store::organization_of_backup(from)?;
+    let name = organization.unwrap_or(&its_name);
+    let replaced = service.store.organization(name)?;
+    match confirm {
+        Some(confirm) if confirm != name => {
+            bail!("--confirm {confirm} is not {name}: say the name of the organisation to be replaced once more")
+        }
+        None if replaced.id != origin => bail!(
+            "the backup is of another organisation, {its_name} ({origin}), not of {name} ({}): what {name} holds would be lost. \
+             If that is meant, add --confirm {name}",
+            replaced.id
+        ),
+        _ => Ok(()),
+    }
 }
 
 async fn limit_organization(

@@ -91,7 +91,7 @@ pub use own_indexes::{
 };
 pub use questions::{NotedQuestion, QuestionShape};
 pub use quota::{OrganizationLimit, OrganizationLimits, STORAGE_UNLIMITED};
-pub use restore::{RestoreReport, require_key_of_backup};
+pub use restore::{RestoreReport, organization_of_backup, require_key_of_backup};
 pub use row::{Restart, Row, RowSink, owned};
 pub use seal::erasure::{ErasedThen, Erasure};
 pub use seal::existing::SealedThen;

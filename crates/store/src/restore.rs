@@ -68,6 +68,15 @@ pub fn require_key_of_backup(backup: &Path, master: &MasterKey) -> Result<()> {
     Ok(())
 }
 
+/// Id and name of the organisation that a backup says it is of. Nothing of it is proved.
+///
+/// # Errors
+/// [`Error::Backup`] as [`Store::restore`].
+pub fn organization_of_backup(backup: &Path) -> Result<(Guid, String)> {
+    let manifest = Container::open(backup)?.manifest;
+    Ok((manifest.organization, manifest.name))
+}
+
 /// The database that becomes an organisation's.
 struct Target {
     organization: Organization,

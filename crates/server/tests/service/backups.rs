@@ -74,6 +74,22 @@ fn beside_a_server(engine: Engine) {
     assert_eq!(api.account_names(), ["Contoso", "Fabrikam", "Žluťoučký kůň"]);
     api.account("Wingtip");
     assert_eq!(api.account_names().len(), 4);
+
+    // The server makes the file, which may do less than whoever asks, or more.
+    let line = site.refused(&["backup", "--org", "north", "--to", "/sys/north.backup"]);
+    assert!(line.contains("; the server does this, as user "), "{line}");
+
+    // In place of another one: only when that is named twice.
+    south.account("Northwind");
+    let replace = ["restore", "--from", &file, "--org", "south", "--replace"];
+    let line = site.refused(&replace);
+    assert!(line.starts_with("the backup is of another organisation, north ("), "{line}");
+    assert!(line.ends_with("If that is meant, add --confirm south"), "{line}");
+    let line = site.refused(&[&replace[..], &["--confirm", "north"]].concat());
+    assert!(line.starts_with("--confirm north is not south"), "{line}");
+    assert_eq!(south.account_names().len(), 4);
+    site.done(&[&replace[..], &["--confirm", "south"]].concat());
+    assert_eq!(south.account_names().len(), 3);
     server.stop();
     let server = site.serve(&[]);
     assert_eq!(server.api(&site, "north", "ada@north.example").account_names().len(), 4);
