@@ -22,6 +22,8 @@ pub struct Metrics {
     pub organizations_limited: AtomicU64,
     /// Requests running now.
     pub running: AtomicU64,
+    /// Databases of organisations in use that did not open, each time anew; those that were waited for in vain are not counted.
+    pub databases_not_opened: AtomicU64,
     /// Tokens given out.
     pub tokens_issued: AtomicU64,
     /// Sign-ins refused.
@@ -106,6 +108,12 @@ pub fn render(service: &Service) -> String {
             service.store.cache_bytes(),
         ),
         ("custodia_databases_opened_total", "counter", "Databases opened.", service.store.databases_opened()),
+        (
+            "custodia_databases_not_opened_total",
+            "counter",
+            "Times that a database did not open: it is missing, damaged, or of another key or program.",
+            load(&metrics.databases_not_opened),
+        ),
         (
             "custodia_organizations",
             "gauge",

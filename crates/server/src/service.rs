@@ -329,7 +329,12 @@ impl Service {
         let organization = match self.handles.get(entry.id).filter(|_| active) {
             Some(known) => known.organization,
             None => {
-                let database = database.await?;
+                let database = database.await.inspect_err(|error| {
+                    // Without a cause it is one that was waited for in vain.
+                    if active && !matches!(error, custodia_store::Error::Unavailable { source: None, .. }) {
+                        self.metrics.databases_not_opened.fetch_add(1, Ordering::Relaxed);
+                    }
+                })?;
                 let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
                 let random = Arc::clone(&self.random) as Arc<dyn Random>;
                 let bell = Arc::clone(&self.jobs) as Arc<dyn custodia_org::JobBell>;

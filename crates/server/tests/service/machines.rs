@@ -2,7 +2,7 @@
 
 use custodia_testbed::PrivateCluster;
 
-use crate::site::{Engine, Site, until};
+use crate::site::{Engine, Site, files_below, until};
 
 #[test]
 fn health_and_metrics_have_a_listener_of_their_own() {
@@ -77,6 +77,36 @@ fn metrics_count_what_was_done_and_name_nobody() {
     for private in ["Confidential", &api.token, "ada@north.example"] {
         assert!(!server_log.contains(private), "{private} in {server_log}");
     }
+}
+
+#[test]
+fn an_organisation_whose_file_is_missing_is_counted() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    site.done(&["org", "create", "south", "--admin", "sue@south.example"]);
+    let (ada, sue) = (site.token("north", "ada@north.example"), site.token("south", "sue@south.example"));
+    let is_of_north = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("north-");
+    files_below(&site.data().join("organizations"))
+        .iter()
+        .filter(|path| is_of_north(path))
+        .for_each(|path| std::fs::remove_file(path).unwrap());
+    let server = site.serve(&[]);
+    let ask = |organization: &str, token: &str| {
+        let (organization, token) = (organization.to_owned(), token.to_owned());
+        crate::http::Api { client: server.client(), organization, token }.get("WhoAmI").status
+    };
+    let counted =
+        || metric(server.machines().get("/metrics").expect(200).text(), "custodia_databases_not_opened_total");
+    assert_eq!((ask("south", &sue), counted()), (200, 0.0));
+    assert!(ask("north", &ada) >= 500);
+    let first = counted();
+    assert!(first > 0.0);
+    // For as long as it is missing; one that its operator closed is not.
+    ask("north", &ada);
+    assert!(counted() > first);
+    let before = counted();
+    site.done(&["org", "suspend", "north"]);
+    assert_eq!((ask("north", &ada), counted()), (503, before));
+    server.machines().get("/health/ready").expect(200);
 }
 
 #[test]
