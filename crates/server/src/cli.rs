@@ -57,10 +57,10 @@ pub enum Command {
     Serve {
         #[command(flatten)]
         place: Place,
-        /// Address and port for clients; port 0 picks one. The address is printed when it answers.
+        /// Address and port for clients, 127.0.0.1:8080 if not configured; port 0 picks one. It is printed when it answers.
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
-        /// Address and port for health and metrics.
+        /// Address and port for health and metrics, 127.0.0.1:0 if not configured: a free port, which is printed.
         #[arg(long, value_name = "ADDRESS:PORT")]
         ops_listen: Option<String>,
         /// Make the organisations demo and demo2 with real sample data on first start.
@@ -813,6 +813,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_serve_names_where_it_listens() {
+        let configured = crate::config::Config::default();
+        let mut command = Cli::command();
+        let serve = command.find_subcommand_mut("serve").map(|serve| serve.render_help().to_string());
+        let help = serve.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        for address in [configured.listen, configured.ops_listen] {
+            assert!(help.contains(&format!(", {address} if not configured")), "{help}");
+        }
     }
 
     #[test]

@@ -118,7 +118,13 @@ async fn list(
 
 /// An index as one line: table, columns, what it is, size.
 fn index_line(table: &Table, index: &IndexListed) -> String {
-    let mut line = format!("{}: {}", table.name, names(table, &index.columns));
+    // A unit is its own: its id leads the index, and ends it.
+    let mut columns: Vec<ColumnId> = Vec::with_capacity(index.columns.len());
+    columns.extend(index.columns.iter().enumerate().filter_map(|(at, column)| {
+        let is_first = index.columns.iter().position(|other| other == column) == Some(at);
+        is_first.then_some(*column)
+    }));
+    let mut line = format!("{}: {}", table.name, names(table, &columns));
     if index.own.is_some() {
         line.push_str(", the organisation's own");
     }

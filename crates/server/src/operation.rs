@@ -237,7 +237,15 @@ pub enum Operation {
 }
 
 /// What to do about an installation in which nobody has anything to use yet.
-pub const NO_ORGANIZATION: &str = "There is no organisation yet: custodia org create NAME --admin EMAIL";
+pub fn no_organization(service: &Service) -> String {
+    let place = service.place();
+    // The address may hold a password; a file that was given most likely has it.
+    let database = match service.config.database.is_empty() || service.config.file.is_some() {
+        true => "",
+        false => " --database postgres://…",
+    };
+    format!("There is no organisation yet: custodia org create NAME --admin EMAIL {place}{database}")
+}
 
 /// Where an operation writes what it has to say.
 pub trait Output: Send {
@@ -296,9 +304,11 @@ impl Operation {
                 tell_password(password.expose(), "", output);
             }
             Self::ListOrganizations => {
+                // Another node may have made some a moment ago.
+                service.store.reload_organizations().await?;
                 let organizations = service.store.organizations();
                 if organizations.is_empty() {
-                    output.progress(NO_ORGANIZATION);
+                    output.progress(&no_organization(service));
                 }
                 for organization in organizations {
                     output.line(&format!(
@@ -335,7 +345,11 @@ impl Operation {
                         .line(&format!("what there was of organisation {name} is removed; it was not made to its end"));
                 } else {
                     output.line(&format!("organisation {name} was destroyed with its key"));
-                    output.line("No backup of it is restored here any more; remove them where they are kept (docs/operations/backup.md).");
+                    output.line(&format!(
+                        "No backup that was taken of it (id {}) is restored here any more; remove those where they are kept \
+                         (docs/operations/backup.md). Backups of one that it was a copy of are not meant.",
+                        organization.id
+                    ));
                 }
             }
             Self::Token { organization, user, lifetime_seconds } => {
@@ -344,7 +358,7 @@ impl Operation {
             }
             Self::ResetPassword { organization, user } => {
                 let organization = service.organization(&organization).await?;
-                let found = naming::user(&organization, &user).await?;
+                let found = person(&organization, &user).await?;
                 let password = custodia_identity::Secret::generate_readable(service.random.as_ref());
                 let typed = custodia_identity::Password::new(password.expose());
                 service.set_password(&organization, found.id, typed, Some(TEMPORARY_PASSWORD_SECONDS)).await?;
@@ -403,7 +417,11 @@ impl Operation {
             }
             Self::ListJobs { organization } => {
                 let organization = service.organization(&organization).await?;
-                for job in organization.open_jobs().await? {
+                let jobs = organization.open_jobs().await?;
+                if jobs.is_empty() {
+                    output.progress(&format!("organisation {} has no open job", organization.name()));
+                }
+                for job in jobs {
                     output.line(&crate::jobs::line(&job, service.now()));
                 }
             }
@@ -502,6 +520,23 @@ fn tell_password(password: &str, besides: &str, output: &mut dyn Output) {
         "It is not shown again. It may be used for {days} days, then 'custodia password' gives another.{besides} Programs use a \
          client secret ('custodia secret')."
     ));
+}
+
+/// The user of that name, who is given a password. Applications, which go by an id of their own, have none.
+async fn person(organization: &custodia_org::Organization, named: &str) -> Result<custodia_org::User> {
+    let error = match naming::user(organization, named).await {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    if let Ok(application) = named.parse()
+        && organization.find_application_user(application).await?.is_some()
+    {
+        bail!(
+            "{named} is an application: programs use a client secret, 'custodia secret --org {} --user {named}' makes one",
+            organization.name()
+        );
+    }
+    Err(error)
 }
 
 /// The user of that name, or else the platform under the name of a command.

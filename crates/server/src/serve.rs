@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::folder::{DataFolder, Makes};
 use crate::http::{Holding, Listener, operations, public};
-use crate::operation::NO_ORGANIZATION;
+use crate::operation::no_organization;
 use crate::service::Service;
 use crate::timers::Timers;
 
@@ -83,7 +83,7 @@ async fn answer(
         shutdown_seconds: limits.shutdown_seconds,
     };
     if service.store.organizations().is_empty() {
-        crate::tell(NO_ORGANIZATION);
+        crate::tell(&no_organization(service));
     }
     crate::say(&format!("operations http://{}", operations_listener.address));
     crate::say(&format!("ready {url}"));

@@ -206,6 +206,11 @@ impl Service {
         self.folder.path()
     }
 
+    /// What a command is given to go to this installation.
+    pub fn place(&self) -> String {
+        self.folder.place(&self.config)
+    }
+
     /// Seconds since 1970.
     pub fn now(&self) -> i64 {
         self.clock.now_ms().div_euclid(1000)

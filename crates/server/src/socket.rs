@@ -116,13 +116,27 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
         });
         let reply = match done {
             Ok(()) => Reply::Done,
-            Err(error) => Reply::Failed(crate::told(&error)),
+            Err(error) => Reply::Failed(told_to_giver(&error)),
         };
         let _ = sender.send((reply, None));
     });
     let (written, worked) = tokio::join!(writing, working);
     worked.context("the command broke off")?;
     written
+}
+
+/// An error as whoever gave the command is told of it, who may be allowed what the server is not.
+fn told_to_giver(error: &anyhow::Error) -> String {
+    let text = crate::told(error);
+    let is_denied = |cause: &(dyn std::error::Error + 'static)| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    if !error.chain().any(is_denied) {
+        return text;
+    }
+    let user = rustix::process::geteuid().as_raw();
+    format!("{text}; the server does this, as user {user}: name a place where that user may read and write")
 }
 
 /// A reply on its way, and the room that it takes until it is written.

@@ -23,6 +23,9 @@ const CHUNK_ROWS: usize = 256;
 /// Such chunks under way.
 const CHUNKS_MAX: usize = 4;
 
+/// Rows of a table from which on it is told that it was copied.
+const TOLD_ROWS_MIN: u64 = 10_000;
+
 /// What is copied: the record tables that exist, and the store's own.
 struct Plan<'s> {
     schema: &'s Schema,
@@ -66,7 +69,7 @@ pub(crate) async fn to_file(
         target.writer.lock().run(internal::BEGIN)?;
         let content = rows_to_file(snapshot, layout, target).await?;
         target.writer.lock().run(internal::COMMIT)?;
-        progress(&format!("copied table {}: {} rows", content.table, content.rows));
+        tell_copied(&content, progress);
         // Else the log would grow to the size of everything.
         target.checkpoint()?;
         contents.push(content);
@@ -74,6 +77,13 @@ pub(crate) async fn to_file(
     progress("making indexes");
     in_file(target, &indexes)?;
     Ok(Content::of(contents))
+}
+
+/// Tells how far the copy is. What is copied in no time goes without saying.
+fn tell_copied(content: &TableContent, progress: &mut (dyn FnMut(&str) + Send)) {
+    if content.rows >= TOLD_ROWS_MIN {
+        progress(&format!("copied table {}: {} rows", content.table, content.rows));
+    }
 }
 
 fn in_file(target: &SqliteFile, statements: &[String]) -> Result<()> {
@@ -116,7 +126,7 @@ pub(crate) async fn to_postgres(
     in_postgres(target, &tables).await?;
     for layout in &plan.layouts {
         let content = rows_to_postgres(snapshot, layout, target).await?;
-        progress(&format!("copied table {}: {} rows", content.table, content.rows));
+        tell_copied(&content, progress);
         contents.push(content);
     }
     progress("making indexes");

@@ -24,8 +24,9 @@ pub(super) const DEMO2_SIGN_INS: &[&str] = &["jordan.whitlock@demo2.example", "r
 const PEOPLE_MAX: u32 = 1_000;
 /// Copies of built-in roles at most: one for each of them in each unit.
 const ROLES_MAX: u32 = 1_000;
-/// Letters and digits of passwords: none that is taken for another one. 32 of them, so that five bits choose one.
-const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!";
+/// Letters and digits of passwords: none that is taken for another one, or that a shell takes for something else. 32 of them, so
+/// that five bits choose one.
+const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
 /// Characters of a password: 100 bits.
 const PASSWORD_LENGTH: usize = 20;
 
@@ -179,5 +180,6 @@ mod tests {
         assert_eq!(password(&Counting), "abcdefghjkmnpqrstuvw");
         let distinct: std::collections::HashSet<_> = ALPHABET.iter().collect();
         assert_eq!(distinct.len(), ALPHABET.len());
+        assert!(ALPHABET.iter().all(|letter| letter.is_ascii_alphanumeric() || *letter == b'_'));
     }
 }

@@ -62,6 +62,8 @@ fn indexes_are_advised_made_and_kept(engine: Engine) {
     let (_, listed) = indexes(&site, &["list", "account"]);
     let own: Vec<_> = listed.lines().filter(|line| line.contains("the organisation's own")).collect();
     assert!(own.len() == 1 && own[0].starts_with("account: telephone1, ") && own[0].contains(" KiB"), "{listed}");
+    let (_, of_units) = indexes(&site, &["list", "businessunit"]);
+    assert!(of_units.contains("businessunit: businessunitid, name,"), "a column is named once: {of_units}");
     let (_, listed) = indexes(&site, &["list", "account", "--json"]);
     let own = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     assert_eq!(own.filter(|index| index["own"] == json!(["telephone1"])).count(), 1, "{listed}");

@@ -70,7 +70,8 @@ fn jobs_are_shown_and_cancelled_at_the_command_line(engine: Engine) {
     let server = site.serve(&[]);
     let api = server.api(&site, "north", "ada@north.example");
     api.account("Contoso");
-    assert_eq!(site.done(&["job", "list", "--org", "north"]), "");
+    let none = site.run(&["job", "list", "--org", "north"]);
+    assert_eq!((none.output.as_str(), none.errors.as_str()), ("", "organisation north has no open job\n"));
     let job = ask(&api, Some("2999-01-01T00:00:00Z"));
     let listed = site.done(&["job", "list", "--org", "north"]);
     assert!(listed.starts_with(&format!("{job} later ")) && listed.ends_with(" All accounts\n"), "{listed}");

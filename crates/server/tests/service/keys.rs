@@ -204,6 +204,9 @@ fn nodes_of_one_postgresql_need_the_same_key() {
     assert_eq!(other.account_names(), ["Contoso"]);
     other.account("Fabrikam");
     assert_eq!(api.account_names(), ["Contoso", "Fabrikam"]);
+    // What the other has made since it was last looked is listed, too.
+    first.done(&["org", "create", "south", "--admin", "sue@south.example"]);
+    assert_eq!(second.done(&["org", "list"]).lines().count(), 2);
     one.stop();
     two.stop();
 }

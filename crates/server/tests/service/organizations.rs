@@ -36,7 +36,9 @@ fn a_life_beside_a_server(engine: Engine) {
     server.client().get(who_am_i).expect(404);
     let none = site.run(&["org", "list"]);
     assert_eq!((none.code, none.output.as_str()), (0, ""));
-    assert_eq!(none.errors, "There is no organisation yet: custodia org create NAME --admin EMAIL\n");
+    let database = site.database().map_or("", |_| " --database postgres://…");
+    let create = format!("custodia org create NAME --admin EMAIL --data {}{database}", site.data().display());
+    assert_eq!(none.errors, format!("There is no organisation yet: {create}\n"));
     assert!(server.log().contains(&none.errors), "{}", server.log());
 
     let output = site.done(&[
@@ -98,7 +100,8 @@ fn a_life_beside_a_server(engine: Engine) {
     let line = site.refused(&["org", "delete", "northwind", "--confirm", "northwin"]);
     assert!(line.contains("--confirm northwin is not northwind"), "{line}");
     assert_eq!(api.account_names(), ["Contoso"]);
-    site.done(&["org", "delete", "northwind", "--confirm", "northwind"]);
+    let said = site.done(&["org", "delete", "northwind", "--confirm", "northwind"]);
+    assert!(said.contains(&format!("No backup that was taken of it (id {id}) ")), "{said}");
     assert_eq!(listed(&site, "northwind"), None);
     assert!(!site.has_file_named("northwind"));
     api.get("WhoAmI").expect(404);

@@ -235,6 +235,8 @@ fn an_application_by_its_secret(engine: Engine) {
 
     let line = site.refused(&["secret", "--org", "north", "--user", ADA]);
     assert!(line.contains("applicationid"), "{line}");
+    let line = site.refused(&["password", "--org", "north", "--user", application]);
+    assert!(line.contains(&format!("'custodia secret --org north --user {application}'")), "{line}");
     // One without a name of its own goes by its application's id wherever a user is named.
     let unit = text(&api.get("WhoAmI").expect(200).json(), "BusinessUnitId").to_owned();
     let nameless = "11111111-2222-3333-4444-666666666666";
