@@ -42,8 +42,14 @@ fn site() -> &'static Site {
         let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key is written");
         let key = SigningKey::from_pkcs8(der.as_ref()).expect("the key is read");
         let base = Address::parse("https://crm.example").expect("it is an address");
-        let sign_in =
-            FirstSignIn { user: USER, application: None, method: SignInMethod::Password, audience: base.to_string() };
+        let sign_in = FirstSignIn {
+            organization: ORGANIZATION,
+            era: 0,
+            user: USER,
+            application: None,
+            method: SignInMethod::Password,
+            audience: base.to_string(),
+        };
         let (family, refresh_token) = RefreshFamily::begin(sign_in, &Same, NOW - 60);
         Site {
             pair,
@@ -133,6 +139,7 @@ pub(crate) fn token_request(data: &[u8]) {
         throttle: &Throttle::new(),
         random: &Same,
         organization: ORGANIZATION,
+        era: 0,
         root: &site.root,
         addresses: &site.addresses,
     };

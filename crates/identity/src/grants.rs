@@ -36,6 +36,8 @@ pub struct TokenEndpoint<'a, D> {
     pub random: &'a dyn RandomSource,
     /// The organisation of the request's address.
     pub organization: Guid,
+    /// Counts how often all sessions of the installation were ended: those begun before have no part in the present era.
+    pub era: u32,
     /// The root under which the request came; tokens are issued in its name. One of `addresses`.
     pub root: &'a Address,
     /// All addresses of the organisation.
@@ -174,6 +176,8 @@ impl<D: Directory> TokenEndpoint<'_, D> {
         let (text, principal) = self.issue(asked, user, client_id, SignInMethod::Password)?;
         let refresh_token = if asked.target.offline_access {
             let sign_in = FirstSignIn {
+                organization: self.organization,
+                era: self.era,
                 user: user.id,
                 application: client_id,
                 method: SignInMethod::Password,
@@ -252,8 +256,13 @@ impl<D: Directory> TokenEndpoint<'_, D> {
             let found = self.directory.find_refresh_family(token.family()).await.map_err(GrantError::Directory)?;
             let family = found.ok_or_else(unknown)?;
             // Before anything is changed: another application must neither use up nor end the family.
-            if family.application != client.proved_id() {
+            let is_elsewhere = family.organization.is_some_and(|organization| organization != self.organization);
+            if is_elsewhere || family.application != client.proved_id() {
                 return Err(refuse_refresh(RefusalReason::ForeignRefreshToken).of_user(family.user).into());
+            }
+            // Another node may know of an era before this one does.
+            if family.era < self.era {
+                return Err(refuse_refresh(RefusalReason::RevokedRefreshToken).of_user(family.user).into());
             }
             let (successor, change) = match family.present(&token, self.random, asked.now) {
                 Presented::Rotated { family, successor } => (Ok(successor), Some(family)),

@@ -90,6 +90,12 @@ impl fmt::Debug for RefreshToken {
 pub struct RefreshFamily {
     /// The family's id; a part of its tokens, so it is treated as a secret.
     pub id: Guid,
+    /// The organisation that was signed in to. Those of older programs do not tell.
+    #[serde(default)]
+    pub organization: Option<Guid>,
+    /// The era of the installation's sessions in which it was begun, see [`crate::TokenEndpoint::era`].
+    #[serde(default)]
+    pub era: u32,
     /// Whose sign-in it was.
     pub user: Guid,
     /// The application that proved itself at the sign-in, and has to at each refresh.
@@ -121,6 +127,10 @@ struct Previous {
 /// A sign-in that a family begins with.
 #[derive(Clone, Debug)]
 pub struct FirstSignIn {
+    /// See [`RefreshFamily::organization`].
+    pub organization: Guid,
+    /// See [`RefreshFamily::era`].
+    pub era: u32,
     /// See [`RefreshFamily::user`].
     pub user: Guid,
     /// See [`RefreshFamily::application`].
@@ -165,6 +175,8 @@ impl RefreshFamily {
         let token = RefreshToken { family: random_guid(random), secret: random_bytes(random) };
         let family = Self {
             id: token.family,
+            organization: Some(sign_in.organization),
+            era: sign_in.era,
             user: sign_in.user,
             application: sign_in.application,
             method: sign_in.method,
@@ -249,6 +261,8 @@ mod tests {
 
     fn begin(random: &CountingRandom) -> (RefreshFamily, RefreshToken) {
         let sign_in = FirstSignIn {
+            organization: Guid::from_u128(1),
+            era: 0,
             user: Guid::from_u128(7),
             application: None,
             method: SignInMethod::Password,

@@ -201,6 +201,10 @@ impl Writing<'_> {
 
     /// Makes what follows from a change in the security model.
     pub(crate) async fn after_update(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
+        // Here and not where a user signs in: one who is enabled again goes on with nothing of before.
+        if table.name == "systemuser" && changes.named(table, "isdisabled") == Some(&Value::Boolean(true)) {
+            self.transaction.end_sessions(stored.id);
+        }
         if matches!(table.name.as_str(), "systemuser" | "team") {
             let unit = table.column("businessunitid").map(|column| column.id);
             if let Some((column, moved)) = unit.and_then(|id| Some((id, changes.get(id)?.guid()?))) {

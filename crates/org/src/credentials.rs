@@ -1,7 +1,7 @@
 //! What a user signs in with. Kept beside the records, never among them: no query reaches it.
 
 use custodia_schema::Guid;
-use custodia_store::{AuditEntry, AuditOperation};
+use custodia_store::{AuditEntry, AuditOperation, REFRESH_TOKENS, SESSIONS_ENDED};
 
 use crate::audit_detail::action;
 use crate::caller::Caller;
@@ -25,7 +25,7 @@ impl CredentialKind {
         match self {
             Self::Password => "password",
             Self::ClientSecret => "client secret",
-            Self::RefreshToken => "refresh token",
+            Self::RefreshToken => REFRESH_TOKENS,
         }
     }
 }
@@ -47,6 +47,11 @@ impl std::fmt::Debug for Credential {
     }
 }
 
+/// What was given out in the second of a commit may be older than it: it ends, too.
+fn after(changed: i64) -> i64 {
+    changed.saturating_add(1)
+}
+
 impl Organization {
     /// Credentials of a user of one kind.
     ///
@@ -57,12 +62,41 @@ impl Organization {
         Ok(found.into_iter().map(|(name, secret, changed)| Credential { name, secret, changed }).collect())
     }
 
-    /// Users whose password was set since a moment, and when: tokens given out before have ended.
+    /// Whose tokens were ended since a moment, and from when on they count again: a user's, or under the organisation's own id
+    /// everybody's.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn passwords_set_since(&self, since: i64) -> Result<Vec<(Guid, i64)>> {
-        Ok(self.shared.database.credentials_changed_since(CredentialKind::Password.word(), since).await?)
+    pub async fn tokens_ended_since(&self, since: i64) -> Result<Vec<(Guid, i64)>> {
+        let mut ended = Vec::new();
+        for kind in [CredentialKind::Password.word(), SESSIONS_ENDED] {
+            let changed = self.shared.database.credentials_changed_since(kind, since).await?;
+            ended.extend(changed.into_iter().map(|(principal, changed)| (principal, after(changed))));
+        }
+        Ok(ended)
+    }
+
+    /// From when on tokens of a user count (seconds since 1970): those of before ended with a former password, when the user
+    /// was disabled, or when the organisation was restored.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn tokens_not_before(&self, user: Guid) -> Result<i64> {
+        let of = [(user, CredentialKind::Password.word()), (user, SESSIONS_ENDED), (self.id(), SESSIONS_ENDED)];
+        Ok(self.shared.database.credentials_last_changed(&of).await?.map_or(0, after))
+    }
+
+    /// Keeps the same password in another form, unless it was replaced meanwhile. Tokens go on.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn reform_password(&self, caller: &Caller, user: Guid, replaced: Vec<u8>, secret: Vec<u8>) -> Result<()> {
+        self.in_transaction(caller, move |writing| {
+            let kind = CredentialKind::Password.word();
+            writing.transaction.reform_credential(user, kind, replaced.clone(), secret.clone());
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await
     }
 
     /// Sets a credential of a user, or with `None` removes it. The audit tells that it was done, never what.

@@ -89,13 +89,15 @@ impl<'a> OrganizationDirectory<'a> {
 
     async fn facts(&self, user: User) -> Answer<UserFacts> {
         let organization = self.organization().await?;
+        // Before the password: who signed in with one that is replaced between the two readings has a token of before that.
+        let tokens_not_before = organization.tokens_not_before(user.id).await?;
         let kept = organization.credentials(user.id, CredentialKind::Password).await?.into_iter().next();
-        let stored = kept.as_ref().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok());
+        let stored = kept.and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok());
         Ok(UserFacts {
             id: user.id,
             name: user.domain_name,
             enabled: !user.disabled,
-            tokens_not_before: kept.map_or(0, |kept| kept.changed),
+            tokens_not_before,
             password: stored.map(|stored| PasswordFacts { hash: stored.hash, expires: stored.expires }),
         })
     }
@@ -147,17 +149,14 @@ impl Directory for OrganizationDirectory<'_> {
 
     async fn replace_password_hash(&self, user: Guid, replaced: &str, hash: &str) -> Answer<()> {
         let kept = self.organization().await?.credentials(user, CredentialKind::Password).await?;
-        let Some(stored) = kept.first().and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok())
-        else {
-            return Ok(());
-        };
+        let Some(kept) = kept.into_iter().next() else { return Ok(()) };
+        let Ok(stored) = serde_json::from_slice::<StoredPassword>(&kept.secret) else { return Ok(()) };
         if stored.hash != replaced {
             return Ok(());
         }
         let renewed = StoredPassword { hash: hash.to_owned(), expires: stored.expires };
         let bytes = renewed.to_bytes().map_err(|error| Error::Invalid(error.to_string()))?;
-        let organization = self.organization().await?;
-        Ok(organization.set_credential(&self.caller(), user, CredentialKind::Password, "", Some(bytes)).await?)
+        Ok(self.organization().await?.reform_password(&self.caller(), user, kept.secret, bytes).await?)
     }
 
     async fn find_refresh_family(&self, id: Guid) -> Answer<Option<RefreshFamily>> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
@@ -34,6 +34,8 @@ use crate::turns::Turns;
 
 /// Where the signing keys are kept in the control database.
 const SIGNING_KEYS: &str = "token signing keys";
+/// Beside them: how often all sessions were ended.
+const SESSIONS_ERA: &str = "sessions era";
 /// The address that tokens made on the command line are for, unless the configuration names a public one. A server
 /// accepts it beside the address it is reached at.
 const CANONICAL: &str = "http://localhost";
@@ -89,6 +91,8 @@ pub struct Service {
     /// Where the master key is and what losing it means, if there is no copy of it and it was not said yet.
     pub reminder: Option<String>,
     keys: ArcSwap<KeySet>,
+    /// How often all sessions were ended.
+    sessions_era: AtomicU32,
     /// When the keys may next be read again for a token, on the monotonic clock in milliseconds.
     keys_looked_for: AtomicU64,
     handles: Arc<Handles>,
@@ -164,6 +168,7 @@ impl Service {
                 keys
             }
         };
+        let sessions_era = stored_era(&store).await?;
         let heads_file = config.audit_heads_path(folder.path());
         let audit_heads = AuditHeads::open(&store, heads_file, random.as_ref(), now).await?;
         let base = if config.public_url.is_empty() { CANONICAL } else { &config.public_url };
@@ -190,6 +195,7 @@ impl Service {
             draining: AtomicBool::new(false),
             reminder: reminder.filter(|_| !made),
             keys: ArcSwap::from_pointee(keys),
+            sessions_era: AtomicU32::new(sessions_era),
             keys_looked_for: AtomicU64::new(0),
             handles: Arc::new(Handles::default()),
             addresses: RwLock::new(HashMap::new()),
@@ -231,6 +237,11 @@ impl Service {
         self.keys.load_full()
     }
 
+    /// How often all sessions were ended: a refresh token of an earlier era is good no more.
+    pub fn sessions_era(&self) -> u32 {
+        self.sessions_era.load(Ordering::Relaxed)
+    }
+
     /// Makes a new signing key when the present one has served its time.
     ///
     /// # Errors
@@ -239,7 +250,8 @@ impl Service {
         if self.keys.load().is_rotation_due(self.now()) { self.rotate_keys(false).await } else { Ok(()) }
     }
 
-    /// Signs tokens with a new key from now on; with `end_tokens`, those given out before are good no more.
+    /// Signs tokens with a new key from now on; with `end_tokens`, those given out before are good no more, refresh tokens
+    /// among them.
     ///
     /// # Errors
     /// Store errors.
@@ -248,6 +260,12 @@ impl Service {
         self.reload_keys().await?;
         let now = self.now();
         let fresh = SigningKey::generate().context("a token signing key")?;
+        if end_tokens {
+            // First, so that nobody refreshes what the new keys would sign.
+            let era = self.sessions_era().saturating_add(1);
+            self.store.put_secret(SESSIONS_ERA, &era.to_be_bytes()).await?;
+            self.sessions_era.fetch_max(era, Ordering::Relaxed);
+        }
         let rotated = if end_tokens { KeySet::new(fresh, now) } else { self.keys.load().rotate(fresh, now) };
         self.store.put_secret(SIGNING_KEYS, &rotated.to_stored()?).await?;
         self.keys.store(Arc::new(rotated));
@@ -278,6 +296,7 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn reload_keys(&self) -> Result<()> {
+        self.sessions_era.fetch_max(stored_era(&self.store).await?, Ordering::Relaxed);
         if let Some(stored) = self.store.secret(SIGNING_KEYS).await?
             && *stored != **self.keys.load().to_stored()?
         {
@@ -349,13 +368,17 @@ impl Service {
         };
         let now = self.now();
         let since = now.saturating_sub(custodia_identity::LIFETIME_SECONDS_MAX);
-        let changed = organization.passwords_set_since(since).await.map_err(|error| match error {
+        let ended = organization.tokens_ended_since(since).await.map_err(|error| match error {
             custodia_org::Error::Store(error) => error,
             other => custodia_store::Error::Corrupt(other.to_string()),
         })?;
         // What this process revoked is in its memory; what was revoked before it started, or by another node, is read here.
-        for (user, at) in changed {
-            self.tokens.revoke_user(organization.id(), user, at, now);
+        for (principal, not_before) in ended {
+            if principal == organization.id() {
+                self.tokens.revoke_organization(principal, not_before, now);
+            } else {
+                self.tokens.revoke_user(organization.id(), principal, not_before, now);
+            }
         }
         let organization = self.handles.keep(Handle { organization, revocations_read_ms: now_ms });
         self.jobs.opened(organization.id());
@@ -477,11 +500,9 @@ impl Service {
         let stored = crate::directory::StoredPassword { hash, expires }.to_bytes()?;
         let caller = Caller::platform("set password", self.new_id());
         organization.set_credential(&caller, user, CredentialKind::Password, "", Some(stored)).await?;
-        let kept = organization.credentials(user, CredentialKind::Password).await?;
-        let now = self.now();
         // By the time of the commit, which does not go back with the clock: tokens of while it was ahead end too.
-        let ended = kept.first().map_or(now, |kept| kept.changed.max(now));
-        self.tokens.revoke_user(organization.id(), user, ended, now);
+        let not_before = organization.tokens_not_before(user).await?;
+        self.tokens.revoke_user(organization.id(), user, not_before, self.now());
         Ok(())
     }
 
@@ -529,11 +550,14 @@ impl Service {
     /// When there is no such user or the user is disabled; a lifetime that is too long.
     pub async fn token_for(&self, organization: &Organization, user: &str, lifetime_seconds: i64) -> Result<String> {
         let name = organization.name();
+        // Before anything is read: a token of somebody who was disabled since then says that it is of before.
+        let now = self.now();
         let found = naming::user(organization, user).await?;
         if found.disabled {
             bail!("user '{user}' of organisation '{name}' is disabled");
         }
         let root = self.canonical.join(name)?;
+        let tokens_not_before = organization.tokens_not_before(found.id).await?;
         let content = TokenContent {
             organization: organization.id(),
             root: &root,
@@ -544,14 +568,21 @@ impl Service {
             application: None,
             method: custodia_identity::SignInMethod::Operator,
             lifetime_seconds,
-            tokens_not_before: 0,
+            tokens_not_before,
         };
-        let issued = issue_token(&content, &self.keys(), self.random.as_ref(), self.now())?;
+        let issued = issue_token(&content, &self.keys(), self.random.as_ref(), now)?;
         let caller = Caller::platform("custodia token", self.new_id());
         let detail = format!("operator token for {} until {}", found.id, issued.principal.expires);
         organization.audit_access(&caller, &detail).await?;
         Ok(issued.text)
     }
+}
+
+/// How often all sessions of an installation were ended.
+async fn stored_era(store: &Store) -> Result<u32> {
+    let Some(kept) = store.secret(SESSIONS_ERA).await.map_err(of_key)? else { return Ok(0) };
+    let bytes = kept.try_into().map_err(|_| anyhow!("the era of sessions in the control database is damaged"))?;
+    Ok(u32::from_be_bytes(bytes))
 }
 
 /// An error in opening an installation; for a key that does not fit, with what to do.

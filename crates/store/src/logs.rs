@@ -133,26 +133,6 @@ impl Database {
         Ok(AuditPage { records, more })
     }
 
-    /// Credentials of one kind of a principal: name, kept form, when set.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn credentials(&self, principal: Guid, kind: &str) -> Result<Vec<(String, Vec<u8>, i64)>> {
-        self.internal_rows(&internal::select_credentials(principal, kind), |row| {
-            Some((row.text(0)?.to_owned(), row.bytes(1)?.to_vec(), row.integer(2)?))
-        })
-        .await
-    }
-
-    /// Principals whose credential of one kind was set since a moment, and when.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn credentials_changed_since(&self, kind: &str, since: i64) -> Result<Vec<(Guid, i64)>> {
-        let statement = internal::select_changed_credentials(kind, since);
-        self.internal_rows(&statement, |row| Some((row.guid(0)?, row.integer(1)?))).await
-    }
-
     /// A setting of the store's own.
     ///
     /// # Errors
@@ -164,28 +144,6 @@ impl Database {
 }
 
 impl Transaction {
-    /// Credentials of one kind of a principal, as of before this request's unflushed writes: name, kept form, when set.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn credentials(&mut self, principal: Guid, kind: &str) -> Result<Vec<(String, Vec<u8>, i64)>> {
-        self.internal_rows(&internal::select_credentials(principal, kind), |row| {
-            Some((row.text(0)?.to_owned(), row.bytes(1)?.to_vec(), row.integer(2)?))
-        })
-        .await
-    }
-
-    /// Keeps a credential, replacing one of the same name.
-    pub fn put_credential(&mut self, principal: Guid, kind: &str, name: &str, secret: Vec<u8>) {
-        let changed = self.now();
-        self.internal(internal::upsert_credential(principal, kind, name, secret, changed));
-    }
-
-    /// Forgets a credential.
-    pub fn remove_credential(&mut self, principal: Guid, kind: &str, name: &str) {
-        self.internal(internal::delete_credential(principal, kind, name));
-    }
-
     /// Columns that this organisation secured, beside those of the standard tables.
     ///
     /// # Errors

@@ -54,7 +54,13 @@ impl fmt::Display for RestoreReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.replaced { "was put back" } else { "was made from the backup" };
         writeln!(f, "organisation {} {how} as of change {}", self.organization, self.number)?;
-        write_measures(f, &self.content, self.bytes, self.milliseconds)
+        write_measures(f, &self.content, self.bytes, self.milliseconds)?;
+        write!(
+            f,
+            "\nWhoever could sign in when the backup was taken can sign in to it again, with the password of then, and nobody \
+             goes on with a token of before: 'custodia org suspend {}' closes it to everybody",
+            self.organization
+        )
     }
 }
 
@@ -290,6 +296,7 @@ impl Store {
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, target.origin, organization.id).await?;
+        end_sessions(&database, organization.id).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
         if is_new { self.control().set_state(organization, OrganizationState::Active).await } else { Ok(()) }
@@ -331,6 +338,18 @@ async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> 
                 transaction.insert(permit(PrivilegeKind::Create)?, &table, new, values)?;
                 Ok::<(), Error>(())
             })
+        })
+        .await
+}
+
+/// Whoever signed in to what was replaced, to what a copy was made of, or before the backup was taken, signs in anew: a backup
+/// does not know what has been ended since. Its head is not before any of that.
+async fn end_sessions(database: &Database, organization: Guid) -> Result<()> {
+    database
+        .write(move |transaction: &mut Transaction| {
+            transaction.remove_refresh_tokens();
+            transaction.end_sessions(organization);
+            Box::pin(std::future::ready(Ok::<(), Error>(())))
         })
         .await
 }

@@ -174,6 +174,7 @@ impl Bench {
             throttle: &self.throttle,
             random: &self.random,
             organization: self.site.organization,
+            era: 0,
             root: &self.site.root,
             addresses: &self.site.addresses,
         }
@@ -582,6 +583,41 @@ fn a_sign_in_ends_with_its_user() {
     let token = refresh_token(bench.sign_in("anna@example.com", PASSWORD, NOW));
     bench.directory.0.lock().users.clear();
     assert_eq!(refusal(bench.refresh(&token, NOW + 1)).reason, RefusalReason::UnknownUser);
+}
+
+/// The answer to a refresh token at an endpoint.
+fn refresh_at(endpoint: &TokenEndpoint<'_, Memory>, token: &str) -> Outcome {
+    let body = format!("grant_type=refresh_token&refresh_token={token}");
+    let request = TokenRequest {
+        version: ProtocolVersion::V2,
+        authorization: None,
+        body: body.as_bytes(),
+        source: [192, 0, 2, 1].into(),
+    };
+    endpoint.answer(&request, NOW).now_or_never().unwrap()
+}
+
+/// A copy of an organisation has its users and its families.
+#[test]
+fn a_refresh_token_opens_its_own_organisation_only() {
+    let bench = Bench::new();
+    let token = refresh_token(bench.sign_in("anna@example.com", PASSWORD, NOW));
+    let copy = TokenEndpoint { organization: Guid::from_u128(0xC0B7), ..bench.endpoint() };
+    assert_eq!(refusal(refresh_at(&copy, &token)).reason, RefusalReason::ForeignRefreshToken);
+    // One of an older program does not tell; and nothing was used up.
+    bench.directory.0.lock().families[0].organization = None;
+    let token = refresh_token(refresh_at(&copy, &token));
+    bench.directory.0.lock().families[0].organization = Some(bench.site.organization);
+    assert!(refresh_at(&bench.endpoint(), &token).is_ok());
+}
+
+#[test]
+fn no_refresh_token_outlives_its_era() {
+    let bench = Bench::new();
+    let token = refresh_token(bench.sign_in("anna@example.com", PASSWORD, NOW));
+    let later = TokenEndpoint { era: 1, ..bench.endpoint() };
+    assert_eq!(refusal(refresh_at(&later, &token)).reason, RefusalReason::RevokedRefreshToken);
+    assert!(refresh_at(&bench.endpoint(), &token).is_ok());
 }
 
 #[test]

@@ -74,6 +74,7 @@ async fn token(
         throttle: &service.throttle,
         random: service.random.as_ref(),
         organization: entry.id,
+        era: service.sessions_era(),
         root,
         addresses: &addresses,
     };

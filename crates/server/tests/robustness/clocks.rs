@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use crate::http::{Answer, Api};
 use crate::site::{Engine, Server, Site, on_both_engines, until};
 
-on_both_engines!(a_clock_that_jumps_ahead_and_back_breaks_nothing);
+on_both_engines!(
+    a_clock_that_jumps_ahead_and_back_breaks_nothing,
+    what_was_given_out_in_the_second_of_a_new_password_ends_with_the_former
+);
 
 const ADA: &str = "ada@north.example";
 const HOUR: i64 = 3_600;
@@ -42,8 +45,17 @@ impl MovedClock {
 
     /// So many seconds ahead of the machine's clock from now on.
     fn set(&self, seconds: i64) {
+        self.write(&seconds.to_string());
+    }
+
+    /// Standing still from now on, so many seconds after 1970.
+    fn stop(&self, at: i64) {
+        self.write(&format!("={at}"));
+    }
+
+    fn write(&self, said: &str) {
         let (fresh, file) = (self.folder.path().join("fresh"), self.folder.path().join("seconds"));
-        std::fs::write(&fresh, seconds.to_string()).unwrap();
+        std::fs::write(&fresh, said).unwrap();
         std::fs::rename(fresh, file).unwrap();
     }
 }
@@ -146,5 +158,56 @@ fn a_clock_that_jumps_ahead_and_back_breaks_nothing(engine: Engine) {
     api.account("four");
     assert_eq!(api.account_names(), ["four", "one", "three", "two"]);
     site.done(&["audit", "verify", "--org", "north"]);
+    server.stop();
+}
+
+fn what_was_given_out_in_the_second_of_a_new_password_ends_with_the_former(engine: Engine) {
+    let clock = MovedClock::new();
+    let site = clock.moved(Site::new(engine));
+    // Later than anything that was made of the installation before.
+    clock.stop(4_000_000_000);
+    let former = password_of(&site.done(&["org", "create", "north", "--admin", ADA]));
+    let server = site.serve(&[]);
+    let form = |fields: &[(&str, &str)]| server.client().form("/north/oauth2/v2.0/token", fields);
+    let granted = |password: &str| {
+        let fields = [("grant_type", "password"), ("username", ADA), ("password", password)];
+        let answer = form(&[&fields[..], &[("scope", "offline_access")]].concat()).expect(200).json();
+        (text(&answer, "access_token"), text(&answer, "refresh_token"))
+    };
+    let refresh = |token: &str| form(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
+    let who = |token: &str| {
+        Api { client: server.client(), organization: "north".to_owned(), token: token.to_owned() }.get("WhoAmI")
+    };
+    let (access, refreshing) = granted(&former);
+    let by_command = site.token("north", ADA);
+    for token in [&access, &by_command] {
+        who(token).expect(200);
+    }
+
+    let present = password_of(&site.done(&["password", "--org", "north", "--user", ADA]));
+    for token in [&access, &by_command] {
+        who(token).expect(401);
+    }
+    refresh(&refreshing).expect(400);
+    let (access_now, refreshing_now) = granted(&present);
+    let by_command_now = site.token("north", ADA);
+    let refreshed = text(&refresh(&refreshing_now).expect(200).json(), "access_token");
+    let good = [access_now, by_command_now, refreshed];
+    for token in &good {
+        who(token).expect(200);
+    }
+    server.stop();
+
+    // The same is read at the next start.
+    let server = site.serve(&[]);
+    let who = |token: &str| {
+        Api { client: server.client(), organization: "north".to_owned(), token: token.to_owned() }.get("WhoAmI")
+    };
+    for token in [&access, &by_command] {
+        who(token).expect(401);
+    }
+    for token in &good {
+        who(token).expect(200);
+    }
     server.stop();
 }

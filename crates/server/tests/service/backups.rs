@@ -71,6 +71,8 @@ fn beside_a_server(engine: Engine) {
     assert_eq!(api.account_names().len(), 4);
     let said = site.done(&["restore", "--from", &file, "--replace"]);
     assert!(said.contains("organisation north was put back"), "{said}");
+    api.get("accounts").expect(401);
+    let api = server.api(&site, "north", "ada@north.example");
     assert_eq!(api.account_names(), ["Contoso", "Fabrikam", "Žluťoučký kůň"]);
     api.account("Wingtip");
     assert_eq!(api.account_names().len(), 4);

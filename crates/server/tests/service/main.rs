@@ -24,6 +24,7 @@ mod machines;
 mod organizations;
 mod quotas;
 mod sealing;
+mod sessions;
 
 mod sign_in;
 mod site;

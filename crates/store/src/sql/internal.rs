@@ -487,6 +487,27 @@ pub(crate) fn delete_credential(principal: Guid, kind: &str, name: &str) -> Stat
     )
 }
 
+/// The same credential in another form, unless it is another one by now.
+pub(crate) fn reform_credential(principal: Guid, kind: &str, replaced: Vec<u8>, secret: Vec<u8>) -> Statement {
+    statement(
+        "UPDATE custodia_credential SET secret = $1 WHERE principalid = $2 AND kind = $3 AND secret = $4",
+        vec![Parameter::Bytes(secret), guid(principal), text(kind), Parameter::Bytes(replaced)],
+    )
+}
+
+/// All credentials of one kind.
+pub(crate) fn delete_credentials(kind: &str) -> Statement {
+    statement("DELETE FROM custodia_credential WHERE kind = $1", vec![text(kind)])
+}
+
+/// When credentials were set, each given by its principal and its kind: changed.
+pub(crate) fn select_credential_times(of: &[(Guid, &str)]) -> Statement {
+    let each = |place: usize| format!("(principalid = ${} AND kind = ${})", 2 * place + 1, 2 * place + 2);
+    let any: Vec<_> = (0..of.len()).map(each).collect();
+    let parameters = of.iter().flat_map(|(principal, kind)| [guid(*principal), text(kind)]).collect();
+    read(&format!("SELECT changed FROM custodia_credential WHERE {}", any.join(" OR ")), parameters, &[Output::Integer])
+}
+
 /// Credentials of one kind of a principal: name, secret (bytes), changed.
 pub(crate) fn select_credentials(principal: Guid, kind: &str) -> Statement {
     read(
