@@ -131,7 +131,7 @@ pub(crate) fn token_request(data: &[u8]) {
         version,
         authorization: (!authorization.is_empty()).then_some(authorization),
         body: &with_token,
-        source: [192, 0, 2, 1].into(),
+        source: Some([192, 0, 2, 1].into()),
     };
     let endpoint = TokenEndpoint {
         directory: &People { site },

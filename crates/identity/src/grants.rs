@@ -145,7 +145,7 @@ impl<D: Directory> TokenEndpoint<'_, D> {
         outcome
     }
 
-    fn begin(&self, source: IpAddr, now: i64) -> Result<Attempt, Refusal> {
+    fn begin(&self, source: Option<IpAddr>, now: i64) -> Result<Attempt, Refusal> {
         self.throttle.begin(source, now).map_err(Refusal::throttled)
     }
 

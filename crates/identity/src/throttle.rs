@@ -82,14 +82,15 @@ pub struct Throttle {
 #[derive(Debug)]
 #[must_use]
 pub struct Attempt {
-    source: Key,
+    source: Option<Key>,
     account: Option<AccountAttempt>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct AccountAttempt {
     account: Key,
-    pair: Key,
+    /// Nothing where places are not told apart.
+    pair: Option<Key>,
     is_familiar: bool,
 }
 
@@ -121,16 +122,17 @@ impl Throttle {
         }
     }
 
-    /// Begins an attempt from a place.
+    /// Begins an attempt from a place; `None` where places are not told apart: one that everybody comes from would have
+    /// everybody wait for one guesser.
     ///
     /// # Errors
     /// [`Throttled`] if the place has to wait.
-    pub fn begin(&self, source: IpAddr, now: i64) -> Result<Attempt, Throttled> {
-        let source = source_key(source);
+    pub fn begin(&self, source: Option<IpAddr>, now: i64) -> Result<Attempt, Throttled> {
+        let Some(source) = source.map(source_key) else { return Ok(Attempt { source: None, account: None }) };
         let mut sources = self.sources.lock();
         let failures = sources.entry(source).or_insert_with(|| Failures::none(now));
         failures.begin(&self.source_rule, now).map_err(|wait| wait.of(ThrottledSubject::Source))?;
-        Ok(Attempt { source, account: None })
+        Ok(Attempt { source: Some(source), account: None })
     }
 
     /// Says whose account the attempt is about.
@@ -145,15 +147,17 @@ impl Throttle {
         now: i64,
     ) -> Result<(), Throttled> {
         let account = account_key(organization, name);
-        let pair = key(&[b"pair", &account, &attempt.source]);
+        let pair = attempt.source.map(|source| key(&[b"pair", &account, &source]));
         let wait = |wait: Wait| wait.of(ThrottledSubject::Account);
-        let is_familiar = match self.familiar.lock().get_mut(&pair) {
+        let mut familiar = self.familiar.lock();
+        let is_familiar = match pair.as_ref().and_then(|pair| familiar.get_mut(pair)) {
             Some(familiar) if now < familiar.until => {
                 familiar.failures.begin(&self.account_rule, now).map_err(wait)?;
                 true
             }
             _ => false,
         };
+        drop(familiar);
         if !is_familiar {
             let mut accounts = self.accounts.lock();
             let failures = accounts.entry(account).or_insert_with(|| Failures::none(now));
@@ -166,31 +170,35 @@ impl Throttle {
     /// The attempt was good: the account's failures are forgotten, the place's own one is taken back, and the place is
     /// from now on familiar to the account.
     pub fn succeed(&self, attempt: Attempt, now: i64) {
-        self.withdraw_from(&self.sources, &self.source_rule, &attempt.source);
+        self.withdraw_from(&self.sources, &self.source_rule, attempt.source.as_ref());
         let Some(account) = attempt.account else { return };
         if !account.is_familiar {
             self.accounts.lock().remove(&account.account);
         }
         let until = now.saturating_add(FAMILIAR_SECONDS);
-        self.familiar.lock().insert(account.pair, Familiar { failures: Failures::none(now), until });
+        if let Some(pair) = account.pair {
+            self.familiar.lock().insert(pair, Familiar { failures: Failures::none(now), until });
+        }
     }
 
     /// The attempt came to no end (a database did not answer, say) or was not about guessing: it is taken back.
     pub fn withdraw(&self, attempt: Attempt) {
-        self.withdraw_from(&self.sources, &self.source_rule, &attempt.source);
+        self.withdraw_from(&self.sources, &self.source_rule, attempt.source.as_ref());
         match attempt.account {
             Some(account) if account.is_familiar => {
-                if let Some(familiar) = self.familiar.lock().peek_mut(&account.pair) {
+                let mut familiar = self.familiar.lock();
+                if let Some(familiar) = account.pair.and_then(|pair| familiar.peek_mut(&pair)) {
                     familiar.failures.withdraw(&self.account_rule);
                 }
             }
-            Some(account) => self.withdraw_from(&self.accounts, &self.account_rule, &account.account),
+            Some(account) => self.withdraw_from(&self.accounts, &self.account_rule, Some(&account.account)),
             None => {}
         }
     }
 
-    fn withdraw_from(&self, counted: &Mutex<LruCache<Key, Failures>>, rule: &BackOff, key: &Key) {
-        if let Some(failures) = counted.lock().peek_mut(key) {
+    fn withdraw_from(&self, counted: &Mutex<LruCache<Key, Failures>>, rule: &BackOff, key: Option<&Key>) {
+        let mut counted = counted.lock();
+        if let Some(failures) = key.and_then(|key| counted.peek_mut(key)) {
             failures.withdraw(rule);
         }
     }
@@ -311,7 +319,7 @@ mod tests {
 
     /// Tries to sign in and fails; how long to wait, if the attempt was not let through.
     fn fail(throttle: &Throttle, from: u8, name: AccountName<'_>, now: i64) -> Result<(), Throttled> {
-        let mut attempt = throttle.begin(source(from), now)?;
+        let mut attempt = throttle.begin(Some(source(from)), now)?;
         throttle.name_account(&mut attempt, ORGANIZATION, name, now)
     }
 
@@ -321,10 +329,25 @@ mod tests {
     }
 
     fn succeed(throttle: &Throttle, from: u8, name: AccountName<'_>, now: i64) -> Result<(), Throttled> {
-        let mut attempt = throttle.begin(source(from), now)?;
+        let mut attempt = throttle.begin(Some(source(from)), now)?;
         throttle.name_account(&mut attempt, ORGANIZATION, name, now)?;
         throttle.succeed(attempt, now);
         Ok(())
+    }
+
+    #[test]
+    fn where_places_are_not_told_apart_accounts_alone_wait() {
+        let throttle = Throttle::new();
+        let begin = || throttle.begin(None, NOW);
+        for _ in 0..2 * SOURCE_BACK_OFF.free_failures {
+            drop(begin().unwrap());
+        }
+        let name = |attempt: &mut Attempt| throttle.name_account(attempt, ORGANIZATION, ANNA, NOW);
+        let mut good = begin().unwrap();
+        name(&mut good).unwrap();
+        throttle.succeed(good, NOW);
+        let let_through = (0..1000).take_while(|_| name(&mut begin().unwrap()).is_ok()).count();
+        assert_eq!(let_through, ACCOUNT_BACK_OFF.free_failures as usize + 1);
     }
 
     #[test]
@@ -358,7 +381,7 @@ mod tests {
         let throttle = Throttle::new();
         let mut under_way = Vec::new();
         for _ in 0..1000 {
-            let Ok(mut attempt) = throttle.begin(source(1), NOW) else { continue };
+            let Ok(mut attempt) = throttle.begin(Some(source(1)), NOW) else { continue };
             if throttle.name_account(&mut attempt, ORGANIZATION, ANNA, NOW).is_ok() {
                 under_way.push(attempt);
             }
@@ -412,7 +435,7 @@ mod tests {
     fn a_withdrawn_attempt_does_not_count() {
         let throttle = Throttle::new();
         for _ in 0..500 {
-            let mut attempt = throttle.begin(source(1), NOW).unwrap();
+            let mut attempt = throttle.begin(Some(source(1)), NOW).unwrap();
             throttle.name_account(&mut attempt, ORGANIZATION, ANNA, NOW).unwrap();
             throttle.withdraw(attempt);
         }
@@ -444,7 +467,7 @@ mod tests {
         let throttle = Throttle::new();
         for number in 0..COUNTED_MAX + 100 {
             let address = IpAddr::from((number as u32).to_be_bytes());
-            let _ = throttle.begin(address, NOW).unwrap();
+            let _ = throttle.begin(Some(address), NOW).unwrap();
         }
         // The map makes room on the next insertion, not on this one.
         assert!(throttle.sources.lock().len() <= COUNTED_MAX + 1);

@@ -30,8 +30,8 @@ pub struct TokenRequest<'a> {
     pub authorization: Option<&'a str>,
     /// The body, `application/x-www-form-urlencoded`.
     pub body: &'a [u8],
-    /// Where the request comes from.
-    pub source: IpAddr,
+    /// Where the request comes from, where that tells one client from another.
+    pub source: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for TokenRequest<'_> {
@@ -228,7 +228,7 @@ mod tests {
             version: ProtocolVersion::V2,
             authorization,
             body: body.as_bytes(),
-            source: [127, 0, 0, 1].into(),
+            source: Some([127, 0, 0, 1].into()),
         })
     }
 

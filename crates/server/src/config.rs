@@ -470,6 +470,12 @@ impl Config {
         self.trust_forwarded || !self.public_url.is_empty()
     }
 
+    /// Whether addresses tell one client from another: behind a proxy that nobody is told to trust all come from one, and what
+    /// is counted for it would be taken from everybody by anybody.
+    pub fn tells_clients_apart(&self) -> bool {
+        self.trust_forwarded || !self.is_behind_proxy()
+    }
+
     /// The bounds of one organisation.
     pub fn work_limits(&self) -> custodia_org::WorkLimits {
         let limits = &self.limits;

@@ -60,15 +60,22 @@ type Answer<T> = Result<T, DirectoryError>;
 pub struct OrganizationDirectory<'a> {
     service: &'a Service,
     entry: &'a Entry,
-    source: IpAddr,
+    source: Option<IpAddr>,
     stranger: Arc<Stranger>,
     request: Guid,
     organization: OnceCell<Organization>,
 }
 
 impl<'a> OrganizationDirectory<'a> {
-    /// For a sign-in to an organisation, from an address, by a stranger who was let in; the request's id is for the audit.
-    pub fn new(service: &'a Service, entry: &'a Entry, source: IpAddr, stranger: Stranger, request: Guid) -> Self {
+    /// For a sign-in to an organisation, from an address where that tells clients apart, by a stranger who was let in; the
+    /// request's id is for the audit.
+    pub fn new(
+        service: &'a Service,
+        entry: &'a Entry,
+        source: Option<IpAddr>,
+        stranger: Stranger,
+        request: Guid,
+    ) -> Self {
         Self { service, entry, source, stranger: Arc::new(stranger), request, organization: OnceCell::new() }
     }
 

@@ -291,9 +291,7 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
             path.display()
         );
     };
-    if is_inside(to, folder) {
-        bail!("{} is inside the data folder: a copy there is lost with it; name a file in another place", to.display());
-    }
+    require_outside(to, folder)?;
     write_key(&found.key, to).context("the copy of the master key")?;
     let copy = MasterKey::read(to).context("the copy of the master key")?;
     if fingerprint(&copy) != fingerprint(&found.key) {
@@ -315,12 +313,24 @@ fn holds_installation(folder: &Path) -> bool {
     Store::control_file_in(folder).exists() || folder.join(POSTGRES_MARK).exists()
 }
 
-/// Whether a file that is to be made would be in a folder, whatever links lead there.
-fn is_inside(file: &Path, folder: &Path) -> bool {
-    match (new_file::folder_of(file).canonicalize(), folder.canonicalize()) {
-        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
-        _ => false,
+/// Refuses a file within the data folder for a copy, whatever links lead there.
+///
+/// # Errors
+/// When it is.
+pub fn require_outside(copy: &Path, folder: &Path) -> Result<()> {
+    match (new_file::folder_of(copy).canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) if parent.starts_with(&folder) => bail!(
+            "{} is inside the data folder: a copy there is lost with it; name a file in another place",
+            copy.display()
+        ),
+        _ => Ok(()),
     }
+}
+
+/// The permissions of a key's file that others than its owner may read or write.
+pub fn open_mode(key: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(key).ok()?.mode() & 0o777;
+    Some(mode).filter(|mode| mode & 0o077 != 0)
 }
 
 /// Who has a folder, where it is not this user: whoever made the lock, which is the first file in it. Without one, only the

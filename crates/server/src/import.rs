@@ -29,6 +29,9 @@ pub async fn run(
     files: &[PathBuf],
     output: &mut dyn Output,
 ) -> Result<()> {
+    for file in files.iter().map(PathBuf::as_path).chain([map]) {
+        require_regular(file)?;
+    }
     let text = std::fs::read_to_string(map).with_context(|| format!("the mapping file {}", map.display()))?;
     let import = Import::load(&organization.schema(), &text, &map.display().to_string())?;
     let caller = caller(service, organization, user, "import").await?;
@@ -68,6 +71,17 @@ pub async fn run(
         output.refused_rows();
     }
     Ok(())
+}
+
+/// Refuses what is no file of its own: opening a pipe waits for whoever writes into it, and an import reads its files twice.
+fn require_regular(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            bail!("{} is no regular file: name a file, and one that holds what a pipe would bring", path.display())
+        }
+        // What else is wrong is told when it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// Keeps other imports away from a file: how far one is stands beside it, and two would each go by the other's. The file itself

@@ -437,6 +437,7 @@ impl Operation {
                 output.line(&format!("job {job} is cancelled; it ends with the step at hand"));
             }
             Self::Backup { organization, to } => {
+                service.require_outside(&to)?;
                 let report = service.store.backup(&organization, &to, &mut |text: &str| output.progress(text)).await?;
                 output.line(&report.to_string());
             }

@@ -31,6 +31,14 @@ pub async fn serve(folder: DataFolder, config: Config, demo: bool) -> Result<()>
     if let Some(reminder) = &service.reminder {
         crate::tell(reminder);
     }
+    if !service.config.tells_clients_apart() {
+        tracing::warn!(
+            "public_url is set and trust_forwarded is not: clients are not told apart, so that nothing slows down whoever guesses \
+             at many accounts. Have the proxy set X-Forwarded-For and set trust_forwarded, too \
+             (docs/operations/running.md, \"Configuration\")"
+        );
+    }
+    service.warn_of_open_key();
     let timers = Timers::start(&service);
     let jobs = crate::jobs::Jobs::start(&service);
     let url = format!("{}://{}", listener.scheme(), listener.address);

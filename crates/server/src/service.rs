@@ -217,6 +217,26 @@ impl Service {
         self.folder.place(&self.config)
     }
 
+    /// Tells the log where others than its owner may read the master key.
+    pub fn warn_of_open_key(&self) {
+        let path = self.config.master_key_path(self.folder.path());
+        if let Some(mode) = crate::folder::open_mode(&path) {
+            tracing::warn!(
+                path = %path.display(),
+                mode = format!("{mode:o}"),
+                "others than its owner may read the master key: chmod 600"
+            );
+        }
+    }
+
+    /// Refuses a file within the data folder for a copy: it would be lost with what it is a copy of.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn require_outside(&self, copy: &Path) -> Result<()> {
+        crate::folder::require_outside(copy, self.folder.path())
+    }
+
     /// Seconds since 1970.
     pub fn now(&self) -> i64 {
         self.clock.now_ms().div_euclid(1000)

@@ -163,7 +163,7 @@ impl Bench {
     }
 
     fn ask_raw(&self, version: ProtocolVersion, authorization: Option<&str>, body: &[u8], now: i64) -> Outcome {
-        let request = TokenRequest { version, authorization, body, source: [192, 0, 2, 1].into() };
+        let request = TokenRequest { version, authorization, body, source: Some([192, 0, 2, 1].into()) };
         self.endpoint().answer(&request, now).now_or_never().expect("nothing here waits")
     }
 
@@ -592,7 +592,7 @@ fn refresh_at(endpoint: &TokenEndpoint<'_, Memory>, token: &str) -> Outcome {
         version: ProtocolVersion::V2,
         authorization: None,
         body: body.as_bytes(),
-        source: [192, 0, 2, 1].into(),
+        source: Some([192, 0, 2, 1].into()),
     };
     endpoint.answer(&request, NOW).now_or_never().unwrap()
 }
@@ -665,8 +665,12 @@ fn tokens_are_issued_only_in_the_name_of_the_organisation() {
     let bench = Bench::new();
     let other = Site::other();
     let endpoint = TokenEndpoint { root: &other.root, ..bench.endpoint() };
-    let request =
-        TokenRequest { version: ProtocolVersion::V2, authorization: None, body: b"", source: [192, 0, 2, 1].into() };
+    let request = TokenRequest {
+        version: ProtocolVersion::V2,
+        authorization: None,
+        body: b"",
+        source: Some([192, 0, 2, 1].into()),
+    };
     let outcome = endpoint.answer(&request, NOW).now_or_never().unwrap();
     assert!(matches!(outcome, Err(GrantError::Failed(Error::Address { .. }))));
 }
@@ -701,7 +705,11 @@ proptest! {
 fn answering_can_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     let bench = Bench::new();
-    let request =
-        TokenRequest { version: ProtocolVersion::V2, authorization: None, body: b"", source: [192, 0, 2, 1].into() };
+    let request = TokenRequest {
+        version: ProtocolVersion::V2,
+        authorization: None,
+        body: b"",
+        source: Some([192, 0, 2, 1].into()),
+    };
     is_send(&bench.endpoint().answer(&request, NOW));
 }

@@ -36,6 +36,8 @@ pub struct PublicRequest<'r> {
     pub body: UnreadBody,
     /// Where the client is: who connected, or whom a proxy that is trusted says it connected for.
     pub source: IpAddr,
+    /// The same, where that tells one client from another: whose share of what is there for strangers is counted.
+    pub counted: Option<IpAddr>,
     /// `scheme://host` as the client used it.
     pub base: String,
     /// What it is known by in the log.
@@ -77,13 +79,23 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     tracing::info!(
         request.id = %id,
         organization.name = organization.get().map(|entry| display(&entry.name)),
-        http.method = %method,
+        http.method = %told(&method),
         http.route = route,
         http.status = status,
         duration_ms,
         "answered"
     );
     respond::secured(respond::named(response, id), peer.over_tls)
+}
+
+/// A method as the log tells it: what a client makes up may be as long as a head.
+fn told(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "other",
+    }
 }
 
 /// A request at work. It is counted until it is dropped, however it ends: a client that goes away takes its request with it.
@@ -136,8 +148,17 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         }
     };
     let source = source_of(service.config.trust_forwarded, &parts.headers, peer);
-    let incoming =
-        PublicRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body, source, base, known };
+    let counted = service.config.tells_clients_apart().then_some(source);
+    let incoming = PublicRequest {
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        body,
+        source,
+        counted,
+        base,
+        known,
+    };
     route(service, incoming).await
 }
 

@@ -59,14 +59,14 @@ async fn token(
     let Ok(addresses) = service.addresses(entry, &request.base) else {
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", "The Host header is malformed.");
     };
-    let Some(stranger) = service.strangers.admit(request.source) else {
+    let Some(stranger) = service.strangers.admit(request.counted) else {
         return respond::busy("Too many sign-ins are at work. Try again shortly.");
     };
     let body = match request.body.read_of_stranger().await {
         Ok(body) => body,
         Err(response) => return *response,
     };
-    let directory = OrganizationDirectory::new(service, entry, request.source, stranger, known.id);
+    let directory = OrganizationDirectory::new(service, entry, request.counted, stranger, known.id);
     let keys = service.keys();
     let endpoint = TokenEndpoint {
         directory: &directory,
@@ -82,7 +82,7 @@ async fn token(
         version,
         authorization: request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
         body: &body.bytes,
-        source: request.source,
+        source: request.counted,
     };
     match endpoint.answer(&token_request, service.now()).await {
         Ok(granted) => {

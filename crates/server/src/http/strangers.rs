@@ -26,7 +26,7 @@ pub struct Strangers {
 /// A stranger at work, until it is dropped.
 pub struct Stranger {
     _room: OwnedSemaphorePermit,
-    _share: Share,
+    _share: Option<Share>,
 }
 
 /// Databases that were opened for strangers within one minute. Never more addresses are in it than openings are counted.
@@ -57,9 +57,12 @@ impl Strangers {
         }
     }
 
-    /// Lets one in; nothing, if there are as many as may be, or as many of that address.
-    pub fn admit(&self, source: IpAddr) -> Option<Stranger> {
-        let share = self.shares.take(source, self.of_an_address)?;
+    /// Lets one in; nothing, if there are as many as may be, or as many of that address, where addresses tell clients apart.
+    pub fn admit(&self, source: Option<IpAddr>) -> Option<Stranger> {
+        let share = match source {
+            Some(source) => Some(self.shares.take(source, self.of_an_address)?),
+            None => None,
+        };
         let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
         Some(Stranger { _room: room, _share: share })
     }
@@ -68,7 +71,7 @@ impl Strangers {
     ///
     /// # Errors
     /// [`TooManyOpenings`], of all strangers or of that address.
-    pub fn open(&self, source: IpAddr, now_ms: u64) -> Result<(), TooManyOpenings> {
+    pub fn open(&self, source: Option<IpAddr>, now_ms: u64) -> Result<(), TooManyOpenings> {
         let minute = now_ms / MINUTE_MS;
         let refused = TooManyOpenings { retry_after: (MINUTE_MS - now_ms % MINUTE_MS).div_ceil(1_000) };
         let mut openings = self.openings.lock();
@@ -78,11 +81,13 @@ impl Strangers {
         if openings.all >= self.openings_max {
             return Err(refused);
         }
-        let of_the_address = openings.of.entry(site_of(source)).or_default();
-        if *of_the_address >= self.openings_of_an_address {
-            return Err(refused);
+        if let Some(source) = source {
+            let of_the_address = openings.of.entry(site_of(source)).or_default();
+            if *of_the_address >= self.openings_of_an_address {
+                return Err(refused);
+            }
+            *of_the_address += 1;
         }
-        *of_the_address += 1;
         openings.all += 1;
         Ok(())
     }
@@ -97,7 +102,7 @@ mod tests {
     fn databases_are_opened_for_strangers_so_often_in_a_minute() {
         let limits = Limits { strangers_openings: 3, address_strangers_openings: 2, ..Limits::default() };
         let strangers = Strangers::new(&limits);
-        let open = |text: &str, now_ms| strangers.open(text.parse().unwrap(), now_ms);
+        let open = |text: &str, now_ms| strangers.open(Some(text.parse().unwrap()), now_ms);
         let begun = 7 * MINUTE_MS;
         assert_eq!((open("192.0.2.1", begun), open("::ffff:192.0.2.1", begun + 1)), (Ok(()), Ok(())));
         assert_eq!(open("192.0.2.1", begun + 2), Err(TooManyOpenings { retry_after: 60 }));
@@ -107,5 +112,16 @@ mod tests {
         assert!(strangers.openings.lock().of.len() <= 3);
         assert_eq!(open("192.0.2.1", begun + MINUTE_MS), Ok(()));
         assert_eq!(strangers.openings.lock().of.len(), 1);
+    }
+
+    #[test]
+    fn where_addresses_do_not_tell_clients_apart_all_have_what_there_is() {
+        let limits = Limits { strangers: 3, address_strangers: 1, strangers_openings: 3, ..Limits::default() };
+        let strangers = Strangers::new(&Limits { address_strangers_openings: 1, ..limits });
+        let held: Vec<_> = (0..3).map(|_| strangers.admit(None).unwrap()).collect();
+        assert!(strangers.admit(None).is_none());
+        drop(held);
+        let opened = (0..4).filter(|_| strangers.open(None, MINUTE_MS).is_ok()).count();
+        assert_eq!(opened, 3);
     }
 }

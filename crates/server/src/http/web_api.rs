@@ -34,7 +34,7 @@ pub async fn answer(
         Ok(entered) => entered,
         Err(response) => {
             // A client that is still sending would not see the answer.
-            if let Some(_stranger) = service.strangers.admit(request.source) {
+            if let Some(_stranger) = service.strangers.admit(request.counted) {
                 let _ = request.body.read_of_stranger().await;
             }
             return *response;

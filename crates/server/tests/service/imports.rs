@@ -27,6 +27,26 @@ fn import(site: &Site, mapping: &str, file: &str) -> crate::site::Outcome {
     site.run(&["import", "--org", "north", "--map", mapping, file])
 }
 
+/// Opening a pipe that nobody writes to waits for good, and so would a thread of the server.
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let (mapping, rows) = (site.write("companies.toml", MAPPING), site.write("companies.csv", ROWS));
+    let pipe = site.beside("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let folder = site.data().display().to_string();
+    let check = || {
+        for (mapping, file) in [(&mapping, &pipe), (&pipe, &rows), (&mapping, &folder)] {
+            let line = import(&site, mapping, file).refusal();
+            assert!(line.contains("is no regular file"), "{line}");
+        }
+    };
+    check();
+    let server = site.serve(&[]);
+    check();
+    server.stop();
+}
+
 fn rows_come_in_once_and_refused_ones_are_told(engine: Engine) {
     let site = Site::new(engine).with_north();
     let (mapping, rows) = (site.write("companies.toml", MAPPING), site.write("companies.csv", ROWS));

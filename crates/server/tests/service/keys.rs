@@ -103,6 +103,20 @@ fn a_copy_beside_the_key_is_none() {
 }
 
 #[test]
+fn a_key_that_others_may_read_is_told_at_the_start() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let warning = "others than its owner may read the master key: chmod 600";
+    let server = site.serve(&[]);
+    assert!(!server.log().contains(warning));
+    server.stop();
+    let key = site.data().join("master.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let server = site.serve(&[]);
+    server.wait_for_log(warning);
+    server.stop();
+}
+
+#[test]
 fn a_key_elsewhere_is_exported_by_the_command_that_is_printed() {
     let site = Site::new(Engine::Sqlite);
     let key = site.beside("elsewhere.key");

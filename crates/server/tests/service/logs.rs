@@ -1,10 +1,11 @@
 //! What the log tells of requests: under their ids, and of which organisation.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::http::Answer;
+use crate::http::{Answer, read_answer};
 use crate::site::{Engine, Server, Site, files_below, until};
 
 const ADA: &str = "ada@north.example";
@@ -87,4 +88,22 @@ fn what_breaks_stands_in_the_log_under_the_id_of_the_answer() {
     assert!(line.contains("organization.name=north"), "{line}");
     std::fs::rename(&away, &file).unwrap();
     server.stop();
+}
+
+/// Lines that wait share a bound: one that a stranger fills with what they like takes the room of others.
+#[test]
+fn no_line_is_as_long_as_a_stranger_likes() {
+    let server = Site::new(Engine::Sqlite).with_north().serve(&[]);
+    let long = "X".repeat(100_000);
+    let ask = |method: &str, target: &str| {
+        let mut stream = server.client().connect().unwrap();
+        stream.write_all(format!("{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        read_answer(&mut stream).unwrap()
+    };
+    let answer = ask(&long, "/north/api/data/v9.2/accounts");
+    assert!(line_of(&server, &answer, "answered").contains("http.method=other "));
+    let answer = ask("GET", &format!("/{}", &long[..60_000]));
+    assert!(line_of(&server, &answer, "answered").contains("http.method=GET "));
+    let longest = server.log().lines().map(str::len).max();
+    assert!(longest < Some(1_000), "{longest:?}");
 }

@@ -174,6 +174,36 @@ fn guessing_is_slowed_down() {
     waited.expect(200);
 }
 
+#[test]
+fn behind_a_proxy_a_stranger_locks_out_nobody_else() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_PUBLIC_URL", "https://crm.example");
+    let password = password_in(&site.done(&["org", "create", "north", "--admin", ADA]));
+    let ask = |server: &Server, from: &str, fields: &[(&str, &str)]| {
+        server.client().form_with("/north/oauth2/v2.0/token", &[("X-Forwarded-For", from)], fields)
+    };
+    let made_up = "A".repeat(64);
+    let guess = [("grant_type", "refresh_token"), ("refresh_token", made_up.as_str())];
+    let right = [("grant_type", "password"), ("username", ADA), ("password", &password)];
+    let stranger = "198.51.100.7";
+    let guesses =
+        |server: &Server| (0..150).map(|_| ask(server, stranger, &guess).status).find(|status| *status != 400);
+
+    let warning = "public_url is set and trust_forwarded is not";
+    let server = site.serve(&[]);
+    server.wait_for_log(warning);
+    assert_eq!(guesses(&server), None);
+    ask(&server, "203.0.113.9", &right).expect(200);
+    server.stop();
+
+    let site = site.with("CUSTODIA_TRUST_FORWARDED", "true");
+    let server = site.serve(&[]);
+    assert_eq!(guesses(&server), Some(429));
+    ask(&server, "203.0.113.9", &right).expect(200);
+    ask(&server, stranger, &right).expect(429);
+    assert!(!server.log().contains(warning));
+    server.stop();
+}
+
 /// Makes an application's user with the rights of an administrator; its id.
 fn application_user(api: &Api, application: &str) -> String {
     let unit = text(&api.get("WhoAmI").expect(200).json(), "BusinessUnitId").to_owned();
