@@ -1,7 +1,7 @@
 //! What a user signs in with. Kept beside the records, never among them: no query reaches it.
 
 use custodia_schema::Guid;
-use custodia_store::{AuditEntry, AuditOperation, REFRESH_TOKENS, SESSIONS_ENDED};
+use custodia_store::{AuditEntry, AuditOperation, EVERYBODY, REFRESH_TOKENS, SESSIONS_ENDED};
 
 use crate::audit_detail::action;
 use crate::caller::Caller;
@@ -62,8 +62,8 @@ impl Organization {
         Ok(found.into_iter().map(|(name, secret, changed)| Credential { name, secret, changed }).collect())
     }
 
-    /// Whose tokens were ended since a moment, and from when on they count again: a user's, or under the organisation's own id
-    /// everybody's.
+    /// Whose tokens were ended since a moment, and from when on they count again: a user's, or those of
+    /// [`EVERYBODY`].
     ///
     /// # Errors
     /// Store errors.
@@ -82,7 +82,7 @@ impl Organization {
     /// # Errors
     /// Store errors.
     pub async fn tokens_not_before(&self, user: Guid) -> Result<i64> {
-        let of = [(user, CredentialKind::Password.word()), (user, SESSIONS_ENDED), (self.id(), SESSIONS_ENDED)];
+        let of = [(user, CredentialKind::Password.word()), (user, SESSIONS_ENDED), (EVERYBODY, SESSIONS_ENDED)];
         Ok(self.shared.database.credentials_last_changed(&of).await?.map_or(0, after))
     }
 
@@ -181,6 +181,9 @@ impl Writing<'_> {
         match secret {
             Some(secret) => self.transaction.put_credential(user, kind.word(), name, secret),
             None => self.transaction.remove_credential(user, kind.word(), name),
+        }
+        if kind == CredentialKind::Password {
+            self.transaction.end_sessions(user);
         }
         // Refresh tokens change with every use; what matters of them is the sign-in, which is told of by itself.
         if kind != CredentialKind::RefreshToken {

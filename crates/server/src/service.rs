@@ -394,8 +394,8 @@ impl Service {
         })?;
         // What this process revoked is in its memory; what was revoked before it started, or by another node, is read here.
         for (principal, not_before) in ended {
-            if principal == organization.id() {
-                self.tokens.revoke_organization(principal, not_before, now);
+            if principal == custodia_store::EVERYBODY {
+                self.tokens.revoke_organization(organization.id(), not_before, now);
             } else {
                 self.tokens.revoke_user(organization.id(), principal, not_before, now);
             }

@@ -9,9 +9,11 @@ use crate::transaction::Transaction;
 
 /// The kind of a family of refresh tokens; the family's id stands for its principal.
 pub const REFRESH_TOKENS: &str = "refresh token";
-/// The kind of what tells when everything that was given out to a user, or with the organisation's id to everybody, was ended.
-/// It is no credential and keeps nothing but its time.
+/// The kind of what tells when everything that was given out to a user, or to [`EVERYBODY`], was ended. It is no credential and
+/// keeps nothing but its time.
 pub const SESSIONS_ENDED: &str = "sessions ended";
+/// Stands for all users of an organisation.
+pub const EVERYBODY: Guid = Guid::nil();
 
 impl Database {
     /// Credentials of one kind of a principal: name, kept form, when set.
@@ -73,9 +75,11 @@ impl Transaction {
         self.internal(internal::reform_credential(principal, kind, replaced, secret));
     }
 
-    /// Ends everything that was given out to a user until this commit, or with the organisation's id to everybody.
+    /// Ends everything that was given out to a user, or to [`EVERYBODY`], until this commit. Its time is after that of the last
+    /// end: what was given out since then, in the same second or while the clock is behind, says that it is of after that one.
     pub fn end_sessions(&mut self, principal: Guid) {
-        self.put_credential(principal, SESSIONS_ENDED, "", Vec::from(*b"-"));
+        let now = self.now();
+        self.internal(internal::end_sessions(SESSIONS_ENDED, principal, EVERYBODY, now));
     }
 
     /// Forgets all families of refresh tokens.

@@ -76,7 +76,7 @@ pub use backup::BackupReport;
 pub use change_log::{Change, ChangeKind, PayloadError, decode as decode_payload, encode as encode_payload};
 pub use content::{Content, ContentHash, TableContent};
 pub use control::{ORGANIZATION_NAME_MAX, Organization, OrganizationState, check_name};
-pub use credentials::{REFRESH_TOKENS, SESSIONS_ENDED};
+pub use credentials::{EVERYBODY, REFRESH_TOKENS, SESSIONS_ENDED};
 pub use database::{Database, IsStale, ReadOutcome, Reading, retry_stale};
 pub use derived::SECURITY_TABLES;
 pub use error::{Error, Result};

@@ -15,6 +15,7 @@ use crate::backup::{Unfinished, copy_pages, require_complete, write_measures};
 use crate::container::Container;
 use crate::content::Content;
 use crate::control::{Organization, OrganizationState};
+use crate::credentials::EVERYBODY;
 use crate::database::{Database, off_the_worker};
 use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, MasterKey, data_key};
@@ -296,7 +297,7 @@ impl Store {
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, target.origin, organization.id).await?;
-        end_sessions(&database, organization.id).await?;
+        end_sessions(&database).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
         if is_new { self.control().set_state(organization, OrganizationState::Active).await } else { Ok(()) }
@@ -344,11 +345,11 @@ async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> 
 
 /// Whoever signed in to what was replaced, to what a copy was made of, or before the backup was taken, signs in anew: a backup
 /// does not know what has been ended since. Its head is not before any of that.
-async fn end_sessions(database: &Database, organization: Guid) -> Result<()> {
+async fn end_sessions(database: &Database) -> Result<()> {
     database
-        .write(move |transaction: &mut Transaction| {
+        .write(|transaction: &mut Transaction| {
             transaction.remove_refresh_tokens();
-            transaction.end_sessions(organization);
+            transaction.end_sessions(EVERYBODY);
             Box::pin(std::future::ready(Ok::<(), Error>(())))
         })
         .await

@@ -111,7 +111,7 @@ fn what_cannot_be_restored_is_refused(engine: Engine) {
     assert!(line.contains("the file exists and a backup never overwrites one"), "{line}");
     let line = site.refused(&["backup", "--org", "north", "--to", "-"]);
     assert!(line.starts_with("a backup is written to a file, not to standard output"), "{line}");
-    let inside = site.data().join("organizations/north.backup");
+    let inside = site.data().join("north.backup");
     let line = site.refused(&["backup", "--org", "north", "--to", &inside.display().to_string()]);
     assert!(line.contains("is inside the data folder: a copy there is lost with it"), "{line}");
     assert!(!inside.exists());

@@ -93,7 +93,8 @@ fn what_breaks_stands_in_the_log_under_the_id_of_the_answer() {
 /// Lines that wait share a bound: one that a stranger fills with what they like takes the room of others.
 #[test]
 fn no_line_is_as_long_as_a_stranger_likes() {
-    let server = Site::new(Engine::Sqlite).with_north().serve(&[]);
+    let site = Site::new(Engine::Sqlite).with_north();
+    let server = site.serve(&[]);
     let long = "X".repeat(100_000);
     let ask = |method: &str, target: &str| {
         let mut stream = server.client().connect().unwrap();

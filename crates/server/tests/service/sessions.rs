@@ -56,8 +56,11 @@ fn session(server: &Server, organization: &str, user: &str, password: &str) -> S
     Session::of(&sign_in(server, organization, user, password).expect(200).json())
 }
 
-fn made(site: &Site) -> String {
-    password_in(&site.done(&["org", "create", "north", "--admin", ADA]))
+/// An installation whose tokens are good at the next start, too, when the server has another port, and its first password.
+fn made(site: Site) -> (Site, String) {
+    let site = site.with("CUSTODIA_PUBLIC_URL", "https://crm.example");
+    let password = password_in(&site.done(&["org", "create", "north", "--admin", ADA]));
+    (site, password)
 }
 
 fn new_password(site: &Site, user: &str) -> String {
@@ -65,8 +68,7 @@ fn new_password(site: &Site, user: &str) -> String {
 }
 
 fn a_restored_organisation_takes_nothing_of_before(engine: Engine) {
-    let site = Site::new(engine);
-    let former = made(&site);
+    let (site, former) = made(Site::new(engine));
     let server = site.serve(&[]);
     let in_backup = session(&server, "north", ADA, &former);
     let file = site.beside("north.backup").display().to_string();
@@ -98,18 +100,15 @@ fn a_restored_organisation_takes_nothing_of_before(engine: Engine) {
     };
     check(&server);
     sign_in(&server, "north", ADA, &present).expect(400);
-    session(&server, "north", ADA, &former).is_good(&server, "north");
-    let token = site.token("north", ADA);
+    let anew = session(&server, "north", ADA, &former);
     server.stop();
     let server = site.serve(&[]);
     check(&server);
-    let by_command = Api { client: server.client(), organization: "north".to_owned(), token };
-    by_command.get("WhoAmI").expect(200);
+    anew.is_good(&server, "north");
 }
 
 fn ended_keys_end_refresh_tokens(engine: Engine) {
-    let site = Site::new(engine);
-    let password = made(&site);
+    let (site, password) = made(Site::new(engine));
     let server = site.serve(&[]);
     let [kept, ended] = [0, 1].map(|_| session(&server, "north", ADA, &password));
     site.done(&["key", "rotate"]);
@@ -141,15 +140,14 @@ fn ben(api: &Api) -> String {
     let ben = api.post("systemusers", &ben).expect(204).created_id();
     let roles = api.get("roles?$select=roleid&$filter=name eq 'System Administrator'").expect(200).json();
     let role = roles["value"][0]["roleid"].as_str().unwrap();
-    let link = json!({ "@odata.id": format!("http://{}/north/api/data/v9.2/roles({role})", api.client.host()) });
+    let link = json!({ "@odata.id": format!("/roles({role})") });
     api.post(&format!("systemusers({ben})/systemuserroles_association/$ref"), &link).expect(204);
     ben
 }
 
 fn a_user_who_is_enabled_again_goes_on_with_nothing_of_before(engine: Engine) {
     // An access token of before is refused once this node has looked which have ended.
-    let site = Site::new(engine).with("CUSTODIA_LIMITS_HOUSEKEEPING_SECONDS", "1");
-    made(&site);
+    let (site, _) = made(Site::new(engine).with("CUSTODIA_LIMITS_HOUSEKEEPING_SECONDS", "1"));
     let server = site.serve(&[]);
     let api = server.api(&site, "north", ADA);
     let ben = ben(&api);
@@ -168,8 +166,14 @@ fn a_user_who_is_enabled_again_goes_on_with_nothing_of_before(engine: Engine) {
     after.is_good(&server, "north");
     until("the access token has ended", || (before.status(&server, "north") == 401).then_some(()));
     assert_eq!(after.status(&server, "north"), 200);
+    // Ended twice within a moment, which may be one second.
+    disable(true);
+    disable(false);
+    after.refresh(&server, "north").expect(400);
+    let last = session(&server, "north", BEN, &password);
     server.stop();
     let server = site.serve(&[]);
+    assert_eq!((after.status(&server, "north"), last.status(&server, "north")), (401, 200));
     assert_eq!((before.status(&server, "north"), before.refresh(&server, "north").status), (401, 400));
-    assert_eq!(after.status(&server, "north"), 200);
+    last.is_good(&server, "north");
 }

@@ -487,6 +487,27 @@ pub(crate) fn delete_credential(principal: Guid, kind: &str, name: &str) -> Stat
     )
 }
 
+/// Sets a credential without a name or a secret whose time is after that of the same kind of this principal and of `besides`.
+pub(crate) fn end_sessions(kind: &str, principal: Guid, besides: Guid, now: i64) -> Statement {
+    statement(
+        "INSERT INTO custodia_credential (principalid, kind, name, secret, changed) VALUES ($1, $2, $3, $4, \
+         (SELECT CASE WHEN max(changed) >= $5 THEN max(changed) + 1 ELSE $6 END FROM custodia_credential \
+         WHERE kind = $7 AND principalid IN ($8, $9))) \
+         ON CONFLICT (principalid, kind, name) DO UPDATE SET changed = excluded.changed",
+        vec![
+            guid(principal),
+            text(kind),
+            text(""),
+            Parameter::Bytes(Vec::from(*b"-")),
+            number(now),
+            number(now),
+            text(kind),
+            guid(principal),
+            guid(besides),
+        ],
+    )
+}
+
 /// The same credential in another form, unless it is another one by now.
 pub(crate) fn reform_credential(principal: Guid, kind: &str, replaced: Vec<u8>, secret: Vec<u8>) -> Statement {
     statement(
