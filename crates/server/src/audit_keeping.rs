@@ -102,8 +102,9 @@ fn tell(report: &Report, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
             RestoreProof::OtherOrganization => " (signed for another organisation, of which this is a copy)",
             RestoreProof::Forged => " (the signature does not fit)",
         };
+        let lost = if restore.lost { ", in place of a database that could not be read" } else { "" };
         say(&format!(
-            "restored to entry {} of a backup of {}: epoch {} began{who}",
+            "restored to entry {} of a backup of {}{lost}: epoch {} began{who}",
             restore.after,
             timestamp(restore.taken),
             restore.epoch

@@ -339,6 +339,15 @@ impl Operation {
             Self::LimitOrganization { name, changes } => limit_organization(service, &name, changes, output).await?,
             Self::DeleteOrganization { name } => {
                 let organization = service.store.organization(&name)?;
+                if organization.state == OrganizationState::Active
+                    && let Some(why) = service.store.lost_database(&organization).await
+                {
+                    bail!(
+                        "the database of organisation '{name}' does not open ({why}), and once it is destroyed none of its \
+                         backups is restored here; 'custodia restore --from BACKUP --org {name} --replace' puts it back. To \
+                         destroy it all the same, type 'custodia org suspend {name}' first"
+                    );
+                }
                 service.store.delete_organization(&organization).await?;
                 if organization.state == OrganizationState::Creating {
                     output

@@ -141,17 +141,18 @@ pub(crate) async fn file_audit_anew(link: &Link) -> Result<()> {
 async fn file_audit(link: &Link) -> Result<()> {
     let Link::Sqlite(file) = link else { return Ok(()) };
     loop {
-        let found =
-            crate::link::rows(link, &audit_filing::select_filed(), |row| Some((row.integer(0)?, row.integer(1)?)))
-                .await?;
-        let Some((filed, last)) = found.first().copied() else {
+        let found = crate::link::rows(link, &audit_filing::select_filed(), |row| {
+            Some((row.integer(0)?, row.integer(1)?, row.integer(2)?))
+        })
+        .await?;
+        let Some((filed, last, first)) = found.first().copied() else {
             return Err(Error::Corrupt("what the audit is filed by is missing".to_owned()));
         };
         // What is less is filed by the writer as it goes.
         if last - filed < audit_filing::FILED_TOGETHER {
             return Ok(());
         }
-        let through = last.min(filed + audit_filing::CATCH_UP);
+        let through = last.min(first.saturating_add(audit_filing::CATCH_UP));
         link.begin_unlimited().await?;
         let step = async {
             for statement in audit_filing::file_entries(through) {

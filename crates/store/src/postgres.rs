@@ -94,6 +94,11 @@ pub(crate) fn is_table_missing(error: &Error) -> bool {
     state_of(error) == Some(SqlState::UNDEFINED_TABLE.code())
 }
 
+/// Whether the server has no such database.
+pub(crate) fn is_database_missing(error: &Error) -> bool {
+    state_of(error) == Some(SqlState::UNDEFINED_DATABASE.code())
+}
+
 /// A statement that a connection has prepared.
 pub(crate) struct ReadyStatement(tokio_postgres::Statement);
 
@@ -168,7 +173,7 @@ impl PostgresConnection {
     /// Connects to a database; `None` when the server has none of that name.
     pub(crate) async fn connect_existing(settings: &PostgresSettings) -> Result<Option<Self>> {
         match Self::connect(settings).await {
-            Err(error) if state_of(&error) == Some(SqlState::UNDEFINED_DATABASE.code()) => Ok(None),
+            Err(error) if is_database_missing(&error) => Ok(None),
             connected => connected.map(Some),
         }
     }

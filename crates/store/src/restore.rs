@@ -39,6 +39,8 @@ pub struct RestoreReport {
     pub id: Guid,
     /// It took the place of the organisation of that name.
     pub replaced: bool,
+    /// Why the database that it took the place of could not be read any more.
+    pub lost: Option<String>,
     /// The last change that was in the backup.
     pub number: i64,
     /// When the backup was begun, seconds since 1970.
@@ -55,6 +57,12 @@ impl fmt::Display for RestoreReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.replaced { "was put back" } else { "was made from the backup" };
         writeln!(f, "organisation {} {how} as of change {}", self.organization, self.number)?;
+        if let Some(why) = &self.lost {
+            writeln!(
+                f,
+                "its database could not be read ({why}): version numbers go on {LOST_NUMBERS} above those of the backup"
+            )?;
+        }
         write_measures(f, &self.content, self.bytes, self.milliseconds)?;
         write!(
             f,
@@ -64,6 +72,9 @@ impl fmt::Display for RestoreReport {
         )
     }
 }
+
+/// How many numbers a database is taken to have given away since its backup that cannot tell any more.
+const LOST_NUMBERS: i64 = 1 << 32;
 
 /// Refuses a backup that this master key does not open. Nothing else of it is proved.
 ///
@@ -93,6 +104,15 @@ struct Target {
     head: Head,
     /// What its audit tells of the restore.
     told: RestoredThen,
+    /// Why the database that it replaces cannot tell which numbers it has given away.
+    lost: Option<String>,
+}
+
+/// The numbers that a database has given away.
+enum Given {
+    Until(Head),
+    /// It is lost: why.
+    Unknown(String),
 }
 
 impl Store {
@@ -119,11 +139,12 @@ impl Store {
         let mut key = backup.manifest.unwrap_key(self.master())?;
         let restored = self.restore_with(&mut backup, &mut key, (name, replace), ring, progress).await;
         key.fill(0);
-        let (organization, content, replaced) = restored?;
+        let (organization, content, replaced, lost) = restored?;
         Ok(RestoreReport {
             organization: organization.name,
             id: organization.id,
             replaced,
+            lost,
             number: backup.manifest.number,
             taken: backup.manifest.taken,
             content: content.of_records(),
@@ -139,7 +160,7 @@ impl Store {
         (name, replace): (Option<&str>, bool),
         ring: &KeyRing,
         progress: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<(Organization, Content, bool)> {
+    ) -> Result<(Organization, Content, bool, Option<String>)> {
         backup.prove(key)?;
         let manifest = &backup.manifest;
         if let Some(name) = self.control().destroyed(manifest.organization).await? {
@@ -185,7 +206,7 @@ impl Store {
         if let Some(old) = &existing {
             self.switch(old, &target.organization).await?;
         }
-        Ok((target.organization, expected, existing.is_some()))
+        Ok((target.organization, expected, existing.is_some(), target.lost))
     }
 
     /// Points the control database at the new database instead of the old one.
@@ -242,8 +263,12 @@ impl Store {
         let manifest = &backup.manifest;
         // Numbers that the replaced organisation has given away are not given again: somebody may hold a version number.
         let given = match existing {
-            Some(old) => self.open_database(old).await?.head().await?,
-            None => Head::default(),
+            Some(old) => self.given(old).await?,
+            None => Given::Until(Head::default()),
+        };
+        let (given, lost) = match given {
+            Given::Until(given) => (given, None),
+            Given::Unknown(why) => (self.head_beyond(&head), Some(why)),
         };
         let id = match existing {
             Some(old) => old.id,
@@ -256,7 +281,13 @@ impl Store {
         organization.epoch = epoch;
         organization.created = existing.map_or(manifest.created, |old| old.created);
         organization.state = existing.map_or(OrganizationState::Creating, |old| old.state);
-        let facts = RestoreFacts { organization: id, epoch, after: head.audit_number, taken: manifest.taken };
+        let facts = RestoreFacts {
+            organization: id,
+            epoch,
+            after: head.audit_number,
+            taken: manifest.taken,
+            lost: lost.is_some(),
+        };
         let told = RestoredThen::signed(facts, ring)?;
         let head = Head {
             number: head.number.max(given.number),
@@ -268,7 +299,49 @@ impl Store {
             },
             commit_time: head.commit_time.max(given.commit_time),
         };
-        Ok(Target { organization, origin: manifest.organization, head, told })
+        Ok(Target { organization, origin: manifest.organization, head, told, lost })
+    }
+
+    /// The numbers that an organisation's database has given away.
+    ///
+    /// # Errors
+    /// When it cannot be read for now: only what is lost for good is gone on without.
+    async fn given(&self, organization: &Organization) -> Result<Given> {
+        match self.head_of(organization).await {
+            Ok(head) => Ok(Given::Until(head)),
+            Err(error) if is_lost(&error) => {
+                Ok(Given::Unknown(error.said().map_or_else(|| error.to_string(), ToString::to_string)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn head_of(&self, organization: &Organization) -> Result<Head> {
+        self.open_database(organization).await?.head().await
+    }
+
+    /// Numbers that a lost database has not come to since its backup was taken at `head`.
+    fn head_beyond(&self, head: &Head) -> Head {
+        let beyond = |number: i64| number.saturating_add(LOST_NUMBERS);
+        Head {
+            number: beyond(head.number),
+            audit_number: beyond(head.audit_number),
+            versions: Versions {
+                security: beyond(head.versions.security),
+                metadata: beyond(head.versions.metadata),
+                epoch: head.versions.epoch,
+            },
+            commit_time: self.now(),
+        }
+    }
+
+    /// Why an organisation's database cannot be opened any more, if it is lost: removed, damaged, or something else.
+    pub async fn lost_database(&self, organization: &Organization) -> Option<String> {
+        match self.given(organization).await {
+            Ok(Given::Unknown(why)) => Some(why),
+            // What cannot be reached for now is not lost.
+            Ok(Given::Until(_)) | Err(_) => None,
+        }
     }
 
     /// Makes, fills and checks the new database; that of a new organisation is in use then.
@@ -317,6 +390,14 @@ impl Store {
         off_the_worker(|| part.publish(&path))?;
         Ok(content)
     }
+}
+
+/// Whether a database that could not be opened is gone or damaged, rather than out of reach for now.
+fn is_lost(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(_) | Error::Key(_))
+        || crate::sqlite::is_file_lost(error)
+        || crate::postgres::is_database_missing(error)
+        || crate::postgres::is_table_missing(error)
 }
 
 /// A copy beside its original, or in the place of another one, is an organisation of its own: the record that stands for

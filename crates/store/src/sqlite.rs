@@ -37,6 +37,15 @@ const MOVE_LOG: &str = "PRAGMA wal_checkpoint(FULL)";
 /// The same, and cuts it off, waiting for all who read from it.
 const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+/// Whether a file is not there, or has no tables: an empty one opens under any key.
+pub(crate) fn is_file_lost(error: &Error) -> bool {
+    let Some(said) = error.said() else { return false };
+    let is_missing =
+        matches!(said.downcast_ref::<custodia_sqlite::Error>(), Some(custodia_sqlite::Error::Missing { .. }));
+    let is_empty = |error: &rusqlite::Error| error.to_string().starts_with("no such table");
+    is_missing || said.downcast_ref().is_some_and(is_empty)
+}
+
 /// How the files of one process are opened.
 #[derive(Clone)]
 pub(crate) struct SqliteSettings {

@@ -248,3 +248,73 @@ async fn what_is_removed_while_it_is_made_never_comes_into_use() {
     // It was never in use: its backup may come yet.
     restore(&second, &from, None, false).await.unwrap();
 }
+
+/// A way to lose an organisation's database.
+type Loss = fn(&Path);
+
+const LOSSES: [(&str, Loss); 4] = [
+    ("removed", |path| std::fs::remove_file(path).unwrap()),
+    ("cut", |path| std::fs::File::options().write(true).open(path).unwrap().set_len(5_000).unwrap()),
+    ("emptied", |path| std::fs::write(path, b"").unwrap()),
+    ("changed", |path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[16..8_000].fill(7);
+        std::fs::write(path, bytes).unwrap();
+    }),
+];
+
+/// Restores a backup in the place of a database that `lose` has lost, with numbers that were given away since the backup.
+async fn a_lost_database_is_put_back(site: &Site, what: &str, lose: impl AsyncFnOnce(&Organization)) {
+    let database = site.organization("demo").await;
+    write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+    let from = site.path(&format!("{what}.backup"));
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    for number in 2..5 {
+        write(&database, vec![account(&database, Guid::from_u128(number), "B")]).await.unwrap();
+    }
+    let (before, content) = (database.head().await.unwrap(), database.content().await.unwrap());
+    assert_eq!(site.store.lost_database(&site.store.organization("demo").unwrap()).await, None);
+    drop(database);
+    site.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    site.close_idle_to(0);
+    let old = site.store.organization("demo").unwrap();
+    lose(&old).await;
+    assert!(site.store.lost_database(&old).await.is_some(), "{what}");
+
+    let report = restore(site, &from, None, true).await.unwrap();
+    let told = report.to_string();
+    assert!(told.contains("could not be read (") && told.contains("go on 4294967296 above"), "{told}");
+    let new = site.store.organization("demo").unwrap();
+    assert_eq!((new.id, new.epoch), (old.id, old.epoch + 1));
+    let database = site.store.database("demo").await.unwrap();
+    assert_eq!(database.content().await.unwrap().of_records(), report.content);
+    assert_ne!(database.content().await.unwrap(), content, "what came after the backup is lost");
+    let after = database.head().await.unwrap();
+    assert!(after.number > before.number && after.audit_number > before.audit_number);
+    assert!(after.versions.metadata > before.versions.metadata && after.versions.security > before.versions.security);
+    write(&database, vec![account(&database, Guid::from_u128(9), "C")]).await.unwrap();
+    let audited = database.verify_audit(crate::Published::default(), &mut |_: &str| {}).await.unwrap();
+    assert_eq!(audited.fault, None, "{what}");
+    assert!(matches!(&audited.restores[..], [(told, _)] if told.lost), "{what}");
+    // One that is there is not told of as lost.
+    let again = restore(site, &from, None, true).await.unwrap();
+    assert_eq!(again.lost, None);
+    drop(database);
+    site.store.delete_organization(&site.store.organization("demo").unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_database_is_put_back_on_sqlite() {
+    let site = Site::new(Engine::Sqlite).await;
+    for (what, lose) in LOSSES {
+        let lost = async |old: &Organization| lose(&site.store.path_of(&old.database));
+        a_lost_database_is_put_back(&site, what, lost).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_database_is_put_back_on_postgres() {
+    let site = Site::new(Engine::Postgres).await;
+    let lost = async |old: &Organization| site.store.drop_database(&old.database).await.unwrap();
+    a_lost_database_is_put_back(&site, "dropped", lost).await;
+}

@@ -25,6 +25,9 @@ pub struct RestoredThen {
     pub after: i64,
     /// When the backup was taken, seconds since 1970.
     pub taken: i64,
+    /// The database that was replaced could not be read any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// The organisation that it was restored to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<Guid>,
@@ -43,6 +46,8 @@ pub(crate) struct RestoreFacts {
     pub epoch: i64,
     pub after: i64,
     pub taken: i64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl Facts for RestoreFacts {
@@ -71,9 +76,9 @@ impl RestoredThen {
     /// None that is known.
     pub(crate) fn signed(facts: RestoreFacts, ring: &KeyRing) -> Result<Self> {
         let signed = ring.sign(facts)?;
-        let RestoreFacts { organization, epoch, after, taken } = signed.facts;
+        let RestoreFacts { organization, epoch, after, taken, lost } = signed.facts;
         let organization = Some(organization);
-        Ok(Self { epoch, after, taken, organization, key: Some(signed.key), signature: Some(signed.signature) })
+        Ok(Self { epoch, after, taken, lost, organization, key: Some(signed.key), signature: Some(signed.signature) })
     }
 
     /// Who said so, as far as keys of an organisation's audit tell.
@@ -85,7 +90,8 @@ impl RestoredThen {
         if !keys.has(key) {
             return RestoreProof::UnknownKey;
         }
-        let facts = RestoreFacts { organization, epoch: self.epoch, after: self.after, taken: self.taken };
+        let facts =
+            RestoreFacts { organization, epoch: self.epoch, after: self.after, taken: self.taken, lost: self.lost };
         match keys.check(&Signed { facts, key: key.clone(), signature: signature.clone() }) {
             Err(_) => RestoreProof::Forged,
             Ok(()) if organization != of => RestoreProof::OtherOrganization,

@@ -513,8 +513,9 @@ mod bodies {
             let mut heads = published(&database, &[then, place(&database).await]).await;
             let organization = database.organization();
             let (epoch, after) = (heads[0].epoch + 1, then.number);
-            let facts = RestoreFacts { organization, epoch, after, taken: 7 };
-            let plain = RestoredThen { epoch, after, taken: 7, organization: None, key: None, signature: None };
+            let facts = RestoreFacts { organization, epoch, after, taken: 7, lost: false };
+            let plain =
+                RestoredThen { epoch, after, taken: 7, lost: false, organization: None, key: None, signature: None };
             let told = match way {
                 // A head that was published by a program which did not sign restores lets older ones count.
                 0 => {
@@ -627,8 +628,15 @@ mod bodies {
         assert_eq!((found.fault.clone(), found.gap_checked), (None, true));
         let mut gap = found.gap.unwrap();
         let epoch = heads[0].epoch + 1;
-        let claim =
-            RestoredThen { epoch, after: then.number, taken: 7, organization: None, key: None, signature: None };
+        let claim = RestoredThen {
+            epoch,
+            after: then.number,
+            taken: 7,
+            lost: false,
+            organization: None,
+            key: None,
+            signature: None,
+        };
         gap.facts.restores.push(claim);
         let link = link_of(&database).await;
         let forged = serde_json::to_vec(&gap).unwrap();

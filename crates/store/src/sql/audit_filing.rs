@@ -61,12 +61,15 @@ pub(crate) fn forget_all() -> [Statement; 2] {
     ]
 }
 
-/// The number up to which entries are filed in a file, and that of the last entry.
+/// The number up to which entries are filed in a file, that of the last entry, and that of the first one that is not filed:
+/// behind a restore there may be no entries for long.
 pub(crate) fn select_filed() -> Statement {
     read(
-        "SELECT through, audit_number FROM custodia_audit_filing, custodia_head",
+        "SELECT through, audit_number, \
+         COALESCE((SELECT MIN(number) FROM custodia_audit WHERE number > through), audit_number) \
+         FROM custodia_audit_filing, custodia_head",
         Vec::new(),
-        &[Output::Integer, Output::Integer],
+        &[Output::Integer, Output::Integer, Output::Integer],
     )
 }
 
