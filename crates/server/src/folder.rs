@@ -108,7 +108,7 @@ fn no_key_for_backup(folder: &Path, key: &Path) -> String {
 }
 
 /// Says that there is no installation where one was expected.
-pub fn no_installation(folder: &Path, on_postgres: bool) -> String {
+fn no_installation(folder: &Path, on_postgres: bool) -> String {
     let folder = folder.display();
     let (place, other) = match on_postgres {
         true => ("the PostgreSQL database".to_owned(), "name another with --database or CUSTODIA_DATABASE".to_owned()),
@@ -170,13 +170,13 @@ impl DataFolder {
     /// When they are in PostgreSQL and no address is given, or in files and one is.
     pub fn require_engine(&self, config: &Config) -> Result<()> {
         let folder = self.path.display();
-        if !config.database.is_empty() && Store::control_file_in(&self.path).exists() {
+        if !config.database.is_empty() && Store::has_files(&self.path) {
             bail!(
                 "the folder {folder} belongs to an installation in files: leave --database and CUSTODIA_DATABASE out, or give \
                  the one on PostgreSQL a --data folder of its own (docs/operations/backup.md, \"Moving to PostgreSQL\")"
             );
         }
-        if config.database.is_empty() && self.path.join(POSTGRES_MARK).exists() {
+        if config.database.is_empty() && self.is_on_postgres() {
             bail!(
                 "the folder {folder} belongs to an installation on PostgreSQL: add --database postgres://…, or set \
                  CUSTODIA_DATABASE"
@@ -202,6 +202,23 @@ impl DataFolder {
         holds_installation(&self.path)
     }
 
+    /// Whether the installation of this folder has its records in PostgreSQL.
+    pub fn is_on_postgres(&self) -> bool {
+        is_on_postgres(&self.path)
+    }
+
+    /// Says that there is no installation where the configuration leads.
+    pub fn no_installation(&self, config: &Config) -> String {
+        if self.is_on_postgres() {
+            return format!(
+                "the folder {} belongs to an installation on PostgreSQL, which is not in the database of this address: correct \
+                 --database or CUSTODIA_DATABASE; a new installation takes a --data folder of its own",
+                self.path.display()
+            );
+        }
+        no_installation(&self.path, !config.database.is_empty())
+    }
+
     /// The master key: of the environment, of its file, or, in a folder without data and where the command may make it, a
     /// new one.
     ///
@@ -222,7 +239,7 @@ impl DataFolder {
         match makes {
             Makes::Installation => {}
             Makes::ControlDatabaseFor(_) => bail!("{}", no_key_for_backup(&self.path, &path)),
-            Makes::Nothing if config.database.is_empty() => bail!("{}", no_installation(&self.path, false)),
+            Makes::Nothing if config.database.is_empty() => bail!("{}", self.no_installation(config)),
             Makes::Nothing => bail!(
                 "there is no master key at {}: put a copy of the one of this installation there (docs/operations/keys.md)",
                 path.display()
@@ -310,7 +327,11 @@ pub fn export_key(folder: &Path, config: &Config, to: &Path) -> Result<()> {
 }
 
 fn holds_installation(folder: &Path) -> bool {
-    Store::control_file_in(folder).exists() || folder.join(POSTGRES_MARK).exists()
+    Store::has_files(folder) || is_on_postgres(folder)
+}
+
+fn is_on_postgres(folder: &Path) -> bool {
+    folder.join(POSTGRES_MARK).exists()
 }
 
 /// Refuses a file within the data folder for a copy, whatever links lead there.

@@ -128,15 +128,15 @@ impl Service {
             random: Arc::clone(&random) as Arc<dyn Random>,
             file_layer: None,
         };
-        let on_postgres = settings.postgres.is_some();
-        let opened = match makes {
-            Makes::Nothing => Store::open_existing(settings).await,
-            Makes::Installation | Makes::ControlDatabaseFor(_) => Store::open(settings).await.map(Some),
+        // Where the installation of a folder has its control database is known: another one is a mistake in the address.
+        let opened = match makes == Makes::Nothing || folder.is_on_postgres() {
+            true => Store::open_existing(settings).await,
+            false => Store::open(settings).await.map(Some),
         };
         let made_key = key_path.as_deref().filter(|_| made);
         let store = match opened {
             Ok(Some(store)) => Arc::new(store),
-            Ok(None) => bail!("{}", crate::folder::no_installation(folder.path(), on_postgres)),
+            Ok(None) => bail!("{}", folder.no_installation(&config)),
             Err(error) => {
                 // Nothing was written with it: kept, it would be taken for the key of an installation.
                 if let Some(path) = made_key.filter(|_| !folder.holds_installation()) {

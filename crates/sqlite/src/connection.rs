@@ -115,7 +115,7 @@ impl<'a> Options<'a> {
 /// A file opened for reading keeps the journal mode that it was created with.
 ///
 /// # Errors
-/// [`Error::Exists`] or [`Error::Missing`] where `access` forbids; [`Error::WrongKey`] or [`Error::NotPlain`] if the file is
+/// [`Error::Exists`] or [`Error::Missing`] where `access` forbids; [`Error::CutShort`]; [`Error::WrongKey`] or [`Error::NotPlain`] if the file is
 /// not what `encryption` says; [`Error::Engine`] otherwise.
 pub fn open(path: &Path, options: &Options<'_>) -> Result<Connection, Error> {
     let connection = open_unconfigured(path, options)?;
@@ -143,6 +143,8 @@ pub(crate) fn open_unconfigured(path: &Path, options: &Options<'_>) -> Result<Co
     let flags = match options.access {
         Access::Create if exists => return Err(Error::Exists { path: path.to_owned() }),
         Access::Write | Access::Read if !exists => return Err(Error::Missing { path: path.to_owned() }),
+        // SQLite takes it for a new database, and deletes the log beside it with all that only the log has.
+        Access::Write | Access::Read if is_cut_short(path) => return Err(Error::CutShort { path: path.to_owned() }),
         Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -166,6 +168,11 @@ pub(crate) fn open_unconfigured(path: &Path, options: &Options<'_>) -> Result<Co
     read_first_page(&connection, path, options.encryption)?;
     configure(&connection, options)?;
     Ok(connection)
+}
+
+/// Whether a file is too short to be a database: none was ever finished in it, or it was emptied.
+pub fn is_cut_short(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() < u64::from(PAGE_BYTES))
 }
 
 /// Initialises SQLite and SQLCipher within it, once in a process and before any file is opened: SQLite tells other threads

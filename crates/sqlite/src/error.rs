@@ -31,6 +31,12 @@ pub enum Error {
         /// The database file.
         path: PathBuf,
     },
+    /// The file is shorter than the first page of a database.
+    #[error("{path} is empty or was cut off: put the file back, and leave the log beside it (-wal) as it is")]
+    CutShort {
+        /// The database file.
+        path: PathBuf,
+    },
     /// There is a file already where one was to be created.
     #[error("{path} exists already: a new database never overwrites a file")]
     Exists {

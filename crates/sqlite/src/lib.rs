@@ -23,7 +23,7 @@ mod page_cache;
 pub mod session;
 mod verify;
 
-pub use connection::{Access, Checkpoints, Encryption, Options, open};
+pub use connection::{Access, Checkpoints, Encryption, Options, is_cut_short, open};
 pub use copy::{check_integrity, copy};
 pub use error::Error;
 pub use key::Key;

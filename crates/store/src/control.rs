@@ -92,8 +92,21 @@ pub(crate) enum Door {
 impl Door {
     async fn link(&self) -> Result<Link> {
         match self {
-            Self::File(file) => Ok(Link::Sqlite(Arc::clone(file))),
+            Self::File(file) => {
+                file.require_in_place()?;
+                Ok(Link::Sqlite(Arc::clone(file)))
+            }
             Self::Server(connection) => Ok(Link::Postgres(connection.connected().await?)),
+        }
+    }
+
+    /// Moves what was changed from the log into the file: without the control database nothing else can be read, and its file
+    /// may be all that is left of it. A change is durable before that.
+    fn empty_log(&self) {
+        if let Self::File(file) = self
+            && let Err(error) = file.empty_log()
+        {
+            tracing::warn!(%error, "the log of the control database could not be moved into its file");
         }
     }
 
@@ -122,6 +135,7 @@ impl Control {
         for sql in statements::create(link.dialect()) {
             link.run(&sql).await?;
         }
+        door.empty_log();
         let this =
             Self { door, one_at_a_time: tokio::sync::Mutex::new(()), known: ArcSwap::from_pointee(HashMap::new()) };
         this.reload().await?;
@@ -323,14 +337,20 @@ impl Control {
     /// Changes what does not tell which organisations there are.
     async fn note(&self, statement: crate::sql::Statement) -> Result<()> {
         let _turn = self.one_at_a_time.lock().await;
-        self.door.link().await?.execute(&statement).await.map(drop)
+        self.change_in_turn(&statement).await.map(drop)
     }
 
     /// Changes which organisations there are; how many rows were changed.
     async fn change(&self, statement: crate::sql::Statement) -> Result<u64> {
         let _turn = self.one_at_a_time.lock().await;
-        let changed = self.door.link().await?.execute(&statement).await?;
+        let changed = self.change_in_turn(&statement).await?;
         self.reload_in_turn().await?;
+        Ok(changed)
+    }
+
+    async fn change_in_turn(&self, statement: &crate::sql::Statement) -> Result<u64> {
+        let changed = self.door.link().await?.execute(statement).await?;
+        self.door.empty_log();
         Ok(changed)
     }
 }

@@ -14,6 +14,7 @@ mod connection_slot;
 mod container;
 mod content;
 mod control;
+mod control_file;
 mod credentials;
 mod database;
 mod decimal;

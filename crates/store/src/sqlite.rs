@@ -236,6 +236,11 @@ impl SqliteFile {
         Ok(())
     }
 
+    /// Moves all of the log into the file and cuts it off, of a file that nobody else reads.
+    pub(crate) fn empty_log(&self) -> Result<()> {
+        self.writer.lock().checkpoint_waiting(EMPTY_LOG).map(drop)
+    }
+
     /// Pages of a log that is emptied.
     fn log_pages_max(&self) -> i64 {
         i64::from(self.settings.log_mebibytes_max).saturating_mul(LOG_PAGES_PER_MEBIBYTE)

@@ -15,6 +15,7 @@ use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
 use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
+use crate::control_file;
 use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::keys::MasterKey;
@@ -31,10 +32,6 @@ use crate::statement_count::StatementCount;
 use crate::threads::WriterThreads;
 use crate::{Error, Limits, Result};
 
-/// Where the embedded databases are, below the data folder.
-const DATABASES_FOLDER: &str = "organizations";
-/// The file of the control database, in the data folder.
-const CONTROL_FILE: &str = "control.db";
 /// Settings of PostgreSQL that must not be off: without any one of them an acknowledged write may be lost.
 const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_commit"];
 /// Stands for no time limit.
@@ -140,16 +137,17 @@ enum Engine {
 }
 
 impl Store {
-    /// The file of the control database of a data folder, where everything is in files.
+    /// Whether a data folder has an installation in files, or what is left of one.
     #[must_use]
-    pub fn control_file_in(folder: &Path) -> PathBuf {
-        folder.join(CONTROL_FILE)
+    pub fn has_files(folder: &Path) -> bool {
+        control_file::has_installation(folder)
     }
 
     /// Opens an installation, making its control database on first use.
     ///
     /// # Errors
-    /// A wrong master key, a database that cannot be reached, a build that lacks what the store relies on.
+    /// A wrong master key, a database that cannot be reached, a build that lacks what the store relies on; in files, a control
+    /// database that is gone while other files of the installation are there.
     pub async fn open(settings: Settings) -> Result<Self> {
         let place = settings.folder.clone();
         let opened = Self::open_with(settings, true).await?;
@@ -166,8 +164,10 @@ impl Store {
     }
 
     async fn open_with(settings: Settings, makes: bool) -> Result<Option<Self>> {
-        let control_path = Self::control_file_in(&settings.folder);
-        if !makes && settings.postgres.is_none() && !control_path.exists() {
+        let control_path = control_file::control_in(&settings.folder);
+        // Before anything is touched.
+        let has_control = settings.postgres.is_none() && control_file::require_not_lost(&settings.folder)?;
+        if !makes && settings.postgres.is_none() && !has_control {
             return Ok(None);
         }
         custodia_sqlite::verify_build().map_err(|error| Error::unavailable("checking the database library", error))?;
@@ -181,7 +181,7 @@ impl Store {
             audits: Arc::default(),
             long_reads: Semaphore::new(limits.long_reads_max.max(1)),
         });
-        remove_unfinished(&settings.folder.join(DATABASES_FOLDER));
+        remove_unfinished(&control_file::databases_in(&settings.folder));
         let room = limits.databases_max(settings.postgres.is_some());
         let (engine, door) = match &settings.postgres {
             Some(url) => {
@@ -200,7 +200,7 @@ impl Store {
                 (Engine::Postgres { settings: postgres }, door)
             }
             None => {
-                make_folder(&settings.folder.join(DATABASES_FOLDER))?;
+                make_folder(&control_file::databases_in(&settings.folder))?;
                 let sqlite = SqliteSettings {
                     clock: settings.clock,
                     statement_limit_ms: limits.statement_ms,
@@ -213,9 +213,11 @@ impl Store {
                 let mut key = settings.master.derive("control database");
                 let key = Some(Key::take(&mut key));
                 let control_settings = SqliteSettings { readers_max: 0, caches: None, ..sqlite.clone() };
-                let file = if control_path.exists() {
+                let file = if has_control {
                     SqliteFile::open(&control_path, key, control_settings)?
                 } else {
+                    // What a first start left that could not even write a page.
+                    remove_if_there(&control_path)?;
                     SqliteFile::create(&control_path, key, control_settings)?
                 };
                 let threads = Arc::new(WriterThreads::start(limits.writer_threads)?);
@@ -599,15 +601,8 @@ impl Store {
         match &self.engine {
             Engine::Sqlite { .. } => {
                 let path = self.path_of(database);
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let path = PathBuf::from(format!("{}{suffix}", path.display()));
-                    match std::fs::remove_file(&path) {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                        Err(source) => return Err(Error::File { path: path.display().to_string(), source }),
-                    }
-                }
-                Ok(())
+                let mut files = ["", "-wal", "-shm", "-journal"].into_iter();
+                files.try_for_each(|suffix| remove_if_there(&PathBuf::from(format!("{}{suffix}", path.display()))))
             }
             Engine::Postgres { settings } => {
                 // Removing its files may take longer than a statement may.
@@ -824,7 +819,7 @@ impl Store {
 
     /// Makes the folder of the embedded databases, where backups are unpacked too.
     pub(crate) fn make_databases_folder(&self) -> Result<()> {
-        make_folder(&self.folder.join(DATABASES_FOLDER))
+        make_folder(&control_file::databases_in(&self.folder))
     }
 
     /// The PostgreSQL server, where there is one.
@@ -902,7 +897,7 @@ impl Store {
     }
 
     pub(crate) fn path_of(&self, database: &str) -> PathBuf {
-        self.folder.join(DATABASES_FOLDER).join(database)
+        control_file::databases_in(&self.folder).join(database)
     }
 
     pub(crate) fn new_id(&self) -> Guid {
@@ -956,6 +951,13 @@ async fn within<T>(patience: Option<Duration>, work: impl Future<Output = T>) ->
             "the database is still being opened, which takes long after an upgrade; try again later".to_owned();
         Error::Unavailable { context, source: None }
     })
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|source| Error::File { path: path.display().to_string(), source }),
+    }
 }
 
 fn make_folder(path: &Path) -> Result<()> {

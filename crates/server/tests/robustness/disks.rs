@@ -280,3 +280,131 @@ fn a_file_that_cannot_be_opened_closes_its_organisation_and_no_other() {
         std::fs::copy(&away, &file).unwrap();
     }
 }
+
+#[test]
+fn a_file_that_was_emptied_keeps_its_log() {
+    let site = with_two();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let names = ["Contoso", "Fabrikam", "Litware"];
+    names.iter().for_each(|name| api.account(name));
+    let token = api.token;
+    server.kill();
+    let file = file_of(&site, "north");
+    let log = PathBuf::from(format!("{}-wal", file.display()));
+    let (whole, logged) = (std::fs::read(&file).unwrap(), std::fs::read(&log).unwrap());
+    assert!(!logged.is_empty());
+    for left in [0, 4_095] {
+        std::fs::write(&file, &whole[..left]).unwrap();
+        let server = site.serve(&[]);
+        is_told_and_south_goes_on(&server, &site, &token, &[503]);
+        server.wait_for_log("is empty or was cut off: put the file back, and leave the log beside it");
+        server.stop();
+        assert!(std::fs::read(&log).unwrap() == logged);
+    }
+    std::fs::write(&file, &whole).unwrap();
+    let server = site.serve(&[]);
+    holds(&server.api(&site, "north", "ada@north.example"), &names.map(str::to_owned));
+    server.stop();
+}
+
+/// What is in the files of a folder, but for those that each process makes.
+fn contents(site: &Site) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = files_below(site.data());
+    files.retain(|path| !path.ends_with("custodia.lock") && !path.ends_with("custodia.sock"));
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// With it go the keys of all organisations.
+#[test]
+fn a_control_database_that_is_gone_is_not_replaced_by_a_new_one() {
+    let site = Site::new(Engine::Sqlite);
+    let server = site.serve(&[]);
+    site.done(&["org", "create", "north", "--admin", "ada@north.example"]);
+    server.kill();
+    let (control, log) = (site.data().join("control.db"), site.data().join("control.db-wal"));
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "a change is in the file at once");
+    let whole = std::fs::read(&control).unwrap();
+    // Of a process that was killed before it could move it.
+    let logged = vec![7; 4_152];
+    let key = site.data().join("master.key");
+    let backup = site.write("north.backup", "");
+    let is_refused = |why: &str| {
+        let before = contents(&site);
+        for command in [
+            &["serve", "--listen", "127.0.0.1:0"][..],
+            &["org", "list"],
+            &["org", "create", "north", "--admin", "ada@north.example"],
+            &["restore", "--from", &backup],
+        ] {
+            let line = site.refused(command);
+            assert!(line.contains(why), "{line}");
+        }
+        assert!(contents(&site) == before, "{why}");
+    };
+    for (left, lost) in [(None, "is gone, while"), (Some(0), "is empty or was"), (Some(4_095), "is empty or was")] {
+        std::fs::remove_file(&control).unwrap();
+        if let Some(left) = left {
+            std::fs::write(&control, &whole[..left]).unwrap();
+        }
+        for logged in [Some(&logged), None] {
+            match logged {
+                Some(logged) => std::fs::write(&log, logged).unwrap(),
+                // The organisation's file is there still.
+                None => std::fs::remove_file(&log).unwrap(),
+            }
+            is_refused(lost);
+        }
+        let away = site.beside("away");
+        std::fs::rename(&key, &away).unwrap();
+        is_refused("but no master key at");
+        let address = "postgres://nobody@127.0.0.1:1/custodia";
+        let line = site.refused(&["serve", "--listen", "127.0.0.1:0", "--database", address]);
+        assert!(line.contains("belongs to an installation in files"), "{line}");
+        std::fs::rename(&away, &key).unwrap();
+        std::fs::write(&control, &whole).unwrap();
+    }
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+    let server = site.serve(&[]);
+    server.api(&site, "north", "ada@north.example").account("Contoso");
+    server.stop();
+}
+
+#[test]
+fn a_first_start_that_wrote_nothing_is_made_up_for() {
+    let site = Site::new(Engine::Sqlite);
+    std::fs::create_dir(site.data()).unwrap();
+    std::fs::write(site.data().join("control.db"), b"").unwrap();
+    let line = site.refused(&["org", "list"]);
+    assert!(line.starts_with("there is no installation in the data folder "), "{line}");
+    site.done(&["org", "create", "north", "--admin", "ada@north.example"]);
+}
+
+#[test]
+fn a_control_database_that_is_moved_away_while_it_is_open_takes_no_changes() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    for name in ["control.db", "control.db-wal"] {
+        let (path, away) = (site.data().join(name), site.beside("away"));
+        std::fs::rename(&path, &away).unwrap();
+        server.machines().get("/health/ready").expect(503);
+        for command in [
+            &["org", "create", "south", "--admin", "ada@south.example"][..],
+            &["key", "rotate"],
+            &["org", "suspend", "north"],
+        ] {
+            let line = site.refused(command);
+            assert!(line.contains("was moved, removed or replaced while it was open"), "{line}");
+        }
+        // Records are elsewhere.
+        api.account(name);
+        std::fs::rename(&away, &path).unwrap();
+        server.machines().get("/health/ready").expect(200);
+    }
+    site.done(&["org", "create", "south", "--admin", "ada@south.example"]);
+    server.kill();
+    let listed = site.done(&["org", "list"]);
+    assert!(listed.contains("north ") && listed.contains("south "), "{listed}");
+}

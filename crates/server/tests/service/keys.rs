@@ -61,6 +61,31 @@ fn a_folder_knows_which_engine_has_its_records() {
 }
 
 #[test]
+fn a_mistyped_database_makes_no_second_control_database() {
+    let site = Site::new(Engine::Postgres).with_north();
+    let address = site.database().unwrap().to_owned();
+    let absent = custodia_testbed::with_database(&address, &custodia_testbed::fresh_database_name());
+    // One that is there has no organisations in it.
+    let other = custodia_testbed::with_database(&address, "postgres");
+    let backup = site.write("north.backup", "");
+    for address in [&absent, &other] {
+        for arguments in [
+            &["serve", "--listen", "127.0.0.1:0"][..],
+            &["org", "list"],
+            &["org", "create", "south", "--admin", "ada@south.example"],
+            &["restore", "--from", &backup],
+        ] {
+            let line = run_on_folder(&site, &[arguments, &["--database", address]].concat()).refusal();
+            assert!(line.contains("which is not in the database of this address: correct --database"), "{line}");
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connected = runtime.block_on(tokio_postgres::connect(&absent, tokio_postgres::NoTls));
+    assert_eq!(connected.err().unwrap().code(), Some(&tokio_postgres::error::SqlState::UNDEFINED_DATABASE));
+    assert!(site.done(&["org", "list"]).starts_with("north "));
+}
+
+#[test]
 fn a_key_that_was_made_for_nothing_is_not_kept() {
     let site = Site::with_database(Some("postgres://nobody@127.0.0.1:1/custodia".to_owned()));
     let line = site.refused(&["org", "create", "north", "--admin", "ada@north.example"]);

@@ -159,6 +159,29 @@ fn a_new_file_never_replaces_one_and_an_old_one_is_never_made() {
     assert!(!absent.exists());
 }
 
+/// SQLite would take an empty file for a new database, and delete the log beside it.
+#[test]
+fn a_file_that_was_cut_short_is_not_opened_and_its_log_stays() {
+    let key = key(1);
+    let (folder, path) = create(&key);
+    let connection = open(&path, &encrypted(Access::Write, &key).checkpoints(Checkpoints::Manual)).unwrap();
+    connection.execute_batch("CREATE TABLE logged (id INTEGER PRIMARY KEY)").unwrap();
+    let (copied, log) = (folder.path().join("copied.db"), folder.path().join("copied.db-wal"));
+    fs::copy(folder.path().join(format!("{}-wal", path.display())), &log).unwrap();
+    let logged = fs::read(&log).unwrap();
+    assert!(!logged.is_empty());
+    for left in [0, 4095] {
+        fs::write(&copied, &fs::read(&path).unwrap()[..left]).unwrap();
+        for access in [Access::Write, Access::Read] {
+            let error = open(&copied, &encrypted(access, &key)).unwrap_err();
+            assert!(matches!(error, Error::CutShort { .. }), "{error}");
+        }
+        assert!(fs::read(&log).unwrap() == logged);
+    }
+    fs::copy(&path, &copied).unwrap();
+    open(&copied, &encrypted(Access::Write, &key)).unwrap().execute("DELETE FROM logged", []).unwrap();
+}
+
 #[test]
 fn settings_hold_on_every_connection() {
     let key = key(1);
