@@ -109,4 +109,5 @@ pub use writing::{Upserted, Written};
 pub use custodia_interface::Limits as DefinitionLimits;
 pub use custodia_store::{
     AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Restart, Row, RowSink,
+    with_causes,
 };

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     let code = match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            for line in told(&error).lines() {
+            for line in custodia_store::with_causes(error.as_ref()).lines() {
                 tell(&format!("custodia: {line}"));
             }
             ExitCode::FAILURE
@@ -382,19 +382,6 @@ fn harmless(text: &str) -> String {
         }
     }
     shown
-}
-
-/// An error with its causes, each said once: some causes are repeated by the error above them.
-fn told(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
 }
 
 /// Lines to standard output, progress to standard error.

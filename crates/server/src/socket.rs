@@ -127,7 +127,7 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> Result<()> {
 
 /// An error as whoever gave the command is told of it, who may be allowed what the server is not.
 fn told_to_giver(error: &anyhow::Error) -> String {
-    let text = crate::told(error);
+    let text = custodia_store::with_causes(error.as_ref());
     let is_denied = |cause: &(dyn std::error::Error + 'static)| {
         let cause = cause.downcast_ref::<std::io::Error>();
         cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)

@@ -48,7 +48,7 @@ pub enum Error {
         limit: usize,
     },
     /// The database cannot be reached or refused to work; the request may be tried again.
-    #[error("the database is not available: {context}")]
+    #[error("the database is not available: {context}{}", because(.source))]
     Unavailable {
         /// What was being done.
         context: String,
@@ -153,6 +153,28 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// The causes of an error behind a colon.
+#[expect(clippy::ref_option, reason = "it is how a field is handed over")]
+fn because(source: &Option<Box<dyn std::error::Error + Send + Sync>>) -> String {
+    source.as_deref().map_or_else(String::new, |source| format!(": {}", with_causes(source)))
+}
+
+/// An error with its causes, each said once: some are repeated by the error above them.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// Result of a store operation.

@@ -80,7 +80,7 @@ pub use control::{ORGANIZATION_NAME_MAX, Organization, OrganizationState, check_
 pub use credentials::{EVERYBODY, REFRESH_TOKENS, SESSIONS_ENDED};
 pub use database::{Database, IsStale, ReadOutcome, Reading, retry_stale};
 pub use derived::SECURITY_TABLES;
-pub use error::{Error, Result};
+pub use error::{Error, Result, with_causes};
 pub use facts::{ADMINISTRATOR_PROFILE, builtin_privileges};
 pub use head::{Head, Versions};
 pub use index_advice::{AdviceBounds, AdvisedQuestion, IndexAdvice, IndexReport};

@@ -84,9 +84,18 @@ struct Answer<'c, T: Send + 'static> {
 
 /// What PostgreSQL calls an error (SQLSTATE), if it is one of its own.
 fn state_of(error: &Error) -> Option<&str> {
-    let source = error.said()?;
-    let connecting = source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
-    connecting.map(SqlState::code).or_else(|| Some(source.downcast_ref::<Said>()?.state.as_str()))
+    Some(error.said()?.downcast_ref::<Said>()?.state.as_str())
+}
+
+/// A refusal of the server, or what became of the connection, while doing `context`.
+fn unavailable(context: &str, error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(said) => {
+            let said = Said { state: said.code().code().to_owned(), message: said.message().to_owned() };
+            Error::unavailable(context, said)
+        }
+        None => Error::unavailable(context, error),
+    }
 }
 
 /// Whether a statement failed because the database has no such table.
@@ -200,10 +209,11 @@ impl PostgresConnection {
         let (client, connection) = tokio::time::timeout(patience, config.connect(NoTls))
             .await
             .map_err(|_| silent("connecting to PostgreSQL"))?
-            .map_err(|error| Error::unavailable("connecting to PostgreSQL", error))?;
+            .map_err(|error| unavailable("connecting to PostgreSQL", error))?;
         let (open, ended) = watch::channel(());
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
+                let error = unavailable("a connection", error);
                 tracing::warn!(%error, "connection to PostgreSQL lost");
             }
             drop(open);
@@ -554,7 +564,7 @@ impl PostgresConnection {
     }
 
     fn error(&self, context: &str, error: tokio_postgres::Error) -> Error {
-        let Some(database) = error.as_db_error() else { return Error::unavailable(context, error) };
+        let Some(database) = error.as_db_error() else { return unavailable(context, error) };
         let state = database.code();
         if *state == SqlState::UNIQUE_VIOLATION {
             let constraint = database.constraint().unwrap_or("unknown key").to_owned();
@@ -572,8 +582,7 @@ impl PostgresConnection {
         if *state == SqlState::DATA_CORRUPTED || *state == SqlState::INDEX_CORRUPTED {
             return Error::Corrupt(database.message().to_owned());
         }
-        let said = Said { state: state.code().to_owned(), message: database.message().to_owned() };
-        Error::unavailable(context, said)
+        unavailable(context, error)
     }
 }
 
@@ -638,7 +647,10 @@ impl<T: Send + 'static> Drop for Answer<'_, T> {
 async fn cancel(token: &CancelToken, silence: Duration) {
     match tokio::time::timeout(silence, token.cancel_query(NoTls)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "a statement that nobody waits for could not be ended"),
+        Ok(Err(error)) => {
+            let error = unavailable("ending a statement", error);
+            tracing::warn!(%error, "a statement that nobody waits for could not be ended");
+        }
         Err(_) => tracing::warn!("a statement that nobody waits for could not be ended: PostgreSQL does not answer"),
     }
 }
@@ -839,3 +851,6 @@ impl ToSql for Days {
 
     tokio_postgres::types::to_sql_checked!();
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! All organisations of one installation: opens, makes, suspends and destroys their databases.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -32,8 +32,9 @@ use crate::statement_count::StatementCount;
 use crate::threads::WriterThreads;
 use crate::{Error, Limits, Result};
 
-/// Settings of PostgreSQL that must not be off: without any one of them an acknowledged write may be lost.
-const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes", "synchronous_commit"];
+/// Settings of a PostgreSQL cluster that must not be off: without any one of them an acknowledged write may be lost. What a
+/// connection can set for itself, it sets.
+const DURABLE_SETTINGS: &[&str] = &["fsync", "full_page_writes"];
 /// Stands for no time limit.
 const UNLIMITED_MS: u64 = u64::MAX;
 
@@ -105,6 +106,7 @@ pub struct Store {
     opened: AtomicU64,
     pub(crate) restoring: tokio::sync::Mutex<()>,
     closed_totals: Mutex<WriteTotals>,
+    checkpoints_failing: Mutex<HashSet<Guid>>,
     engine: Engine,
 }
 
@@ -237,6 +239,7 @@ impl Store {
             opened: AtomicU64::new(0),
             restoring: tokio::sync::Mutex::new(()),
             closed_totals: Mutex::new(WriteTotals::default()),
+            checkpoints_failing: Mutex::default(),
             engine,
         };
         for (setting, value) in store.settings_that_lose_writes().await? {
@@ -727,14 +730,26 @@ impl Store {
     /// timer.
     pub fn checkpoint(&self) {
         for database in self.each_open() {
-            if let Err(error) = database.checkpoint() {
-                tracing::warn!(organization.id = %database.organization(), %error, "a checkpoint failed");
-            }
+            self.tell_of_checkpoint(database.organization(), database.checkpoint());
             if let Err(error) = database.rest_after(self.services.limits.rest_ms) {
                 tracing::warn!(organization.id = %database.organization(), %error, "memory could not be given back");
             }
         }
         self.divide_caches();
+    }
+
+    /// Tells when checkpoints of an organisation begin to fail, and when they no longer do: they are tried ten times a second.
+    fn tell_of_checkpoint(&self, organization: Guid, checkpoint: Result<()>) {
+        let mut failing = self.checkpoints_failing.lock();
+        match checkpoint {
+            Err(error) if failing.insert(organization) => {
+                tracing::warn!(organization.id = %organization, %error, "a checkpoint failed; it is tried again and again");
+            }
+            Ok(()) if failing.remove(&organization) => {
+                tracing::warn!(organization.id = %organization, "checkpoints succeed again");
+            }
+            _ => {}
+        }
     }
 
     /// The databases that are open now, one at a time: while one is held here it cannot be closed for another's sake.

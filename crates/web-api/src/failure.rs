@@ -182,13 +182,7 @@ impl Failure {
 /// An error with its causes, for the log; payment card numbers in it are masked.
 #[must_use]
 pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let chain = custodia_org::with_causes(error);
     custodia_inspection::masked(&chain).unwrap_or(chain)
 }
 

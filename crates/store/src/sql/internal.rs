@@ -565,12 +565,14 @@ pub(crate) fn select_setting(name: &str) -> Statement {
 /// worked off for nobody.
 const CLIENT_LOOKS_MS: u64 = 1_000;
 
-/// What a new connection to PostgreSQL is told.
+/// What a new connection to PostgreSQL is told. A commit is answered when it is durable, whatever is set for the cluster, the
+/// database or the user; how many more servers are to have it then stays theirs to say.
 pub(crate) fn postgres_session(statement_limit_ms: u64, stalled_limit_ms: u64) -> String {
     format!(
         "SET statement_timeout = {statement_limit_ms}; SET client_connection_check_interval = {CLIENT_LOOKS_MS}; \
          SET idle_in_transaction_session_timeout = {stalled_limit_ms}; SET jit = off; SET client_min_messages = warning; \
-         SET plan_cache_mode = auto; SET timezone = 'UTC'"
+         SET plan_cache_mode = auto; SET timezone = 'UTC'; \
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
 }
 
