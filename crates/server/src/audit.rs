@@ -176,7 +176,7 @@ mod tests {
         for wrong in
             ["yesterday", "2026-02-30", "2026-01-31T25:00:00Z", "2026-01-31T08:00:00Zulu", "2026-01-31 ", "20260131"]
         {
-            let told = crate::told(&moment(wrong).unwrap_err());
+            let told = custodia_store::with_causes(moment(wrong).unwrap_err().as_ref());
             assert_eq!(told, format!("'{wrong}' is neither a day (2026-01-31) nor a moment (2026-01-31T08:00:00Z)"));
         }
         assert_eq!(timestamp(253_402_300_799), "9999-12-31T23:59:59Z");

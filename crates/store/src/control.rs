@@ -334,6 +334,24 @@ impl Control {
         self.note(statements::delete_job_mark(id, marked)).await
     }
 
+    /// Notes a database of an organisation that is to be removed if it is not the organisation's.
+    pub(crate) async fn note_spare(&self, database: &str, organization: Guid, noted: i64) -> Result<()> {
+        self.note(statements::upsert_spare_database(database, organization, noted)).await
+    }
+
+    /// What was noted so, and when last.
+    pub(crate) async fn spares(&self) -> Result<Vec<(String, Guid, i64)>> {
+        let _turn = self.one_at_a_time.lock().await;
+        let link = self.door.link().await?;
+        let spare = |row: &crate::Row<'_>| Some((row.text(0)?.to_owned(), row.guid(1)?, row.integer(2)?));
+        rows(&link, &statements::select_spare_databases(), spare).await
+    }
+
+    /// The database is gone, unless somebody noted it again.
+    pub(crate) async fn forget_spare(&self, database: &str, noted: i64) -> Result<()> {
+        self.note(statements::delete_spare_database(database, noted)).await
+    }
+
     /// Changes what does not tell which organisations there are.
     async fn note(&self, statement: crate::sql::Statement) -> Result<()> {
         let _turn = self.one_at_a_time.lock().await;

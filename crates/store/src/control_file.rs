@@ -42,8 +42,8 @@ pub(crate) fn require_not_lost(folder: &Path) -> Result<bool> {
     let lost = if file.exists() { "is empty or was cut off" } else { "is gone" };
     Err(Error::Corrupt(format!(
         "the control database {} {lost}, while {} is there: put the file back, and leave {CONTROL_LOG} as it is; nothing was \
-         changed. Where it is lost, so are the keys of the organisations: restore their backups into another folder \
-         (docs/operations/backup.md, \"Losing the machine\")",
+         changed. Where it is lost, so are the keys of the organisations: docs/operations/repairing.md, \"The control database is \
+         lost\"",
         file.display(),
         left.display()
     )))

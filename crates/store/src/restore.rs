@@ -20,6 +20,7 @@ use crate::database::{Database, off_the_worker};
 use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, MasterKey, data_key};
 use crate::link::Link;
+use crate::postgres::PostgresConnection;
 use crate::seal::existing::of_the_platform;
 use crate::seal::gap::{RestoreFacts, RestoredThen};
 use crate::seal::published::KeyRing;
@@ -170,6 +171,9 @@ impl Store {
         // Another node may have made it or put it back since the organisations were read.
         self.control().reload().await?;
         let existing = self.replaced_by(&name, replace)?;
+        if let Some(existing) = &existing {
+            self.remove_spares(Some(existing.id)).await;
+        }
         let expected = manifest.content()?;
         if expected.hash().to_string() != manifest.hash {
             return Err(Error::Corrupt("the backup's counts and hashes contradict each other".to_owned()));
@@ -191,26 +195,38 @@ impl Store {
         let expected = self.everything(&snapshot).await?;
 
         let target = self.target(backup, name, existing.as_deref(), snapshot.head().await?, ring).await?;
-        if existing.is_none() {
-            self.control().insert(&target.organization).await?;
+        match existing {
+            None => self.control().insert(&target.organization).await?,
+            Some(_) => self.note_spare(&target.organization).await?,
         }
-        let outcome = self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await;
-        if let Err(error) = outcome {
-            match existing {
-                None => self.forget(&target.organization).await,
-                // Nothing points at it, and nobody has its key.
-                Some(_) => self.remove_orphan(&target.organization).await,
+        let _held = match self.fill(&target, &snapshot, &expected, existing.is_none(), progress).await {
+            Ok(held) => held,
+            Err(error) => {
+                match existing {
+                    None => self.forget(&target.organization).await,
+                    // Nothing points at it, and nobody has its key.
+                    Some(_) => self.remove_orphan(&target.organization).await,
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+        };
         if let Some(old) = &existing {
-            self.switch(old, &target.organization).await?;
+            self.switch(old, &target.organization, progress).await?;
         }
         Ok((target.organization, expected, existing.is_some(), target.lost))
     }
 
     /// Points the control database at the new database instead of the old one.
-    async fn switch(&self, old: &Organization, new: &Organization) -> Result<()> {
+    async fn switch(
+        &self,
+        old: &Organization,
+        new: &Organization,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<()> {
+        if let Err(error) = self.note_spare(old).await {
+            self.remove_orphan(new).await;
+            return Err(error);
+        }
         if let Err(error) = self.control().replace(old, new).await {
             // The change may have been made although it was not answered: only who knows removes one of the two.
             let now = self.control().reload().await.ok().map(|()| self.control().find_id(old.id));
@@ -223,16 +239,57 @@ impl Store {
                 None => return Err(error),
             }
         }
+        progress("removing what was replaced");
         self.forget_open(old.id);
         self.remove_orphan(old).await;
+        if let Err(error) = self.control().forget_spare(&new.database, self.now_ms()).await {
+            tracing::debug!(%error, "it is the organisation's now, and is looked at once more at the next start");
+        }
         Ok(())
+    }
+
+    /// Notes that the database of an organisation is to be removed if it is not the organisation's: whoever is killed leaves it.
+    async fn note_spare(&self, organization: &Organization) -> Result<()> {
+        self.control().note_spare(&organization.database, organization.id, self.now_ms()).await
     }
 
     /// Removes a database that the control database does not point at.
     async fn remove_orphan(&self, organization: &Organization) {
         let database = &organization.database;
-        if let Err(error) = self.drop_database(database).await {
-            tracing::error!(organization.name = %organization.name, database, %error, "a database that is not used any more could not be removed: remove it by hand");
+        let removed = match self.drop_database(database).await {
+            Ok(()) => self.control().forget_spare(database, self.now_ms()).await,
+            failed => failed,
+        };
+        if let Err(error) = removed {
+            tracing::error!(organization.name = %organization.name, database, %error, "a database that is not used any more could not be removed: that is tried again at the next start");
+        }
+    }
+
+    /// Removes the databases that restores which were killed have made or replaced: those of one organisation, or all. On
+    /// PostgreSQL another node may be at it: it is connected to what it makes until that is the organisation's.
+    pub(crate) async fn remove_spares(&self, organization: Option<Guid>) {
+        let spares = match self.control().spares().await {
+            Ok(spares) => spares,
+            Err(error) => {
+                tracing::warn!(%error, "what killed restores have left could not be looked for");
+                return;
+            }
+        };
+        for (database, id, noted) in spares {
+            if organization.is_some_and(|wanted| wanted != id) {
+                continue;
+            }
+            let removed = match self.drop_spare(id, &database).await {
+                Ok(true) => self.control().forget_spare(&database, noted).await,
+                Ok(false) => continue,
+                Err(error) => Err(error),
+            };
+            match removed {
+                Ok(()) => tracing::warn!(organization.id = %id, database, "what a killed restore left was removed"),
+                Err(error) => {
+                    tracing::warn!(organization.id = %id, database, %error, "what a restore left, or is making, was not removed");
+                }
+            }
         }
     }
 
@@ -344,7 +401,8 @@ impl Store {
         }
     }
 
-    /// Makes, fills and checks the new database; that of a new organisation is in use then.
+    /// Makes, fills and checks the new database; that of a new organisation is in use then. While somebody holds the connection to
+    /// it, nobody takes it for one that was left.
     async fn fill(
         &self,
         target: &Target,
@@ -352,13 +410,18 @@ impl Store {
         expected: &Content,
         is_new: bool,
         progress: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<()> {
+    ) -> Result<Option<PostgresConnection>> {
         let organization = &target.organization;
         progress("filling the new database");
+        let mut held = None;
         let written = match self.postgres_settings() {
             Some(_) => {
-                let connection = self.make_postgres_database(&organization.database).await?;
-                crate::transfer::to_postgres(snapshot, &self.services().schema, &connection, progress).await?;
+                let connection = held.insert(self.make_postgres_database(&organization.database).await?);
+                if !is_new {
+                    // Who looked before it was there has removed nothing, and what was noted.
+                    self.note_spare(organization).await?;
+                }
+                crate::transfer::to_postgres(snapshot, &self.services().schema, connection, progress).await?;
                 let reading = Snapshot::of_connection(self.connect_unlimited(&organization.database).await?).await?;
                 self.everything(&reading).await?
             }
@@ -373,7 +436,12 @@ impl Store {
         end_sessions(&database).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
-        if is_new { self.control().set_state(organization, OrganizationState::Active).await } else { Ok(()) }
+        if is_new {
+            self.control().set_state(organization, OrganizationState::Active).await?;
+        } else if let Some(held) = &held {
+            held.run(internal::NOTHING).await?;
+        }
+        Ok(held)
     }
 
     /// The new file of an embedded database: every page is encrypted anew.

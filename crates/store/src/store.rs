@@ -19,7 +19,7 @@ use crate::control_file;
 use crate::database::{Database, off_the_worker};
 use crate::head::Head;
 use crate::keys::MasterKey;
-use crate::link::Link;
+use crate::link::{Link, rows};
 use crate::migration::{Definitions, initialise};
 use crate::moved_audits::MovedAudits;
 use crate::openings::{Begun, Openings};
@@ -246,6 +246,7 @@ impl Store {
             tracing::warn!(setting, value, "PostgreSQL may lose writes that it has acknowledged: set it to 'on'");
         }
         store.remove_cut_off().await;
+        store.remove_spares(None).await;
         Ok(Some(store))
     }
 
@@ -596,7 +597,9 @@ impl Store {
         if organization.was_in_use() {
             self.control.remember_destroyed(organization, self.now()).await?;
         }
-        self.control.delete(organization).await
+        self.control.delete(organization).await?;
+        self.remove_spares(Some(organization.id)).await;
+        Ok(())
     }
 
     /// Removes a database that no organisation uses any more.
@@ -613,6 +616,31 @@ impl Store {
                 server.run(&internal::drop_database(database)).await
             }
         }
+    }
+
+    /// Removes a database unless it is that organisation's; whether it is gone. Refused while somebody is connected to it.
+    pub(crate) async fn drop_spare(&self, organization: Guid, database: &str) -> Result<bool> {
+        match &self.engine {
+            Engine::Sqlite { .. } => {
+                if self.control.find_id(organization).is_some_and(|known| known.database == database) {
+                    return Ok(false);
+                }
+                self.drop_database(database).await?;
+            }
+            Engine::Postgres { settings } => {
+                // Another node does not point the organisation at it meanwhile. The lock ends with the connection.
+                let locking = Link::Postgres(Arc::new(PostgresConnection::connect(&settings.unlimited()).await?));
+                locking.begin_plain().await?;
+                let locked = sql::control::select_database_locked(organization);
+                let present = rows(&locking, &locked, |row| Some(row.text(0)?.to_owned())).await?;
+                if present.iter().any(|present| present == database) {
+                    return Ok(false);
+                }
+                let server = PostgresConnection::connect(&settings.unlimited()).await?;
+                server.run(&internal::drop_unused_database(database)).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// A secret of the installation, kept sealed by the master key in the control database.
@@ -920,7 +948,11 @@ impl Store {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.services.clock.now_ms().div_euclid(1000)
+        self.now_ms().div_euclid(1000)
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.services.clock.now_ms()
     }
 
     /// Undoes a half-made organisation as far as possible.

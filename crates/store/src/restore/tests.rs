@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use futures::FutureExt;
+
 use super::*;
 use crate::site::{Engine, Site, account, ring, write};
 
@@ -317,4 +319,115 @@ async fn a_lost_database_is_put_back_on_postgres() {
     let site = Site::new(Engine::Postgres).await;
     let lost = async |old: &Organization| site.store.drop_database(&old.database).await.unwrap();
     a_lost_database_is_put_back(&site, "dropped", lost).await;
+}
+
+/// The databases that were made for an organisation of that name.
+async fn databases_of(site: &Site, name: &str) -> Vec<String> {
+    let Some(settings) = site.store.postgres_settings() else {
+        let folder = std::fs::read_dir(site.path("organizations")).unwrap();
+        let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        return names.filter(|file| file.starts_with(name) && file.ends_with(".db")).collect();
+    };
+    let connection = crate::postgres::PostgresConnection::connect(settings).await.unwrap();
+    let like = format!("custodia\\_{}\\_%", name.replace('-', "\\_"));
+    let listed = format!("SELECT coalesce(string_agg(datname, ','), '') FROM pg_database WHERE datname LIKE '{like}'");
+    let listed = connection.text(&listed).await.unwrap().unwrap();
+    listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// What goes on after a restore was killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Start,
+    Delete,
+    Restore,
+}
+
+/// Killed at whichever step, it leaves no database that nobody knows.
+async fn what_a_killed_replacement_leaves_is_removed(engine: Engine) {
+    let address = (engine == Engine::Postgres).then(|| {
+        let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+        custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name())
+    });
+    let limits = crate::Limits::default();
+    let site = Site::at(address.clone(), &crate::site::master_key(), None, limits).await;
+    for then in [Then::Start, Then::Delete, Then::Restore] {
+        for step in ["filling the new database", "opening the organisation", "removing what was replaced"] {
+            let name = format!("killed-{}-{}", then as u8, &step[..2]);
+            let database = site.organization(&name).await;
+            write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+            let content = database.content().await.unwrap().of_records();
+            drop(database);
+            let from = site.path(&format!("{name}.backup"));
+            site.store.backup(&name, &from, &mut |_: &str| {}).await.unwrap();
+
+            let mut killed = |told: &str| assert_ne!(told, step, "it is killed here");
+            let restoring = restore_telling(&site, &from, &name, &mut killed);
+            assert!(std::panic::AssertUnwindSafe(restoring).catch_unwind().await.is_err(), "{step}");
+            site.store.forget_open(site.store.organization(&name).unwrap().id);
+            let made = if step.starts_with("filling") { 1 } else { 2 };
+            assert_eq!(databases_of(&site, &name).await.len(), made, "{step}");
+            let mut expected = vec![site.store.organization(&name).unwrap().database.clone()];
+            match then {
+                Then::Start => match &address {
+                    None => drop(Store::open(settings_of(&site)).await.unwrap()),
+                    Some(_) => drop(Site::at(address.clone(), &crate::site::master_key(), None, limits).await),
+                },
+                Then::Delete => {
+                    let organization = site.store.organization(&name).unwrap();
+                    site.store.delete_organization(&organization).await.unwrap();
+                    expected.clear();
+                }
+                Then::Restore => {
+                    restore_telling(&site, &from, &name, &mut |_: &str| {}).await.unwrap();
+                    expected = vec![site.store.organization(&name).unwrap().database.clone()];
+                }
+            }
+            assert_eq!(databases_of(&site, &name).await, expected, "{step}");
+            if then != Then::Delete {
+                site.store.forget_open(site.store.organization(&name).unwrap().id);
+                let database = site.store.database(&name).await.unwrap();
+                assert_eq!(database.content().await.unwrap().of_records(), content);
+            }
+        }
+    }
+}
+
+async fn restore_telling(
+    site: &Site,
+    from: &Path,
+    name: &str,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<RestoreReport> {
+    site.store.restore(from, Some(name), true, &ring(), progress).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_replacement_leaves_is_removed_on_sqlite() {
+    what_a_killed_replacement_leaves_is_removed(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_replacement_leaves_is_removed_on_postgres() {
+    what_a_killed_replacement_leaves_is_removed(Engine::Postgres).await;
+}
+
+/// A node that starts, or is told to delete, removes nothing of what another one is making.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_node_restores_is_not_taken_for_what_was_left() {
+    let (_elsewhere, from) = backup_from_elsewhere().await;
+    let [first, second] = nodes().await;
+    restore(&first, &from, None, false).await.unwrap();
+    second.store.reload_organizations().await.unwrap();
+    let before = second.store.organization("demo").unwrap();
+    let mut progress = |step: &str| {
+        if ["filling the new database", "opening the organisation", "removing what was replaced"].contains(&step) {
+            off_the_worker(|| tokio::runtime::Handle::current().block_on(second.store.remove_spares(None)));
+        }
+    };
+    first.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap();
+    let present = first.store.organization("demo").unwrap();
+    assert_ne!(present.database, before.database);
+    first.store.database("demo").await.unwrap().content().await.unwrap();
+    assert!(has_database(&first, &present.database).await && !has_database(&first, &before.database).await);
 }

@@ -39,6 +39,10 @@ pub(crate) fn create(dialect: Dialect) -> Vec<String> {
         ),
         format!("CREATE TABLE IF NOT EXISTS custodia_secret (name text NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)"),
         format!(
+            "CREATE TABLE IF NOT EXISTS custodia_spare_database (name text NOT NULL PRIMARY KEY, \
+             organization {guid} NOT NULL, noted bigint NOT NULL)"
+        ),
+        format!(
             "CREATE TABLE IF NOT EXISTS custodia_job_mark (id {guid} NOT NULL PRIMARY KEY, marked bigint NOT NULL)"
         ),
     ]
@@ -218,6 +222,48 @@ pub(crate) fn delete_job_mark(id: Guid, marked: i64) -> Statement {
     Statement {
         sql: "DELETE FROM custodia_job_mark WHERE id = $1 AND marked = $2".to_owned(),
         parameters: vec![Parameter::Value(Value::Guid(id)), Parameter::Value(Value::BigInt(marked))],
+        ..Statement::default()
+    }
+}
+
+/// Databases that are no organisation's, or may not be: name, organisation, when that was noted last.
+pub(crate) fn select_spare_databases() -> Statement {
+    Statement {
+        sql: "SELECT name, organization, noted FROM custodia_spare_database ORDER BY name".to_owned(),
+        outputs: vec![Output::Text, Output::Guid, Output::Integer],
+        ..Statement::default()
+    }
+}
+
+/// The database of an organisation, which nobody changes before the end of the transaction.
+pub(crate) fn select_database_locked(id: Guid) -> Statement {
+    Statement {
+        sql: "SELECT database_name FROM custodia_organization WHERE id = $1 FOR UPDATE".to_owned(),
+        parameters: vec![Parameter::Value(Value::Guid(id))],
+        outputs: vec![Output::Text],
+        ..Statement::default()
+    }
+}
+
+pub(crate) fn upsert_spare_database(name: &str, organization: Guid, noted: i64) -> Statement {
+    Statement {
+        sql: "INSERT INTO custodia_spare_database (name, organization, noted) VALUES ($1, $2, $3) \
+              ON CONFLICT (name) DO UPDATE SET noted = excluded.noted"
+            .to_owned(),
+        parameters: vec![
+            text(name),
+            Parameter::Value(Value::Guid(organization)),
+            Parameter::Value(Value::BigInt(noted)),
+        ],
+        ..Statement::default()
+    }
+}
+
+/// Only what nobody noted again.
+pub(crate) fn delete_spare_database(name: &str, noted: i64) -> Statement {
+    Statement {
+        sql: "DELETE FROM custodia_spare_database WHERE name = $1 AND noted <= $2".to_owned(),
+        parameters: vec![text(name), Parameter::Value(Value::BigInt(noted))],
         ..Statement::default()
     }
 }

@@ -584,8 +584,17 @@ pub(crate) fn create_database(name: &str) -> String {
     )
 }
 
+/// Shows that a connection still stands.
+pub(crate) const NOTHING: &str = "SELECT 1";
+
+/// Whoever is connected to it is cut off.
 pub(crate) fn drop_database(name: &str) -> String {
-    format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", name.replace('"', ""))
+    format!("{} WITH (FORCE)", drop_unused_database(name))
+}
+
+/// Refused while somebody is connected to it.
+pub(crate) fn drop_unused_database(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS \"{}\"", name.replace('"', ""))
 }
 
 pub(super) fn statement(sql: &str, parameters: Vec<Parameter>) -> Statement {
