@@ -206,10 +206,6 @@ impl Writing<'_> {
         row.stamp(&teams, "isdefault", Value::Boolean(false));
         row.stamp(&teams, "systemmanaged", Value::Boolean(true));
         row.stamp(&teams, "teamtemplateid", Value::Lookup(templates.id, template.id));
-        let regarding = teams.column("regardingobjectid");
-        if let Some(regarding) = regarding.filter(|regarding| regarding.kind.targets().contains(&table.id)) {
-            row.set(regarding.id, Value::Lookup(table.id, record));
-        }
         // It owns nothing, so its unit decides nothing; the root is never in anybody's way.
         let root = self.root_unit().await?;
         row.stamp(&teams, "businessunitid", Value::Lookup(self.table_named("businessunit")?.id, root));

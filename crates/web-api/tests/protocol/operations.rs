@@ -7,7 +7,6 @@ on_both_engines! {
     records_are_shared_and_rights_are_told;
     teams_take_members_and_roles_take_privileges;
     users_join_the_access_team_of_a_record;
-    an_access_team_names_its_record_where_it_may;
     hierarchy_security_is_switched_over_the_protocol;
     operations_that_are_not_there_say_so;
     another_user_is_named_by_headers;
@@ -186,32 +185,6 @@ mod bodies {
         let on_account = format!("{path}/Microsoft.Dynamics.CRM.AddUserToRecordTeam");
         world.ask("POST", &on_account, &[], &body).await.expect(404);
         world.send(&seller, "POST", &action("AddUserToRecordTeam"), &[], &body).await.expect_error(403, "0x80040220");
-    }
-
-    /// The team goes with the record that it regards, once, and comes along when that is given to another.
-    pub async fn an_access_team_names_its_record_where_it_may(world: World) {
-        let seller = world.user("sam", &["Salesperson"]).await;
-        let add = format!("systemusers({})/Microsoft.Dynamics.CRM.AddUserToRecordTeam", seller.user);
-        for (table, set, named) in [("opportunity", "opportunities", true), ("account", "accounts", false)] {
-            let code = world.org.schema().table_named(table).unwrap().id.0;
-            let template =
-                format!(r#"{{"teamtemplatename":"{table}","objecttypecode":{code},"defaultaccessrightsmask":1}}"#);
-            let template = world.post("teamtemplates", &template).await;
-            let record = world.post(set, r#"{"name":"A"}"#).await;
-            let body = json!({
-                "Record": {format!("{table}id"): record, "@odata.type": format!("Microsoft.Dynamics.CRM.{table}")},
-                "TeamTemplate": {"teamtemplateid": template, "@odata.type": "Microsoft.Dynamics.CRM.teamtemplate"},
-            });
-            let added = world.ask("POST", &add, &[], &body.to_string()).await.expect(200);
-            let path = format!("teams({})", added["AccessTeamId"].as_str().unwrap());
-            let regarding = world.get(&path).await["_regardingobjectid_value"].clone();
-            assert_eq!(regarding.as_str(), named.then_some(record.as_str()), "{table}");
-            let owner = format!(r#"{{"ownerid@odata.bind":"/systemusers({})"}}"#, seller.user);
-            world.ask("PATCH", &format!("{set}({record})"), &[], &owner).await.expect(204);
-            world.get(&path).await;
-            world.ask("DELETE", &format!("{set}({record})"), &[], "").await.expect(204);
-            world.ask("GET", &path, &[], "").await.expect(404);
-        }
     }
 
     pub async fn hierarchy_security_is_switched_over_the_protocol(world: World) {
