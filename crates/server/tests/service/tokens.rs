@@ -27,7 +27,7 @@ fn a_token_and_nothing_else(engine: Engine) {
         let [token] = lines.as_slice() else { panic!("{}", outcome.output) };
         assert!(token.split('.').count() == 3 && !token.contains(' '), "{token}");
         let claims = claims(token);
-        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3_600);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["nbf"].as_i64().unwrap(), 3_600);
         let bearer = format!("Bearer {token}");
         server.client().request("GET", "/north/api/data/v9.2/WhoAmI", &[("Authorization", &bearer)], None).expect(200);
     }
@@ -35,7 +35,7 @@ fn a_token_and_nothing_else(engine: Engine) {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--ttl", ttl]);
         let claims = claims(site.done(&arguments).trim_end());
-        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), seconds, "{ttl}");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["nbf"].as_i64().unwrap(), seconds, "{ttl}");
     }
     let mut long = arguments.to_vec();
     long.extend(["--ttl", "8d"]);
