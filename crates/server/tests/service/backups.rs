@@ -91,6 +91,7 @@ fn beside_a_server(engine: Engine) {
     assert!(line.starts_with("--confirm north is not south"), "{line}");
     assert_eq!(south.account_names().len(), 4);
     site.done(&[&replace[..], &["--confirm", "south"]].concat());
+    let south = server.api(&site, "south", "ada@north.example");
     assert_eq!(south.account_names().len(), 3);
     server.stop();
     let server = site.serve(&[]);
