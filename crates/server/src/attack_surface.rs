@@ -141,6 +141,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("crates/sqlite/src/connection.rs", "database files", "encrypted"),
     ("crates/store/src/backup.rs", "backups", "encrypted, written for the owner alone, as a command names them"),
     ("crates/store/src/container.rs", "backups", "encrypted, written for the owner alone, as a command names them"),
+    ("crates/store/src/control_file.rs", "the folder of databases, whether one is there", "listed"),
     ("crates/store/src/keys.rs", "the master key and copies of it (`master_key_file`)", "read"),
     ("crates/store/src/sqlite.rs", "database files", "encrypted, made for the owner alone"),
     ("crates/store/src/store.rs", "database files in the data folder", "encrypted, made for the owner alone"),
