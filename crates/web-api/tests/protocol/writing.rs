@@ -537,7 +537,10 @@ mod bodies {
     pub async fn time_zones_are_those_that_there_are(world: World) {
         let settings = format!("usersettingscollection({})", world.seeded.administrator);
         world.ask("PATCH", &settings, &[], r#"{"timezonecode":9999}"#).await.expect_error(400, "0x80044330");
-        world.ask("PUT", &format!("{settings}/timezonecode"), &[], r#"{"value":-1}"#).await.expect_error(400, "0x80044330");
+        world
+            .ask("PUT", &format!("{settings}/timezonecode"), &[], r#"{"value":-1}"#)
+            .await
+            .expect_error(400, "0x80044330");
         world.ask("PATCH", &settings, &[], r#"{"timezonecode":35}"#).await.expect(204);
         assert_eq!(world.get(&settings).await["timezonecode"], 35);
     }
