@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use custodia_sqlite::{Access, Key};
 use parking_lot::Mutex;
+use rusqlite::ErrorCode;
 
 use self::commits::Commits;
 pub(crate) use self::connection::Connection;
@@ -37,13 +38,28 @@ const MOVE_LOG: &str = "PRAGMA wal_checkpoint(FULL)";
 /// The same, and cuts it off, waiting for all who read from it.
 const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-/// Whether a file is not there, or has no tables: an empty one opens under any key.
+/// What SQLite calls a read beyond the end of a file, and pages that are not what was written.
+const DAMAGED: [i32; 3] =
+    [rusqlite::ffi::SQLITE_IOERR_SHORT_READ, rusqlite::ffi::SQLITE_IOERR_DATA, rusqlite::ffi::SQLITE_IOERR_CORRUPTFS];
+
+/// Whether a file that was opened is not there, is cut off, or is none of ours: an empty one opens under any key and has no
+/// tables, and a page that is not what it was is a fault of SQLite's that says no more.
 pub(crate) fn is_file_lost(error: &Error) -> bool {
     let Some(said) = error.said() else { return false };
-    let is_missing =
-        matches!(said.downcast_ref::<custodia_sqlite::Error>(), Some(custodia_sqlite::Error::Missing { .. }));
-    let is_empty = |error: &rusqlite::Error| error.to_string().starts_with("no such table");
-    is_missing || said.downcast_ref().is_some_and(is_empty)
+    let engine = match said.downcast_ref::<custodia_sqlite::Error>() {
+        Some(custodia_sqlite::Error::Missing { .. } | custodia_sqlite::Error::CutShort { .. }) => return true,
+        Some(custodia_sqlite::Error::Engine { source, .. }) => Some(source),
+        _ => said.downcast_ref::<rusqlite::Error>(),
+    };
+    let Some(engine) = engine else { return false };
+    match engine.sqlite_error_code() {
+        Some(ErrorCode::Unknown | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => true,
+        Some(ErrorCode::SystemIoFailure) => {
+            engine.sqlite_error().is_some_and(|error| DAMAGED.contains(&error.extended_code))
+        }
+        Some(_) => false,
+        None => engine.to_string().starts_with("no such table"),
+    }
 }
 
 /// How the files of one process are opened.
