@@ -343,10 +343,10 @@ fn a_control_database_that_is_gone_is_not_replaced_by_a_new_one() {
     let is_refused = |why: &str| {
         let before = contents(&site);
         for command in [
-            &["serve", "--listen", "127.0.0.1:0"][..],
-            &["org", "list"],
+            &["org", "list"][..],
             &["org", "create", "north", "--admin", "ada@north.example"],
             &["restore", "--from", &backup],
+            &["serve", "--listen", "127.0.0.1:0"],
         ] {
             let line = site.refused(command);
             assert!(line.contains(why), "{line}");

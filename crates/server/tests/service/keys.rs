@@ -70,10 +70,10 @@ fn a_mistyped_database_makes_no_second_control_database() {
     let backup = site.write("north.backup", "");
     for address in [&absent, &other] {
         for arguments in [
-            &["serve", "--listen", "127.0.0.1:0"][..],
-            &["org", "list"],
+            &["org", "list"][..],
             &["org", "create", "south", "--admin", "ada@south.example"],
             &["restore", "--from", &backup],
+            &["serve", "--listen", "127.0.0.1:0"],
         ] {
             let line = run_on_folder(&site, &[arguments, &["--database", address]].concat()).refusal();
             assert!(line.contains("which is not in the database of this address: correct --database"), "{line}");
