@@ -15,7 +15,7 @@ use crate::backup::{Unfinished, copy_pages, require_complete, write_measures};
 use crate::container::Container;
 use crate::content::Content;
 use crate::control::{Organization, OrganizationState};
-use crate::credentials::EVERYBODY;
+use crate::credentials::{EVERYBODY, SESSIONS_ENDED};
 use crate::database::{Database, off_the_worker};
 use crate::head::{Head, Versions};
 use crate::keys::{KEY_BYTES, MasterKey, data_key};
@@ -374,7 +374,12 @@ impl Store {
     }
 
     async fn head_of(&self, organization: &Organization) -> Result<Head> {
-        self.open_database(organization).await?.head().await
+        let database = self.open_database(organization).await?;
+        let head = database.head().await?;
+        // Tokens that were given out after the last end count from the second behind it on: the next end is behind that.
+        let ends = database.credentials_changed_since(SESSIONS_ENDED, 0).await?;
+        let last = ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0);
+        Ok(Head { commit_time: head.commit_time.max(last).saturating_add(1), ..head })
     }
 
     /// Numbers that a lost database has not come to since its backup was taken at `head`.
