@@ -1,7 +1,7 @@
 //! `RetrieveMetadataChanges`: descriptions that a client keeps a copy of, and whether it is still right.
 //!
 //! Tables are the same for as long as the version of descriptions is: a stamp of the present version is answered with
-//! nothing changed, an older one with everything that the query asks for.
+//! nothing changed, any other one with everything that the query asks for.
 
 use bytes::Bytes;
 use custodia_query::odata::ParameterValue;
