@@ -33,6 +33,7 @@ mod link;
 mod logs;
 mod migration;
 mod moved_audits;
+mod open_databases;
 mod openings;
 mod own_indexes;
 mod page_caches;
@@ -88,6 +89,7 @@ pub use keys::{KEY_BYTES, MalformedKey, MasterKey};
 pub use limits::Limits;
 pub use migration::PROGRAM_VERSION;
 pub use moved_audits::MovedAudit;
+pub use open_databases::{Keeper, WriteTotals};
 pub use own_indexes::{
     IndexListed, OWN_INDEX_CHARACTERS_MAX, OWN_INDEX_COLUMNS_MAX, OWN_INDEXES_PER_TABLE_MAX, characters_of,
     is_indexable, takes_own_indexes,
@@ -104,7 +106,7 @@ pub use seal::published::{HeadFacts, KeyFacts, KeyRing, Line, PublicKeys, Public
 pub use seal::verifier::{Fault, Published, Report, Subject, Verifier};
 pub use seal::{Chain, Place};
 pub use sql::{CompileError, Plan, ReadPolicy, RowKey, audit_id, audit_number};
-pub use store::{Keeper, Settings, Store, WriteTotals};
+pub use store::{Settings, Store};
 pub use transaction::{Reached, StoredRow, Transaction, typed};
 pub use writer::WriteCounters;
 

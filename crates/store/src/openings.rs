@@ -18,6 +18,13 @@ pub(crate) struct Begun {
     pub opened: JoinHandle<Result<Database>>,
 }
 
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // What nobody comes back for is not made. A thread that is at a file goes on to its end.
+        self.opened.abort();
+    }
+}
+
 type Place = Arc<tokio::sync::Mutex<Option<Begun>>>;
 
 /// The organisations that somebody opens now, or whose opening goes on.
@@ -38,6 +45,19 @@ impl Openings {
     pub(crate) fn turn(&self, organization: Guid) -> Turn<'_> {
         let place = Arc::clone(self.places.lock().entry(organization).or_default());
         Turn { openings: self, organization, place }
+    }
+
+    /// Whether an organisation is being opened: somebody is at it, or an opening was begun that nobody took yet.
+    pub(crate) fn goes_on(&self, organization: Guid) -> bool {
+        let is_taken = |place: &Place| place.try_lock().is_ok_and(|begun| begun.is_none());
+        self.places.lock().get(&organization).is_some_and(|place| !is_taken(place))
+    }
+
+    /// Whether what was begun for an organisation is over, and nobody took it.
+    #[cfg(test)]
+    pub(crate) fn is_over(&self, organization: Guid) -> bool {
+        let is_over = |begun: &Option<Begun>| begun.as_ref().is_some_and(|begun| begun.opened.is_finished());
+        self.places.lock().get(&organization).is_some_and(|place| place.try_lock().is_ok_and(|begun| is_over(&begun)))
     }
 
     /// Closes what was opened for those who went away, unless somebody waits for it; whether there was something.

@@ -203,7 +203,7 @@ impl PostgresConnection {
     pub(crate) async fn connect(settings: &PostgresSettings) -> Result<Self> {
         let mut config = tokio_postgres::Config::clone(&settings.config);
         config.application_name("custodia");
-        notice_lost_hosts(&mut config);
+        notice_lost_hosts(&mut config, settings);
         // A server that is stopped in the middle takes connections and says nothing on them.
         let patience = Duration::from_millis(settings.silence_ms);
         let (client, connection) = tokio::time::timeout(patience, config.connect(NoTls))
@@ -666,7 +666,7 @@ fn is_cut_short(error: &Error) -> bool {
 
 /// Has the system end a connection whose host is gone, within a minute: where a statement may take as long as it takes, nothing
 /// else tells. What the address says of it stays.
-fn notice_lost_hosts(config: &mut tokio_postgres::Config) {
+fn notice_lost_hosts(config: &mut tokio_postgres::Config, settings: &PostgresSettings) {
     const IDLE: Duration = Duration::from_secs(30);
     const INTERVAL: Duration = Duration::from_secs(10);
     const PROBES: u32 = 3;
@@ -679,9 +679,11 @@ fn notice_lost_hosts(config: &mut tokio_postgres::Config) {
     if config.get_keepalives_retries().is_none() {
         config.keepalives_retries(PROBES);
     }
-    // Probes are not sent while what was sent is not acknowledged.
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(IDLE + INTERVAL * PROBES);
+    // Probes are not sent while what was sent is not acknowledged. But a server that is at a statement takes in no more either,
+    // once its buffers are full: it has the time of a statement, and where that has no limit, what the system gives it.
+    if config.get_tcp_user_timeout().is_none() && settings.statement_limit_ms > 0 {
+        let patience = Duration::from_millis(settings.statement_limit_ms.saturating_add(settings.silence_ms));
+        config.tcp_user_timeout(patience.max(IDLE + INTERVAL * PROBES));
     }
 }
 

@@ -1,27 +1,28 @@
 //! All organisations of one installation: opens, makes, suspends and destroys their databases.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use custodia_schema::{Guid, Schema};
 use custodia_sqlite::Key;
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::ambient::{Clock, Random, new_id};
 use crate::backup::UNFINISHED;
 use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
 use crate::control_file;
-use crate::database::{Database, off_the_worker};
+use crate::database::Database;
 use crate::head::Head;
 use crate::keys::MasterKey;
 use crate::link::{Link, rows};
 use crate::migration::{Definitions, initialise};
 use crate::moved_audits::MovedAudits;
+use crate::open_databases::{Keeper, OpenDatabases, WriteTotals};
 use crate::openings::{Begun, Openings};
 use crate::page_caches::PageCaches;
 use crate::postgres::{DEFAULT_DATABASE, PostgresConnection, PostgresSettings};
@@ -40,16 +41,6 @@ const UNLIMITED_MS: u64 = u64::MAX;
 
 /// After what time it is told that an opening takes long.
 const OPENING_TOLD: Duration = Duration::from_secs(5);
-/// How long the end of somebody's use of a database is waited for before it is looked again whether one may be closed.
-const ROOM_LOOK_MS: u64 = 2;
-
-/// What the owner of a store keeps of open organisations, such as rights: it goes before their databases are closed.
-pub trait Keeper: Send + Sync {
-    /// Lets go of what is kept of an organisation, unless somebody uses it at this moment.
-    fn let_go(&self, organization: Guid);
-    /// Lets go of it in any case: its database is not to be used any more.
-    fn forget(&self, organization: Guid);
-}
 
 /// How an installation's databases are opened.
 pub struct Settings {
@@ -84,13 +75,6 @@ pub(crate) struct Services {
     pub long_reads: Semaphore,
 }
 
-/// A database that is open.
-struct Opened {
-    database: Database,
-    /// The file, or the PostgreSQL database, as the control database named it.
-    name: String,
-}
-
 /// All organisations of one installation.
 pub struct Store {
     folder: PathBuf,
@@ -98,39 +82,10 @@ pub struct Store {
     random: Arc<dyn Random>,
     services: Arc<Services>,
     control: Control,
-    open: Mutex<HashMap<Guid, Opened>>,
-    /// One permit for each database that may be open; an open one holds it until its connections are closed.
-    room: Arc<Semaphore>,
-    openings: Openings,
-    keeper: OnceLock<Arc<dyn Keeper>>,
-    opened: AtomicU64,
+    open: OpenDatabases,
+    pub(crate) openings: Openings,
     pub(crate) restoring: tokio::sync::Mutex<()>,
-    closed_totals: Mutex<WriteTotals>,
-    checkpoints_failing: Mutex<HashSet<Guid>>,
     engine: Engine,
-}
-
-/// What was written since the installation was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteTotals {
-    /// Batches committed, one flush each.
-    pub batches: u64,
-    /// Requests whose writes were committed.
-    pub requests: u64,
-    /// Batches run a second time.
-    pub retries: u64,
-    /// Requests waiting now.
-    pub waiting: u64,
-}
-
-impl WriteTotals {
-    fn add(&mut self, database: &Database) {
-        let counters = database.counters();
-        self.batches += counters.batches();
-        self.requests += counters.requests();
-        self.retries += counters.retries();
-        self.waiting += database.writes_waiting() as u64;
-    }
 }
 
 enum Engine {
@@ -232,14 +187,9 @@ impl Store {
             random: settings.random,
             services,
             control: Control::open(door).await?,
-            open: Mutex::new(HashMap::new()),
-            room: Arc::new(Semaphore::new(room)),
+            open: OpenDatabases::new(room),
             openings: Openings::default(),
-            keeper: OnceLock::new(),
-            opened: AtomicU64::new(0),
             restoring: tokio::sync::Mutex::new(()),
-            closed_totals: Mutex::new(WriteTotals::default()),
-            checkpoints_failing: Mutex::default(),
             engine,
         };
         for (setting, value) in store.settings_that_lose_writes().await? {
@@ -312,12 +262,7 @@ impl Store {
     fn forget_replaced(&self) {
         let present: HashMap<Guid, String> =
             self.control.list().into_iter().map(|known| (known.id, known.database.clone())).collect();
-        let open: Vec<_> = self.open.lock().iter().map(|(id, open)| (*id, open.name.clone())).collect();
-        for (id, name) in open {
-            if present.get(&id) != Some(&name) {
-                self.forget_open(id);
-            }
-        }
+        self.open.forget_all_but(&present);
     }
 
     /// Gives an organisation a limit of its own, or with `None` the one that every organisation has. It counts from the next
@@ -338,11 +283,9 @@ impl Store {
 
     /// Tells the open databases what they may take.
     fn limit_open_databases(&self) {
-        let organizations = self.control.list();
-        let open = self.open.lock();
-        for organization in organizations {
-            if let Some(opened) = open.get(&organization.id) {
-                opened.database.limit_storage(self.storage_bytes_max(&organization));
+        for organization in self.control.list() {
+            if let Some(database) = self.open.get(organization.id) {
+                database.limit_storage(self.storage_bytes_max(&organization));
             }
         }
     }
@@ -380,59 +323,57 @@ impl Store {
         let organization = self.organization(name)?;
         organization.require_active()?;
         let patience = Duration::from_millis(self.services.limits.open_wait_ms);
-        self.open_within(&organization, Some(patience)).await
+        let opened = tokio::time::timeout(patience, self.open_database(&organization)).await;
+        opened.unwrap_or_else(|_| {
+            if !self.openings.goes_on(organization.id) {
+                return Err(self.open.no_room());
+            }
+            let context =
+                "the database is still being opened, which takes long after an upgrade; try again later".to_owned();
+            Err(Error::Unavailable { context, source: None })
+        })
     }
 
     /// Says who is to let go of an organisation before its database is closed. Only the first one counts.
     pub fn keep_with(&self, keeper: Arc<dyn Keeper>) {
-        let _ = self.keeper.set(keeper);
+        self.open.keep_with(keeper);
     }
 
-    /// The database of an organisation in whatever state: for making, backing up and deleting it.
+    /// The database of an organisation in whatever state: for making, backing up and deleting it. Whoever drops this leaves the
+    /// opening to the next one.
     pub(crate) async fn open_database(&self, organization: &Organization) -> Result<Database> {
-        self.open_within(organization, None).await
-    }
-
-    async fn open_within(&self, organization: &Organization, patience: Option<Duration>) -> Result<Database> {
-        let known = || self.open.lock().get(&organization.id).map(|opened| opened.database.clone());
-        if let Some(database) = known() {
+        if let Some(database) = self.open.get(organization.id) {
             return Ok(database);
         }
         let turn = self.openings.turn(organization.id);
-        let mut begun = within(patience, turn.place.lock()).await?;
-        if let Some(database) = known() {
+        let mut begun = turn.place.lock().await;
+        if let Some(database) = self.open.get(organization.id) {
             return Ok(database);
         }
-        let database = match &self.engine {
-            Engine::Sqlite { settings, threads } => {
-                let room = self.room_for_one().await?;
-                let key = organization.data_key(&self.master)?;
-                let file = SqliteFile::open(&self.path_of(&organization.database), Some(key), settings.clone())?;
-                let (threads, services) = (Arc::clone(threads), Arc::clone(&self.services));
-                let opened =
-                    Database::open_sqlite(organization.id, Arc::new(file), threads, services, Some(room)).await?;
-                opened.renew_definitions().await?;
-                opened
+        // What was over before somebody came may have failed for a reason that is mended by now.
+        let mut is_old = begun.as_ref().is_some_and(|begun| begun.opened.is_finished());
+        let database = loop {
+            // The opening of a database that was replaced gives its leave back before another is waited for.
+            let going_on = match begun.take().filter(|begun| begun.name == organization.database) {
+                Some(going_on) => going_on,
+                None => self.begin_opening(organization).await?,
+            };
+            let opened = (&mut begun.insert(going_on).opened).await;
+            *begun = None;
+            match opened.map_err(|error| Error::unavailable("opening a database", error)).flatten() {
+                Err(error) if is_old => tracing::debug!(%error, "an opening that nobody waited for had failed"),
+                opened => break opened?,
             }
-            Engine::Postgres { settings } => {
-                let going_on = begun.take_if(|begun| begun.name == organization.database);
-                let going_on = match going_on {
-                    Some(going_on) => going_on,
-                    None => self.begin_opening(organization, settings).await?,
-                };
-                let opening = begun.insert(going_on);
-                let opened = within(patience, &mut opening.opened).await?;
-                *begun = None;
-                opened.map_err(|error| Error::unavailable("opening a database", error))??
-            }
+            is_old = false;
         };
-        self.opened.fetch_add(1, Ordering::Relaxed);
-        let opened = Opened { database: database.clone(), name: organization.database.clone() };
-        self.open.lock().insert(organization.id, opened);
+        self.open.add(organization.id, database.clone(), organization.database.clone());
         // As it stands now: it may have been restored into another database, or its limit changed, while this one was opened.
         let present = self.control.find(&organization.name);
-        if present.as_ref().is_some_and(|present| present.database != organization.database) {
+        if present.as_ref().is_none_or(|present| present.database != organization.database) {
             self.forget_open(organization.id);
+            if present.is_none() {
+                return Err(Error::NoOrganization(organization.name.clone()));
+            }
             let context = format!("the organisation '{}' was replaced while it was opened", organization.name);
             return Err(Error::Unavailable { context, source: None });
         }
@@ -440,18 +381,42 @@ impl Store {
         Ok(database)
     }
 
-    /// Opens a database of PostgreSQL in a task: what a large one needs first may take longer than whoever opens it waits.
-    async fn begin_opening(&self, organization: &Organization, settings: &PostgresSettings) -> Result<Begun> {
-        let room = self.room_for_one().await?;
+    /// Opens a database in a task: what a large one needs first may take longer than whoever opens it waits. A file has a
+    /// thread for it, since nothing that is done with one lets go of its thread.
+    async fn begin_opening(&self, organization: &Organization) -> Result<Begun> {
+        let patience_ms = self.services.limits.open_wait_ms;
+        let room = self.open.room_for_one(patience_ms, || self.openings.forget_unwanted()).await?;
         let (id, name) = (organization.id, organization.database.clone());
-        let (settings, services) = (settings.database(&name), Arc::clone(&self.services));
-        let opening = async move {
-            let database = Database::open_postgres(id, settings, services, Some(room)).await?;
-            database.renew_definitions().await?;
-            Ok(database)
+        let services = Arc::clone(&self.services);
+        let opening: BoxFuture<'static, Result<Database>> = match &self.engine {
+            Engine::Sqlite { settings, threads } => {
+                let key = organization.data_key(&self.master)?;
+                let (path, settings, threads) = (self.path_of(&name), settings.clone(), Arc::clone(threads));
+                let runtime = Handle::current();
+                let work = move || {
+                    let file = Arc::new(SqliteFile::open(&path, Some(key), settings)?);
+                    runtime.block_on(async move {
+                        let database = Database::open_sqlite(id, file, threads, services, Some(room)).await?;
+                        database.renew_definitions().await?;
+                        Ok(database)
+                    })
+                };
+                Box::pin(async move {
+                    let opened = tokio::task::spawn_blocking(work).await;
+                    opened.map_err(|error| Error::unavailable("opening a database", error))?
+                })
+            }
+            Engine::Postgres { settings } => {
+                let settings = settings.database(&name);
+                Box::pin(async move {
+                    let database = Database::open_postgres(id, settings, services, Some(room)).await?;
+                    database.renew_definitions().await?;
+                    Ok(database)
+                })
+            }
         };
         let opened = tokio::spawn(async move {
-            let mut opening = std::pin::pin!(opening);
+            let mut opening = opening;
             if let Ok(opened) = tokio::time::timeout(OPENING_TOLD, opening.as_mut()).await {
                 return opened;
             }
@@ -459,56 +424,6 @@ impl Store {
             opening.await
         });
         Ok(Begun { name, opened })
-    }
-
-    /// Leave to open one more database; where as many are open as may be, the least recently used one that nobody uses now
-    /// is closed.
-    async fn room_for_one(&self) -> Result<OwnedSemaphorePermit> {
-        let look = Duration::from_millis(ROOM_LOOK_MS);
-        for _ in 0..=self.services.limits.open_wait_ms / ROOM_LOOK_MS {
-            if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
-                return Ok(room);
-            }
-            if self.openings.forget_unwanted() || self.close_least_used() {
-                continue;
-            }
-            // All are in use: one of them may be closed as soon as its request is answered.
-            if let Ok(Ok(room)) = tokio::time::timeout(look, Arc::clone(&self.room).acquire_owned()).await {
-                return Ok(room);
-            }
-        }
-        let many = self.services.limits.databases_max(self.postgres_settings().is_some());
-        let context = format!("all {many} databases that may be open at one time are in use");
-        Err(Error::Unavailable { context, source: None })
-    }
-
-    /// Closes the least recently used of the databases that nobody uses now; whether there was one.
-    fn close_least_used(&self) -> bool {
-        let mut open: Vec<_> =
-            self.open.lock().iter().map(|(id, opened)| (opened.database.last_used_ms(), *id)).collect();
-        open.sort_unstable();
-        open.into_iter().any(|(_, id)| self.close_unused(id))
-    }
-
-    /// Closes a database unless somebody uses it now; whether it was closed.
-    fn close_unused(&self, organization: Guid) -> bool {
-        if let Some(keeper) = self.keeper.get() {
-            keeper.let_go(organization);
-        }
-        let closed = {
-            let mut open = self.open.lock();
-            // Nobody gets a handle while the registry is locked.
-            if !open.get(&organization).is_some_and(|opened| opened.database.is_idle()) {
-                return false;
-            }
-            open.remove(&organization)
-        };
-        if let Some(closed) = closed {
-            self.closed_totals.lock().add(&closed.database);
-            // What is left in its log is moved into the file.
-            off_the_worker(|| drop(closed));
-        }
-        true
     }
 
     /// Makes an organisation with an empty database, in state `Creating`: the caller fills it, then
@@ -695,18 +610,13 @@ impl Store {
     /// Closes databases that nobody has used for long; called on a timer.
     pub fn close_idle(&self) {
         self.openings.forget_unwanted();
-        let now = self.services.clock.monotonic_ms();
-        let limit = self.services.limits.idle_close_ms;
-        let open: Vec<_> = self.open.lock().iter().map(|(id, opened)| (*id, opened.database.last_used_ms())).collect();
-        for (id, _) in open.into_iter().filter(|(_, last_used)| now.saturating_sub(*last_used) > limit) {
-            self.close_unused(id);
-        }
+        self.open.close_idle(self.services.clock.monotonic_ms(), self.services.limits.idle_close_ms);
     }
 
     /// Keeps what was asked of the open databases, where it is time; with `now` of all of them. One whose notes cannot be
     /// kept goes on noting.
     pub async fn keep_questions(&self, now: bool) {
-        for database in self.each_open() {
+        for database in self.open.each() {
             if let Err(error) = database.keep_questions(now).await {
                 tracing::debug!(organization.id = %database.organization(), %error, "what was asked could not be kept");
             }
@@ -716,11 +626,7 @@ impl Store {
     /// What the open databases have written.
     #[must_use]
     pub fn write_totals(&self) -> WriteTotals {
-        let mut totals = *self.closed_totals.lock();
-        for opened in self.open.lock().values() {
-            totals.add(&opened.database);
-        }
-        totals
+        self.open.write_totals()
     }
 
     /// Statements sent to the engine since the installation was opened, for the control database and all organisations;
@@ -745,45 +651,25 @@ impl Store {
     /// How many databases are open.
     #[must_use]
     pub fn open_databases(&self) -> usize {
-        self.open.lock().len()
+        self.open.count()
     }
 
     /// How many databases were opened since the installation was, each time anew.
     #[must_use]
     pub fn databases_opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
+        self.open.opened()
     }
 
     /// Moves committed pages of open embedded databases into their files, and has those rest that nobody asks; called on a
     /// timer.
     pub fn checkpoint(&self) {
-        for database in self.each_open() {
-            self.tell_of_checkpoint(database.organization(), database.checkpoint());
+        for database in self.open.each() {
+            self.open.tell_of_checkpoint(database.organization(), database.checkpoint());
             if let Err(error) = database.rest_after(self.services.limits.rest_ms) {
                 tracing::warn!(organization.id = %database.organization(), %error, "memory could not be given back");
             }
         }
         self.divide_caches();
-    }
-
-    /// Tells when checkpoints of an organisation begin to fail, and when they no longer do: they are tried ten times a second.
-    fn tell_of_checkpoint(&self, organization: Guid, checkpoint: Result<()>) {
-        let mut failing = self.checkpoints_failing.lock();
-        match checkpoint {
-            Err(error) if failing.insert(organization) => {
-                tracing::warn!(organization.id = %organization, %error, "a checkpoint failed; it is tried again and again");
-            }
-            Ok(()) if failing.remove(&organization) => {
-                tracing::warn!(organization.id = %organization, "checkpoints succeed again");
-            }
-            _ => {}
-        }
-    }
-
-    /// The databases that are open now, one at a time: while one is held here it cannot be closed for another's sake.
-    fn each_open(&self) -> impl Iterator<Item = Database> {
-        let open: Vec<_> = self.open.lock().keys().copied().collect();
-        open.into_iter().filter_map(|id| self.open.lock().get(&id).map(|opened| opened.database.clone()))
     }
 
     /// Divides the memory for page caches anew, once a second.
@@ -794,9 +680,9 @@ impl Store {
             return;
         };
         // As they are open now: what was closed meanwhile has given its part back.
-        let shares: Vec<_> = self.each_open().filter_map(|database| database.cache_share()).collect();
+        let shares: Vec<_> = self.open.each().filter_map(|database| database.cache_share()).collect();
         caches.divide(&shares);
-        for database in self.each_open() {
+        for database in self.open.each() {
             if let Err(error) = database.fit_caches() {
                 tracing::warn!(organization.id = %database.organization(), %error, "a page cache could not be resized");
             }
@@ -806,7 +692,7 @@ impl Store {
     /// Bytes that the page caches of open embedded databases hold, without those of connections that are at work just now.
     #[must_use]
     pub fn cache_bytes(&self) -> u64 {
-        self.each_open().map(|database| database.cache_bytes()).sum()
+        self.open.each().map(|database| database.cache_bytes()).sum()
     }
 
     /// Works off waiting writes and closes everything.
@@ -815,11 +701,7 @@ impl Store {
             threads.stop();
         }
         self.checkpoint();
-        let open: Vec<_> = self.open.lock().drain().collect();
-        if let Some(keeper) = self.keeper.get() {
-            // A file is closed with the last handle on it.
-            open.iter().for_each(|(organization, _)| keeper.forget(*organization));
-        }
+        self.open.close();
     }
 
     pub(crate) fn services(&self) -> &Arc<Services> {
@@ -849,15 +731,7 @@ impl Store {
 
     /// Lets go of an organisation's database; whoever still has a handle is refused.
     pub(crate) fn forget_open(&self, organization: Guid) {
-        let forgotten = self.open.lock().remove(&organization);
-        if let Some(Opened { database, .. }) = forgotten {
-            self.closed_totals.lock().add(&database);
-            // Before it is let go of, so that nobody keeps it afterwards.
-            database.retire();
-        }
-        if let Some(keeper) = self.keeper.get() {
-            keeper.forget(organization);
-        }
+        self.open.forget(organization);
     }
 
     /// Makes the folder of the embedded databases, where backups are unpacked too.
@@ -988,16 +862,6 @@ fn remove_unfinished(folder: &Path) {
             tracing::warn!(path = %entry.path().display(), %error, "an unfinished copy could not be removed");
         }
     }
-}
-
-/// Gives up waiting after the time that somebody has.
-async fn within<T>(patience: Option<Duration>, work: impl Future<Output = T>) -> Result<T> {
-    let Some(patience) = patience else { return Ok(work.await) };
-    tokio::time::timeout(patience, work).await.map_err(|_| {
-        let context =
-            "the database is still being opened, which takes long after an upgrade; try again later".to_owned();
-        Error::Unavailable { context, source: None }
-    })
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

@@ -11,9 +11,11 @@ use custodia_query::{Filter, Order, Path, Query};
 use custodia_schema::{ColumnId, PrivilegeKind, Table, TableId, Value};
 
 use crate::database::{CONNECTIONS_PER_DATABASE, Database};
+use crate::link::Link;
 use crate::postgres::PostgresConnection;
 use crate::site::{Engine, Site, account, ring, table, write};
 use crate::sql::{self, Context, Dialect, Output, Plan, ReadPolicy, Statement};
+use crate::sqlite::SqliteFile;
 use crate::{Error, Limits};
 
 /// Everything is open.
@@ -319,6 +321,113 @@ async fn an_opening_that_nobody_waits_for_gives_way_on_postgres() {
     );
     drop((second, third));
     site.store.database("demo").await.unwrap();
+}
+
+/// The file of an organisation that is closed, as another program has it open; and the name of the index of its own that it
+/// lacks.
+async fn file_without_its_index(site: &Site) -> (Link, String) {
+    let database = site.organization("demo").await;
+    fill(&database, 100).await;
+    let accounts = table(&database, "account");
+    assert!(add(&database, &accounts, &[column(&accounts, "telephone1")]).await.unwrap());
+    drop(database);
+    let idle_ms = i64::try_from(Limits::default().idle_close_ms).unwrap() + 1;
+    site.clock.0.fetch_add(idle_ms, std::sync::atomic::Ordering::Relaxed);
+    site.close_idle_to(0);
+    let demo = site.store.organization("demo").unwrap();
+    let key = demo.data_key(site.store.master()).unwrap();
+    let other = SqliteFile::open(&site.store.path_of(&demo.database), Some(key), site.store.plain_files()).unwrap();
+    let other = Link::Sqlite(Arc::new(other));
+    let name = own_index_of(&other).await.unwrap();
+    other.run(&format!("DROP INDEX \"{name}\"")).await.unwrap();
+    (other, name)
+}
+
+async fn own_index_of(file: &Link) -> Option<String> {
+    let named = Statement {
+        sql: "SELECT name FROM sqlite_schema WHERE name LIKE 'own\\_%' ESCAPE '\\'".to_owned(),
+        outputs: vec![Output::Text],
+        ..Statement::default()
+    };
+    crate::link::rows(file, &named, |row| Some(row.text(0)?.to_owned())).await.unwrap().pop()
+}
+
+/// Whoever opens a file that is held up is told in time, and the one thread that answers requests answers others meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_opening_that_is_held_up_holds_up_nobody_else_on_sqlite() {
+    let limits = Limits { open_wait_ms: 200, ..Limits::default() };
+    let site = Arc::new(Site::with(Engine::Sqlite, &crate::site::master_key(), None, limits).await);
+    drop(site.organization("second").await);
+    let (other, name) = file_without_its_index(&site).await;
+    let opened = site.store.databases_opened();
+    other.run("BEGIN IMMEDIATE").await.unwrap();
+    // On the runtime's thread, as requests are.
+    let asked = {
+        let site = Arc::clone(&site);
+        tokio::spawn(async move {
+            let second = async {
+                let second = site.store.database_in_time("second").await.unwrap();
+                second.head().await.unwrap();
+            };
+            let (held_up, ()) = futures::join!(site.store.database_in_time("demo"), second);
+            held_up.map(drop)
+        })
+    };
+    let refused = asked.await.unwrap().unwrap_err();
+    assert!(
+        matches!(&refused, Error::Unavailable { context, .. } if context.contains("still being opened")),
+        "{refused}"
+    );
+    assert_eq!(site.store.databases_opened(), opened + 1, "the second one alone");
+    other.run("ROLLBACK").await.unwrap();
+    site.store.database("demo").await.unwrap();
+    assert_eq!(own_index_of(&other).await, Some(name));
+    assert_eq!(site.store.databases_opened(), opened + 2);
+}
+
+/// What is deleted while it is opened is not open afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_while_it_is_opened_is_not_opened_on_sqlite() {
+    let site = Site::new(Engine::Sqlite).await;
+    let (other, _) = file_without_its_index(&site).await;
+    other.run("BEGIN IMMEDIATE").await.unwrap();
+    let mut opening = std::pin::pin!(site.store.database("demo"));
+    assert!(futures::poll!(opening.as_mut()).is_pending());
+    site.store.delete_organization(&site.store.organization("demo").unwrap()).await.unwrap();
+    other.run("ROLLBACK").await.unwrap();
+    assert!(opening.await.is_err());
+    assert_eq!(site.store.open_databases(), 0);
+}
+
+/// What failed while nobody waited for it is not the answer to who comes later.
+// The one thread begins the opening when this lets go of it, not before.
+#[tokio::test]
+async fn an_opening_that_failed_for_nobody_is_begun_anew_on_sqlite() {
+    let site = Site::new(Engine::Sqlite).await;
+    drop(site.organization("demo").await);
+    let idle_ms = i64::try_from(Limits::default().idle_close_ms).unwrap() + 1;
+    site.clock.0.fetch_add(idle_ms, std::sync::atomic::Ordering::Relaxed);
+    site.close_idle_to(0);
+    let demo = site.store.organization("demo").unwrap();
+    let path = site.store.path_of(&demo.database);
+    let away = site.path("away");
+    std::fs::rename(&path, &away).unwrap();
+    {
+        let mut leaving = std::pin::pin!(site.store.database("demo"));
+        assert!(futures::poll!(leaving.as_mut()).is_pending());
+    }
+    let failed = async {
+        while !site.store.openings.is_over(demo.id) {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), failed).await.expect("it fails");
+    std::fs::rename(&away, &path).unwrap();
+    site.store.database("demo").await.unwrap();
+    // Who waits for one that fails is told.
+    site.store.forget_open(demo.id);
+    std::fs::rename(&path, &away).unwrap();
+    assert!(site.store.database("demo").await.is_err());
 }
 
 /// While somebody else writes, the index waits for another time.

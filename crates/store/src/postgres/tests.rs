@@ -46,3 +46,22 @@ async fn what_the_server_says_is_told_once_and_without_values() {
     assert!(told.ends_with("violates check constraint \"held_name_check\" (23514)"), "{told}");
     assert!(!told.contains("Ada"), "{told}");
 }
+
+#[test]
+fn a_server_that_takes_nothing_in_has_the_time_of_a_statement() {
+    let timeout = |url: &str, statement_ms: u64| {
+        let limits = Limits { statement_ms, silence_ms: 10_000, ..Limits::default() };
+        let settings = PostgresSettings::parse(url, &limits, Arc::new(crate::site::HeldClock::default())).unwrap();
+        let of = |settings: &PostgresSettings| {
+            let mut config = tokio_postgres::Config::clone(&settings.config);
+            notice_lost_hosts(&mut config, settings);
+            config.get_tcp_user_timeout().copied()
+        };
+        (of(&settings), of(&settings.unlimited()))
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let url = "postgres://user@host/database";
+    assert_eq!(timeout(url, 5_000), (seconds(60), None));
+    assert_eq!(timeout(url, 600_000), (seconds(610), None));
+    assert_eq!(timeout(&format!("{url}?tcp_user_timeout=7"), 600_000), (seconds(7), seconds(7)));
+}
