@@ -259,7 +259,9 @@ impl Child {
         };
         let children = Children::of(call, query.table, &query.expand, &expanded.shape.expand).await?;
         let mut options = expanded.options.clone();
-        options.extend(call.options.iter().filter(|(name, _)| name.starts_with('@')).cloned());
+        // Every link has them: those alone that it needs.
+        let is_named = |alias: &str| expanded.options.iter().any(|(_, value)| value.contains(alias));
+        options.extend(call.options.iter().filter(|(name, _)| name.starts_with('@') && is_named(name)).cloned());
         Ok(Self {
             name: expanded.name.clone(),
             query,
@@ -294,6 +296,13 @@ impl Child {
             // The answer takes no more: the collection is to be asked for by itself.
             out.push(b']');
             self.continues(&mut out, &paging.link(call));
+            // Links take room too, where there are many or long ones.
+            if room.taken + out.len() > bytes_max.saturating_mul(2) {
+                let problem = format!(
+                    "the links to what is expanded are more than {bytes_max} bytes (answer_bytes_max) beside the records; ask for fewer by odata.maxpagesize"
+                );
+                return Err(Failure::invalid(problem));
+            }
             return Ok(out);
         }
         room.collections -= 1;

@@ -108,6 +108,7 @@ struct Parser<'p, 't, 's> {
     depth: usize,
     tests: usize,
     in_values: usize,
+    alias_bytes: usize,
 }
 
 impl<'p, 't, 's> Parser<'p, 't, 's> {
@@ -118,7 +119,8 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         paths: &'p mut PathReader<'s>,
     ) -> Result<Self, ODataError> {
         let (token, at) = lexer.next()?;
-        Ok(Self { lexer, token, at, limits, given, paths, variables: Vec::new(), depth: 0, tests: 0, in_values: 0 })
+        let variables = Vec::new();
+        Ok(Self { lexer, token, at, limits, given, paths, variables, depth: 0, tests: 0, in_values: 0, alias_bytes: 0 })
     }
 
     /// Takes the token that is looked at.
@@ -278,10 +280,34 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         Ok(Operand { meaning, at })
     }
 
+    /// What an alias stands for, counted: each use of it is a copy.
+    fn alias(&mut self, name: &str) -> Result<Option<&'t str>, ODataError> {
+        let text = self.given.alias(name);
+        self.count_alias(text.map_or(0, str::len), self.at)?;
+        Ok(text)
+    }
+
+    fn count_alias(&mut self, bytes: usize, at: usize) -> Result<(), ODataError> {
+        self.alias_bytes = self.alias_bytes.saturating_add(bytes);
+        if self.alias_bytes > self.limits.alias_bytes_max {
+            return Err(self.lexer.too_much(at, "alias_bytes_max", self.limits.alias_bytes_max));
+        }
+        Ok(())
+    }
+
+    /// One more value of a list.
+    fn count_value(&mut self, at: usize) -> Result<(), ODataError> {
+        self.in_values += 1;
+        if self.in_values > self.limits.in_values_max {
+            return Err(self.lexer.too_much(at, "in_values_max", self.limits.in_values_max));
+        }
+        Ok(())
+    }
+
     /// Takes a literal or an alias of one, if that is what is looked at. An alias without a value is null.
     fn literal(&mut self) -> Result<Option<Literal>, ODataError> {
         let literal = match self.token {
-            Token::Alias(name) => match self.given.alias(name) {
+            Token::Alias(name) => match self.alias(name)? {
                 Some(text) => Some(alias_literal(name, text)?),
                 None => Some(Literal::Null),
             },
@@ -391,10 +417,6 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         let mut values = Vec::new();
         let mut with_null = false;
         for (literal, at) in self.list()? {
-            self.in_values += 1;
-            if self.in_values > self.limits.in_values_max {
-                return Err(self.lexer.too_much(at, "in_values_max", self.limits.in_values_max));
-            }
             match literal.fit(&column.kind) {
                 _ if literal == Literal::Null => with_null = true,
                 Some(Fit::Value(value)) => values.push(value),
@@ -415,8 +437,9 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
     fn list(&mut self) -> Result<Vec<(Literal, usize)>, ODataError> {
         if let Token::Alias(name) = self.token {
             let at = self.at;
-            let Some(text) = self.given.alias(name) else { return Err(no_value(&self.lexer, at, name)) };
+            let Some(text) = self.alias(name)? else { return Err(no_value(&self.lexer, at, name)) };
             let literals = alias_list(name, text)?;
+            literals.iter().try_for_each(|_| self.count_value(at))?;
             self.take()?;
             return Ok(literals.into_iter().map(|literal| (literal, at)).collect());
         }
@@ -426,6 +449,7 @@ impl<'p, 't, 's> Parser<'p, 't, 's> {
         while more {
             let at = self.at;
             let Some(literal) = self.literal()? else { return Err(self.unexpected("expected a value")) };
+            self.count_value(at)?;
             literals.push((literal, at));
             more = self.token == Token::Comma;
             if more {

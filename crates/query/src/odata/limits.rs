@@ -19,6 +19,9 @@ pub struct Limits {
     /// Values in all `in (…)` lists of one `$filter` together. 2,000: more than fit in 64 KB as GUIDs; each is a
     /// statement parameter, of which SQLite takes 32,766.
     pub in_values_max: usize,
+    /// Bytes of what parameter aliases stand for in one `$filter`, each use counted. 1,048,576: a GUID for every value that
+    /// lists may have, many times over, and no thousand copies of a long text.
+    pub alias_bytes_max: usize,
     /// Steps of one path (`a/b/c/name` has three). 10: each is a join.
     pub path_steps_max: usize,
     /// Different steps of all paths of `$filter` and `$orderby` together, and collections tested. 15, as many linked
@@ -64,6 +67,7 @@ impl Default for Limits {
             filter_depth_max: 100,
             filter_nodes_max: 500,
             in_values_max: 2_000,
+            alias_bytes_max: 1 << 20,
             path_steps_max: 10,
             joins_max: 15,
             order_keys_max: 10,

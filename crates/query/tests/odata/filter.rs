@@ -504,6 +504,35 @@ fn aliases_stand_for_values() {
 }
 
 #[test]
+fn each_use_of_an_alias_counts() {
+    let limits = Limits { alias_bytes_max: 24, ..Limits::default() };
+    let cases = [
+        ("new_name in (@p1,@p1)", "'0123456789'", true),
+        ("new_name in (@p1,@p1,'0123456789')", "'0123456789'", true),
+        ("new_name in (@p1,@p1,@p1)", "'0123456789'", false),
+        ("new_name eq @p1 or new_name eq @p1 or new_name eq @p1", "'0123456789'", false),
+        ("contains(new_name,@p1) or startswith(new_name,@p1) or new_name eq @p1", "'0123456789'", false),
+        ("new_count in @p1 or new_count in @p1", "(1,2,3,4,5)", true),
+        ("new_count in @p1 or new_count in @p1 or new_count in @p1", "(1,2,3,4,5)", false),
+    ];
+    for (text, value, fits) in cases {
+        match read("new_gadget", &[("$filter", text), ("@p1", value)], &limits) {
+            Ok(_) => assert!(fits, "{text}"),
+            Err(error) => {
+                assert!(
+                    !fits && matches!(error, ODataError::TooMuch { limit: "alias_bytes_max", .. }),
+                    "{text}: {error}"
+                );
+            }
+        }
+    }
+    // As many ids as a list may have, each by the same alias.
+    let ids = format!("new_gadgetid in ({})", vec!["@p1"; 2_000].join(","));
+    let id = [("$filter", ids.as_str()), ("@p1", "0000000a-0000-0000-0000-000000000000")];
+    assert!(read("new_gadget", &id, &Limits::default()).is_ok());
+}
+
+#[test]
 fn limits_hold_to_the_last_unit() {
     let too_much = |text: &str, limits: &Limits| match read("new_gadget", &[("$filter", text)], limits) {
         Ok(_) => None,

@@ -3,15 +3,17 @@
 //! Tables are the same for as long as the version of descriptions is: a stamp of the present version is answered with
 //! nothing changed, any other one with everything that the query asks for.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
-use custodia_query::odata::ParameterValue;
+use custodia_query::odata::{Limits, ParameterValue};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value as Json};
 
 use super::item::describe;
-use super::listing::Listing;
+use super::listing::{Listing, give_way};
 use super::model::{Found, Model, Source};
-use super::types::{ENTITY, Kind, NAMESPACE, enumeration, members_of};
+use super::types::{ENTITY, KINDS, Kind, NAMESPACE, enumeration, members_of};
 use crate::answer;
 use crate::call::Call;
 use crate::failure::{Failure, code};
@@ -28,7 +30,7 @@ const CONDITION: &str = "MetadataConditionExpression";
 /// What of descriptions of one kind is asked.
 #[derive(Default)]
 struct Asked {
-    /// The properties; all when `None`.
+    /// The properties, each once; all when `None`.
     properties: Option<Vec<String>>,
     criteria: Option<Criteria>,
 }
@@ -36,7 +38,29 @@ struct Asked {
 enum Criteria {
     All(Vec<Criteria>),
     Any(Vec<Criteria>),
-    Condition { path: Vec<String>, operator: Operator, values: Vec<Json> },
+    Condition { path: Vec<String>, operator: Operator, values: Values },
+}
+
+/// The values of a condition, to be found among without going through them: there are ten thousand columns.
+#[derive(Default)]
+struct Values {
+    /// As they are written, but objects and lists.
+    texts: HashSet<String>,
+    /// The same in lower case.
+    folded: HashSet<String>,
+    /// Those that may be the number of a member of an enumeration.
+    numbers: HashSet<i64>,
+    /// Objects: a description equals none of them unless it is the same.
+    objects: Vec<Json>,
+    /// The first one, which is what is compared by order.
+    first: Option<f64>,
+}
+
+/// What of a query's criteria was read so far, and how much of them there may be.
+struct Reading<'l> {
+    limits: &'l Limits,
+    conditions: usize,
+    values: usize,
 }
 
 /// An object of the query, whose members are those that its type has, each of its own type or left out or null.
@@ -83,7 +107,7 @@ pub(crate) async fn answer(
     let model = Model { schema: &schema };
     let mut listing = Listing::new();
     if stamp != Some(version) {
-        tables(model, &query, &mut listing).await?;
+        tables(model, &query, call.request.limits, &mut listing).await?;
     }
     let mut body = begin(call, "RetrieveMetadataChangesResponse");
     body.extend_from_slice(b"\"DeletedMetadata\":null,\"EntityMetadata\":");
@@ -107,7 +131,7 @@ fn read_stamp(stamp: &str) -> Result<i64, Failure> {
     })
 }
 
-async fn tables(model: Model<'_>, query: &Json, listing: &mut Listing) -> Result<(), Failure> {
+async fn tables(model: Model<'_>, query: &Json, limits: &Limits, listing: &mut Listing) -> Result<(), Failure> {
     let nothing = Map::new();
     let query = Members::of(
         query,
@@ -115,22 +139,26 @@ async fn tables(model: Model<'_>, query: &Json, listing: &mut Listing) -> Result
         &["Properties", "Criteria", "AttributeQuery", "RelationshipQuery", "KeyQuery", "LabelQuery"],
     )?;
     let query = query.unwrap_or(Members { type_name: "EntityQueryExpression", all: &nothing });
-    let asked = Asked::read(Some(&query), None)?;
+    let asked = Asked::read(Some(&query), None, limits)?;
     let mut parts = Vec::new();
     for (name, member) in PARTS {
         // Collections are shown where the properties name them, or where all are wanted and a query for them is there.
         let named = asked.properties.as_ref().map(|names| names.iter().any(|known| known == name));
         let within = query.object(member, "MetadataQueryExpression", &["Properties", "Criteria"])?;
-        let within = Asked::read(within.as_ref(), Some(name))?;
+        let within = Asked::read(within.as_ref(), Some(name), limits)?;
         if named.unwrap_or(true) {
             parts.push((name, within));
         }
     }
     for table in model.schema.tables() {
         let source = Source::Table(table);
-        let Some(mut shown) = asked.shown(model, source)? else { continue };
+        let Some(mut shown) = asked.shown(model, source)? else {
+            give_way().await;
+            continue;
+        };
         for (name, within) in &parts {
             shown.insert((*name).to_owned(), Json::Array(within.part(model, source, name)?));
+            give_way().await;
         }
         listing.push(Json::Object(shown)).await;
     }
@@ -149,27 +177,35 @@ fn typed(kind: &Kind, mut shown: Map<String, Json>) -> Map<String, Json> {
 
 impl Asked {
     /// Reads a query of tables, or of the part of them with that name.
-    fn read(query: Option<&Members<'_>>, part: Option<&str>) -> Result<Self, Failure> {
+    fn read(query: Option<&Members<'_>>, part: Option<&str>, limits: &Limits) -> Result<Self, Failure> {
         let Some(query) = query else { return Ok(Self::default()) };
         let properties =
             match query.object("Properties", "MetadataPropertiesExpression", &["AllProperties", "PropertyNames"])? {
                 None => None,
                 Some(properties) => {
-                    let names = properties.list("PropertyNames")?.iter().map(|name| match name {
-                        Json::String(name) => Ok(name.clone()),
-                        _ => Err(properties.wrong("PropertyNames", "a list of texts")),
-                    });
-                    let names = names.collect::<Result<Vec<_>, _>>()?;
+                    let mut names = Vec::new();
+                    for name in properties.list("PropertyNames")? {
+                        let Json::String(name) = name else {
+                            return Err(properties.wrong("PropertyNames", "a list of texts"));
+                        };
+                        let is_known = match part {
+                            None if !is_known(&ENTITY, name) => {
+                                return Err(super::filter::unknown_property(name, &ENTITY));
+                            }
+                            // Columns and relationships are of several kinds.
+                            _ => KINDS.iter().any(|kind| is_known(kind, name)),
+                        };
+                        // There are some dozens, so that this list is short.
+                        if is_known && !names.contains(name) {
+                            names.push(name.clone());
+                        }
+                    }
                     (!properties.truth("AllProperties")?.unwrap_or(false)).then_some(names)
                 }
             };
         let criteria = query.object("Criteria", FILTER, &FILTER_MEMBERS)?;
-        let criteria = criteria.map(|criteria| Criteria::read(&criteria, DEPTH_MAX)).transpose()?;
-        if part.is_none()
-            && let Some(unknown) = properties.iter().flatten().find(|name| !is_known(&ENTITY, name))
-        {
-            return Err(super::filter::unknown_property(unknown, &ENTITY));
-        }
+        let mut reading = Reading { limits, conditions: 0, values: 0 };
+        let criteria = criteria.map(|criteria| Criteria::read(&criteria, DEPTH_MAX, &mut reading)).transpose()?;
         Ok(Self { properties, criteria })
     }
 
@@ -264,13 +300,15 @@ impl<'q> Members<'q> {
 }
 
 impl Criteria {
-    fn read(criteria: &Members<'_>, depth_left: usize) -> Result<Self, Failure> {
+    fn read(criteria: &Members<'_>, depth_left: usize, reading: &mut Reading<'_>) -> Result<Self, Failure> {
         let wrong = |problem: &str| Err(Failure::invalid(format!("Query, Criteria: {problem}")));
         let Some(depth_left) = depth_left.checked_sub(1) else {
             return wrong("too many filters within each other");
         };
         let mut all = Vec::new();
         for condition in criteria.list("Conditions")? {
+            reading.conditions += 1;
+            within(reading.conditions, "conditions_max", reading.limits.conditions_max)?;
             let condition = Members::of(condition, CONDITION, &["PropertyName", "ConditionOperator", "Value"])?;
             let Some((condition, path)) = condition
                 .and_then(|condition| condition.text("PropertyName").transpose().map(|path| (condition, path)))
@@ -286,13 +324,20 @@ impl Criteria {
                 Some("LessThan") => Operator::LessThan,
                 Some(other) => return wrong(&format!("there is no ConditionOperator '{other}'")),
             };
-            let path = path?.split(['.', '/']).map(str::to_owned).collect();
+            let path: Vec<_> = path?.split(['.', '/']).map(str::to_owned).collect();
+            within(path.len(), "path_steps_max", reading.limits.path_steps_max)?;
             let values = values(condition.all.get("Value").unwrap_or(&Json::Null));
+            reading.values += values.len();
+            within(reading.values, "in_values_max", reading.limits.in_values_max)?;
+            let values = Values::of(values);
             all.push(Self::Condition { path, operator, values });
         }
         for filter in criteria.list("Filters")? {
             if let Some(filter) = Members::of(filter, FILTER, &FILTER_MEMBERS)? {
-                all.push(Self::read(&filter, depth_left)?);
+                // A filter without conditions is looked at like one.
+                reading.conditions += 1;
+                within(reading.conditions, "conditions_max", reading.limits.conditions_max)?;
+                all.push(Self::read(&filter, depth_left, reading)?);
             }
         }
         match criteria.text("FilterOperator")? {
@@ -312,7 +357,7 @@ impl Criteria {
                 let first = steps.next().map(String::as_str).unwrap_or_default();
                 let Some(type_name) = kind.property(first) else {
                     // Some columns do not have what others have: they fail the test.
-                    if super::types::KINDS.iter().any(|known| known.property(first).is_some()) {
+                    if KINDS.iter().any(|known| known.property(first).is_some()) {
                         return Ok(false);
                     }
                     return Err(super::filter::unknown_property(first, kind));
@@ -327,21 +372,27 @@ impl Criteria {
                 if let Some(inner) = value.get("Value") {
                     value = inner;
                 }
-                let equals = |with: &Json| same(type_name, value, with);
-                let ordered = |wanted: std::cmp::Ordering| match (value.as_f64(), values.first().and_then(Json::as_f64))
-                {
+                let ordered = |wanted: std::cmp::Ordering| match (value.as_f64(), values.first) {
                     (Some(value), Some(with)) => value.partial_cmp(&with) == Some(wanted),
                     _ => false,
                 };
                 Ok(match operator {
-                    Operator::Equals | Operator::In => values.iter().any(equals),
-                    Operator::NotEquals | Operator::NotIn => !values.iter().any(equals),
+                    Operator::Equals | Operator::In => values.hold(type_name, value),
+                    Operator::NotEquals | Operator::NotIn => !values.hold(type_name, value),
                     Operator::GreaterThan => ordered(std::cmp::Ordering::Greater),
                     Operator::LessThan => ordered(std::cmp::Ordering::Less),
                 })
             }
         }
     }
+}
+
+/// Refuses what is more than a limit allows.
+fn within(count: usize, limit: &str, max: usize) -> Result<(), Failure> {
+    if count <= max {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!("Query, Criteria: more than {limit} allows, which is {max}")))
 }
 
 /// The values of a condition: `{"Type": "System.String", "Value": "account"}`, bare ones, and lists of either.
@@ -362,21 +413,38 @@ fn values(value: &Json) -> Vec<Json> {
     }
 }
 
-/// Whether a value is the one of a condition, which may be written as a text, and a member of an enumeration as its number.
-fn same(type_name: &str, value: &Json, with: &Json) -> bool {
-    let text = |value: &Json| match value {
-        Json::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    if let Some(known) = enumeration(type_name) {
-        let number = with.as_i64().or_else(|| text(with).parse().ok());
-        if let Some(member) = number.and_then(|number| known.member(number)) {
-            return value.as_str() == Some(member);
+impl Values {
+    fn of(values: Vec<Json>) -> Self {
+        let mut found = Self { first: values.first().and_then(Json::as_f64), ..Self::default() };
+        for value in values {
+            let text = match value {
+                Json::Object(_) => {
+                    found.objects.push(value);
+                    continue;
+                }
+                Json::String(text) => text,
+                value => value.to_string(),
+            };
+            found.numbers.extend(text.parse::<i64>());
+            found.folded.insert(text.to_ascii_lowercase());
+            found.texts.insert(text);
         }
+        found
     }
-    let (value, with) = (text(value), text(with));
-    match type_name {
-        "Edm.Guid" | "Edm.Boolean" => value.eq_ignore_ascii_case(&with),
-        _ => value == with,
+
+    /// Whether a value is one of these, which may be written as texts, and a member of an enumeration as its number.
+    fn hold(&self, type_name: &str, value: &Json) -> bool {
+        let has = |text: &str| match type_name {
+            "Edm.Guid" | "Edm.Boolean" => self.folded.contains(&text.to_ascii_lowercase()),
+            _ => self.texts.contains(text),
+        };
+        match value {
+            Json::Object(_) | Json::Array(_) => self.objects.contains(value),
+            Json::String(text) => {
+                let number = enumeration(type_name).and_then(|known| known.number(text));
+                has(text) || number.is_some_and(|number| self.numbers.contains(&number))
+            }
+            value => has(&value.to_string()),
+        }
     }
 }

@@ -56,7 +56,8 @@ impl Test {
         aliases: &[(String, String)],
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let mut reader = Reader { kind, text, at: 0, aliases, depth_left: limits.filter_depth_max };
+        let depth_left = limits.filter_depth_max;
+        let mut reader = Reader { kind, text, at: 0, aliases, limits, depth_left, tests: 0, values: 0, alias_bytes: 0 };
         let test = reader.alternatives()?;
         reader.blanks();
         if reader.at < text.len() {
@@ -146,13 +147,23 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     aliases: &'t [(String, String)],
+    limits: &'t Limits,
     depth_left: usize,
+    tests: usize,
+    /// In lists.
+    values: usize,
+    /// What aliases stand for, each use of one counted.
+    alias_bytes: usize,
 }
 
 impl<'t> Reader<'t> {
     fn wrong(&self, problem: &str) -> Failure {
         let character = self.text.get(..self.at).unwrap_or(self.text).chars().count() + 1;
         Failure::invalid(format!("$filter, character {character}: {problem}"))
+    }
+
+    fn require(&self, count: usize, limit: &str, max: usize) -> Result<(), Failure> {
+        if count <= max { Ok(()) } else { Err(self.wrong(&format!("more than {limit} allows, which is {max}"))) }
     }
 
     fn rest(&self) -> &'t str {
@@ -242,6 +253,8 @@ impl<'t> Reader<'t> {
                 return self.text_function(function);
             }
         }
+        self.tests += 1;
+        self.require(self.tests, "filter_nodes_max", self.limits.filter_nodes_max)?;
         let (path, type_name) = self.path()?;
         if self.keyword("in") {
             return self.list(path, type_name);
@@ -274,6 +287,8 @@ impl<'t> Reader<'t> {
     }
 
     fn text_function(&mut self, function: TextFunction) -> Result<Test, Failure> {
+        self.tests += 1;
+        self.require(self.tests, "filter_nodes_max", self.limits.filter_nodes_max)?;
         let opened = self.mark('(');
         let (path, type_name) = self.path()?;
         if type_name != "Edm.String" {
@@ -292,9 +307,14 @@ impl<'t> Reader<'t> {
         if !self.mark('(') {
             return Err(self.wrong("expected '('"));
         }
-        let mut list = vec![self.literal(type_name)?];
-        while self.mark(',') {
+        let mut list = Vec::new();
+        loop {
+            self.values += 1;
+            self.require(self.values, "in_values_max", self.limits.in_values_max)?;
             list.push(self.literal(type_name)?);
+            if !self.mark(',') {
+                break;
+            }
         }
         if self.mark(')') { Ok(Test::In { path, list }) } else { Err(self.wrong("expected ')' or ','")) }
     }
@@ -331,7 +351,9 @@ impl<'t> Reader<'t> {
             let Some((_, value)) = self.aliases.iter().find(|(name, _)| name == word) else {
                 return Err(self.wrong(&format!("the parameter {word} has no value")));
             };
-            let mut inner = Reader { kind: self.kind, text: value, at: 0, aliases: &[], depth_left: 1 };
+            self.alias_bytes += value.len();
+            self.require(self.alias_bytes, "alias_bytes_max", self.limits.alias_bytes_max)?;
+            let mut inner = Reader { text: value, at: 0, aliases: &[], depth_left: 1, ..*self };
             let literal = inner.literal(type_name)?;
             self.at = after;
             return Ok(literal);

@@ -42,7 +42,7 @@ impl Listing {
 }
 
 /// Lets other tasks of this worker run.
-async fn give_way() {
+pub(super) async fn give_way() {
     let mut has_waited = false;
     poll_fn(|context| {
         if has_waited {

@@ -748,6 +748,11 @@ impl Enumeration {
     pub(crate) fn member(&self, number: i64) -> Option<&'static str> {
         self.members.iter().find(|(_, value)| i64::from(*value) == number).map(|(name, _)| *name)
     }
+
+    /// The number of a member.
+    pub(crate) fn number(&self, member: &str) -> Option<i64> {
+        self.members.iter().find(|(name, _)| *name == member).map(|(_, value)| i64::from(*value))
+    }
 }
 
 const fn names(name: &'static str, members: &'static [(&'static str, i32)]) -> Enumeration {

@@ -13,6 +13,7 @@ on_both_engines! {
     what_is_not_there_is_said;
     who_may_do_nothing_reads_no_descriptions;
     changes_of_descriptions;
+    questions_about_descriptions_have_limits;
     the_metadata_document;
 }
 
@@ -568,6 +569,70 @@ mod bodies {
         assert_eq!(get(&world, "RetrieveAvailableLanguages()").await["LocaleIds"], json!([1033]));
         assert_eq!(get(&world, "RetrieveProvisionedLanguages").await["RetrieveProvisionedLanguages"], json!([1033]));
         assert_eq!(get(&world, "RetrieveTimestamp").await["Timestamp"], changed["ServerVersionStamp"]);
+    }
+
+    pub async fn questions_about_descriptions_have_limits(world: World) {
+        let columns = |condition: &str| {
+            format!(
+                "RetrieveMetadataChanges(Query=@q)?@q={{\"Properties\":{{\"PropertyNames\":[\"Attributes\",\"Attributes\"]}},\
+                 \"Criteria\":{{\"Conditions\":[{{\"PropertyName\":\"LogicalName\",\"Value\":\"account\"}}]}},\
+                 \"AttributeQuery\":{{\"Properties\":{{\"PropertyNames\":[\"Nothing\",\"AttributeType\",\"AttributeType\"]}},\
+                 \"Criteria\":{{\"Conditions\":[{condition}]}}}}}}"
+            )
+        };
+        let among = |property: &str, operator: &str, values: &str| {
+            columns(&format!(
+                "{{\"PropertyName\":\"{property}\",\"ConditionOperator\":\"{operator}\",\"Value\":[{values}]}}"
+            ))
+        };
+        let found = async |target: &str| {
+            let shown = get(&world, target).await;
+            shown["EntityMetadata"][0]["Attributes"].as_array().unwrap().len()
+        };
+        let all = found(&columns("")).await;
+        let states = found(&among("AttributeType", "In", "\"State\",\"State\"")).await;
+        assert_eq!((states, found(&among("AttributeType", "In", "12,\"12\"")).await), (1, 1));
+        assert_eq!(found(&among("AttributeType", "NotIn", "12,\"None\",null,{\"a\":1}")).await, all - 1);
+        // A label is none of such values, however many they are.
+        assert_eq!(found(&among("DisplayName", "In", &vec!["1"; 2_000].join(","))).await, 0);
+        assert_eq!(found(&among("MetadataId", "NotIn", &vec!["\"x\""; 2_000].join(","))).await, all);
+        assert_eq!(found(&among("IsCustomAttribute", "In", "\"FALSE\"")).await, all);
+
+        let listed = |test: &str, count: usize, between: &str| vec![test; count].join(between);
+        let condition = "{\"PropertyName\":\"LogicalName\"}";
+        let filters = "{\"FilterOperator\":\"And\"}";
+        let filters = |count| {
+            let filters = listed(filters, count, ",");
+            format!("RetrieveMetadataChanges(Query=@q)?@q={{\"Criteria\":{{\"Filters\":[{filters}]}}}}")
+        };
+        let tables = |filter: &str| format!("EntityDefinitions?$select=LogicalName&$filter={filter}");
+        let named = |values: &str| tables(&format!("LogicalName in ({values})&@p='{}'", "x".repeat(1_000)));
+        let test = "LogicalName ne 'x'";
+        let cases = [
+            (among("DisplayName", "In", &listed("1", 2_001, ",")), "in_values_max"),
+            (columns(&listed(condition, 501, ",")), "conditions_max"),
+            (columns(&format!("{{\"PropertyName\":\"{}\"}}", listed("a", 11, "."))), "path_steps_max"),
+            (filters(501), "conditions_max"),
+            (tables(&listed(test, 501, " or ")), "filter_nodes_max"),
+            (tables(&listed("contains(LogicalName,'x')", 501, " or ")), "filter_nodes_max"),
+            (named(&listed("'x'", 2_001, ",")), "in_values_max"),
+            (named(&listed("@p", 1_100, ",")), "alias_bytes_max"),
+        ];
+        for (target, limit) in cases {
+            let refused = world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+            assert!(refused.contains(limit), "{limit}: {refused}");
+        }
+        let fitting = [
+            columns(&listed(condition, 500, ",")),
+            columns(&format!("{{\"PropertyName\":\"{}\"}}", listed("DisplayName", 10, "."))),
+            filters(500),
+            tables(&listed(test, 500, " or ")),
+            named(&listed("'x'", 2_000, ",")),
+            named(&listed("@p", 900, ",")),
+        ];
+        for target in fitting {
+            world.get(&target).await;
+        }
     }
 
     /// A name of a type with its alias or namespace taken off; `None` for a primitive one.

@@ -2,7 +2,7 @@
 
 use custodia_schema::Column;
 
-use super::{Given, Goal, Lexer, Literal, Meaning, NAMESPACE, ODataError, Operand, Parser, Token, no_value};
+use super::{Goal, Lexer, Literal, Meaning, NAMESPACE, ODataError, Operand, Parser, Token, no_value};
 use crate::Path;
 use crate::operator::{Operator, Subject, Take, test};
 
@@ -90,7 +90,7 @@ impl<'t, 's> Parser<'_, 't, 's> {
                 return Err(self.unexpected(&format!("expected '=' after '{parameter}'")));
             }
             // The lexer stands behind the sign.
-            let argument = argument(&mut self.lexer, self.given)?;
+            let argument = self.argument()?;
             self.take()?;
             let is_fiscal =
                 operator.takes() == Take::Two && !matches!(operator, Operator::Between | Operator::NotBetween);
@@ -124,6 +124,28 @@ impl<'t, 's> Parser<'_, 't, 's> {
         }
     }
 
+    /// Reads the value of a parameter: a literal, a list of them, or an alias of either.
+    fn argument(&mut self) -> Result<Argument, ODataError> {
+        self.lexer.skip_blanks();
+        if self.lexer.rest().starts_with('[') {
+            return list(&mut self.lexer).map(Argument::List);
+        }
+        let mut ahead = self.lexer;
+        let Ok((Token::Alias(name), at)) = ahead.next() else { return value(&mut self.lexer).map(Argument::One) };
+        let Some(text) = self.given.alias(name) else { return Err(no_value(&self.lexer, at, name)) };
+        self.count_alias(text.len(), at)?;
+        self.lexer = ahead;
+        let mut inner = Lexer::new(name, text);
+        inner.skip_blanks();
+        let argument = if inner.rest().starts_with('[') {
+            Argument::List(list(&mut inner)?)
+        } else {
+            Argument::One(value(&mut inner)?)
+        };
+        inner.end_after("the value")?;
+        Ok(argument)
+    }
+
     /// The column that a `PropertyName` names, by its logical name or as a path.
     fn named_column(&mut self, name: &str) -> Result<(Path, &'s Column), ODataError> {
         let mut lexer = Lexer::new("PropertyName", name);
@@ -137,27 +159,6 @@ impl<'t, 's> Parser<'_, 't, 's> {
             _ => Err(lexer.invalid(0, format!("expected the name of a column, found '{name}'"))),
         }
     }
-}
-
-/// Reads the value of a parameter: a literal, a list of them, or an alias of either.
-fn argument(lexer: &mut Lexer<'_>, given: Given<'_>) -> Result<Argument, ODataError> {
-    lexer.skip_blanks();
-    if lexer.rest().starts_with('[') {
-        return list(lexer).map(Argument::List);
-    }
-    let mut ahead = *lexer;
-    let Ok((Token::Alias(name), at)) = ahead.next() else { return value(lexer).map(Argument::One) };
-    let Some(text) = given.alias(name) else { return Err(no_value(lexer, at, name)) };
-    *lexer = ahead;
-    let mut inner = Lexer::new(name, text);
-    inner.skip_blanks();
-    let argument = if inner.rest().starts_with('[') {
-        Argument::List(list(&mut inner)?)
-    } else {
-        Argument::One(value(&mut inner)?)
-    };
-    inner.end_after("the value")?;
-    Ok(argument)
 }
 
 /// Reads a list from its opening to behind its closing bracket.
