@@ -149,6 +149,7 @@ impl OpenDatabases {
     /// Lets go of a database; whoever still has a handle is refused.
     pub(crate) fn forget(&self, organization: Guid) {
         let forgotten = self.open.lock().remove(&organization);
+        self.checkpoints_failing.lock().remove(&organization);
         if let Some(Opened { database, .. }) = forgotten {
             self.closed_totals.lock().add(&database);
             // Before it is let go of, so that nobody keeps it afterwards.
@@ -197,6 +198,8 @@ impl OpenDatabases {
         };
         if let Some(closed) = closed {
             self.closed_totals.lock().add(&closed.database);
+            // It is told of again when it is opened again.
+            self.checkpoints_failing.lock().remove(&organization);
             // What is left in its log is moved into the file.
             off_the_worker(|| drop(closed));
         }

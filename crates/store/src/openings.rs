@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::Result;
-use crate::database::Database;
+use crate::database::{Database, off_the_worker};
 
 /// An opening that goes on whether somebody waits for it or not.
 pub(crate) struct Begun {
@@ -67,7 +67,10 @@ impl Openings {
                 && place.try_lock().is_ok_and(|begun| begun.as_ref().is_none_or(|begun| begun.opened.is_finished()))
         };
         let unwanted: Vec<_> = self.places.lock().extract_if(|_, place| is_over(place)).collect();
-        !unwanted.is_empty()
+        let found = !unwanted.is_empty();
+        // What is left in the log of a file is moved into it.
+        off_the_worker(|| drop(unwanted));
+        found
     }
 }
 

@@ -367,18 +367,28 @@ impl Store {
             is_old = false;
         };
         self.open.add(organization.id, database.clone(), organization.database.clone());
-        // As it stands now: it may have been restored into another database, or its limit changed, while this one was opened.
-        let present = self.control.find(&organization.name);
-        if present.as_ref().is_none_or(|present| present.database != organization.database) {
-            self.forget_open(organization.id);
-            if present.is_none() {
-                return Err(Error::NoOrganization(organization.name.clone()));
+        match self.require_unchanged(organization) {
+            Ok(present) => database.limit_storage(self.storage_bytes_max(&present)),
+            Err(error) => {
+                self.forget_open(organization.id);
+                return Err(error);
             }
+        }
+        Ok(database)
+    }
+
+    /// An organisation as it stands now: while it was opened it may have been suspended, deleted or restored into another
+    /// database, or its limit changed.
+    fn require_unchanged(&self, organization: &Organization) -> Result<Arc<Organization>> {
+        let present = self.organization(&organization.name)?;
+        if present.database != organization.database {
             let context = format!("the organisation '{}' was replaced while it was opened", organization.name);
             return Err(Error::Unavailable { context, source: None });
         }
-        database.limit_storage(self.storage_bytes_max(present.as_deref().unwrap_or(organization)));
-        Ok(database)
+        if organization.state == OrganizationState::Active {
+            present.require_active()?;
+        }
+        Ok(present)
     }
 
     /// Opens a database in a task: what a large one needs first may take longer than whoever opens it waits. A file has a

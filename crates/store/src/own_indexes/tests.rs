@@ -399,6 +399,23 @@ async fn what_is_deleted_while_it_is_opened_is_not_opened_on_sqlite() {
     assert_eq!(site.store.open_databases(), 0);
 }
 
+/// What is suspended while it is opened answers nobody afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_suspended_while_it_is_opened_is_not_opened_on_sqlite() {
+    let site = Site::new(Engine::Sqlite).await;
+    let (other, _) = file_without_its_index(&site).await;
+    other.run("BEGIN IMMEDIATE").await.unwrap();
+    let mut opening = std::pin::pin!(site.store.database("demo"));
+    assert!(futures::poll!(opening.as_mut()).is_pending());
+    let demo = site.store.organization("demo").unwrap();
+    site.store.suspend(&demo).await.unwrap();
+    other.run("ROLLBACK").await.unwrap();
+    assert!(matches!(opening.await, Err(Error::OrganizationState { .. })));
+    assert_eq!(site.store.open_databases(), 0);
+    site.store.activate(&site.store.organization("demo").unwrap()).await.unwrap();
+    site.store.database("demo").await.unwrap();
+}
+
 /// What failed while nobody waited for it is not the answer to who comes later.
 // The one thread begins the opening when this lets go of it, not before.
 #[tokio::test]
