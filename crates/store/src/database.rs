@@ -18,6 +18,7 @@ use crate::layer::{
 };
 use crate::link::Link;
 use crate::migration::{PROGRAM_VERSION, Programs, bring_forward};
+use crate::moved_audits::MovedAudits;
 use crate::page_caches::CacheShare;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::questions::Questions;
@@ -77,8 +78,10 @@ impl Database {
         let link = Link::Sqlite(Arc::clone(&file));
         let programs = bring_forward(&link, &services).await?;
         let found = opened(&link, &services, programs).await?;
-        note_audit(organization, &link, &services).await?;
-        Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, found, services, room))
+        let audits = audits_of(&services, room.as_ref());
+        note_audit(organization, &link, &audits).await?;
+        let writer = Writer::new(organization, found, audits, &services);
+        Ok(Self::new(organization, Engine::Sqlite { file, threads }, programs, writer, services, room))
     }
 
     pub(crate) async fn open_postgres(
@@ -91,21 +94,22 @@ impl Database {
         let link = Link::Postgres(reading.take().await?);
         let programs = bring_forward(&link, &services).await?;
         let found = opened(&link, &services, programs).await?;
-        note_audit(organization, &link, &services).await?;
+        let audits = audits_of(&services, room.as_ref());
+        note_audit(organization, &link, &audits).await?;
+        let writer = Writer::new(organization, found, audits, &services);
         let writing = Box::new(ConnectionSlot::new(settings.clone()));
         let engine = Engine::Postgres { settings, reading, writing };
-        Ok(Self::new(organization, engine, programs, found, services, room))
+        Ok(Self::new(organization, engine, programs, writer, services, room))
     }
 
     fn new(
         organization: Guid,
         engine: Engine,
         programs: Programs,
-        found: Metadata,
+        writer: Writer,
         services: Arc<Services>,
         room: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let writer = Writer::new(organization, found, &services);
         let inner = Inner {
             organization,
             engine,
@@ -398,11 +402,17 @@ impl Inner {
     }
 }
 
+/// Where it is noted that the audit moved. One that is opened without leave is no organisation's yet, and may never be: its heads
+/// are not to be published.
+fn audits_of(services: &Services, room: Option<&OwnedSemaphorePermit>) -> Arc<MovedAudits> {
+    room.map_or_else(Arc::default, |_| Arc::clone(&services.audits))
+}
+
 /// Notes where the audit stands: entries may have been written that no published head protects yet.
-async fn note_audit(organization: Guid, link: &Link, services: &Services) -> Result<()> {
+async fn note_audit(organization: Guid, link: &Link, audits: &MovedAudits) -> Result<()> {
     let (head, chain) = link.sealed_head().await?;
     if head.audit_number > 0 {
-        services.audits.note(organization, head.versions.epoch, Place { number: head.audit_number, chain });
+        audits.note(organization, head.versions.epoch, Place { number: head.audit_number, chain });
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ pub(crate) struct WriterLimits {
 }
 
 impl Writer {
-    pub(crate) fn new(organization: Guid, found: Metadata, services: &Services) -> Self {
+    pub(crate) fn new(organization: Guid, found: Metadata, audits: Arc<MovedAudits>, services: &Services) -> Self {
         Self {
             organization,
             queue: Mutex::default(),
@@ -215,7 +215,7 @@ impl Writer {
             limits: services.limits.writer(),
             clock: Arc::clone(&services.clock),
             random: Arc::clone(&services.random),
-            audits: Arc::clone(&services.audits),
+            audits,
             counters: WriteCounters::default(),
             standard: Arc::clone(&services.schema),
             schema: ArcSwap::new(found.schema),

@@ -173,10 +173,12 @@ async fn of_two_nodes_that_replace_an_organisation_one_does() {
                 let restoring = restore(&first, &from, None, true);
                 off_the_worker(|| tokio::runtime::Handle::current().block_on(restoring)).unwrap();
                 overtaken.clone_from(&filled.database);
+                drop(second.store.take_moved_audits());
             }
         };
         second.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap_err()
     };
+    assert_eq!(second.store.take_moved_audits(), [], "what it filled never was the organisation's");
     assert!(refused.to_string().contains("was restored into another database meanwhile"), "{refused}");
     let present = second.store.organization("demo").unwrap();
     assert_ne!(present.database, overtaken);
@@ -249,6 +251,40 @@ async fn what_is_removed_while_it_is_made_never_comes_into_use() {
     assert!(!has_database(&first, &database).await, "nothing is left of it");
     // It was never in use: its backup may come yet.
     restore(&second, &from, None, false).await.unwrap();
+}
+
+/// A head that is published is kept for good: a restore leaves none that its organisation's audit never had.
+async fn what_a_restore_fills_is_published_when_it_is_in_use(engine: Engine) {
+    let site = Site::new(engine).await;
+    let database = site.organization("demo").await;
+    write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+    drop(database);
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    // The second time the new audit goes on behind numbers that the backup does not know.
+    for _ in 0..2 {
+        let mut progress = |step: &str| {
+            if step == "opening the organisation" {
+                drop(site.store.take_moved_audits());
+            }
+        };
+        let report = site.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap();
+        assert_eq!(site.store.take_moved_audits(), []);
+        let database = site.store.database("demo").await.unwrap();
+        let audited = database.verify_audit(crate::Published::default(), &mut |_: &str| {}).await.unwrap();
+        let expected = crate::MovedAudit { organization: report.id, epoch: audited.epoch, place: audited.last };
+        assert_eq!(site.store.take_moved_audits(), [expected]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restore_fills_is_published_when_it_is_in_use_on_sqlite() {
+    what_a_restore_fills_is_published_when_it_is_in_use(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restore_fills_is_published_when_it_is_in_use_on_postgres() {
+    what_a_restore_fills_is_published_when_it_is_in_use(Engine::Postgres).await;
 }
 
 /// A way to lose an organisation's database.
