@@ -164,6 +164,12 @@ impl PostgresSettings {
     pub(crate) fn unlimited(&self) -> Self {
         Self { statement_limit_ms: 0, stalled_limit_ms: 0, ..self.clone() }
     }
+
+    /// The same database, for a transaction that stands still while a statement runs over another connection: what it has locked
+    /// is locked for longer than that, and not for ever.
+    pub(crate) fn outlasting_a_statement(&self) -> Self {
+        Self { stalled_limit_ms: self.statement_limit_ms.saturating_add(self.silence_ms), ..self.clone() }
+    }
 }
 
 impl PostgresConnection {

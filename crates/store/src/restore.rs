@@ -266,7 +266,8 @@ impl Store {
     }
 
     /// Removes the databases that restores which were killed have made or replaced: those of one organisation, or all. On
-    /// PostgreSQL another node may be at it: it is connected to what it makes until that is the organisation's.
+    /// PostgreSQL another node may be at it: it is connected to what it makes until that is the organisation's. No more are begun
+    /// with after the time that one statement may take.
     pub(crate) async fn remove_spares(&self, organization: Option<Guid>) {
         let spares = match self.control().spares().await {
             Ok(spares) => spares,
@@ -275,9 +276,15 @@ impl Store {
                 return;
             }
         };
+        let services = self.services();
+        let ends_ms = services.clock.monotonic_ms().saturating_add(services.limits.statement_ms);
         for (database, id, noted) in spares {
             if organization.is_some_and(|wanted| wanted != id) {
                 continue;
+            }
+            if services.clock.monotonic_ms() > ends_ms {
+                tracing::warn!("removing what killed restores left takes long: the rest is for the next start");
+                return;
             }
             let removed = match self.drop_spare(id, &database).await {
                 Ok(true) => self.control().forget_spare(&database, noted).await,

@@ -543,7 +543,8 @@ impl Store {
         }
     }
 
-    /// Removes a database unless it is that organisation's; whether it is gone. Refused while somebody is connected to it.
+    /// Removes a database unless it is that organisation's; whether it is gone. Refused while somebody is connected to it, or has
+    /// the organisation locked; nobody is waited for.
     pub(crate) async fn drop_spare(&self, organization: Guid, database: &str) -> Result<bool> {
         match &self.engine {
             Engine::Sqlite { .. } => {
@@ -554,14 +555,22 @@ impl Store {
             }
             Engine::Postgres { settings } => {
                 // Another node does not point the organisation at it meanwhile. The lock ends with the connection.
-                let locking = Link::Postgres(Arc::new(PostgresConnection::connect(&settings.unlimited()).await?));
+                let holding = PostgresConnection::connect(&settings.outlasting_a_statement()).await?;
+                let locking = Link::Postgres(Arc::new(holding));
                 locking.begin_plain().await?;
                 let locked = sql::control::select_database_locked(organization);
                 let present = rows(&locking, &locked, |row| Some(row.text(0)?.to_owned())).await?;
                 if present.iter().any(|present| present == database) {
                     return Ok(false);
                 }
-                let server = PostgresConnection::connect(&settings.unlimited()).await?;
+                // The server would wait for them for five seconds, and let nobody else in meanwhile.
+                let connected = rows(&locking, &sql::control::select_connected(database), |row| row.integer(0)).await?;
+                if !connected.is_empty() {
+                    let context = "somebody is connected to it".to_owned();
+                    return Err(Error::Unavailable { context, source: None });
+                }
+                // Where its files take longer to remove than a statement may, it is removed further the next time.
+                let server = PostgresConnection::connect(settings).await?;
                 server.run(&internal::drop_unused_database(database)).await?;
             }
         }

@@ -7,7 +7,14 @@ use std::path::PathBuf;
 use futures::FutureExt;
 
 use super::*;
+use crate::link::rows;
 use crate::site::{Engine, Site, account, ring, write};
+use crate::sql::control;
+
+/// How often the server is asked for what it is about to notice.
+const LOOKS_MAX: usize = 100_000;
+/// Longer than anything that is tested takes: a test that hangs fails.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 async fn half_made(store: &Store, id: Guid) -> Arc<Organization> {
     let mut half = store.new_organization(id, "demo", "Demo", store.database_name("demo", store.new_id())).unwrap();
@@ -371,6 +378,19 @@ async fn databases_of(site: &Site, name: &str) -> Vec<String> {
     listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
+/// The server notices a moment later that somebody went away.
+async fn until_nobody_is_connected(site: &Site, database: &str) {
+    let Some(settings) = site.store.postgres_settings() else { return };
+    let connection = PostgresConnection::connect(settings).await.unwrap();
+    let link = Link::Postgres(Arc::new(connection));
+    for _ in 0..LOOKS_MAX {
+        if rows(&link, &control::select_connected(database), |row| row.integer(0)).await.unwrap().is_empty() {
+            return;
+        }
+    }
+    panic!("somebody stays connected to {database}");
+}
+
 /// What goes on after a restore was killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
@@ -402,6 +422,9 @@ async fn what_a_killed_replacement_leaves_is_removed(engine: Engine) {
             let restoring = restore_telling(&site, &from, &name, &mut killed);
             assert!(std::panic::AssertUnwindSafe(restoring).catch_unwind().await.is_err(), "{step}");
             site.store.forget_open(site.store.organization(&name).unwrap().id);
+            for database in databases_of(&site, &name).await {
+                until_nobody_is_connected(&site, &database).await;
+            }
             let made = if step.starts_with("filling") { 1 } else { 2 };
             assert_eq!(databases_of(&site, &name).await.len(), made, "{step}");
             let mut expected = vec![site.store.organization(&name).unwrap().database.clone()];
@@ -467,4 +490,72 @@ async fn what_another_node_restores_is_not_taken_for_what_was_left() {
     assert_ne!(present.database, before.database);
     first.store.database("demo").await.unwrap().content().await.unwrap();
     assert!(has_database(&first, &present.database).await && !has_database(&first, &before.database).await);
+}
+
+/// Whoever is at a database that a restore left, or hangs, holds up neither a start nor each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_of_what_a_killed_restore_left_is_passed_over() {
+    let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+    let address = custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name());
+    let (master, usual) = (crate::site::master_key(), crate::Limits::default());
+    let hasty = crate::Limits { statement_ms: 500, ..usual };
+    let site = Site::at(Some(address.clone()), &master, None, usual).await;
+    drop(site.organization("demo").await);
+    let demo = site.store.organization("demo").unwrap();
+    let spare = site.store.database_name("demo", site.store.new_id());
+    site.store.control().note_spare(&spare, demo.id, site.store.now_ms()).await.unwrap();
+    let connected = site.store.make_postgres_database(&spare).await.unwrap();
+    let holder = PostgresConnection::connect(&site.store.postgres_settings().unwrap().unlimited()).await.unwrap();
+    let holder = Link::Postgres(Arc::new(holder));
+    // It is the server that says so, and not the end of a limit.
+    let told = async || site.store.drop_spare(demo.id, &spare).await.unwrap_err().to_string();
+    let start = async |limits| {
+        let starting = Site::at(Some(address.clone()), &master, None, limits);
+        tokio::time::timeout(PATIENCE, starting).await.expect("it starts")
+    };
+
+    holder.begin_plain().await.unwrap();
+    rows(&holder, &control::select_database_locked(demo.id), |_| Some(())).await.unwrap();
+    assert!(told().await.contains("could not obtain lock"), "{}", told().await);
+    start(usual).await;
+    holder.run(internal::COMMIT).await.unwrap();
+
+    assert_eq!(told().await, "the database is not available: somebody is connected to it");
+    start(usual).await;
+    drop(connected);
+    until_nobody_is_connected(&site, &spare).await;
+
+    holder.begin_plain().await.unwrap();
+    holder.run(&format!("COMMENT ON DATABASE \"{spare}\" IS 'held'")).await.unwrap();
+    let hurried = start(hasty).await;
+    let holding = hurried.store.postgres_settings().unwrap().outlasting_a_statement();
+    let holding = PostgresConnection::connect(&holding).await.unwrap();
+    let ends = holding.text("SHOW idle_in_transaction_session_timeout").await.unwrap();
+    assert_eq!(ends.as_deref(), Some("10500ms"), "nor is an organisation locked for ever by who hangs");
+    holder.run(internal::COMMIT).await.unwrap();
+
+    assert!(has_database(&site, &spare).await);
+    start(usual).await;
+    assert!(!has_database(&site, &spare).await);
+    assert_eq!(site.store.control().spares().await.unwrap(), []);
+    site.store.database("demo").await.unwrap().content().await.unwrap();
+}
+
+/// Many of them, or large ones, hold up a start for so long and no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_killed_restores_left_is_removed_for_so_long_and_then_the_next_time() {
+    let site = Site::new(Engine::Sqlite).await;
+    let control = site.store.control();
+    for name in ["a.db", "b.db"] {
+        std::fs::write(site.store.path_of(name), "left").unwrap();
+        control.note_spare(name, Guid::from_u128(7), site.store.now_ms()).await.unwrap();
+    }
+    let passes = i64::try_from(crate::Limits::default().statement_ms).unwrap() + 1;
+    site.clock.1.store(passes, std::sync::atomic::Ordering::Relaxed);
+    site.store.remove_spares(None).await;
+    assert!(site.store.path_of("b.db").exists() && control.spares().await.unwrap().len() == 2);
+    site.clock.1.store(0, std::sync::atomic::Ordering::Relaxed);
+    site.store.remove_spares(None).await;
+    assert!(!site.store.path_of("a.db").exists() && !site.store.path_of("b.db").exists());
+    assert_eq!(control.spares().await.unwrap(), []);
 }

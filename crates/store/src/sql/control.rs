@@ -235,12 +235,23 @@ pub(crate) fn select_spare_databases() -> Statement {
     }
 }
 
-/// The database of an organisation, which nobody changes before the end of the transaction.
+/// The database of an organisation, which nobody changes before the end of the transaction. It fails where somebody else has it
+/// locked.
 pub(crate) fn select_database_locked(id: Guid) -> Statement {
     Statement {
-        sql: "SELECT database_name FROM custodia_organization WHERE id = $1 FOR UPDATE".to_owned(),
+        sql: "SELECT database_name FROM custodia_organization WHERE id = $1 FOR UPDATE NOWAIT".to_owned(),
         parameters: vec![Parameter::Value(Value::Guid(id))],
         outputs: vec![Output::Text],
+        ..Statement::default()
+    }
+}
+
+/// A row for each client that is connected to a database of PostgreSQL; what the server itself does there counts for none.
+pub(crate) fn select_connected(database: &str) -> Statement {
+    Statement {
+        sql: "SELECT pid FROM pg_stat_activity WHERE datname::text = $1 AND usesysid IS NOT NULL".to_owned(),
+        parameters: vec![text(database)],
+        outputs: vec![Output::Integer],
         ..Statement::default()
     }
 }
