@@ -2,7 +2,9 @@
 
 use custodia_org::{Input, RecordInput, Reference};
 use custodia_query::RowKey;
-use custodia_query::odata::{Navigation, SingleNavigation, navigation, owner_id, parse_moment, parse_reference};
+use custodia_query::odata::{
+    Navigation, OWNER_ID, SingleNavigation, navigation, owner_id, parse_moment, parse_reference,
+};
 use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
 use http::StatusCode;
 
@@ -34,11 +36,12 @@ pub(crate) fn record_input(
     object: &Object<'_>,
     numbers_quoted: bool,
 ) -> Result<RecordInput, Failure> {
-    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None, nested: None };
+    let id = given_id(table, object)?.filter(|id| !id.is_nil());
+    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), nested: None };
     for (name, value) in object.members() {
         reader.member(name, value)?;
     }
-    Ok(RecordInput { table: table.id, id: reader.id, columns: reader.columns })
+    Ok(RecordInput { table: table.id, id, columns: reader.columns })
 }
 
 struct Reader<'r> {
@@ -46,7 +49,6 @@ struct Reader<'r> {
     table: &'r Table,
     numbers_quoted: bool,
     columns: Vec<(ColumnId, Input)>,
-    id: Option<Guid>,
     /// What is made beside the record; `None` where it is changed and not made.
     nested: Option<Nested<'r>>,
 }
@@ -136,11 +138,11 @@ impl Reader<'_> {
         if !column.kind.is_stored() {
             return Err(Failure::unsupported(format!("writing column '{name}' of table '{}'", table.name)));
         }
-        let value = column_value(table, column, value, self.numbers_quoted)?;
+        // The id is read of the whole object: see `given_id`.
         if column.id == table.primary_id {
-            self.id = chosen_id(&value);
             return Ok(());
         }
+        let value = column_value(table, column, value, self.numbers_quoted)?;
         self.set(column.id, Input::Value(value))
     }
 
@@ -229,11 +231,10 @@ impl Call<'_> {
         let named = object.need_text("@odata.type")?;
         let table = table_of_type(&self.schema, &named)
             .ok_or_else(|| Failure::body(format!("'{name}': there is no type '{named}'")))?;
-        let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
-        // Users and teams may also be named as what they are as owners.
-        let id = object.text_of(id_name)?.map_or_else(|| object.text_of("ownerid"), |id| Ok(Some(id)))?;
-        let id = id.and_then(|text| Guid::try_parse(text.trim()).ok());
-        let id = id.ok_or_else(|| Failure::body(format!("'{name}' lacks a GUID in '{id_name}'")))?;
+        let id = given_id(table, object)?.ok_or_else(|| {
+            let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
+            Failure::body(format!("'{name}' lacks a GUID in '{id_name}'"))
+        })?;
         Ok(Reference { table: table.id, key: RowKey::Id(id) })
     }
 }
@@ -265,9 +266,24 @@ fn table_of_type<'s>(schema: &'s Schema, text: &str) -> Option<&'s Table> {
     schema.table_named(type_name(text)).map(|table| &**table)
 }
 
-/// The id that a primary id column is given; one of zeros is what clients send where they have none.
-fn chosen_id(value: &Value) -> Option<Guid> {
-    value.guid().filter(|id| !id.is_nil())
+/// The primary id that an object gives, also one of zeros, which clients send where they have none. Users and teams may give
+/// theirs under the name that it has of owners, too.
+///
+/// # Errors
+/// What is no GUID; two that are not the same one: neither counts more.
+pub(crate) fn given_id(table: &Table, object: &Object<'_>) -> Result<Option<Guid>, Failure> {
+    let Some(column) = table.column_by_id(table.primary_id) else { return Ok(None) };
+    let read = |name: &str| match object.given(name) {
+        Some(value) => column_value(table, column, value, false).map(|value| value.guid()),
+        None => Ok(None),
+    };
+    let (own, as_owner) = (read(&column.name)?, owner_id(table, OWNER_ID).map_or(Ok(None), |_| read(OWNER_ID))?);
+    match (own, as_owner) {
+        (Some(one), Some(other)) if one != other => {
+            Err(Failure::body(format!("the primary id is given two values, as '{}' and as '{OWNER_ID}'", column.name)))
+        }
+        _ => Ok(own.or(as_owner)),
+    }
 }
 
 /// A value as its column takes it. Ranges, lengths and options are checked where records are written.

@@ -11,7 +11,7 @@ use super::Operation;
 use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::input::{new_records, record_input};
+use crate::input::{given_id, new_records, record_input};
 use crate::prepared::{Answering, PreparedWrite};
 
 /// Targets of one action. All are written in one transaction, while no other write of the organisation runs.
@@ -80,9 +80,7 @@ fn delete(call: &Call<'_>, table: &Table, object: &Object<'_>) -> Result<Change,
 /// The record that a target stands for which has to be there. An id of zeros is that of no record; what the target says besides
 /// does not make it another one's.
 fn existing(call: &Call<'_>, table: &Table, object: &Object<'_>, input: &RecordInput) -> Result<Reference, Failure> {
-    let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
-    let id = object.text_of(id_name)?.and_then(|text| Guid::try_parse(text.trim()).ok());
-    if id.is_some_and(|id| id.is_nil()) && object.given("@odata.id").is_none() {
+    if given_id(table, object)?.is_some_and(|id| id.is_nil()) && object.given("@odata.id").is_none() {
         return Ok(Reference::id(table.id, Guid::nil()));
     }
     named(call, table, object, input)?.ok_or_else(|| nameless(table))

@@ -4,7 +4,7 @@ use custodia_org::{Change, Input, LinkRequest, RecordInput, Reference};
 use custodia_query::odata::{CollectionNavigation, SingleNavigation, Tie};
 use custodia_schema::{ColumnId, Guid, Table};
 
-use super::{BIND, Reader, chosen_id, column_value, table_of_type};
+use super::{BIND, Reader, given_id, table_of_type};
 use crate::body::{Json, Object};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -79,14 +79,10 @@ fn read(
         return Err(Failure::invalid(format!("records are within each other more than {DEPTH_MAX} deep")));
     }
     take(left)?;
-    let id_name = table.column_by_id(table.primary_id).map_or("", |column| &column.name);
-    let id = match (object.given(id_name), table.column_by_id(table.primary_id)) {
-        (Some(value), Some(column)) => chosen_id(&column_value(table, column, value, numbers_quoted)?),
-        _ => None,
-    };
+    let id = given_id(table, object)?.filter(|id| !id.is_nil());
     let own = id.unwrap_or_else(|| call.organization.new_id());
     let nested = Nested { own, before: Vec::new(), after: Vec::new(), depth, left };
-    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), id: None, nested: Some(nested) };
+    let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), nested: Some(nested) };
     for (column, input) in given {
         reader.set(column, input)?;
     }

@@ -9,6 +9,7 @@ on_both_engines! {
     many_records_are_deleted_at_once;
     bulk_actions_are_done_whole_or_not_at_all;
     an_id_of_zeros_names_no_record;
+    two_ids_of_one_record_are_refused;
     a_record_is_given_away;
     shares_are_told;
     the_organisation_tells_what_it_is;
@@ -157,6 +158,64 @@ mod bodies {
         let body = json!({"Targets": [target]}).to_string();
         let upserted = world.ask("POST", path, &[], &body).await.expect(200);
         assert_eq!(upserted["Results"][0]["Target"]["transactioncurrencyid"], json!(euro));
+    }
+
+    /// Users and teams may give their id under two names: one of two that differ does not count more.
+    pub async fn two_ids_of_one_record_are_refused(world: World) {
+        let zeros = "00000000-0000-0000-0000-000000000000";
+        let unit = format!("/businessunits({})", world.seeded.unit);
+        let team = |name: &str| json!({"name": name, "businessunitid@odata.bind": unit});
+        let one = world.post("teams", &team("One").to_string()).await;
+        let other = world.post("teams", &team("Other").to_string()).await;
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let number = world.org.database().head().await.unwrap().number;
+        for (id, owner) in [(&one, other.as_str()), (&other, &one), (&one, zeros), (&zeros.to_owned(), &one)] {
+            // In both orders.
+            for ids in
+                [format!(r#""teamid":"{id}","ownerid":"{owner}""#), format!(r#""ownerid":"{owner}","teamid":"{id}""#)]
+            {
+                let action = |name: &str| {
+                    let body = format!(r#"{{"Targets":[{{{ids},"name":"Lost"}}]}}"#);
+                    (format!("teams/Microsoft.Dynamics.CRM.{name}Multiple"), "POST", body)
+                };
+                let shared = format!(
+                    r#"{{"Target":{{"@odata.type":"Microsoft.Dynamics.CRM.account","accountid":"{account}"}},"PrincipalAccess":{{"Principal":{{"@odata.type":"Microsoft.Dynamics.CRM.team",{ids}}},"AccessMask":"ReadAccess"}}}}"#
+                );
+                let body = format!(r#"{{{ids},"name":"Lost"}}"#);
+                for (path, method, body) in [
+                    action("Create"),
+                    action("Update"),
+                    action("Upsert"),
+                    action("Delete"),
+                    ("teams".to_owned(), "POST", body.clone()),
+                    (format!("teams({one})"), "PATCH", body),
+                    ("GrantAccess".to_owned(), "POST", shared),
+                ] {
+                    let message = world.ask(method, &path, &[], &body).await.expect_error(400, "0x80048d19");
+                    let problem = "the primary id is given two values, as 'teamid' and as 'ownerid'";
+                    assert!(message.ends_with(problem), "{path} {body}: {message}");
+                }
+            }
+        }
+        for action in ["UpdateMultiple", "DeleteMultiple"] {
+            let path = format!("teams/Microsoft.Dynamics.CRM.{action}");
+            let body = json!({"Targets": [{"ownerid": zeros, "name": "Lost"}]}).to_string();
+            world.ask("POST", &path, &[], &body).await.expect_error(404, "0x80040217");
+        }
+        assert_eq!(world.org.database().head().await.unwrap().number, number, "nothing was written");
+        // Twice the same one, and the one name alone, name the record; null says as much as leaving it out.
+        for ids in
+            [json!({"teamid": one, "ownerid": one}), json!({"ownerid": one}), json!({"teamid": null, "ownerid": one})]
+        {
+            let mut target = json!({"description": ids.to_string()});
+            target.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+            let body = json!({"Targets": [target]}).to_string();
+            world.ask("POST", "teams/Microsoft.Dynamics.CRM.UpdateMultiple", &[], &body).await.expect(204);
+            assert_eq!(world.get(&format!("teams({one})")).await["description"], ids.to_string());
+        }
+        let mut own = team("Own");
+        own["ownerid"] = json!("11111111-2222-3333-4444-555555555555");
+        assert_eq!(world.post("teams", &own.to_string()).await, own["ownerid"].as_str().unwrap());
     }
 
     pub async fn bulk_actions_are_done_whole_or_not_at_all(world: World) {
