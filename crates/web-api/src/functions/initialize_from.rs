@@ -41,6 +41,7 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     let parent = parent_link(&call.schema, source, target)
         .ok_or_else(|| Failure::invalid(format!("no record of '{}' hangs on one of '{}'", target.name, source.name)))?;
     let settable = settable(operation)?;
+    let skips_parent = skips_parent(operation)?;
     let pairs: Vec<Pair<'_>> = target
         .columns()
         .iter()
@@ -64,7 +65,9 @@ pub(super) async fn answer(operation: &Operation<'_>) -> Result<Response<Bytes>,
     body.extend_from_slice(b"\"@odata.type\":");
     json::text(&mut body, &format!("#Microsoft.Dynamics.CRM.{}", target.name));
     body.extend_from_slice(&values);
-    write_link(&mut body, &parent.lookup_navigation, source, &id);
+    if !skips_parent {
+        write_link(&mut body, &parent.lookup_navigation, source, &id);
+    }
     body.push(b'}');
     Ok(answer::json(StatusCode::OK, call.media, body))
 }
@@ -100,6 +103,15 @@ fn settable(operation: &Operation<'_>) -> Result<fn(&Column) -> bool, Failure> {
             return Err(Failure::invalid(message));
         }
     })
+}
+
+/// Whether the link to the source is left out, from `SkipParentalRelationshipMapping`.
+fn skips_parent(operation: &Operation<'_>) -> Result<bool, Failure> {
+    match operation.parameter("SkipParentalRelationshipMapping") {
+        None | Some(ParameterValue::Null) => Ok(false),
+        Some(ParameterValue::Boolean(skips)) => Ok(*skips),
+        Some(_) => Err(Failure::invalid("SkipParentalRelationshipMapping is true or false")),
+    }
 }
 
 /// The relationship by which a new record hangs on the one it is prefilled from. Of several, the one that says so most

@@ -315,6 +315,13 @@ const LATER_ACTIONS: &[&str] = &[
     "WinQuote",
 ];
 
+/// Parameters of functions that are here which change nothing yet: null and false say as much as leaving them out.
+const LATER_PARAMETERS: &[(&str, &str)] = &[
+    ("InitializeFrom", "RetrieveConsumableRecord"),
+    ("RetrieveMetadataChanges", "AppModuleId"),
+    ("RetrieveMetadataChanges", "RetrieveAllSettings"),
+];
+
 /// Calls a function. An action is called with POST, and read by [`prepare`].
 pub(crate) async fn call(
     call: &Call<'_>,
@@ -330,6 +337,11 @@ pub(crate) async fn call(
     if let Some((unknown, _)) = parameters.iter().find(|(parameter, _)| !metadata::csdl::has_parameter(name, parameter))
     {
         return Err(Failure::invalid(format!("the function {name} has no parameter '{unknown}'")));
+    }
+    let says_nothing = |value: &ParameterValue| matches!(value, ParameterValue::Null | ParameterValue::Boolean(false));
+    let is_later = |parameter: &str| LATER_PARAMETERS.contains(&(name, parameter));
+    if let Some((later, _)) = parameters.iter().find(|(known, value)| is_later(known) && !says_nothing(value)) {
+        return Err(Failure::unsupported(format!("the parameter '{later}' of the function {name}")));
     }
     match name {
         // Boxed: it is large, and the future of every request has room for the largest.

@@ -423,6 +423,15 @@ mod bodies {
         assert_eq!(below["parentaccountid@odata.bind"], format!("/accounts({id})"));
         assert!(below.get("name").is_none());
 
+        // The link to the source is left out on request.
+        let with = |more: &str| path("contact").replace("'ValidForCreate')", &format!("'ValidForCreate',{more})"));
+        let skipped = world.get(&with("SkipParentalRelationshipMapping=true")).await;
+        assert_eq!((&skipped["telephone1"], skipped.get("parentcustomerid_account@odata.bind")), (&json!("1"), None));
+        for nothing in ["SkipParentalRelationshipMapping=false", "SkipParentalRelationshipMapping=null"] {
+            assert_eq!(world.get(&with(nothing)).await, filled);
+        }
+        world.ask("GET", &with("SkipParentalRelationshipMapping=1"), &[], "").await.expect_error(400, "0x80060888");
+
         world.ask("GET", &path("nothing"), &[], "").await.expect_error(400, "0x80060888");
         world.ask("GET", &path("businessunit"), &[], "").await.expect_error(400, "0x80060888");
         world

@@ -9,6 +9,7 @@ on_both_engines! {
     users_join_the_access_team_of_a_record;
     hierarchy_security_is_switched_over_the_protocol;
     operations_that_are_not_there_say_so;
+    parameters_that_are_not_there_yet_say_so;
     another_user_is_named_by_headers;
 }
 
@@ -237,6 +238,37 @@ mod bodies {
             let answer = world.ask(method, target, &[], body).await;
             assert_eq!(answer.status, status, "{method} {target} {}", answer.text());
             answer.expect_error(status, code);
+        }
+    }
+
+    /// Parameters that are declared and change nothing yet are refused only where they would change something.
+    pub async fn parameters_that_are_not_there_yet_say_so(world: World) {
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let prefilled = |more: &str| {
+            format!(
+                "InitializeFrom(EntityMoniker=@m,TargetEntityName='contact'{more})?@m={{'@odata.id':'accounts({account})'}}"
+            )
+        };
+        // Of a table that does not exist: what is described is not what this is about.
+        let none = r#"{"Criteria":{"Conditions":[{"PropertyName":"LogicalName","Value":"none"}]}}"#;
+        let changes = |more: &str| format!("RetrieveMetadataChanges(Query=@q{more})?@q={none}");
+        let id = world.seeded.unit;
+        for (parameter, value, form) in [
+            ("RetrieveConsumableRecord", "true", &prefilled as &dyn Fn(&str) -> String),
+            ("AppModuleId", &id.to_string(), &changes),
+            ("RetrieveAllSettings", "true", &changes),
+        ] {
+            let plain = world.get(&form("")).await;
+            for nothing in ["null", "false"] {
+                assert_eq!(world.get(&form(&format!(",{parameter}={nothing}"))).await, plain, "{parameter}={nothing}");
+            }
+            let answer = world.ask("GET", &form(&format!(",{parameter}={value}")), &[], "").await;
+            let message = answer.expect_error(501, "0x80060888");
+            assert!(message.contains(&format!("the parameter '{parameter}' of the function")), "{message}");
+            // By an alias, too.
+            let target = format!("{}&@v={value}", form(&format!(",{parameter}=@v")));
+            world.ask("GET", &target, &[], "").await.expect_error(501, "0x80060888");
+            world.ask("GET", &form(",Foo=null"), &[], "").await.expect_error(400, "0x80060888");
         }
     }
 
