@@ -458,10 +458,15 @@ pub(crate) async fn row_values(
     key: &RowKey,
     values: &[Field],
 ) -> Result<Vec<Value>, Failure> {
-    let mut rows = Rows::default();
     let mut query = Query::of_row(table, key);
     query.fields.extend_from_slice(values);
-    call.organization.query(call.caller, &query, &mut rows).await?;
+    only_row(call, table, key, &query).await
+}
+
+/// What a question for one record shows of it.
+async fn only_row(call: &Call<'_>, table: &Table, key: &RowKey, query: &Query) -> Result<Vec<Value>, Failure> {
+    let mut rows = Rows::default();
+    call.organization.query(call.caller, query, &mut rows).await?;
     match rows.rows.into_iter().next() {
         Some(row) => Ok(row),
         None => Err(call.organization.explain_missing(call.caller, table, key).await.into()),
@@ -501,13 +506,20 @@ pub(crate) async fn single_navigation(
 }
 
 /// The record that a lookup of one row points at; `None` when it points at none, or at one that this navigation does
-/// not lead to.
+/// not lead to. Of activities by their type, one that the caller may not read is none, as with `$expand`.
 async fn related_record(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     navigation: &SingleNavigation,
 ) -> Result<Option<(TableId, Guid)>, Failure> {
+    if let Some(step) = navigation.step_of_type(table) {
+        let fields = vec![Field::Column(call.table(step.target)?.primary_id)];
+        let mut query = Query::of_row(table, key);
+        query.expand = vec![Expand::One { name: navigation.name.clone(), step, fields, expand: Vec::new() }];
+        let row = only_row(call, table, key, &query).await?;
+        return Ok(row.get(1).and_then(Value::guid).map(|id| (step.target, id)));
+    }
     let polymorphic = table.column_by_id(navigation.lookup).is_some_and(|column| column.kind.is_polymorphic());
     let mut fields = vec![Field::Column(navigation.lookup)];
     if polymorphic {

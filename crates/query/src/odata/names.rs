@@ -56,6 +56,19 @@ pub struct SingleNavigation {
     pub targets: Vec<TableId>,
 }
 
+impl SingleNavigation {
+    /// The step to its table, where only the row there tells whether there is one: a lookup that points into the list of all
+    /// activities does not say of which type one is.
+    #[must_use]
+    pub fn step_of_type(&self, table: &Table) -> Option<Step> {
+        let lookup = table.column_by_id(self.lookup)?;
+        match self.targets.as_slice() {
+            [target] if !lookup.kind.targets().contains(target) => Some(Step { lookup: lookup.id, target: *target }),
+            _ => None,
+        }
+    }
+}
+
 /// What ties the rows of a collection to the row they are navigated from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tie {

@@ -196,8 +196,9 @@ impl<'s> PathReader<'s> {
         match navigation(self.schema, table, name) {
             Some(Navigation::Single(single)) => {
                 let polymorphic = table.column_by_id(single.lookup).is_some_and(|lookup| lookup.kind.is_polymorphic());
-                let column = match (polymorphic, single.targets.as_slice()) {
-                    // Null also when the lookup points at another table.
+                let typed = polymorphic || single.step_of_type(table).is_some();
+                let column = match (typed, single.targets.as_slice()) {
+                    // Null also when the lookup points at another table, or at an activity of another type.
                     (true, [target]) => {
                         steps.push(Step { lookup: single.lookup, target: *target });
                         self.join(lexer, at, &steps)?;

@@ -292,6 +292,27 @@ mod bodies {
             .await;
         assert_eq!(listed["email_activity_parties"][0]["activitypartyid"], party.as_str());
 
+        // There is none of another type, however it is asked for.
+        let bound = format!(r#"{{"participationtypemask":2,"activityid_task@odata.bind":"/tasks({task})"}}"#);
+        let other = world.post("activityparties", &bound).await;
+        for (at, own, activity, others) in [(&party, "email", &email, "task"), (&other, "task", &task, "email")] {
+            let address = |kind: &str, more: &str| format!("activityparties({at})/activityid_{kind}{more}");
+            assert_eq!(world.get(&address(own, "?$select=subject")).await["activityid"], activity.as_str());
+            let reference = world.get(&address(own, "/$ref")).await;
+            assert_eq!(reference["@odata.id"], format!("{ROOT}{own}s({activity})"));
+            for more in ["", "/$ref", "?$select=subject"] {
+                world.ask("GET", &address(others, more), &[], "").await.expect(204);
+            }
+            let found = async |filter: String| {
+                let rows = world.get(&format!("activityparties?$select=activitypartyid&$filter={filter}")).await;
+                let ids = |row: &Json| row["activitypartyid"].as_str().unwrap().to_owned();
+                rows["value"].as_array().unwrap().iter().map(ids).collect::<Vec<_>>()
+            };
+            assert_eq!(found(format!("activityid_{own} ne null")).await, [at.as_str()]);
+            assert_eq!(found(format!("activityid_{others} eq null")).await, [at.as_str()]);
+            assert_eq!(found("activityid_activitypointer ne null".to_owned()).await.len(), 2);
+        }
+
         // The record has to be of the type that it is named by.
         let wrong = format!(r#"{{"participationtypemask":2,"activityid_email@odata.bind":"/emails({task})"}}"#);
         world.ask("POST", "activityparties", &[], &wrong).await.expect(404);
