@@ -107,7 +107,41 @@ fn decoded_length(base64: &str) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::decoded_length;
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use custodia_schema::standard;
+
+    use super::{DOCUMENTS, TYPES_OF_LINKS, decoded_length};
+
+    /// What tells something of a column is hidden with it, or the column is never hidden.
+    #[test]
+    fn what_tells_of_a_column_is_hidden_with_it() {
+        let schema = standard();
+        let pointers = schema.table_named("activitypointer").unwrap();
+        let mut pairs: Vec<(&str, &str, &str)> = TYPES_OF_LINKS.to_vec();
+        for (table, body) in DOCUMENTS {
+            pairs.extend([(*table, *body, "isdocument"), (*table, *body, "filesize")]);
+        }
+        for table in schema.tables().iter().filter(|table| table.is_activity) {
+            for moment in ["scheduledstart", "scheduledend"] {
+                pairs.push((&table.name, moment, "scheduleddurationminutes"));
+            }
+        }
+        let mut told = 0;
+        let mut open = Vec::new();
+        for (name, source, companion) in pairs {
+            let table = schema.table_named(name).unwrap();
+            let (Some(source), Some(companion)) = (table.column(source), table.column(companion)) else { continue };
+            told += 1;
+            // What the list of all activities shows, too, is secured of none of them (`secure_column`).
+            let may_be_hidden = source.securable && !(table.is_activity && pointers.column(&source.name).is_some());
+            if may_be_hidden && !companion.sources().any(|of| of == source.id) {
+                open.push(format!("{name}.{} tells of {}, which can be secured", companion.name, source.name));
+            }
+        }
+        assert!(open.is_empty(), "{open:#?}");
+        assert!(told > 30, "{told}");
+    }
 
     #[test]
     fn a_document_is_as_long_as_its_bytes() {
