@@ -342,17 +342,23 @@ impl Wanted {
     /// Adds the values that annotations of the shown columns need.
     fn add_fields(&self, table: &Table, shape: &Shape, fields: &mut Vec<Field>) {
         for column in shape.shown.iter().filter_map(|id| table.column_by_id(*id)) {
-            if let ColumnKind::Lookup { .. } = column.kind {
-                if self.formatted {
-                    fields.push(Field::TargetName(column.id));
-                }
-                if (self.table || self.navigation) && column.kind.is_polymorphic() {
-                    fields.push(Field::TargetTable(column.id));
-                }
+            self.add_fields_of(column, true, fields);
+        }
+    }
+
+    /// Adds the values that annotations of a column need; where rows are told apart by what they show (not `keyed`), none that
+    /// another column holds.
+    fn add_fields_of(&self, column: &Column, keyed: bool, fields: &mut Vec<Field>) {
+        if let ColumnKind::Lookup { .. } = column.kind {
+            if self.formatted {
+                fields.push(Field::TargetName(column.id));
             }
-            if let (true, Some(typed_by)) = (self.table, column.typed_by) {
-                fields.push(Field::Column(typed_by));
+            if (self.table || self.navigation) && column.kind.is_polymorphic() {
+                fields.push(Field::TargetTable(column.id));
             }
+        }
+        if let (true, Some(typed_by)) = (self.table && keyed, column.typed_by) {
+            fields.push(Field::Column(typed_by));
         }
     }
 }

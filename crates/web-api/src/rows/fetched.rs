@@ -83,14 +83,7 @@ impl Planning<'_> {
             let (Field::Column(column), Some(table)) = (shown.field, table) else { continue };
             let Some(column) = table.column_by_id(column) else { continue };
             let mut needed = Vec::new();
-            if let ColumnKind::Lookup { .. } = column.kind {
-                if wanted.formatted {
-                    needed.push(Field::TargetName(column.id));
-                }
-                if (wanted.table || wanted.navigation) && column.kind.is_polymorphic() {
-                    needed.push(Field::TargetTable(column.id));
-                }
-            }
+            wanted.add_fields_of(column, keyed, &mut needed);
             if keyed && wanted.formatted && has_currency(table, &column.kind) {
                 needed.extend(table.column("transactioncurrencyid").map(|currency| Field::Column(currency.id)));
             }

@@ -97,6 +97,33 @@ mod bodies {
             assert_eq!(entry["_objectid_value@Microsoft.Dynamics.CRM.lookuplogicalname"], "account");
             assert!(entry.get("objecttypecode").is_none() && entry.get("objectid").is_none(), "{entry}");
         }
+        // By the other languages, too; not where rows are told apart by what they show.
+        let fetch = |attributes: &str| {
+            let fetch = format!(
+                "<fetch {attributes}<filter><condition attribute='objectid' operator='eq' value='{id}'/></filter></entity></fetch>"
+            );
+            format!(
+                "audits?fetchXml={}",
+                percent_encoding::utf8_percent_encode(&fetch, percent_encoding::NON_ALPHANUMERIC)
+            )
+        };
+        let typed = "@Microsoft.Dynamics.CRM.lookuplogicalname";
+        for (target, name, expected) in [
+            (fetch("><entity name='audit'><attribute name='objectid'/>"), "_objectid_value", json!("account")),
+            (fetch("><entity name='audit'><attribute name='objectid' alias='of'/>"), "of", json!("account")),
+            (fetch("distinct='true'><entity name='audit'><attribute name='objectid'/>"), "_objectid_value", Json::Null),
+            (
+                format!("audits?sql=SELECT objectid FROM audit WHERE objectid = '{id}'"),
+                "_objectid_value",
+                json!("account"),
+            ),
+        ] {
+            let answer = world.ask("GET", &target, &annotations, "").await.expect(200);
+            let entry = &answer["value"][0];
+            assert_eq!(entry[name], id.as_str(), "{target} {answer}");
+            assert_eq!(entry[format!("{name}{typed}")], expected, "{target} {answer}");
+            assert!(entry.get("objecttypecode").is_none(), "{target} {entry}");
+        }
         let plain = world.get(&format!("audits?$filter=_objectid_value eq {id}")).await;
         assert_eq!(plain["value"][0]["_objectid_value"], id.as_str());
         assert!(plain["value"][0].get("_objectid_value@Microsoft.Dynamics.CRM.lookuplogicalname").is_none());
