@@ -1,12 +1,13 @@
 //! Reading: collections, single records, properties, addresses and counts.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use custodia_org::{RecordQuestion, Restart, Row, RowSink, Rows};
 use custodia_query::odata::{
-    CollectionNavigation, ExpandShape, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_apply,
+    CollectionNavigation, ExpandShape, OWNER_ID, Parsed, RelatedPart, SingleNavigation, depends_on_asker, parse_apply,
     parse_options, parse_record_options, property_name,
 };
 use custodia_query::operator::Asker;
@@ -555,19 +556,21 @@ pub(crate) async fn collection_navigation(
     }
 }
 
-/// `GET accounts(…)/name`.
+/// `GET accounts(…)/name`; of the id of a user or team perhaps `as_owner`.
 pub(crate) async fn property(
     call: &Call<'_>,
     table: &Table,
     key: &RowKey,
     column: ColumnId,
+    as_owner: bool,
 ) -> Result<Response<Bytes>, Failure> {
     let column = stored(table, column)?;
     let Some(value) = property_value(call, table, key, column).await? else {
         return Ok(answer::empty(StatusCode::NO_CONTENT));
     };
     let mut body = Vec::new();
-    call.begin_body(&mut body, &format!("{}({})/{}", table.set_name, value.id, property_name(column)));
+    let name = if as_owner { Cow::Borrowed(OWNER_ID) } else { property_name(column) };
+    call.begin_body(&mut body, &format!("{}({})/{name}", table.set_name, value.id));
     separate(&mut body);
     body.extend_from_slice(b"\"value\":");
     body.extend_from_slice(&value.json);

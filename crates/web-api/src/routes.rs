@@ -94,10 +94,10 @@ pub(crate) async fn prepare(call: &Call<'_>, resource: &Resource) -> Result<Opti
         (Resource::Collection { table }, &Method::POST) => writes::create(call, call.table(*table)?).await?,
         (Resource::Record { table, key }, &Method::PATCH) => writes::update(call, call.table(*table)?, key).await?,
         (Resource::Record { table, key }, &Method::DELETE) => writes::delete(call, call.table(*table)?, key)?,
-        (Resource::Property { table, key, column }, &Method::PUT) => {
+        (Resource::Property { table, key, column, .. }, &Method::PUT) => {
             writes::put_property(call, call.table(*table)?, key, *column)?
         }
-        (Resource::Property { table, key, column }, &Method::DELETE) => {
+        (Resource::Property { table, key, column, .. }, &Method::DELETE) => {
             writes::delete_property(call, call.table(*table)?, key, *column)?
         }
         (Resource::Related { table, key, navigation, part }, method) => {
@@ -179,10 +179,10 @@ async fn route(call: &Call<'_>, resource: Resource) -> Result<Response<Bytes>, F
                 _ => wrong_method(),
             }
         }
-        Resource::Property { table, key, column } => {
+        Resource::Property { table, key, column, as_owner } => {
             let table = Arc::clone(call.table(table)?);
             match *method {
-                Method::GET => reads::property(call, &table, &key, column).await,
+                Method::GET => reads::property(call, &table, &key, column, as_owner).await,
                 _ => wrong_method(),
             }
         }

@@ -3,12 +3,14 @@
 //! `filter(…)/groupby((a,nav/b),aggregate(x with sum as n,$count as c))`, `groupby(…)` and `aggregate(…)` alone. Only these, in
 //! this order: what Dataverse takes.
 
+use std::borrow::Cow;
+
 use custodia_schema::{Column, ColumnKind, Schema, Table};
 
 use super::expand::top;
 use super::filter::{Given, filter};
 use super::lexer::{Lexer, Token};
-use super::names::property_name;
+use super::names::{OWNER_ID, owner_id, property_name};
 use super::path::{Goal, PathReader, unknown_column};
 use super::{Limits, ODataError, Place};
 use crate::fetchxml::{GroupColumn, GroupValue, GroupsQuestion};
@@ -197,10 +199,16 @@ impl<'r> Reader<'r> {
         }
         self.limited(lexer, at)?;
         let table = self.table_of(&path);
+        // The id of a user or team keeps the name that it was asked for by.
+        let last = lexer.slice(at, lexer.at()).rsplit('/').next().unwrap_or_default().trim();
+        let own = match owner_id(table, last) {
+            Some(_) => Cow::Borrowed(OWNER_ID),
+            None => property_name(column),
+        };
         // A column of another row has the name of that row's table before its own.
         let name = match path.steps.as_slice() {
-            [] => property_name(column).into_owned(),
-            _ => format!("{}_{}", table.name, property_name(column)),
+            [] => own.into_owned(),
+            _ => format!("{}_{own}", table.name),
         };
         let position = self.groups.len();
         self.add(

@@ -257,7 +257,8 @@ impl Expander<'_> {
 /// What to read and what to show of the records that a navigation leads to.
 fn shown(table: &Table, item: &Item<'_>, columns: Option<&[&Column]>) -> (Vec<Field>, Shape) {
     if !item.references {
-        return projection(table, columns);
+        let (fields, shape) = projection(table, columns);
+        return (fields, Shape { as_owner: item.select.names_owner_id(table), ..shape });
     }
     let (_, shape) = projection(table, Some(&[]));
     (vec![Field::Column(table.primary_id)], shape)

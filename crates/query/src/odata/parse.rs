@@ -113,6 +113,7 @@ fn read(
     };
     let columns = selection.columns(table)?;
     let (fields, mut shape) = projection(table, columns.as_deref());
+    shape.as_owner = selection.names_owner_id(table);
     let mut paths = PathReader::new(schema, limits, table);
     let filter = match option("$filter") {
         Some(lexer) => filter(lexer, given, &mut paths)?,

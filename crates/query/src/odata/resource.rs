@@ -7,7 +7,7 @@ use super::filter::alias_literal;
 use super::hint::hint_of_set;
 use super::lexer::{Lexer, Token};
 use super::literal::{Fit, Literal, expected};
-use super::names::{Navigation, navigation, property};
+use super::names::{Navigation, navigation, owner_id, property};
 use super::{Limits, ODataError, Place};
 use crate::RowKey;
 
@@ -63,6 +63,8 @@ pub enum Resource {
         key: RowKey,
         /// The column.
         column: ColumnId,
+        /// It was asked for by the name that the ids of users and teams have as owners.
+        as_owner: bool,
     },
     /// `accounts(…)/name/$value`. The column may be one that is not stored.
     PropertyValue {
@@ -322,7 +324,7 @@ impl<'t> Reader<'_, 't> {
             return self.operation(Binding::Record(table.id, key), name, at);
         }
         if let Some(column) = property(table, name) {
-            return self.after_property(table.id, key, column);
+            return self.after_property(table.id, key, column, owner_id(table, name).is_some());
         }
         match navigation(self.schema, table, name) {
             Some(navigation) => self.after_navigation(table.id, key, navigation),
@@ -330,10 +332,16 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    fn after_property(mut self, table: TableId, key: RowKey, column: &Column) -> Result<Resource, ODataError> {
+    fn after_property(
+        mut self,
+        table: TableId,
+        key: RowKey,
+        column: &Column,
+        as_owner: bool,
+    ) -> Result<Resource, ODataError> {
         let column = column.id;
         match self.lexer.next()? {
-            (Token::End, _) => Ok(Resource::Property { table, key, column }),
+            (Token::End, _) => Ok(Resource::Property { table, key, column, as_owner }),
             (Token::Slash, _) => match self.lexer.next()? {
                 (Token::Word("$value"), _) => {
                     self.end()?;

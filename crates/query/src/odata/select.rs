@@ -4,7 +4,7 @@ use custodia_schema::{Column, ColumnId, ColumnKind, Table};
 
 use super::ODataError;
 use super::lexer::{Lexer, Token};
-use super::names::property;
+use super::names::{owner_id, property};
 use super::path::{unknown, unknown_column};
 use super::shape::Shape;
 use crate::Field;
@@ -45,11 +45,19 @@ impl<'t> Selection<'t> {
         Ok(Self { lexer, names: (!all).then_some(names) })
     }
 
-    /// Looks the names up in a table.
+    /// Whether the id of a record of a table that owns others is asked for by the name that it has as an owner's.
+    pub(super) fn names_owner_id(&self, table: &Table) -> bool {
+        self.names.iter().flatten().any(|(name, _)| owner_id(table, name).is_some())
+    }
+
+    /// Looks the names up in a table. The id of an owner by that name is not among the columns: it stands in each row anyway.
     pub(super) fn columns<'s>(&self, table: &'s Table) -> Result<Option<Vec<&'s Column>>, ODataError> {
         let Some(names) = &self.names else { return Ok(None) };
         let mut columns: Vec<&Column> = Vec::with_capacity(names.len());
         for (name, at) in names {
+            if owner_id(table, name).is_some() {
+                continue;
+            }
             let Some(column) = property(table, name) else {
                 return Err(unknown_column(&self.lexer, *at, name, table));
             };
@@ -132,6 +140,7 @@ pub(super) fn projection(table: &Table, selected: Option<&[&Column]>) -> (Vec<Fi
     let shape = Shape {
         table: table.id,
         selected: selected.map(|columns| columns.iter().map(|column| column.id).collect()),
+        as_owner: false,
         shown,
         expand: Vec::new(),
     };

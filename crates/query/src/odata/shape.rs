@@ -2,7 +2,7 @@
 
 use custodia_schema::{ColumnId, Schema, TableId};
 
-use super::names::property_name;
+use super::names::{OWNER_ID, property_name};
 
 /// What each record of an answer shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Shape {
     pub table: TableId,
     /// What `$select` names, in its order, without repeats; `None` when everything was asked for.
     pub selected: Option<Vec<ColumnId>>,
+    /// Whether `$select` also names the id of a user or team as that of an owner.
+    pub as_owner: bool,
     /// The columns that the body shows, in order. With a `$select`: what it names, then `transactioncurrencyid` when
     /// an amount of money is among it, then the primary id, each once.
     pub shown: Vec<ColumnId>,
@@ -55,6 +57,11 @@ impl Shape {
                 text.push_str(&property_name(column));
                 separator = ',';
             }
+        }
+        if self.as_owner {
+            text.push(separator);
+            text.push_str(OWNER_ID);
+            separator = ',';
         }
         let mut previous = None;
         for expand in &self.expand {

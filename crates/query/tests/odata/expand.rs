@@ -115,7 +115,7 @@ fn an_owner_is_a_user_or_a_team() {
                     "One ownerid ownerid>systemuser [systemuserid versionnumber]",
                     "One ownerid ownerid>team [teamid versionnumber]",
                 ],
-                "(ownerid())",
+                "(ownerid(ownerid))",
             ),
         ],
     );
@@ -227,7 +227,7 @@ fn expansions_stand_within_each_other() {
                     "One ownerid ownerid>systemuser [systemuserid versionnumber] with (One businessunitid businessunitid>businessunit [businessunitid versionnumber name])",
                     "One ownerid ownerid>team [teamid versionnumber] with (One businessunitid businessunitid>businessunit [businessunitid versionnumber name])",
                 ],
-                "(ownerid(businessunitid(name)))",
+                "(ownerid(ownerid,businessunitid(name)))",
             ),
             (
                 "ownerid($select=ownerid;$expand=parentsystemuserid($select=fullname))",
@@ -235,7 +235,7 @@ fn expansions_stand_within_each_other() {
                     "One ownerid ownerid>systemuser [systemuserid versionnumber] with (One parentsystemuserid parentsystemuserid>systemuser [systemuserid versionnumber fullname])",
                     "One ownerid ownerid>team [teamid versionnumber]",
                 ],
-                "(ownerid(parentsystemuserid(fullname)))",
+                "(ownerid(ownerid,parentsystemuserid(fullname)))",
             ),
         ],
     );

@@ -50,7 +50,7 @@ fn render(resource: &Resource) -> String {
         Resource::Collection { table } => format!("Collection {}", table_name(*table)),
         Resource::CollectionCount { table } => format!("Count {}", table_name(*table)),
         Resource::Record { table, key } => format!("Record {} {}", table_name(*table), key_text(*table, key)),
-        Resource::Property { table, key, column } | Resource::PropertyValue { table, key, column } => {
+        Resource::Property { table, key, column, .. } | Resource::PropertyValue { table, key, column } => {
             let kind = if matches!(resource, Resource::Property { .. }) { "Property" } else { "Value" };
             let column = &schema().table(*table).unwrap().column_by_id(*column).unwrap().name;
             format!("{kind} {} {} {column}", table_name(*table), key_text(*table, key))

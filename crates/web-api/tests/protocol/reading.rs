@@ -372,6 +372,35 @@ mod bodies {
         let owner = &world.get(&shown).await["owninguser"];
         assert_eq!(owner["ownerid"], owner["systemuserid"]);
         assert!(owner["ownerid"].is_string());
+        // It keeps the name that it was asked for by, in contexts and in groups.
+        let id = world.seeded.administrator.to_string();
+        let context = |what: &str| format!("{ROOT}$metadata#{what}");
+        for (asked, told) in [
+            ("systemusers?$select=ownerid".to_owned(), "systemusers(ownerid)".to_owned()),
+            ("systemusers?$select=ownerid,systemuserid".to_owned(), "systemusers(systemuserid,ownerid)".to_owned()),
+            (format!("systemusers({id})/ownerid"), format!("systemusers({id})/ownerid")),
+            (format!("systemusers({id})/systemuserid"), format!("systemusers({id})/systemuserid")),
+            (format!("systemusers({id})?$select=ownerid"), "systemusers(ownerid)/$entity".to_owned()),
+            (
+                format!("accounts({account})?$select=name&$expand=owninguser($select=ownerid)"),
+                "accounts(name,owninguser(ownerid))/$entity".to_owned(),
+            ),
+        ] {
+            assert_eq!(world.get(&asked).await["@odata.context"], context(&told), "{asked}");
+        }
+        for (asked, group) in [
+            ("systemusers?$apply=filter(ownerid eq OWN)/groupby((ownerid))&$orderby=ownerid", json!({"ownerid": id})),
+            (
+                "systemusers?$apply=filter(ownerid eq OWN)/groupby((ownerid,systemuserid))",
+                json!({"ownerid": id, "systemuserid": id}),
+            ),
+            ("accounts?$apply=groupby((owninguser/ownerid))", json!({"systemuser_ownerid": id})),
+            ("accounts?$apply=groupby((owninguser/systemuserid))", json!({"systemuser_systemuserid": id})),
+            ("accounts?$apply=groupby((ownerid/ownerid))", json!({"_ownerid_value": id})),
+        ] {
+            let found = world.get(&asked.replace("OWN", &id)).await;
+            assert_eq!(found["value"], json!([group]), "{asked}");
+        }
         // Other records have no such property.
         world.ask("GET", "businessunits?$select=ownerid", &[], "").await.expect(400);
     }
