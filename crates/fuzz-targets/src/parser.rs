@@ -222,6 +222,13 @@ pub const PARSERS: &[Parser] = &[
     ),
     parser("crates/query/src/odata/resource.rs: parse_resource", "addresses", User, ADDRESS, By("odata_path")),
     parser("crates/query/src/odata/skip_token.rs: decode", "links to further pages", User, ADDRESS, By("page_token")),
+    parser(
+        "crates/query/src/odata/skip_token.rs: decode_counted",
+        "links to further pages of views",
+        User,
+        ADDRESS,
+        By("page_token"),
+    ),
     parser("crates/query/src/odata/skip_token.rs: is_unsealed", "cookies of FetchXML", User, ADDRESS, By("page_token")),
     parser("crates/query/src/sql_select/resolve.rs: parse_select", "`?sql=`", User, ADDRESS, By("sql_select")),
     parser("crates/query/src/sql_select/statement.rs: read", "`?sql=`", User, ADDRESS, By("sql_select")),

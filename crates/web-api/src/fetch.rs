@@ -13,7 +13,6 @@ use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer;
-use crate::apply;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json;
@@ -99,11 +98,7 @@ pub(crate) async fn answer(
     let (fetch, pages) = match stated {
         Stated::Text(text) => (Fetch::read(text, limits)?, Pages::Stated),
         Stated::Stored(views, id, token) => {
-            let mut fetch = Fetch::read(&stored(call, views, id).await?, limits)?;
-            if token.is_some() {
-                (fetch.page, fetch.paging_cookie) = (Some(apply::page(token)?), token.map(str::to_owned));
-            }
-            (fetch, Pages::Linked)
+            (Fetch::read(&stored(call, views, id).await?, limits)?, Pages::Linked(token))
         }
     };
     if call.schema.table_named(&fetch.table).is_none() {
@@ -136,30 +131,26 @@ pub(crate) async fn answer(
 
 /// How a query goes from page to page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pages {
+enum Pages<'c> {
     /// The caller states the page in the query, with the cookie of the one before.
     Stated,
-    /// By links, since the caller states no query.
-    Linked,
+    /// By links, since the caller states no query: from the first page on, or from the one that the token of a link says.
+    Linked(Option<&'c str>),
 }
 
-impl Pages {
+impl Pages<'_> {
     /// Whether nothing says that there are pages at all: who states no size would take the first one for the whole.
     fn are_untold(self, fetch: &Fetch) -> bool {
         self == Self::Stated && fetch.count.is_none()
     }
 
     /// The end of a body whose rows are written: with the link to the page after that one, where there is one and links are how
-    /// pages are reached. `cookie` is that of the page.
-    fn write_end(self, call: &Call<'_>, out: &mut Vec<u8>, page: u32, more: bool, cookie: Option<&str>) {
+    /// pages are reached. `token` is what leads there.
+    fn write_end(self, call: &Call<'_>, out: &mut Vec<u8>, more: bool, token: impl FnOnce() -> String) {
         out.push(b']');
-        if self == Self::Linked && more {
+        if more && matches!(self, Self::Linked(_)) {
             out.extend_from_slice(b",\"@odata.nextLink\":");
-            let link = match cookie {
-                Some(cookie) => continued(call, call.request.path.trim_matches('/'), &call.options, cookie),
-                None => apply::next_link(call, page.saturating_add(1)),
-            };
-            json::text(out, &link);
+            json::text(out, &continued(call, call.request.path.trim_matches('/'), &call.options, &token()));
         }
         out.push(b'}');
     }
@@ -209,20 +200,14 @@ async fn rows(
     table: &Table,
     fetch: &Fetch,
     mut question: RowsQuestion,
-    pages: Pages,
+    pages: Pages<'_>,
 ) -> Result<Vec<u8>, Failure> {
     question.query.page_size = page_size(call, fetch, question.query.page_size);
-    let page = fetch.page.unwrap_or(1);
     let cookies = Cookies::of(call, table, fetch);
-    if page > 1 {
-        let found = match fetch.paging_cookie.as_deref() {
-            Some(cookie) => cookies.read(call, &question.query, cookie)?,
-            None => None,
-        };
-        match found {
-            Some((number, last)) if number == page => question.query.after = Some(last),
-            _ => question.query.skip = passed_over(call, page, question.query.page_size)?,
-        }
+    let (page, last) = cookies.begin(call, table, fetch, &question.query, pages)?;
+    match last {
+        Some(last) => question.query.after = Some(last),
+        None => question.query.skip = passed_over(call, page, question.query.page_size)?,
     }
     let plan = call.plan_fetched(&mut question).await?;
     let RowsQuestion { query, columns, .. } = &question;
@@ -243,7 +228,10 @@ async fn rows(
         Some(ends) => cookies.write(call, query, page, &found.keys, ends)?,
         None => None,
     };
-    pages.write_end(call, &mut out, page, ends.is_some(), cookie.as_deref());
+    pages.write_end(call, &mut out, ends.is_some(), || match &cookie {
+        Some(cookie) if seals(query) => cookie.clone(),
+        _ => write_counted(call, table, fetch, page),
+    });
     let about = About {
         count: found.count,
         metadata_version: found.metadata_version,
@@ -260,11 +248,14 @@ async fn groups(
     table: &Table,
     fetch: &Fetch,
     mut question: GroupsQuestion,
-    pages: Pages,
+    pages: Pages<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let GroupsQuestion { aggregation, columns } = &mut question;
     aggregation.page_size = page_size(call, fetch, aggregation.page_size);
-    let page = fetch.page.unwrap_or(1);
+    let page = match pages {
+        Pages::Linked(Some(token)) => read_counted(call, table, fetch, token)?,
+        _ => fetch.page.unwrap_or(1),
+    };
     aggregation.skip = passed_over(call, page, aggregation.page_size)?;
     let mut found = Rows::default();
     let metadata_version = call.organization.aggregate(call.caller, aggregation, &mut found).await?;
@@ -284,7 +275,7 @@ async fn groups(
     );
     out.extend_from_slice(b"\"value\":[");
     plan.write_groups(&mut out, &groups);
-    pages.write_end(call, &mut out, page, more, None);
+    pages.write_end(call, &mut out, more, || write_counted(call, table, fetch, page));
     if out.len() > call.request.limits.answer_bytes_max {
         return Err(too_long());
     }
@@ -397,6 +388,11 @@ impl About {
     }
 }
 
+/// Whether the cookie of a page says the place where it ended: of one that was found by counting no keys are known.
+fn seals(query: &Query) -> bool {
+    query.can_seek() && query.skip == 0
+}
+
 /// Cookies of the pages of one query: good for its caller and for nothing else.
 struct Cookies {
     path: String,
@@ -412,15 +408,40 @@ impl Cookies {
         Self { path, options: vec![(FETCH_XML.to_owned(), fetch.of_all_pages().print())] }
     }
 
+    /// Which page is asked for, and the row that it comes after; none where it is found by counting.
+    fn begin(
+        &self,
+        call: &Call<'_>,
+        table: &Table,
+        fetch: &Fetch,
+        query: &Query,
+        pages: Pages<'_>,
+    ) -> Result<(u32, Option<Vec<Value>>), Failure> {
+        if let Pages::Linked(Some(token)) = pages {
+            return match read_counted(call, table, fetch, token) {
+                Err(_) if query.can_seek() => {
+                    let token = self.sealed(call, query, token).map_err(misled_by_link)?;
+                    Ok((token.page_number, Some(token.last)))
+                }
+                counted => Ok((counted?, None)),
+            };
+        }
+        let page = fetch.page.unwrap_or(1);
+        let found = match fetch.paging_cookie.as_deref() {
+            Some(cookie) if page > 1 => self.read(call, query, cookie)?,
+            _ => None,
+        };
+        Ok((page, found.filter(|(number, _)| *number == page).map(|(_, last)| last)))
+    }
+
     fn binding(&self, call: &Call<'_>) -> SkipTokenBinding<'_> {
         SkipTokenBinding { caller: call.caller.acting(), path: &self.path, options: &self.options }
     }
 
     /// The page that a cookie leads to, and the place where it begins; none where it says only which page it is of.
     fn read(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<Option<(u32, Vec<Value>)>, Failure> {
-        let sign = |message: &[u8]| call.sign(message);
         let error = match query.can_seek() {
-            true => match SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &sign) {
+            true => match self.sealed(call, query, cookie) {
                 Ok(token) => return Ok(Some((token.page_number, token.last))),
                 Err(error) => error,
             },
@@ -429,8 +450,11 @@ impl Cookies {
         if error == SkipTokenError::Malformed && SkipToken::is_unsealed(cookie) {
             return Ok(None);
         }
-        let message = format!("paging-cookie: {error}");
-        Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
+        Err(misled(error))
+    }
+
+    fn sealed(&self, call: &Call<'_>, query: &Query, cookie: &str) -> Result<SkipToken, SkipTokenError> {
+        SkipToken::decode(cookie, &call.schema, query, &self.binding(call), &|message| call.sign(message))
     }
 
     /// The cookie of a page, which leads to the next. None where rows have no key, or are in the order of a linked table.
@@ -443,8 +467,7 @@ impl Cookies {
         ends: &Ends,
     ) -> Result<Option<String>, Failure> {
         let schema = &call.schema;
-        // Of a page that was found by counting no keys are known.
-        if query.can_seek() && query.skip == 0 {
+        if seals(query) {
             let last = place(schema, query, keys, &ends.last);
             let token = SkipToken { page_number: page.saturating_add(1), top_left: None, last };
             let first = place(schema, query, keys, &ends.first);
@@ -470,4 +493,36 @@ impl Cookies {
         let next = page.saturating_add(1);
         Ok(Some(format!("<cookie pagenumber=\"{next}\" pagingcookie=\"{twice}\" istracking=\"False\" />")))
     }
+}
+
+/// What the token of a page that is found by counting is of: a query, with the size of pages that it states.
+fn counted_options(fetch: &Fetch) -> [(String, String); 1] {
+    [(FETCH_XML.to_owned(), Fetch { count: fetch.count, ..fetch.of_all_pages() }.print())]
+}
+
+/// The token of the page after that one of a stored view, where pages are found by counting.
+fn write_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, page: u32) -> String {
+    let options = counted_options(fetch);
+    let binding = call.binding(call.request.path.trim_matches('/'), &options);
+    SkipToken::encode_counted(page.saturating_add(1), table.id, &binding, &|message| call.sign(message))
+}
+
+/// The page that such a token leads to.
+fn read_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, token: &str) -> Result<u32, Failure> {
+    let options = counted_options(fetch);
+    let binding = call.binding(call.request.path.trim_matches('/'), &options);
+    SkipToken::decode_counted(token, table.id, &binding, &|message| call.sign(message)).map_err(misled_by_link)
+}
+
+/// Says that the token of a link leads nowhere.
+fn misled_by_link(error: SkipTokenError) -> Failure {
+    match error {
+        SkipTokenError::Malformed => error.into(),
+        SkipTokenError::NotGenuine => misled(error),
+    }
+}
+
+/// Says that a cookie leads nowhere.
+fn misled(error: SkipTokenError) -> Failure {
+    Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, format!("paging-cookie: {error}"))
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use custodia_schema::{ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Value};
+use custodia_schema::{ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, TableId, Value};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::lexer::parse_guid;
@@ -82,15 +82,36 @@ impl SkipToken {
             elements.push_str(" />");
         }
         let sealed = Sealed { page, top_left: self.top_left, elements: &elements };
-        let tag = hex(&sign(&sealed.message(query, binding)));
-        let left = self.top_left.map(|left| format!(" left=\"{left}\"")).unwrap_or_default();
-        let inner = format!("<cookie page=\"{page}\"{left} tag=\"{tag}\">{elements}</cookie>");
-        let once = utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string();
-        Ok(format!(
-            "<cookie pagenumber=\"{}\" pagingcookie=\"{}\" istracking=\"False\" />",
-            self.page_number,
-            utf8_percent_encode(&once, NON_ALPHANUMERIC)
-        ))
+        Ok(sealed.write(query.table, binding, sign))
+    }
+
+    /// Writes the token of a page that is found by counting: it says which page that is and no place, and is good for no other
+    /// query of `table` and no other caller either.
+    #[must_use]
+    pub fn encode_counted(
+        page_number: u32,
+        table: TableId,
+        binding: &SkipTokenBinding<'_>,
+        sign: &dyn Fn(&[u8]) -> [u8; 32],
+    ) -> String {
+        Sealed { page: page_number.saturating_sub(1), top_left: None, elements: "" }.write(table, binding, sign)
+    }
+
+    /// Reads the number of a page that [`Self::encode_counted`] wrote for the same query and caller.
+    ///
+    /// # Errors
+    /// See [`SkipTokenError`].
+    pub fn decode_counted(
+        text: &str,
+        table: TableId,
+        binding: &SkipTokenBinding<'_>,
+        sign: &dyn Fn(&[u8]) -> [u8; 32],
+    ) -> Result<u32, SkipTokenError> {
+        let inner = inner_cookie(text.trim()).ok_or(SkipTokenError::Malformed)?;
+        let sealed = Sealed::genuine(&inner, table, binding, sign)?;
+        // Every place has the primary id in it.
+        let counted = sealed.elements.is_empty().then(|| sealed.page.checked_add(1)).flatten();
+        counted.ok_or(SkipTokenError::Malformed)
     }
 
     /// Reads a token that was given for the same query and caller.
@@ -105,12 +126,7 @@ impl SkipToken {
         sign: &dyn Fn(&[u8]) -> [u8; 32],
     ) -> Result<Self, SkipTokenError> {
         let inner = inner_cookie(text.trim()).ok_or(SkipTokenError::Malformed)?;
-        let (sealed, tag) = Sealed::read(&inner).ok_or(SkipTokenError::Malformed)?;
-        // The tag is checked before anything under it is looked at.
-        if !equal_in_constant_time(tag.as_bytes(), hex(&sign(&sealed.message(query, binding))).as_bytes()) {
-            return Err(SkipTokenError::NotGenuine);
-        }
-        sealed.open(schema, query).ok_or(SkipTokenError::Malformed)
+        Sealed::genuine(&inner, query.table, binding, sign)?.open(schema, query).ok_or(SkipTokenError::Malformed)
     }
 
     /// Whether a text is a paging cookie without a seal, which says only which page it is of: of a page that is found by
@@ -178,9 +194,37 @@ impl<'t> Sealed<'t> {
         Some((Self { page: page.parse().ok()?, top_left, elements }, tag))
     }
 
+    /// Takes an inner cookie apart whose tag is that of what it says. The tag is checked before anything under it is looked at.
+    fn genuine(
+        inner: &'t str,
+        table: TableId,
+        binding: &SkipTokenBinding<'_>,
+        sign: &dyn Fn(&[u8]) -> [u8; 32],
+    ) -> Result<Self, SkipTokenError> {
+        let (sealed, tag) = Self::read(inner).ok_or(SkipTokenError::Malformed)?;
+        match equal_in_constant_time(tag.as_bytes(), hex(&sign(&sealed.message(table, binding))).as_bytes()) {
+            true => Ok(sealed),
+            false => Err(SkipTokenError::NotGenuine),
+        }
+    }
+
+    /// Writes the token, with the tag of what it says.
+    fn write(&self, table: TableId, binding: &SkipTokenBinding<'_>, sign: &dyn Fn(&[u8]) -> [u8; 32]) -> String {
+        let Self { page, top_left, elements } = self;
+        let tag = hex(&sign(&self.message(table, binding)));
+        let left = top_left.map(|left| format!(" left=\"{left}\"")).unwrap_or_default();
+        let inner = format!("<cookie page=\"{page}\"{left} tag=\"{tag}\">{elements}</cookie>");
+        let once = utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string();
+        format!(
+            "<cookie pagenumber=\"{}\" pagingcookie=\"{}\" istracking=\"False\" />",
+            page.saturating_add(1),
+            utf8_percent_encode(&once, NON_ALPHANUMERIC)
+        )
+    }
+
     /// The bytes the tag is made of. Every part stands behind its length and only the options vary in number, so no two
     /// tokens share them.
-    fn message(&self, query: &Query, binding: &SkipTokenBinding<'_>) -> Vec<u8> {
+    fn message(&self, table: TableId, binding: &SkipTokenBinding<'_>) -> Vec<u8> {
         let mut options: Vec<&(String, String)> =
             binding.options.iter().filter(|(name, _)| name != "$skiptoken").collect();
         options.sort_unstable();
@@ -191,7 +235,7 @@ impl<'t> Sealed<'t> {
         };
         part(LABEL.as_bytes());
         part(binding.caller.as_bytes());
-        part(&query.table.0.to_be_bytes());
+        part(&table.0.to_be_bytes());
         part(binding.path.trim_matches('/').as_bytes());
         for (name, value) in options {
             part(name.as_bytes());

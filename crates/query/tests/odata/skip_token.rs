@@ -242,6 +242,41 @@ fn a_changed_token_is_not_accepted() {
 }
 
 #[test]
+fn the_token_of_a_counted_page_is_good_for_its_query_and_caller_only() {
+    let asked = options(&[("fetchXml", "<fetch/>")]);
+    let accounts = table("account").id;
+    let text = SkipToken::encode_counted(3, accounts, &binding(&asked), &sign_with(1));
+    assert!(text.starts_with("<cookie pagenumber=\"3\" pagingcookie=\""), "{text}");
+    let decode = |text: &str, options: &[(String, String)], caller: Guid, path: &str, table, key: u64| {
+        let binding = SkipTokenBinding { caller, path, options };
+        SkipToken::decode_counted(text, table, &binding, &sign_with(key))
+    };
+    assert_eq!(decode(&text, &asked, CALLER, "/accounts/", accounts, 1), Ok(3));
+    // What is for show alone does not count.
+    let shown = text.replace("pagenumber=\"3\"", "pagenumber=\"9\"");
+    assert_eq!(decode(&shown, &asked, CALLER, "accounts", accounts, 1), Ok(3));
+    let not_genuine = Err(SkipTokenError::NotGenuine);
+    let changed = options(&[("fetchXml", "<fetch distinct='true'/>")]);
+    let page = SkipToken::encode_counted(3, accounts, &binding(&asked), &|_| [0; 32]);
+    assert_eq!(decode(&text, &changed, CALLER, "accounts", accounts, 1), not_genuine);
+    assert_eq!(decode(&text, &asked, Guid::nil(), "accounts", accounts, 1), not_genuine);
+    assert_eq!(decode(&text, &asked, CALLER, "contacts", accounts, 1), not_genuine);
+    assert_eq!(decode(&text, &asked, CALLER, "accounts", table("contact").id, 1), not_genuine);
+    assert_eq!(decode(&text, &asked, CALLER, "accounts", accounts, 2), not_genuine);
+    assert_eq!(decode(&page, &asked, CALLER, "accounts", accounts, 1), not_genuine);
+    // It leads to no place, and what does is none of a counted page.
+    let query = query("account", "name");
+    let by_place = SkipToken::decode(&text, schema(), &query, &binding(&asked), &sign_with(1));
+    assert_eq!(by_place, Err(SkipTokenError::Malformed));
+    let given = token(vec![Value::Text("B".into()), Value::Guid(Guid::nil())]);
+    let place = given.encode(schema(), &query, &given.last, &binding(&asked), &sign_with(1)).unwrap();
+    let malformed = Err(SkipTokenError::Malformed);
+    for text in [place.as_str(), "", "x", "<cookie />", "<cookie pagenumber=\"2\" istracking=\"False\" />"] {
+        assert_eq!(decode(text, &asked, CALLER, "accounts", accounts, 1), malformed, "{text}");
+    }
+}
+
+#[test]
 fn the_first_row_is_for_show_and_short() {
     let query = query("account", "name");
     let given = token(vec![Value::Text("B".into()), Value::Guid(Guid::nil())]);
