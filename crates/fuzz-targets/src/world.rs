@@ -76,7 +76,7 @@ pub(crate) fn clean_up() {
 
 impl World {
     fn new() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime starts");
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime starts");
         let folder = tempfile::tempdir().expect("a folder is made");
         let random: Arc<dyn Random> = Arc::new(CountedNoise(AtomicU64::new(1)));
         let master = MasterKey::generate(random.as_ref());
