@@ -289,6 +289,7 @@ impl World {
             service_root: ROOT,
             limits: &self.limits,
             page_token_key: &[7; 32],
+            memory: &custodia_web_api::Unbounded,
             questions: &self.questions,
             turns: &custodia_web_api::AtOnce,
         };

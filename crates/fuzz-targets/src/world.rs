@@ -161,6 +161,7 @@ impl World {
             page_token_key: &[7; 32],
             questions: &self.questions,
             turns: &custodia_web_api::AtOnce,
+            memory: &custodia_web_api::Unbounded,
         };
         self.run(async {
             let acting = custodia_web_api::acting_for(&self.organization, caller, headers).await;

@@ -153,6 +153,12 @@ pub struct Limits {
     /// The same, of one user; a body that takes more alone is answered 413. 0: an eighth, or what the longest body of plain
     /// text takes.
     pub user_bodies_bytes: usize,
+    /// Bytes of all answers that are not sent yet; reads whose answers take more are answered 503.
+    pub answers_bytes: usize,
+    /// The same, of one organisation. 0: a quarter of them, or what the longest answer takes.
+    pub organization_answers_bytes: usize,
+    /// The same, of one user. 0: an eighth, or what the longest answer takes.
+    pub user_answers_bytes: usize,
     /// Seconds a client may take to send a request's body.
     pub body_seconds: u64,
     /// Seconds a client may take to take an answer.
@@ -308,6 +314,9 @@ impl Default for Limits {
             bodies_bytes: 512 << 20,
             organization_bodies_bytes: 0,
             user_bodies_bytes: 0,
+            answers_bytes: 1 << 30,
+            organization_answers_bytes: 0,
+            user_answers_bytes: 0,
             body_seconds: 60,
             answer_seconds: 120,
             handshake_seconds: 10,

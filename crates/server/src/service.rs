@@ -24,7 +24,7 @@ use crate::audit_heads::AuditHeads;
 use crate::config::Config;
 use crate::folder::{DataFolder, FoundKey, Makes};
 use crate::handles::{Handle, Handles};
-use crate::http::{Bodies, Strangers};
+use crate::http::{Answers, Bodies, Strangers};
 use crate::jobs::JobDesk;
 use crate::metrics::Metrics;
 use crate::naming;
@@ -66,6 +66,8 @@ pub struct Service {
     pub protection: Protection,
     /// The memory for bodies of requests.
     pub bodies: Bodies,
+    /// The memory for answers.
+    pub answers: Answers,
     /// The room for those who have shown no token.
     pub strangers: Strangers,
     /// Requests of each organisation that are in the house.
@@ -174,8 +176,8 @@ impl Service {
         let base = if config.public_url.is_empty() { CANONICAL } else { &config.public_url };
         let canonical = Address::parse(base).context("public_url")?;
         let page_token_key = store.derived_key("page tokens");
+        let odata_limits = custodia_query::odata::Limits { withheld: config.withheld()?, ..Default::default() };
         let service = Self {
-            odata_limits: custodia_query::odata::Limits { withheld: config.withheld()?, ..Default::default() },
             page_token_key,
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             jobs: Arc::new(JobDesk::new(Arc::clone(&store))),
@@ -183,6 +185,8 @@ impl Service {
             audit_heads,
             protection: Protection::new(&config.limits),
             bodies: Bodies::new(&config.limits),
+            answers: Answers::new(&config.limits, odata_limits.answer_bytes_max),
+            odata_limits,
             strangers: Strangers::new(&config.limits),
             present: Present::default(),
             turns: config.turns(Arc::clone(&clock) as Arc<dyn Clock>),

@@ -56,6 +56,7 @@ pub async fn run(
         page_token_key: &service.page_token_key,
         questions: &service.questions,
         turns: &custodia_web_api::AtOnce,
+        memory: &custodia_web_api::Unbounded,
     };
     // A rehearsal stores nothing, whatever is asked: the user did not do it.
     let rehearsal = organization.rehearsal();

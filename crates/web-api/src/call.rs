@@ -18,6 +18,7 @@ use crate::formatted::Formats;
 use crate::json;
 use crate::kept::KeptQuestions;
 use crate::media::{Media, MetadataLevel};
+use crate::memory::AnswerMemory;
 use crate::prefer::Preferences;
 use crate::rows::{NamedAt, Planning, RowPlan};
 use crate::time_zone::clock;
@@ -48,6 +49,8 @@ pub struct ApiRequest<'r> {
     pub questions: &'r KeptQuestions,
     /// Whose turn it is, for the requests within this one.
     pub turns: &'r dyn Turns,
+    /// The memory for the answer.
+    pub memory: &'r dyn AnswerMemory,
 }
 
 /// A record that an earlier request of the same change set is about.

@@ -110,6 +110,12 @@ impl Failure {
         Self { status, code, message, allow: None, retry_after: None, cause: None }
     }
 
+    /// The service cannot do it now, and may be asked again.
+    pub(crate) fn busy(message: &str) -> Self {
+        let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message);
+        Self { retry_after: Some(RETRY_SECONDS), ..failure }
+    }
+
     /// The request is malformed or asks for what there is not.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message)

@@ -1,19 +1,15 @@
 //! Reading the bodies of requests: each has a longest length and a longest time, and all of them together have so much memory,
 //! with what they are parsed into, of which one organisation and one user have a part. Small ones are taken whatever is held.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use custodia_schema::Guid;
 use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use parking_lot::Mutex;
 
+use super::memory::{Bounds, Memory, Taken};
 use super::respond;
 use crate::config::Limits;
 use crate::protection::User;
@@ -34,33 +30,9 @@ const COPIES: usize = 3;
 /// The memory for bodies, and what is taken of it.
 #[derive(Clone)]
 pub struct Bodies {
-    held: Arc<Mutex<Held>>,
-    bounds: Bounds,
+    memory: Memory,
     bytes_max: usize,
     time: Duration,
-}
-
-/// Bytes that may be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bounds {
-    all: usize,
-    organization: usize,
-    user: usize,
-}
-
-/// Bytes that are held; only who holds some is kept.
-#[derive(Default)]
-struct Held {
-    all: usize,
-    organizations: HashMap<Guid, usize>,
-    users: HashMap<User, usize>,
-}
-
-/// Memory that is taken for a user's body, until it is dropped.
-struct Taken {
-    bodies: Bodies,
-    user: User,
-    bytes: usize,
 }
 
 /// The body of a request. It is read once it is known who sends it: until then nobody can fill the memory.
@@ -83,8 +55,7 @@ impl Bodies {
     /// Nothing is taken yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            held: Arc::default(),
-            bounds: Bounds::of(limits),
+            memory: Memory::new(bounds(limits)),
             bytes_max: limits.body_bytes,
             time: Duration::from_secs(limits.body_seconds),
         }
@@ -102,74 +73,10 @@ impl Bodies {
     }
 }
 
-impl Bounds {
-    /// A quarter for an organisation and an eighth for a user, unless they were given; but never less than the longest body
-    /// of plain text takes, which could not be sent at all else, nor more than there is.
-    fn of(limits: &Limits) -> Self {
-        let all = limits.bodies_bytes;
-        let longest = limits.body_bytes.saturating_mul(COPIES + 1).saturating_add(SMALL_PARSED_BYTES_MAX);
-        let part = |given: usize, usual: usize| if given == 0 { usual.max(longest) } else { given };
-        let organization = part(limits.organization_bodies_bytes, all / 4).min(all);
-        Self { all, organization, user: part(limits.user_bodies_bytes, all / 8).min(organization) }
-    }
-}
-
-impl Held {
-    /// Takes so much for a user; else who would hold too much.
-    fn take(&mut self, user: User, bytes: usize, bounds: Bounds) -> Result<(), &'static str> {
-        let held = |count: Option<&usize>| count.copied().unwrap_or(0).saturating_add(bytes);
-        if held(self.users.get(&user)) > bounds.user {
-            return Err("Requests of this user");
-        }
-        if held(self.organizations.get(&user.organization)) > bounds.organization {
-            return Err("Requests of this organisation");
-        }
-        if held(Some(&self.all)) > bounds.all {
-            return Err("Requests");
-        }
-        self.all += bytes;
-        *self.organizations.entry(user.organization).or_default() += bytes;
-        *self.users.entry(user).or_default() += bytes;
-        Ok(())
-    }
-
-    fn give_back(&mut self, user: User, bytes: usize) {
-        self.all = self.all.saturating_sub(bytes);
-        less(&mut self.organizations, user.organization, bytes);
-        less(&mut self.users, user, bytes);
-    }
-}
-
-fn less<K: Eq + Hash + Copy>(counts: &mut HashMap<K, usize>, of: K, bytes: usize) {
-    let Some(count) = counts.get_mut(&of) else { return };
-    *count = count.saturating_sub(bytes);
-    if *count == 0 {
-        counts.remove(&of);
-    }
-}
-
-impl Taken {
-    /// Sees to it that so much is taken altogether, if there is so much.
-    fn up_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let more = bytes.saturating_sub(self.bytes);
-        if more == 0 {
-            return Ok(());
-        }
-        self.bodies.held.lock().take(self.user, more, self.bodies.bounds).map_err(|who| {
-            let message = format!("{who} hold as much memory as there is for them. Try again shortly.");
-            Box::new(respond::busy(&message))
-        })?;
-        self.bytes = bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.bodies.held.lock().give_back(self.user, self.bytes);
-        }
-    }
+/// A user may always send the longest body of plain text.
+fn bounds(limits: &Limits) -> Bounds {
+    let longest = limits.body_bytes.saturating_mul(COPIES + 1).saturating_add(SMALL_PARSED_BYTES_MAX);
+    Bounds::of(limits.bodies_bytes, limits.organization_bodies_bytes, limits.user_bodies_bytes, longest)
 }
 
 impl UnreadBody {
@@ -179,8 +86,8 @@ impl UnreadBody {
     /// # Errors
     /// The answer to a body that is too large, takes too long, breaks off, or has more values than there is memory for.
     pub async fn read(self, user: User, path: &str, headers: &HeaderMap) -> Result<ReadBody, Refusal> {
-        let (limit, most) = (self.bodies.bytes_max, self.bodies.bounds.user);
-        let mut taken = Taken { bodies: self.bodies.clone(), user, bytes: 0 };
+        let (limit, most) = (self.bodies.bytes_max, self.bodies.memory.of_user());
+        let mut taken = self.bodies.memory.begin(user);
         let bytes = self.read_up_to(limit, Some(&mut taken)).await?;
         let parsed = custodia_web_api::reading_cost(path, headers, &bytes, parsed_bytes);
         let all = bytes.len().saturating_add(parsed);
@@ -188,7 +95,7 @@ impl UnreadBody {
             if all > most {
                 return Err(Box::new(too_much_to_read(parsed, most)));
             }
-            taken.up_to(all)?;
+            taken.up_to(all).map_err(|why| Box::new(respond::busy(&why)))?;
         }
         Ok(ReadBody { bytes, _taken: Some(taken) })
     }
@@ -230,7 +137,7 @@ impl UnreadBody {
                 return Err(Box::new(too_large(limit)));
             }
             if let Some(taken) = taken.as_deref_mut().filter(|_| length > SMALL_BYTES_MAX) {
-                taken.up_to(length)?;
+                taken.up_to(length).map_err(|why| Box::new(respond::busy(&why)))?;
             }
             // Most bodies are one piece, and need not be put together.
             if first.is_empty() && all.is_empty() {
@@ -268,31 +175,10 @@ fn too_large(limit: usize) -> Response<Bytes> {
 mod tests {
     use super::*;
 
-    const ANNE: User = User { organization: Guid::from_u128(1), user: Guid::from_u128(2) };
-    const BEN: User = User { user: Guid::from_u128(3), ..ANNE };
-    const CY: User = User { user: Guid::from_u128(4), ..ANNE };
-    const ELSEWHERE: User = User { organization: Guid::from_u128(9), ..ANNE };
-
-    #[test]
-    fn each_has_a_part_and_what_was_refused_holds_nothing() {
-        let bounds = Bounds { all: 400, organization: 100, user: 60 };
-        let mut held = Held::default();
-        assert_eq!(held.take(ANNE, 60, bounds), Ok(()));
-        assert_eq!(held.take(ANNE, 1, bounds), Err("Requests of this user"));
-        assert_eq!(held.take(BEN, 40, bounds), Ok(()));
-        assert_eq!(held.take(CY, 1, bounds), Err("Requests of this organisation"));
-        assert_eq!(held.take(ELSEWHERE, 60, bounds), Ok(()));
-        assert_eq!(held.take(ELSEWHERE, 60, Bounds { all: 170, organization: 200, user: 200 }), Err("Requests"));
-        for (user, bytes) in [(ANNE, 60), (BEN, 40), (ELSEWHERE, 60)] {
-            held.give_back(user, bytes);
-        }
-        assert_eq!((held.all, held.organizations.len(), held.users.len()), (0, 0, 0));
-    }
-
     #[test]
     fn a_user_may_always_send_the_longest_body_of_plain_text() {
         let of = |all, body, organization, user| {
-            Bounds::of(&Limits {
+            bounds(&Limits {
                 bodies_bytes: all,
                 body_bytes: body,
                 organization_bodies_bytes: organization,
@@ -305,7 +191,7 @@ mod tests {
             organization: organization << 20,
             user: user << 20,
         };
-        assert_eq!(Bounds::of(&Limits::default()), mebibytes(512, 128, 65));
+        assert_eq!(bounds(&Limits::default()), mebibytes(512, 128, 65));
         assert_eq!(of(800 << 20, 1 << 20, 0, 0), mebibytes(800, 200, 100));
         assert_eq!(of(64 << 20, 16 << 20, 0, 0), mebibytes(64, 64, 64));
         assert_eq!(of(512 << 20, 16 << 20, 100 << 20, 20 << 20), mebibytes(512, 100, 20));

@@ -1,9 +1,11 @@
 //! The service over HTTP: listeners, routes, limits.
 
 mod addresses;
+mod answers;
 mod bodies;
 mod known;
 mod listener;
+mod memory;
 mod operations;
 mod respond;
 mod route;
@@ -14,6 +16,7 @@ mod stream;
 mod traffic;
 mod web_api;
 
+pub use answers::Answers;
 pub use bodies::Bodies;
 pub use listener::{Holding, Listener, serve};
 pub use operations::operations;

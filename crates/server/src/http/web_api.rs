@@ -64,6 +64,7 @@ pub async fn answer(
         Err(response) => return response,
     }
     let service_root = format!("{}/{name}/api/data/{version}/", request.base);
+    let answering = service.answers.begin(user);
     let api_request = ApiRequest {
         method: request.method,
         path: below,
@@ -75,8 +76,10 @@ pub async fn answer(
         page_token_key: &service.page_token_key,
         questions: &service.questions,
         turns: &turns,
+        memory: &answering,
     };
-    let mut response = custodia_web_api::handle(&organization, &caller, &api_request).await;
+    let response = custodia_web_api::handle(&organization, &caller, &api_request).await;
+    let mut response = answering.send(request.method, response);
     drop(turn);
     let left = work.end();
     let headers = response.headers_mut();

@@ -160,6 +160,59 @@ fn an_answer_that_nobody_takes_is_given_up() {
 }
 
 #[test]
+fn answers_that_nobody_takes_have_so_much_memory() {
+    let site = Site::new(Engine::Sqlite)
+        .with("CUSTODIA_LIMITS_ANSWERS_BYTES", "200000000")
+        .with("CUSTODIA_LIMITS_ORGANIZATION_ANSWERS_BYTES", "50000000")
+        .with("CUSTODIA_LIMITS_USER_ANSWERS_BYTES", "50000000")
+        .with_north();
+    let said = site.done(&["org", "create", "south", "--admin", "ben@south.example"]);
+    assert!(said.contains("temporary password "));
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let other = server.api(&site, "south", "ben@south.example");
+    let note = json!({ "subject": "long", "documentbody": "QUFB".repeat(250_000) });
+    for of in [&api, &other] {
+        for _ in 0..20 {
+            of.post("annotations", &note).expect(204);
+        }
+    }
+    let target = "annotations?$select=documentbody";
+    let long = api.get(target).expect(200).body.len();
+    assert!((20_000_000..25_000_000).contains(&long), "{long}");
+    let head =
+        format!("GET /north/api/data/v9.2/{target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", api.token);
+    let begin = || {
+        let mut stream = narrow(server.address());
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream
+    };
+    let held = [begin(), begin()];
+    let refused = api.get(target).expect(503);
+    let (code, message) = refused.error();
+    assert_eq!((code.as_str(), refused.header("Retry-After")), ("0x8005F103", Some("1")));
+    assert!(message.starts_with("Requests of this user hold"), "{message}");
+    // What is small is answered all the same, and so is another organisation; what was done is told, however long.
+    api.account("Contoso");
+    assert_eq!(api.account_names(), ["Contoso"]);
+    other.get(target).expect(200);
+    let represented = format!(
+        "POST /north/api/data/v9.2/annotations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nPrefer: return=representation\r\nContent-Length: {}\r\n\r\n{note}",
+        api.token,
+        note.to_string().len()
+    );
+    let mut made = send(&server, represented.as_bytes());
+    let made = read_answer(&mut made).unwrap().expect(201);
+    assert!(made.body.len() > 1_000_000);
+    drop(held);
+    until("there is room again", || (api.get(target).status == 200).then_some(()));
+}
+
+#[test]
 fn a_handshake_that_is_not_finished_is_cut_off() {
     let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_HANDSHAKE_SECONDS", "1");
     let server = site.serve(&["--tls", "local"]);

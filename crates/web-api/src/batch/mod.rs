@@ -106,6 +106,11 @@ fn answer_is_full() -> Failure {
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
 }
 
+fn no_memory() -> Failure {
+    let message = "There is no memory for this answer now. Take the other answers first, or ask for less at one time.";
+    Failure::busy(message)
+}
+
 /// What a part of a batch is answered with.
 enum Replies {
     /// The answer to one request, or the failure of a change set.
@@ -158,6 +163,7 @@ impl Inner {
             page_token_key: outer.page_token_key,
             questions: outer.questions,
             turns: outer.turns,
+            memory: outer.memory,
         }
     }
 }
@@ -200,7 +206,13 @@ impl Batch<'_> {
             Some(turn) => Some(turn.await),
             None => None,
         };
-        Ok(routes::handle_alone(self.organization, &inner.caller, &request).await)
+        let response = routes::handle_alone(self.organization, &inner.caller, &request).await;
+        // What was only read may be asked for again; what was done is told.
+        let is_read = matches!(*request.method, Method::GET | Method::HEAD);
+        if is_read && !self.outer.memory.take(response.body().len()) {
+            return Err(no_memory());
+        }
+        Ok(response)
     }
 
     /// Reads the request in a part. `earlier` is what it may refer to.

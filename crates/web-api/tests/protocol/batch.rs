@@ -14,6 +14,7 @@ on_both_engines! {
     what_is_no_batch_is_refused;
     a_batch_has_limits;
     requests_in_a_batch_take_their_turns;
+    a_batch_reads_no_more_than_there_is_memory_for;
     a_request_changes_so_many_records;
     a_request_takes_so_many_records_along;
 }
@@ -23,7 +24,7 @@ mod bodies {
 
     use custodia_org::{Caller, WorkLimits};
     use custodia_schema::Guid;
-    use custodia_web_api::{Turn, Turns, Waiting};
+    use custodia_web_api::{AnswerMemory, Turn, Turns, Waiting};
     use http::{HeaderMap, Method};
     use serde_json::{Value as Json, json};
 
@@ -176,6 +177,18 @@ mod bodies {
         }
     }
 
+    /// Has so many bytes for answers.
+    struct Room(Mutex<usize>);
+
+    impl AnswerMemory for Room {
+        fn take(&self, bytes: usize) -> bool {
+            let mut left = self.0.lock().unwrap();
+            let fewer = left.checked_sub(bytes);
+            *left = fewer.unwrap_or(*left);
+            fewer.is_some()
+        }
+    }
+
     struct Ends(Told, Method);
 
     impl Drop for Ends {
@@ -203,6 +216,18 @@ mod bodies {
         let expected = ["GET", "DELETE", "GET", "GET"];
         let each = expected.map(|method| ["waits", "begins", "ends"].map(|what| format!("{method} {what}")));
         assert_eq!(*told.0.lock().unwrap(), each.concat());
+    }
+
+    pub async fn a_batch_reads_no_more_than_there_is_memory_for(mut world: World) {
+        let id = world.post("accounts", &format!("{{\"name\":\"A\",\"description\":\"{}\"}}", "x".repeat(1_000))).await;
+        world.memory = Box::new(Room(Mutex::new(2_500)));
+        let read = request(&format!("GET accounts({id})?$select=description HTTP/1.1"), "");
+        let made = request("POST accounts HTTP/1.1\r\nPrefer: return=representation", r#"{"name":"B"}"#);
+        let body = [read.repeat(3), made, "--b--\r\n".to_owned()].concat();
+        let answer = send(&world, &world.admin(), &[("prefer", "odata.continue-on-error")], &body).await;
+        let found = replies(&answer);
+        assert_eq!(found.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200, 503, 201]);
+        assert!(found[2].error(503, "0x8005F103").contains("no memory"));
     }
 
     pub async fn parts_are_understood_in_every_shape(world: World) {

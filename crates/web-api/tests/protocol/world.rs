@@ -7,7 +7,7 @@ use bytes::Bytes;
 use custodia_org::{Caller, LinkRequest, NewOrganization, Organization, Reference, Seeded, WorkLimits};
 use custodia_schema::{Guid, standard};
 use custodia_store::{Clock, MasterKey, Random, Settings, Store};
-use custodia_web_api::{ApiRequest, AtOnce, KeptQuestions, Limits, Turns, handle};
+use custodia_web_api::{AnswerMemory, ApiRequest, AtOnce, KeptQuestions, Limits, Turns, Unbounded, handle};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use serde_json::Value as Json;
 
@@ -55,6 +55,7 @@ pub struct World {
     pub limits: Limits,
     pub page_token_key: [u8; 32],
     pub turns: Box<dyn Turns + Send>,
+    pub memory: Box<dyn AnswerMemory + Send>,
     questions: KeptQuestions,
     clock: Arc<HeldClock>,
     random: Arc<CountedNoise>,
@@ -166,6 +167,7 @@ impl World {
             limits: Limits::default(),
             page_token_key: [7; 32],
             turns: Box::new(AtOnce),
+            memory: Box::new(Unbounded),
             questions: KeptQuestions::new(QUESTIONS_KEPT_MAX),
             clock,
             random,
@@ -248,6 +250,7 @@ impl World {
             page_token_key: &self.page_token_key,
             questions: &self.questions,
             turns: self.turns.as_ref(),
+            memory: self.memory.as_ref(),
         };
         // Boxed: the bodies of tests hold many of these, and are polled on the stack of a thread.
         let answer = Answer::of(Box::pin(handle(&self.org, caller, &request)).await);

@@ -166,6 +166,7 @@ pub async fn send(
         page_token_key: &[7; 32],
         questions: &QUESTIONS,
         turns: &custodia_web_api::AtOnce,
+        memory: &custodia_web_api::Unbounded,
     };
     let answer = handle(&stage.org, caller, &request).await;
     let status = answer.status().as_u16();
