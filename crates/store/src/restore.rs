@@ -61,7 +61,7 @@ impl fmt::Display for RestoreReport {
         if let Some(why) = &self.lost {
             writeln!(
                 f,
-                "its database could not be read ({why}): version numbers go on {LOST_NUMBERS} above those of the backup"
+                "its database could not be read ({why}): version numbers go on {NUMBERS_LEFT_OUT} above those of the backup"
             )?;
         }
         write_measures(f, &self.content, self.bytes, self.milliseconds)?;
@@ -74,8 +74,9 @@ impl fmt::Display for RestoreReport {
     }
 }
 
-/// How many numbers a database is taken to have given away since its backup that cannot tell any more.
-const LOST_NUMBERS: i64 = 1 << 32;
+/// How many numbers a database is taken to give away between the moment that is known and its last one: from when its head is read
+/// until it is replaced, and from its backup on if it cannot tell any more. In that time nobody writes as much.
+const NUMBERS_LEFT_OUT: i64 = 1 << 32;
 
 /// Refuses a backup that this master key does not open. Nothing else of it is proved.
 ///
@@ -325,14 +326,16 @@ impl Store {
         ring: &KeyRing,
     ) -> Result<Target> {
         let manifest = &backup.manifest;
-        // Numbers that the replaced organisation has given away are not given again: somebody may hold a version number.
+        // Numbers that the replaced organisation gives away until it is replaced are not given again: somebody may hold a version
+        // number.
         let given = match existing {
-            Some(old) => self.given(old).await?,
-            None => Given::Until(Head::default()),
+            Some(old) => Some(self.given(old).await?),
+            None => None,
         };
         let (given, lost) = match given {
-            Given::Until(given) => (given, None),
-            Given::Unknown(why) => (self.head_beyond(&head), Some(why)),
+            None => (head, None),
+            Some(Given::Until(given)) => (beyond(given), None),
+            Some(Given::Unknown(why)) => (beyond(head), Some(why)),
         };
         let id = match existing {
             Some(old) => old.id,
@@ -387,21 +390,6 @@ impl Store {
         let ends = database.credentials_changed_since(SESSIONS_ENDED, 0).await?;
         let last = ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0);
         Ok(Head { commit_time: head.commit_time.max(last).saturating_add(1), ..head })
-    }
-
-    /// Numbers that a lost database has not come to since its backup was taken at `head`.
-    fn head_beyond(&self, head: &Head) -> Head {
-        let beyond = |number: i64| number.saturating_add(LOST_NUMBERS);
-        Head {
-            number: beyond(head.number),
-            audit_number: beyond(head.audit_number),
-            versions: Versions {
-                security: beyond(head.versions.security),
-                metadata: beyond(head.versions.metadata),
-                epoch: head.versions.epoch,
-            },
-            commit_time: self.now(),
-        }
     }
 
     /// Why an organisation's database cannot be opened any more, if it is lost: removed, damaged, or something else.
@@ -478,6 +466,21 @@ fn is_lost(error: &Error) -> bool {
         || crate::sqlite::is_file_lost(error)
         || crate::postgres::is_database_missing(error)
         || crate::postgres::is_table_missing(error)
+}
+
+/// Numbers that a database which has come to `head` does not come to any more.
+fn beyond(head: Head) -> Head {
+    let beyond = |number: i64| number.saturating_add(NUMBERS_LEFT_OUT);
+    Head {
+        number: beyond(head.number),
+        audit_number: beyond(head.audit_number),
+        versions: Versions {
+            security: beyond(head.versions.security),
+            metadata: beyond(head.versions.metadata),
+            epoch: head.versions.epoch,
+        },
+        commit_time: head.commit_time,
+    }
 }
 
 /// A copy beside its original, or in the place of another one, is an organisation of its own: the record that stands for

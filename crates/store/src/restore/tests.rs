@@ -294,6 +294,59 @@ async fn what_a_restore_fills_is_published_when_it_is_in_use_on_postgres() {
     what_a_restore_fills_is_published_when_it_is_in_use(Engine::Postgres).await;
 }
 
+/// An organisation that is replaced stays in use: what it gives away until then is not given again.
+async fn numbers_that_are_given_away_during_a_restore_are_not_given_again(engine: Engine) {
+    let site = Site::new(engine).await;
+    let old = site.organization("demo").await;
+    write(&old, vec![account(&old, Guid::from_u128(1), "A")]).await.unwrap();
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    let (mut before, mut number) = (Head::default(), 1);
+    let mut progress = |step: &str| {
+        // The last one is told when another node may still be at the old database.
+        if ["opening the organisation", "removing what was replaced"].contains(&step) {
+            let writing = async {
+                number += 1;
+                write(&old, vec![account(&old, Guid::from_u128(number), "B")]).await.unwrap();
+                before = give_out(&old).await;
+            };
+            off_the_worker(|| tokio::runtime::Handle::current().block_on(writing));
+        }
+    };
+    site.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap();
+    assert_eq!(number, 3);
+    let new = site.store.database("demo").await.unwrap();
+    let after = new.head().await.unwrap();
+    assert!(after.number > before.number && after.audit_number > before.audit_number, "{after:?} {before:?}");
+    assert!(after.versions.metadata > before.versions.metadata, "{after:?} {before:?}");
+    assert!(after.versions.security > before.versions.security, "{after:?} {before:?}");
+    write(&new, vec![account(&new, Guid::from_u128(2), "C")]).await.unwrap();
+    let audited = new.verify_audit(crate::Published::default(), &mut |_: &str| {}).await.unwrap();
+    assert_eq!(audited.fault, None);
+}
+
+/// Gives out one of each number that records do not have; the head after that.
+async fn give_out(database: &Database) -> Head {
+    let entry = Arc::new(of_the_platform("test", 1, &()).unwrap());
+    let written = database.write(move |transaction: &mut Transaction| {
+        transaction.audit(&entry);
+        transaction.metadata_changed();
+        Box::pin(std::future::ready(Ok::<(), Error>(())))
+    });
+    written.await.unwrap();
+    database.head().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_are_given_away_during_a_restore_are_not_given_again_on_sqlite() {
+    numbers_that_are_given_away_during_a_restore_are_not_given_again(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_are_given_away_during_a_restore_are_not_given_again_on_postgres() {
+    numbers_that_are_given_away_during_a_restore_are_not_given_again(Engine::Postgres).await;
+}
+
 /// A way to lose an organisation's database.
 type Loss = fn(&Path);
 

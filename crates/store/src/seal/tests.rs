@@ -470,7 +470,8 @@ mod bodies {
         let report = verified(&database, &heads).await;
         assert_eq!(report.fault, None);
         assert_eq!(report.restores.iter().map(|(_, proof)| *proof).collect::<Vec<_>>(), [RestoreProof::Signed]);
-        assert_eq!((report.heads, report.last.number), (1, lost.number + 1));
+        assert_eq!(report.heads, 1);
+        assert!(report.last.number > lost.number);
         let [(head, restore)] = &report.lost[..] else { panic!("{:?}", report.lost) };
         assert_eq!((head.number, restore.after, restore.epoch), (lost.number, then.number, report.epoch));
         // Heads of after the restore are no less than others.
@@ -478,7 +479,7 @@ mod bodies {
         heads.extend(published(&database, &[place(&database).await]).await);
         assert_eq!(verified(&database, &heads).await.heads, 2);
         let link = link_of(&database).await;
-        run(&link, &[format!("DELETE FROM custodia_audit WHERE number > {}", lost.number + 1)]).await;
+        run(&link, &[format!("DELETE FROM custodia_audit WHERE number > {}", report.last.number)]).await;
         assert!(matches!(verified(&database, &heads).await.fault, Some(Fault::EndRemoved { .. })));
     }
 
