@@ -78,8 +78,12 @@ impl Transaction {
     /// Ends everything that was given out to a user, or to [`EVERYBODY`], until this commit. Its time is after that of the last
     /// end: what was given out since then, in the same second or while the clock is behind, says that it is of after that one.
     pub fn end_sessions(&mut self, principal: Guid) {
-        let now = self.now();
-        self.internal(internal::end_sessions(SESSIONS_ENDED, principal, EVERYBODY, now));
+        self.end_sessions_at(principal, self.now());
+    }
+
+    /// The same until a moment that may lie ahead: what is given out from now on says that it is of after that.
+    pub(crate) fn end_sessions_at(&mut self, principal: Guid, time: i64) {
+        self.internal(internal::end_sessions(SESSIONS_ENDED, principal, EVERYBODY, time));
     }
 
     /// Forgets all families of refresh tokens.

@@ -77,6 +77,9 @@ impl fmt::Display for RestoreReport {
 /// How many numbers a database is taken to give away between the moment that is known and its last one: from when its head is read
 /// until it is replaced, and from its backup on if it cannot tell any more. In that time nobody writes as much.
 const NUMBERS_LEFT_OUT: i64 = 1 << 32;
+/// How far ahead the sessions of a restored organisation are ended, in seconds: until then the last node has let go of what is
+/// replaced, which gives out tokens as long as it is in use. What the new one gives out says that it is of after that.
+const ENDED_AHEAD_SECONDS: i64 = 3_600;
 
 /// Refuses a backup that this master key does not open. Nothing else of it is proved.
 ///
@@ -104,15 +107,18 @@ struct Target {
     origin: Guid,
     /// The numbers that it goes on with.
     head: Head,
+    /// When the database that it replaces last ended sessions, seconds since 1970.
+    ended: i64,
     /// What its audit tells of the restore.
     told: RestoredThen,
     /// Why the database that it replaces cannot tell which numbers it has given away.
     lost: Option<String>,
 }
 
-/// The numbers that a database has given away.
+/// What a database has given away.
 enum Given {
-    Until(Head),
+    /// These numbers, and tokens that say they are of after the last end of sessions, seconds since 1970.
+    Until { head: Head, ended: i64 },
     /// It is lost: why.
     Unknown(String),
 }
@@ -332,10 +338,11 @@ impl Store {
             Some(old) => Some(self.given(old).await?),
             None => None,
         };
-        let (given, lost) = match given {
-            None => (head, None),
-            Some(Given::Until(given)) => (beyond(given), None),
-            Some(Given::Unknown(why)) => (beyond(head), Some(why)),
+        let (given, ended, lost) = match given {
+            None => (head, 0, None),
+            Some(Given::Until { head: given, ended }) => (beyond(given), ended, None),
+            // It may have been restored itself a moment ago.
+            Some(Given::Unknown(why)) => (beyond(head), self.now().saturating_add(ENDED_AHEAD_SECONDS), Some(why)),
         };
         let id = match existing {
             Some(old) => old.id,
@@ -366,16 +373,16 @@ impl Store {
             },
             commit_time: head.commit_time.max(given.commit_time),
         };
-        Ok(Target { organization, origin: manifest.organization, head, told, lost })
+        Ok(Target { organization, origin: manifest.organization, head, ended, told, lost })
     }
 
-    /// The numbers that an organisation's database has given away.
+    /// What an organisation's database has given away.
     ///
     /// # Errors
     /// When it cannot be read for now: only what is lost for good is gone on without.
     async fn given(&self, organization: &Organization) -> Result<Given> {
-        match self.head_of(organization).await {
-            Ok(head) => Ok(Given::Until(head)),
+        match self.given_until_now(organization).await {
+            Ok(given) => Ok(given),
             Err(error) if is_lost(&error) => {
                 Ok(Given::Unknown(error.said().map_or_else(|| error.to_string(), ToString::to_string)))
             }
@@ -383,13 +390,11 @@ impl Store {
         }
     }
 
-    async fn head_of(&self, organization: &Organization) -> Result<Head> {
+    async fn given_until_now(&self, organization: &Organization) -> Result<Given> {
         let database = self.open_database(organization).await?;
         let head = database.head().await?;
-        // Tokens that were given out after the last end count from the second behind it on: the next end is behind that.
         let ends = database.credentials_changed_since(SESSIONS_ENDED, 0).await?;
-        let last = ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0);
-        Ok(Head { commit_time: head.commit_time.max(last).saturating_add(1), ..head })
+        Ok(Given::Until { head, ended: ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0) })
     }
 
     /// Why an organisation's database cannot be opened any more, if it is lost: removed, damaged, or something else.
@@ -397,7 +402,7 @@ impl Store {
         match self.given(organization).await {
             Ok(Given::Unknown(why)) => Some(why),
             // What cannot be reached for now is not lost.
-            Ok(Given::Until(_)) | Err(_) => None,
+            Ok(Given::Until { .. }) | Err(_) => None,
         }
     }
 
@@ -433,7 +438,7 @@ impl Store {
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, target.origin, organization.id).await?;
-        end_sessions(&database).await?;
+        end_sessions(&database, target.ended).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
         if is_new {
@@ -507,13 +512,15 @@ async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> 
         .await
 }
 
-/// Whoever signed in to what was replaced, to what a copy was made of, or before the backup was taken, signs in anew: a backup
-/// does not know what has been ended since. Its head is not before any of that.
-async fn end_sessions(database: &Database) -> Result<()> {
+/// Whoever signed in to what is replaced, until it is, to what a copy was made of, or before the backup was taken, signs in anew: a
+/// backup does not know what has been ended since. The end is known before anybody opens the new database, so that nothing of before
+/// opens it for a moment.
+async fn end_sessions(database: &Database, ended: i64) -> Result<()> {
     database
-        .write(|transaction: &mut Transaction| {
+        .write(move |transaction: &mut Transaction| {
+            let time = transaction.now().max(ended).saturating_add(ENDED_AHEAD_SECONDS);
             transaction.remove_refresh_tokens();
-            transaction.end_sessions(EVERYBODY);
+            transaction.end_sessions_at(EVERYBODY, time);
             Box::pin(std::future::ready(Ok::<(), Error>(())))
         })
         .await

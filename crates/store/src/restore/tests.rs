@@ -347,6 +347,70 @@ async fn numbers_that_are_given_away_during_a_restore_are_not_given_again_on_pos
     numbers_that_are_given_away_during_a_restore_are_not_given_again(Engine::Postgres).await;
 }
 
+/// An organisation that is replaced gives out tokens until then, of whichever second: they end with it.
+async fn tokens_that_are_given_out_during_a_restore_end_with_it(engine: Engine) {
+    let site = Site::new(engine).await;
+    drop(site.organization("demo").await);
+    let from = site.path("demo.backup");
+    site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
+    // The second time what is replaced gives out what is of ahead itself.
+    for _ in 0..2 {
+        let old = site.store.database("demo").await.unwrap();
+        let mut given_out = 0;
+        let mut progress = |step: &str| {
+            // It is replaced by then, and another node has not let go of it yet.
+            if step == "removing what was replaced" {
+                site.clock.0.fetch_add(2_000, std::sync::atomic::Ordering::Relaxed);
+                let issuing = async {
+                    end_sessions_of(&old, USER).await;
+                    given_out = token_of(&site, &old).await;
+                };
+                off_the_worker(|| tokio::runtime::Handle::current().block_on(issuing));
+            }
+        };
+        site.store.restore(&from, None, true, &ring(), &mut progress).await.unwrap();
+        let new = site.store.database("demo").await.unwrap();
+        assert!(given_out > 0 && given_out < not_before(&new).await, "{given_out}");
+        // What the new one gives out counts, until it ends too.
+        let present = token_of(&site, &new).await;
+        assert!(present >= not_before(&new).await);
+        end_sessions_of(&new, USER).await;
+        assert!(present < not_before(&new).await);
+    }
+}
+
+const USER: Guid = Guid::from_u128(0xA);
+
+/// The second that a token says it is of which is given out to the user now.
+async fn token_of(site: &Site, database: &Database) -> i64 {
+    let now = site.clock.0.load(std::sync::atomic::Ordering::Relaxed) / 1_000;
+    now.max(not_before(database).await)
+}
+
+/// From when on the user's tokens count.
+async fn not_before(database: &Database) -> i64 {
+    let of = [(USER, SESSIONS_ENDED), (EVERYBODY, SESSIONS_ENDED)];
+    database.credentials_last_changed(&of).await.unwrap().map_or(0, |ended| ended + 1)
+}
+
+async fn end_sessions_of(database: &Database, user: Guid) {
+    let written = database.write(move |transaction: &mut Transaction| {
+        transaction.end_sessions(user);
+        Box::pin(std::future::ready(Ok::<(), Error>(())))
+    });
+    written.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_are_given_out_during_a_restore_end_with_it_on_sqlite() {
+    tokens_that_are_given_out_during_a_restore_end_with_it(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_are_given_out_during_a_restore_end_with_it_on_postgres() {
+    tokens_that_are_given_out_during_a_restore_end_with_it(Engine::Postgres).await;
+}
+
 /// A way to lose an organisation's database.
 type Loss = fn(&Path);
 
