@@ -6,6 +6,7 @@ use custodia_store::{AuditEntry, AuditOperation, EVERYBODY, REFRESH_TOKENS, SESS
 use crate::audit_detail::action;
 use crate::caller::Caller;
 use crate::error::Result;
+use crate::identity::User;
 use crate::organization::Organization;
 use crate::writing::Writing;
 
@@ -84,6 +85,16 @@ impl Organization {
     pub async fn tokens_not_before(&self, user: Guid) -> Result<i64> {
         let of = [(user, CredentialKind::Password.word()), (user, SESSIONS_ENDED), (EVERYBODY, SESSIONS_ENDED)];
         Ok(self.shared.database.credentials_last_changed(&of).await?.map_or(0, after))
+    }
+
+    /// A user who signs in, and from when on the user's tokens count, as [`Self::tokens_not_before`]. That is read first: who is
+    /// disabled between the two readings is found so, and whose tokens end after both has one of before that.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn user_with_tokens(&self, id: Guid) -> Result<Option<(User, i64)>> {
+        let not_before = self.tokens_not_before(id).await?;
+        Ok(self.find_user_by_id(id).await?.map(|user| (user, not_before)))
     }
 
     /// Keeps the same password in another form, unless it was replaced meanwhile. Tokens go on.

@@ -7,7 +7,7 @@ use custodia_identity::{
     ApplicationFacts, Directory, Error as IdentityError, PasswordAnswer, PasswordCheck, PasswordFacts, RefreshFamily,
     StoredSecret, UserFacts,
 };
-use custodia_org::{Caller, CredentialKind, Error, Organization, User};
+use custodia_org::{Caller, CredentialKind, Error, Organization};
 use custodia_schema::Guid;
 use custodia_store::{Clock, Organization as Entry};
 use serde::{Deserialize, Serialize};
@@ -94,19 +94,19 @@ impl<'a> OrganizationDirectory<'a> {
         opened.await
     }
 
-    async fn facts(&self, user: User) -> Answer<UserFacts> {
+    async fn facts(&self, id: Guid) -> Answer<Option<UserFacts>> {
         let organization = self.organization().await?;
-        // Before the password: who signed in with one that is replaced between the two readings has a token of before that.
-        let tokens_not_before = organization.tokens_not_before(user.id).await?;
-        let kept = organization.credentials(user.id, CredentialKind::Password).await?.into_iter().next();
+        let Some((user, tokens_not_before)) = organization.user_with_tokens(id).await? else { return Ok(None) };
+        // After that: who signed in with a password that is replaced between the two readings has a token of before that.
+        let kept = organization.credentials(id, CredentialKind::Password).await?.into_iter().next();
         let stored = kept.and_then(|kept| serde_json::from_slice::<StoredPassword>(&kept.secret).ok());
-        Ok(UserFacts {
-            id: user.id,
+        Ok(Some(UserFacts {
+            id,
             name: user.domain_name,
             enabled: !user.disabled,
             tokens_not_before,
             password: stored.map(|stored| PasswordFacts { hash: stored.hash, expires: stored.expires }),
-        })
+        }))
     }
 
     fn caller(&self) -> Caller {
@@ -124,25 +124,23 @@ impl Directory for OrganizationDirectory<'_> {
 
     async fn find_user_by_name(&self, name: &str) -> Answer<Option<UserFacts>> {
         match self.organization().await?.find_user(name).await? {
-            Some(user) => Ok(Some(self.facts(user).await?)),
+            Some(user) => self.facts(user.id).await,
             None => Ok(None),
         }
     }
 
     async fn find_user(&self, id: Guid) -> Answer<Option<UserFacts>> {
-        match self.organization().await?.find_user_by_id(id).await? {
-            Some(user) => Ok(Some(self.facts(user).await?)),
-            None => Ok(None),
-        }
+        self.facts(id).await
     }
 
     async fn find_application(&self, id: Guid) -> Answer<Option<ApplicationFacts>> {
         let organization = self.organization().await?;
         let Some(user) = organization.find_application_user(id).await? else { return Ok(None) };
+        let Some(user) = self.facts(user.id).await? else { return Ok(None) };
         let kept = organization.credentials(user.id, CredentialKind::ClientSecret).await?;
         let secrets =
             kept.iter().filter_map(|kept| serde_json::from_slice::<StoredSecret>(&kept.secret).ok()).collect();
-        Ok(Some(ApplicationFacts { id, enabled: !user.disabled, secrets, user: self.facts(user).await? }))
+        Ok(Some(ApplicationFacts { id, enabled: user.enabled, secrets, user }))
     }
 
     async fn check_password(&self, check: PasswordCheck) -> Answer<Result<PasswordAnswer, IdentityError>> {

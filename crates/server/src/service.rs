@@ -576,12 +576,13 @@ impl Service {
         let name = organization.name();
         // Before anything is read: a token of somebody who was disabled since then says that it is of before.
         let now = self.now();
-        let found = naming::user(organization, user).await?;
+        let named = naming::user(organization, user).await?;
+        let read_again = organization.user_with_tokens(named.id).await?;
+        let (found, tokens_not_before) = read_again.with_context(|| format!("there is no user '{user}'"))?;
         if found.disabled {
             bail!("user '{user}' of organisation '{name}' is disabled");
         }
         let root = self.canonical.join(name)?;
-        let tokens_not_before = organization.tokens_not_before(found.id).await?;
         let content = TokenContent {
             organization: organization.id(),
             root: &root,

@@ -124,14 +124,14 @@ fn clients_outlive_a_database_that_goes_and_comes_back() {
     server.stop();
 }
 
-/// Holds the accounts of the newest organisation of a cluster, so that whoever reads them waits.
+/// Holds a table of the newest organisation of a cluster, so that whoever reads it waits.
 struct Held {
     runtime: Runtime,
     client: tokio_postgres::Client,
 }
 
 impl Held {
-    fn new(cluster: &PrivateCluster) -> Self {
+    fn new(cluster: &PrivateCluster, table: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let connect = async |database: &str| {
             let url = custodia_testbed::with_database(&cluster.url(), database);
@@ -143,10 +143,14 @@ impl Held {
             let newest = "SELECT datname FROM pg_database WHERE datname LIKE '%north%' ORDER BY oid DESC LIMIT 1";
             let name: String = connect("postgres").await.query_one(newest, &[]).await.unwrap().get(0);
             let client = connect(&name).await;
-            client.batch_execute("BEGIN; LOCK TABLE account IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
             client
         });
         Self { runtime, client }
+    }
+
+    fn run(&self, statements: &str) {
+        self.runtime.block_on(self.client.batch_execute(statements)).unwrap();
     }
 
     /// How many other server processes the database has, and how many of them wait for the lock.
@@ -186,7 +190,7 @@ fn reads_that_clients_cut_off_hold_up_nobody() {
     let contact = api.post("contacts", &json!({ "lastname": "Ames" })).expect(204).created_id();
     let path = format!("contacts({contact})?$select=lastname");
     api.get(&path).expect(200);
-    let held = Held::new(&cluster);
+    let held = Held::new(&cluster, "account");
     let cut: Vec<_> = (0..CUT).map(|_| ask(&server, &api)).collect();
     running(&server, CUT as u64);
     drop(cut);
@@ -217,7 +221,7 @@ fn requests_that_are_cut_off_or_stopped_count_their_time() {
         let server = site.serve(&[]);
         let api = server.api(&site, "north", "ada@north.example");
         api.account("Contoso");
-        let held = Held::new(&cluster);
+        let held = Held::new(&cluster, "account");
         asking(&server, &api, &held);
         running(&server, 0);
         drop(held);
@@ -227,7 +231,7 @@ fn requests_that_are_cut_off_or_stopped_count_their_time() {
     counted(site("120"), &|server, api, held| {
         let stream = ask(server, api);
         running(server, 1);
-        held.runtime.block_on(held.client.batch_execute("SELECT pg_sleep(1.2)")).unwrap();
+        held.run("SELECT pg_sleep(1.2)");
         drop(stream);
     });
     counted(site("1"), &|server, api, _| {
@@ -236,4 +240,42 @@ fn requests_that_are_cut_off_or_stopped_count_their_time() {
             assert_eq!(read_answer(stream).unwrap().expect(503).error().0, "0x80044151");
         }
     });
+}
+
+/// Who is disabled while a sign-in is at work gets no token: it would count as one of after that.
+#[test]
+fn a_sign_in_that_crosses_a_disabling_is_refused() {
+    const ADA: &str = "ada@north.example";
+    let cluster = PrivateCluster::start(&[]).unwrap();
+    let site = Site::with_database(Some(custodia_testbed::with_database(&cluster.url(), "custodia_robustness")));
+    let told = site.done(&["org", "create", "north", "--admin", ADA]);
+    let password = told.lines().find_map(|line| line.strip_prefix("temporary password ")).unwrap();
+    let server = site.serve(&[]);
+    let sign_in = || {
+        let fields = [("grant_type", "password"), ("username", ADA), ("password", password)];
+        server.client().form("/north/oauth2/v2.0/token", &fields)
+    };
+    let operators_token = ["token", "--org", "north", "--user", ADA];
+    let crossing = |ask: &(dyn Fn() + Sync)| {
+        sign_in().expect(200);
+        // What tells when tokens ended: the user was found enabled by then.
+        let held = Held::new(&cluster, "custodia_credential");
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(ask);
+            until("it waits for the database", || (held.processes().1 > 0).then_some(()));
+            held.run("UPDATE systemuser SET isdisabled = true; COMMIT");
+            asking.join().unwrap();
+        });
+        held.run("UPDATE systemuser SET isdisabled = false");
+    };
+    crossing(&|| {
+        let refused = sign_in().expect(400);
+        assert!(refused.text().contains("The account is disabled."), "{}", refused.text());
+    });
+    crossing(&|| {
+        let refused = site.refused(&operators_token);
+        assert!(refused.contains("is disabled"), "{refused}");
+    });
+    site.done(&operators_token);
+    server.stop();
 }
