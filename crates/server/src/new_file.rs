@@ -2,15 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
-use std::io::{Error, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
+use custodia_store::give_new_name;
 
-use crate::held_file::{HeldFile, OWNER_ONLY, beside, remove};
+use crate::held_file::{HeldFile, OWNER_ONLY, beside};
 
 /// What a file is called until it is whole, behind its name.
 const UNFINISHED: &str = ".unfinished";
@@ -68,7 +67,7 @@ impl NewFile {
         if !self.unfinished.is_there().with_context(failed)? {
             bail!("{} cannot be finished: somebody else removed what was written of it", self.path.display());
         }
-        publish(self.unfinished.path(), &self.path).map_err(|error| match error.kind() {
+        give_new_name(self.unfinished.path(), &self.path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => exists(&self.path),
             _ => anyhow::Error::from(error).context(failed()),
         })?;
@@ -110,27 +109,6 @@ fn refuse_existing(path: &Path) -> Result<()> {
 
 fn exists(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} exists: remove it, or name another file", path.display())
-}
-
-/// Gives a file its name. One of that name stays as it is: [`ErrorKind::AlreadyExists`].
-fn publish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
-    let is_missing = |error: &Errno| matches!(*error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP);
-    match renameat_with(CWD, unfinished, CWD, path, RenameFlags::NOREPLACE) {
-        Err(error) if is_missing(&error) => publish_by_link(unfinished, path),
-        done => Ok(done?),
-    }
-}
-
-/// The same where the file system knows no such rename, as NFS does not. One that knows no links either keeps what came before
-/// this moment.
-fn publish_by_link(unfinished: &Path, path: &Path) -> std::io::Result<()> {
-    match std::fs::hard_link(unfinished, path) {
-        // It is whole, and has its name: another one does no harm.
-        Ok(()) => remove(unfinished).or(Ok(())),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        Err(_) if path.symlink_metadata().is_ok() => Err(Error::from(ErrorKind::AlreadyExists)),
-        Err(_) => std::fs::rename(unfinished, path),
-    }
 }
 
 #[cfg(test)]
@@ -213,20 +191,13 @@ mod tests {
 
     #[test]
     fn a_file_that_came_meanwhile_is_kept() {
-        for publish in [publish, publish_by_link] {
-            let folder = tempfile::tempdir().unwrap();
-            let (path, unfinished) = (folder.path().join("f"), folder.path().join("f.unfinished"));
-            let mut file = NewFile::begin(&path).unwrap();
-            file.write(b"mine").unwrap();
-            std::fs::write(&path, "theirs").unwrap();
-            assert_eq!(publish(&unfinished, &path).unwrap_err().kind(), ErrorKind::AlreadyExists);
-            assert!(file.finish().unwrap_err().to_string().ends_with(" exists: remove it, or name another file"));
-            assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"theirs".to_vec(), false));
-            std::fs::remove_file(&path).unwrap();
-            std::fs::write(&unfinished, "mine").unwrap();
-            publish(&unfinished, &path).unwrap();
-            assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"mine".to_vec(), false));
-        }
+        let folder = tempfile::tempdir().unwrap();
+        let (path, unfinished) = (folder.path().join("f"), folder.path().join("f.unfinished"));
+        let mut file = NewFile::begin(&path).unwrap();
+        file.write(b"mine").unwrap();
+        std::fs::write(&path, "theirs").unwrap();
+        assert!(file.finish().unwrap_err().to_string().ends_with(" exists: remove it, or name another file"));
+        assert_eq!((std::fs::read(&path).unwrap(), unfinished.exists()), (b"theirs".to_vec(), false));
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //!
 //! A backup is one file (see `container.rs`) and the same on both engines: an embedded database is copied page by page,
 //! a PostgreSQL database row by row from one snapshot. It counts as made when a check of the whole file found nothing and
-//! its tables have the counts and hashes of the snapshot; until then it has another name.
+//! its tables have the counts and hashes of the snapshot; until then it is elsewhere (see `unfinished.rs`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use custodia_schema::Guid;
 use custodia_sqlite::Encryption;
 
 use crate::container::{Container, Manifest, seal};
@@ -21,6 +20,7 @@ use crate::snapshot::Snapshot;
 use crate::sql::content::Layout;
 use crate::sqlite::SqliteFile;
 use crate::store::Store;
+use crate::unfinished::{Unfinished, exists, file_error, folder_of};
 use crate::{Error, Result};
 
 /// What a backup holds, as measured.
@@ -84,10 +84,7 @@ impl Store {
         let organization = self.organization(name)?;
         require_complete(&organization)?;
         refuse_existing(to)?;
-        let part = Unfinished::beside(to, self.new_id());
-        // What the system says of the folder; the database library would only say that it cannot write.
-        off_the_worker(|| std::fs::File::create_new(part.path()).and_then(|_| std::fs::remove_file(part.path())))
-            .map_err(|source| file_error(to, source))?;
+        let part = off_the_worker(|| Unfinished::beside(to, self.new_id()))?;
         let mut key = organization.data_key_bytes(self.master())?;
         let written = self.write_part(&organization, &part, &key, progress).await;
         key.fill(0);
@@ -199,67 +196,11 @@ pub(crate) fn require_complete(organization: &Organization) -> Result<()> {
 
 fn refuse_existing(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_ok() {
-        let source = std::io::Error::new(
-            std::io::ErrorKind::AlreadyExists,
-            "the file exists and a backup never overwrites one: name another, or remove it",
-        );
-        return Err(file_error(path, source));
+        return Err(exists(path));
     }
     if folder_of(path).is_dir() {
         Ok(())
     } else {
         Err(file_error(path, std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such folder")))
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-pub(crate) fn file_error(path: &Path, source: std::io::Error) -> Error {
-    Error::File { path: path.display().to_string(), source }
-}
-
-/// A file under a name of its own until it is complete; removed, with what SQLite keeps beside it, if it never is.
-pub(crate) struct Unfinished {
-    path: PathBuf,
-    published: bool,
-}
-
-/// Begins the names of unfinished files.
-pub(crate) const UNFINISHED: &str = ".unfinished-";
-
-impl Unfinished {
-    /// In the folder of `final_path`, whether that exists or not.
-    pub(crate) fn beside(final_path: &Path, id: Guid) -> Self {
-        Self { path: final_path.with_file_name(format!("{UNFINISHED}{}", id.simple())), published: false }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Gives the complete file its name. When this returns, file and name are on the disk.
-    pub(crate) fn publish(mut self, to: &Path) -> Result<()> {
-        let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
-        sync(&self.path).map_err(|source| file_error(&self.path, source))?;
-        // A file of that name may have come meanwhile.
-        refuse_existing(to)?;
-        std::fs::rename(&self.path, to).map_err(|source| file_error(to, source))?;
-        self.published = true;
-        let folder = folder_of(to);
-        sync(folder).map_err(|source| file_error(folder, source))
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if self.published {
-            return;
-        }
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            // What cannot be removed stays under a name that says what it is.
-            let _ = std::fs::remove_file(format!("{}{suffix}", self.path.display()));
-        }
     }
 }

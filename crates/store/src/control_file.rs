@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backup::UNFINISHED;
+use crate::unfinished::UNFINISHED;
 use crate::{Error, Result};
 
 /// Where the embedded databases are, below the data folder.

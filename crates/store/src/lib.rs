@@ -33,6 +33,7 @@ mod link;
 mod logs;
 mod migration;
 mod moved_audits;
+mod new_name;
 mod open_databases;
 mod openings;
 mod own_indexes;
@@ -56,6 +57,7 @@ mod tables;
 mod threads;
 mod transaction;
 mod transfer;
+mod unfinished;
 #[cfg(any(test, feature = "witness"))]
 mod witness;
 mod writer;
@@ -89,6 +91,7 @@ pub use keys::{KEY_BYTES, MalformedKey, MasterKey};
 pub use limits::Limits;
 pub use migration::PROGRAM_VERSION;
 pub use moved_audits::MovedAudit;
+pub use new_name::give_new_name;
 pub use open_databases::{Keeper, WriteTotals};
 pub use own_indexes::{
     IndexListed, OWN_INDEX_CHARACTERS_MAX, OWN_INDEX_COLUMNS_MAX, OWN_INDEXES_PER_TABLE_MAX, characters_of,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use custodia_access::{Authority, Permit};
 use custodia_schema::{Guid, PrivilegeKind, Value};
 
-use crate::backup::{Unfinished, copy_pages, require_complete, write_measures};
+use crate::backup::{copy_pages, require_complete, write_measures};
 use crate::container::Container;
 use crate::content::Content;
 use crate::control::{Organization, OrganizationState};
@@ -29,6 +29,7 @@ use crate::sql::{RowKey, internal};
 use crate::sqlite::SqliteFile;
 use crate::store::Store;
 use crate::transaction::Transaction;
+use crate::unfinished::Unfinished;
 use crate::{Error, Result, audit_action};
 
 /// What was restored, as measured.
@@ -188,7 +189,7 @@ impl Store {
 
         progress("copying the backup");
         self.make_databases_folder()?;
-        let source = Unfinished::beside(&self.path_of("backup"), self.new_id());
+        let source = Unfinished::beside(&self.path_of("backup"), self.new_id())?;
         off_the_worker(|| backup.extract(source.path()))?;
         progress("checking the backup");
         let found = self.checked(source.path(), key).await?;
@@ -452,7 +453,7 @@ impl Store {
     /// The new file of an embedded database: every page is encrypted anew.
     async fn copy_file(&self, organization: &Organization, snapshot: &Snapshot) -> Result<Content> {
         let path = self.path_of(&organization.database);
-        let part = Unfinished::beside(&path, self.new_id());
+        let part = Unfinished::beside(&path, self.new_id())?;
         let mut key = organization.data_key_bytes(self.master())?;
         let copied = match copy_pages(snapshot, &part, &key) {
             Ok(()) => self.checked(part.path(), &key).await,

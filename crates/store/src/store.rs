@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::ambient::{Clock, Random, new_id};
-use crate::backup::UNFINISHED;
 use crate::connection_slot::ConnectionSlot;
 use crate::control::{Control, Door, Organization, OrganizationState};
 use crate::control_file;
@@ -31,6 +30,7 @@ use crate::sql::{self, internal};
 use crate::sqlite::{SqliteFile, SqliteSettings};
 use crate::statement_count::StatementCount;
 use crate::threads::WriterThreads;
+use crate::unfinished::remove_unfinished;
 use crate::{Error, Limits, Result};
 
 /// Settings of a PostgreSQL cluster that must not be off: without any one of them an acknowledged write may be lost. What a
@@ -867,19 +867,6 @@ impl Store {
     async fn is_abandoned(&self, database: &str) -> bool {
         let kept = |known: &Arc<Organization>| known.database == database && known.state != OrganizationState::Deleting;
         self.control.reload().await.is_ok() && !self.control.list().iter().any(kept)
-    }
-}
-
-/// Removes what a backup or a restore that was killed has left in the folder.
-fn remove_unfinished(folder: &Path) {
-    // A folder that is not there yet has nothing in it.
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
-            && let Err(error) = std::fs::remove_file(entry.path())
-        {
-            tracing::warn!(path = %entry.path().display(), %error, "an unfinished copy could not be removed");
-        }
     }
 }
 

@@ -91,7 +91,9 @@ async fn unfinished_copies_go_when_the_installation_is_opened() {
     let database = site.organization("demo").await;
     std::fs::write(site.store.path_of(".unfinished-1"), "left").unwrap();
     std::fs::write(site.store.path_of(".unfinished-1-wal"), "left").unwrap();
-    assert_eq!(site.leftovers().len(), 2);
+    std::fs::create_dir(site.store.path_of(".unfinished-2")).unwrap();
+    std::fs::write(site.store.path_of(".unfinished-2/copy"), "left").unwrap();
+    assert_eq!(site.leftovers().len(), 3);
     let again = Store::open(settings_of(&site)).await.unwrap();
     assert_eq!(site.leftovers(), Vec::<String>::new());
     assert_eq!(again.database("demo").await.unwrap().content().await.unwrap(), database.content().await.unwrap());

@@ -1,5 +1,6 @@
 //! A backup is one whole, checked file as of one moment, or it is not there.
 
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,7 @@ on_both_engines! {
     a_backup_holds_what_the_organisation_held;
     requests_go_on_while_a_backup_is_taken;
     a_backup_is_refused_where_a_file_or_no_folder_is;
+    a_backup_is_made_where_nobody_else_puts_a_link;
     no_text_of_a_record_stands_in_a_backup;
 }
 
@@ -104,6 +106,40 @@ mod bodies {
         let error = site.store.backup("half", &site.path("half.backup"), silent).await.unwrap_err();
         assert!(matches!(error, Error::OrganizationState { .. }), "{error}");
         drop(half_made);
+        assert_eq!(site.leftovers(), Vec::<String>::new());
+    }
+
+    pub async fn a_backup_is_made_where_nobody_else_puts_a_link(engine: Engine) {
+        let site = Site::new(engine).await;
+        let database = site.organization("demo").await;
+        write(&database, vec![account(&database, Guid::from_u128(1), "A")]).await.unwrap();
+        let (to, victim) = (site.path("demo.backup"), site.path("victim"));
+        let mut steps = 0;
+        let mut progress = |_: &str| {
+            let names = site.leftovers();
+            assert_eq!(names.len(), 1, "{names:?}");
+            let folder = site.path(&names[0]);
+            let found = folder.symlink_metadata().unwrap();
+            assert!(found.is_dir() && found.mode() & 0o777 == 0o700, "{found:?}");
+            symlink(&victim, &folder).unwrap_err();
+            steps += 1;
+        };
+        site.store.backup("demo", &to, &mut progress).await.unwrap();
+        assert!(steps >= 2, "{steps}");
+        let made = to.symlink_metadata().unwrap();
+        assert!(made.is_file() && made.mode() & 0o777 == 0o600 && made.nlink() == 1, "{made:?}");
+        assert!(!victim.exists() && site.leftovers().is_empty());
+
+        // What takes the name while a backup is made is left alone, too.
+        let taken = site.path("taken.backup");
+        let mut progress = |step: &str| {
+            if step == "checking the copy" {
+                symlink(&victim, &taken).unwrap();
+            }
+        };
+        let error = site.store.backup("demo", &taken, &mut progress).await.unwrap_err();
+        assert!(error.to_string().contains("never overwrites"), "{error}");
+        assert!(taken.is_symlink() && !victim.exists());
         assert_eq!(site.leftovers(), Vec::<String>::new());
     }
 
