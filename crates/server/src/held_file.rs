@@ -20,19 +20,26 @@ pub struct HeldFile {
 }
 
 impl HeldFile {
-    /// Takes the file of that name: what a command of this user that was killed left of it, or else a new one. What is anything
-    /// else is removed. `None` while another command has it.
+    /// Makes the file of that name; what a command of this user that was killed left of it is removed, and so is anything else.
+    /// `None` while another command has it.
     ///
     /// # Errors
     /// When it cannot be made, locked or removed.
     pub fn take(path: &Path) -> Result<Option<Self>> {
         for _ in 0..TRIES_MAX {
-            let Some(file) = open(path)? else { continue };
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
+            // Whoever had what was left over may have it open still: what is written goes into a file that nobody had.
+            if !clear(path)? {
+                return Ok(None);
             }
+            // Whose it is then, the file system says as it likes: NFS and FAT may name somebody else.
+            let file = match File::options().write(true).create_new(true).mode(OWNER_ONLY).open(path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                made => made?,
+            };
+            if !lock(&file)? {
+                return Ok(None);
+            }
+            // Another command may have taken it for one that was left over.
             if stands_at(&file, path)? {
                 return Ok(Some(Self { file, path: path.to_owned() }));
             }
@@ -86,26 +93,37 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Opens what a command of this user left, or makes the file; `None` when something else stood there, or came meanwhile.
-fn open(path: &Path) -> Result<Option<File>> {
-    let mut options = File::options();
-    options.write(true).mode(OWNER_ONLY).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    let opened = match path.symlink_metadata() {
-        Ok(found) if is_left_over(&found) => options.open(path).and_then(|file| {
-            // Something else may stand there by now.
-            let is_it = is_left_over(&file.metadata()?);
-            Ok(is_it.then_some(file))
-        }),
-        Ok(_) => remove(path).map(|()| None),
-        // Whose it is then, the file system says as it likes: NFS and FAT may name somebody else.
-        Err(error) if error.kind() == ErrorKind::NotFound => options.create_new(true).open(path).map(Some),
-        Err(error) => Err(error),
-    };
-    match opened {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(None),
+/// Removes what stands at a name, or some of it where others are at it, too. `false` while another command has it.
+fn clear(path: &Path) -> Result<bool> {
+    match path.symlink_metadata() {
+        Ok(found) if is_left_over(&found) => {}
+        Ok(_) => return remove(path).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let file = match File::options().write(true).custom_flags(no_link).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         // It is a link by now.
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => Ok(None),
-        opened => opened,
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => return Ok(true),
+        opened => opened?,
+    };
+    if !lock(&file)? {
+        return Ok(false);
+    }
+    // Whoever had it may have given it another name before it was locked.
+    if stands_at(&file, path)? {
+        remove(path)?;
+    }
+    Ok(true)
+}
+
+/// Locks a file, unless another command has.
+fn lock(file: &File) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -116,8 +134,7 @@ fn stands_at(file: &File, path: &Path) -> Result<bool> {
     Ok(path.symlink_metadata().is_ok_and(is_it))
 }
 
-/// Whether a file may be one that a command of this user left: what somebody else has, or has a name for, would be theirs to
-/// read, too.
+/// Whether a file may be one that a command of this user has or left.
 fn is_left_over(found: &Metadata) -> bool {
     found.is_file() && found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1
 }
@@ -125,7 +142,15 @@ fn is_left_over(found: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs::Permissions;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    /// How often each of several threads takes a file.
+    const ROUNDS: usize = 2_000;
 
     #[test]
     fn one_command_has_a_file_and_takes_it_along() {
@@ -150,12 +175,51 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, finished) = (folder.path().join("f.unfinished"), folder.path().join("f"));
         std::fs::write(&path, "whole").unwrap();
-        let late = open(&path).unwrap().unwrap();
+        let late = File::open(&path).unwrap();
         std::fs::rename(&path, &finished).unwrap();
         assert!(!stands_at(&late, &path).unwrap());
         // Nor when another command has begun since.
         std::fs::write(&path, "").unwrap();
         assert!(!stands_at(&late, &path).unwrap());
         assert!(stands_at(&late, &finished).unwrap());
+    }
+
+    #[test]
+    fn of_those_who_take_a_file_at_one_time_one_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let holders = AtomicUsize::new(0);
+        let take = || {
+            for _ in 0..ROUNDS {
+                // Who was in the way of too many others is told so, and has nothing.
+                let Ok(Some(held)) = HeldFile::take(&path) else { continue };
+                assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                assert!(held.is_there().unwrap());
+                holders.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        assert!(HeldFile::take(&path).unwrap().is_some());
+    }
+
+    /// Another user may have opened what was left over while its mode let them.
+    #[test]
+    fn who_has_open_what_was_left_over_sees_nothing_of_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.unfinished");
+        std::fs::write(&path, "left over").unwrap();
+        for mode in [0o644, OWNER_ONLY] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let theirs = File::open(&path).unwrap();
+            let held = HeldFile::take(&path).unwrap().unwrap();
+            assert_eq!(path.metadata().unwrap().mode() & 0o777, OWNER_ONLY);
+            held.file().write_all(b"secret").unwrap();
+            assert_eq!(std::io::read_to_string(&theirs).unwrap(), "left over");
+            drop(held);
+            std::fs::write(&path, "left over").unwrap();
+        }
     }
 }

@@ -1,15 +1,14 @@
 //! Files that commands make: for their owner alone, and under their name only when they are whole.
 
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use custodia_store::give_new_name;
 
-use crate::held_file::{HeldFile, OWNER_ONLY, beside};
+use crate::held_file::{HeldFile, beside};
 
 /// What a file is called until it is whole, behind its name.
 const UNFINISHED: &str = ".unfinished";
@@ -22,7 +21,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins one; what a command that was killed left of it is overwritten.
+    /// Begins one; what a command that was killed left of it is removed.
     ///
     /// # Errors
     /// When there is a file of that name, another command is making it, or it cannot be written.
@@ -34,8 +33,6 @@ impl NewFile {
         };
         // Whoever had it before may have finished it.
         refuse_existing(path)?;
-        unfinished.file().set_permissions(Permissions::from_mode(OWNER_ONLY)).with_context(cannot)?;
-        unfinished.file().set_len(0).with_context(cannot)?;
         Ok(Self { unfinished, path: path.to_owned(), bytes: 0 })
     }
 
@@ -114,7 +111,11 @@ fn exists(path: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::held_file::OWNER_ONLY;
 
     #[test]
     fn a_file_has_its_name_when_it_is_whole_and_leaves_nothing_else() {
