@@ -143,8 +143,14 @@ const FILES: &[(&str, &str, &str)] = &[
     ("crates/store/src/container.rs", "backups", "encrypted, written for the owner alone, as a command names them"),
     ("crates/store/src/control_file.rs", "the folder of databases, whether one is there", "listed"),
     ("crates/store/src/keys.rs", "the master key and copies of it (`master_key_file`)", "read"),
+    ("crates/store/src/new_name.rs", "what is whole, under the name that it is to have", "nothing is replaced"),
     ("crates/store/src/sqlite.rs", "database files", "encrypted, made for the owner alone"),
     ("crates/store/src/store.rs", "database files in the data folder", "encrypted, made for the owner alone"),
+    (
+        "crates/store/src/unfinished.rs",
+        "backups and copies while they are made, beside their place",
+        "in a folder for the owner alone; no link is followed",
+    ),
 ];
 
 /// A source file that connects to something, and to what.
