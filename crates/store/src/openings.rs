@@ -1,4 +1,6 @@
 //! Who opens which database: one at a time an organisation, and what takes long is not begun anew for the next one.
+//! Its tests stand with those of the indexes that an opening makes (`own_indexes/tests.rs`): one that lacks its index and is held up
+//! takes long.
 
 use std::collections::HashMap;
 use std::sync::Arc;
