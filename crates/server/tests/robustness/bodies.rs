@@ -4,9 +4,10 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::http::{Answer, Api, read_answer};
+use crate::http::{Answer, Api};
 use crate::process::{Before, GROWTH_MAX, metric};
 use crate::site::{Engine, Site, until};
+use crate::slow::first_answer;
 
 /// Sends a body as it is.
 fn post(api: &Api, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -77,23 +78,13 @@ fn all_bodies_together_have_so_much_memory() {
     };
     // The third finds no room; which of them is refused is a matter of who is read first.
     let mut held = vec![begin(), begin(), begin()];
-    let answer = until("one is refused", || {
-        for at in 0..held.len() {
-            held[at].set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
-            if let Ok(answer) = read_answer(&mut held[at]) {
-                held.remove(at);
-                return Some(answer);
-            }
-        }
-        None
-    });
     let refused = |answer: Answer| {
         let answer = answer.expect(503);
         let (code, message) = answer.error();
         assert_eq!((code.as_str(), answer.header("Retry-After")), ("0x8005F103", Some("1")));
         assert!(message.starts_with("Requests of this user hold"), "{message}");
     };
-    refused(answer);
+    refused(first_answer(&mut held));
     refused(post(&api, "accounts", &json, &large("Fabrikam")));
     // What is small is taken from them all the same; so is a sign-in, and whatever is of another organisation.
     api.request("PATCH", &format!("accounts({id})"), Some(&json!({ "name": "Contoso AG" }))).expect(204);
