@@ -153,11 +153,13 @@ pub struct Limits {
     /// The same, of one user; a body that takes more alone is answered 413. 0: an eighth, or what the longest body of plain
     /// text takes.
     pub user_bodies_bytes: usize,
-    /// Bytes of all answers that are not sent yet; reads whose answers take more are answered 503.
+    /// Bytes of all answers that are not sent yet; reads whose answers take more are answered 503. Those of up to 64 KiB may
+    /// take half as much again, beyond which every request is answered so.
     pub answers_bytes: usize,
     /// The same, of one organisation. 0: a quarter of them, or what the longest answer takes.
     pub organization_answers_bytes: usize,
-    /// The same, of one user. 0: an eighth, or what the longest answer takes.
+    /// The same, of one user; a read whose answer takes more alone is answered 413. 0: an eighth, or what the longest answer
+    /// takes.
     pub user_answers_bytes: usize,
     /// Seconds a client may take to send a request's body.
     pub body_seconds: u64,

@@ -90,6 +90,14 @@ impl Answering {
         if masked { response.map(answer::masked) } else { response }
     }
 
+    /// The same without the record: there is no room to show it.
+    pub(crate) fn without_record(self) -> Self {
+        match self {
+            Self::Record { table, main, when, .. } => Self::Record { table, showing: Showing(None), main, when },
+            other => other,
+        }
+    }
+
     /// Why the change was not made.
     pub(crate) fn refuse(&self, schema: &Schema, error: Error) -> Failure {
         let hint = hint_of_link(schema, &error);

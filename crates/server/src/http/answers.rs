@@ -2,7 +2,7 @@
 //! is for it.
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use parking_lot::Mutex;
 
 use super::memory::{Bounds, Memory, Taken};
@@ -10,7 +10,8 @@ use super::respond;
 use crate::config::Limits;
 use crate::protection::User;
 
-/// Bytes of an answer that is sent whatever others hold.
+/// Bytes of an answer that is small: those have half as much memory again as the others may take, so that clients who take long
+/// answers slowly are still told what is short.
 const SMALL_BYTES_MAX: usize = 64 << 10;
 /// How much longer than the longest page an answer is at most: links to what does not fit take as much again, and the last
 /// record may be a long one.
@@ -23,6 +24,7 @@ pub struct Answers {
 
 /// An answer that is put together.
 pub struct Answering {
+    bounds: Bounds,
     at_work: Mutex<AtWork>,
 }
 
@@ -53,8 +55,13 @@ impl Answers {
     }
 
     /// The answer to a request of a user.
-    pub fn begin(&self, user: User) -> Answering {
-        Answering { at_work: Mutex::new(AtWork { taken: self.memory.begin(user), bytes: 0 }) }
+    ///
+    /// # Errors
+    /// The request is to be answered with this, and nothing done for it: there is no memory for any answer.
+    pub fn begin(&self, user: User) -> Result<Answering, Box<Response<Bytes>>> {
+        let taken = self.memory.begin(user);
+        taken.has_room_within(self.memory.bounds().half_more()).map_err(|why| Box::new(respond::busy(&why)))?;
+        Ok(Answering { bounds: self.memory.bounds(), at_work: Mutex::new(AtWork { taken, bytes: 0 }) })
     }
 }
 
@@ -62,38 +69,64 @@ impl Answering {
     /// An answer as it is sent. What was only read is refused where there is no memory for it; what was done is told.
     pub fn send(self, method: &Method, response: Response<Bytes>) -> Response<Bytes> {
         let bytes = response.body().len();
-        if bytes <= SMALL_BYTES_MAX {
+        if bytes == 0 {
             return response;
         }
+        let bounds = self.bounds_of(bytes);
         let mut taken = self.at_work.into_inner().taken;
-        if let Err(why) = taken.up_to(bytes) {
-            if matches!(*method, Method::GET | Method::HEAD) {
-                return respond::busy(&why);
-            }
+        if !matches!(*method, Method::GET | Method::HEAD) {
             taken.count(bytes);
+        } else if bytes > bounds.user {
+            return too_long(bytes, bounds.user);
+        } else if let Err(why) = taken.up_to_within(bytes, bounds) {
+            return respond::busy(&why);
         }
         response.map(|bytes| Bytes::from_owner(Sent { bytes, _taken: taken }))
     }
+
+    /// What may be held with an answer of this length.
+    fn bounds_of(&self, bytes: usize) -> Bounds {
+        if bytes <= SMALL_BYTES_MAX { self.bounds.half_more() } else { self.bounds }
+    }
+}
+
+fn too_long(bytes: usize, bytes_max: usize) -> Response<Bytes> {
+    let message = format!(
+        "The answer has {bytes} bytes, and there are {bytes_max} for all answers to one user. Ask for less at one time, by \
+         $select, $top or the preference odata.maxpagesize."
+    );
+    respond::error(StatusCode::PAYLOAD_TOO_LARGE, "0x80060888", &message)
 }
 
 impl custodia_web_api::AnswerMemory for Answering {
     fn take(&self, bytes: usize) -> bool {
         let mut at_work = self.at_work.lock();
         let all = at_work.bytes.saturating_add(bytes);
-        let has_room = all <= SMALL_BYTES_MAX || at_work.taken.up_to(all).is_ok();
+        let has_room = at_work.taken.up_to_within(all, self.bounds_of(all)).is_ok();
         if has_room {
             at_work.bytes = all;
         }
         has_room
     }
+
+    fn count(&self, bytes: usize) {
+        let mut at_work = self.at_work.lock();
+        at_work.bytes = at_work.bytes.saturating_add(bytes);
+        let all = at_work.bytes;
+        at_work.taken.count(all);
+    }
+
+    fn has_room(&self) -> bool {
+        let at_work = self.at_work.lock();
+        at_work.taken.has_room_within(self.bounds_of(at_work.bytes)).is_ok()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use custodia_schema::Guid;
     use custodia_web_api::AnswerMemory;
-    use http::StatusCode;
 
     use super::*;
 
@@ -114,38 +147,67 @@ mod tests {
         Response::new(Bytes::from(vec![b'x'; bytes]))
     }
 
+    fn begin(answers: &Answers, user: User) -> Answering {
+        answers.begin(user).unwrap_or_else(|refused| panic!("{refused:?}"))
+    }
+
     #[test]
     fn an_answer_is_held_until_it_is_sent() {
         let answers = answers();
-        let first = answers.begin(ANNE).send(&Method::GET, of(200_000));
+        let send = |user, method, bytes| begin(&answers, user).send(&method, of(bytes));
+        let first = send(ANNE, Method::GET, 200_000);
         assert_eq!(first.body().len(), 200_000);
-        let refused = answers.begin(ANNE).send(&Method::GET, of(200_000));
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(send(ANNE, Method::GET, 200_000).status(), StatusCode::SERVICE_UNAVAILABLE);
         // Small ones and those of others are sent; what was done is told.
-        assert_eq!(answers.begin(ANNE).send(&Method::GET, of(60_000)).status(), StatusCode::OK);
-        let other = answers.begin(BEN).send(&Method::GET, of(200_000));
-        assert_eq!(other.status(), StatusCode::OK);
-        let done = answers.begin(ANNE).send(&Method::POST, of(200_000));
+        assert_eq!(send(ANNE, Method::GET, 60_000).status(), StatusCode::OK);
+        assert_eq!(send(BEN, Method::GET, 200_000).status(), StatusCode::OK);
+        let done = send(ANNE, Method::POST, 200_000);
         assert_eq!(done.status(), StatusCode::OK);
         drop((first, done));
-        let part = answers.begin(ANNE).send(&Method::GET, of(200_000)).into_body().slice(7..9);
+        let part = send(ANNE, Method::GET, 200_000).into_body().slice(7..9);
         // A part of it that is not sent yet holds the whole.
-        assert_eq!(answers.begin(ANNE).send(&Method::GET, of(200_000)).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(send(ANNE, Method::GET, 200_000).status(), StatusCode::SERVICE_UNAVAILABLE);
         drop(part);
-        assert_eq!(answers.begin(ANNE).send(&Method::GET, of(200_000)).status(), StatusCode::OK);
+        assert_eq!(send(ANNE, Method::GET, 200_000).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn small_answers_count_too_and_nothing_is_done_without_room_for_one() {
+        let answers = answers();
+        // A user may hold 300,000, and 450,000 with small ones.
+        let held: Vec<_> = (0..9).map(|_| begin(&answers, ANNE).send(&Method::GET, of(50_000))).collect();
+        assert!(held.iter().all(|answer| answer.status() == StatusCode::OK));
+        let refused = answers.begin(ANNE).err().unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        assert_eq!(begin(&answers, BEN).send(&Method::GET, of(60_000)).status(), StatusCode::OK);
+        drop(held);
+        assert_eq!(begin(&answers, ANNE).send(&Method::GET, of(300_000)).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn an_answer_that_can_never_be_sent_is_not_to_be_asked_for_again() {
+        let refused = begin(&answers(), ANNE).send(&Method::GET, of(300_001));
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(!refused.headers().contains_key("retry-after"));
     }
 
     #[test]
     fn parts_count_together() {
         let answers = answers();
-        let held = answers.begin(ANNE).send(&Method::GET, of(200_000));
-        let batch = answers.begin(ANNE);
-        assert!(batch.take(60_000) && batch.take(40_000));
+        let held = begin(&answers, ANNE).send(&Method::GET, of(200_000));
+        let batch = begin(&answers, ANNE);
+        assert!(batch.take(60_000) && batch.take(40_000) && !batch.has_room());
         assert!(!batch.take(1), "a user may hold 300,000");
         drop(held);
         assert!(batch.take(200_000));
         assert!(!batch.take(1));
-        assert_eq!(batch.send(&Method::POST, of(300_000)).status(), StatusCode::OK);
+        // What was done counts, whether there is room or not.
+        batch.count(50_000);
+        assert!(!begin(&answers, ANNE).take(100_000));
+        let sent = batch.send(&Method::POST, of(350_000));
+        assert_eq!((sent.status(), begin(&answers, ANNE).has_room()), (StatusCode::OK, true));
+        assert!(!begin(&answers, ANNE).take(100_000));
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Memory {
         self.bounds.user
     }
 
+    /// What may be held.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// A place for what a user takes.
     pub fn begin(&self, user: User) -> Taken {
         Taken { memory: self.clone(), user, bytes: 0 }
@@ -64,11 +69,23 @@ impl Bounds {
         let organization = part(organization, all / 4).min(all);
         Self { all, organization, user: part(user, all / 8).min(organization) }
     }
+
+    /// Half as much again, each.
+    pub fn half_more(self) -> Self {
+        let more = |bytes: usize| bytes.saturating_add(bytes / 2);
+        Self { all: more(self.all), organization: more(self.organization), user: more(self.user) }
+    }
 }
 
 impl Held {
     /// Takes so much for a user; else who would hold too much.
     fn take(&mut self, user: User, bytes: usize, bounds: Bounds) -> Result<(), &'static str> {
+        self.has_room(user, bytes, bounds)?;
+        self.add(user, bytes);
+        Ok(())
+    }
+
+    fn has_room(&self, user: User, bytes: usize, bounds: Bounds) -> Result<(), &'static str> {
         let held = |count: Option<&usize>| count.copied().unwrap_or(0).saturating_add(bytes);
         if held(self.users.get(&user)) > bounds.user {
             return Err("Requests of this user");
@@ -79,7 +96,6 @@ impl Held {
         if held(Some(&self.all)) > bounds.all {
             return Err("Requests");
         }
-        self.add(user, bytes);
         Ok(())
     }
 
@@ -110,17 +126,29 @@ impl Taken {
     /// # Errors
     /// Why there is not so much, to be told; nothing more is taken then.
     pub fn up_to(&mut self, bytes: usize) -> Result<(), String> {
+        self.up_to_within(bytes, self.memory.bounds)
+    }
+
+    /// The same within other bounds.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn up_to_within(&mut self, bytes: usize, bounds: Bounds) -> Result<(), String> {
         let more = bytes.saturating_sub(self.bytes);
         if more == 0 {
             return Ok(());
         }
-        self.memory
-            .held
-            .lock()
-            .take(self.user, more, self.memory.bounds)
-            .map_err(|who| format!("{who} hold as much memory as there is for them. Try again shortly."))?;
+        self.memory.held.lock().take(self.user, more, bounds).map_err(full)?;
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Whether there is anything more within these bounds, however little.
+    ///
+    /// # Errors
+    /// Why there is not, to be told.
+    pub fn has_room_within(&self, bounds: Bounds) -> Result<(), String> {
+        self.memory.held.lock().has_room(self.user, 1, bounds).map_err(full)
     }
 
     /// The same for what is there already, whether there is so much or not.
@@ -131,6 +159,10 @@ impl Taken {
             self.bytes = bytes;
         }
     }
+}
+
+fn full(who: &str) -> String {
+    format!("{who} hold as much memory as there is for them. Try again shortly.")
 }
 
 impl Drop for Taken {

@@ -51,6 +51,10 @@ pub async fn answer(
         Ok(work) => work,
         Err(refused) => return refuse_use(service, refused),
     };
+    let answering = match service.answers.begin(user) {
+        Ok(answering) => answering,
+        Err(response) => return *response,
+    };
     let body = match request.body.read(user, below, request.headers).await {
         Ok(body) => body,
         Err(response) => return *response,
@@ -64,7 +68,6 @@ pub async fn answer(
         Err(response) => return response,
     }
     let service_root = format!("{}/{name}/api/data/{version}/", request.base);
-    let answering = service.answers.begin(user);
     let api_request = ApiRequest {
         method: request.method,
         path: below,

@@ -3,12 +3,14 @@
 use std::io::Read;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::frames::{
     ACKNOWLEDGED, CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, HEADERS, Heard, INITIAL_WINDOW, NONE, PING,
     RESET, SETTINGS, WINDOW_UPDATE, frame, request, text,
 };
 use crate::process::{Before, GROWTH_MAX};
-use crate::site::{Engine, PATIENCE, Server, Site};
+use crate::site::{Engine, PATIENCE, Server, Site, until};
 use crate::slow::narrow;
 
 fn connect(server: &Server, settings: &[(u16, u32)]) -> Connection {
@@ -206,4 +208,34 @@ fn a_connection_without_requests_is_closed() {
     let mut rest = Vec::new();
     let _ = idle.tcp.read_to_end(&mut rest);
     before.holds(&server);
+}
+
+#[test]
+fn small_answers_that_a_client_leaves_no_room_for_have_so_much_memory() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_USER_ANSWERS_BYTES", "1048576").with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let note = json!({ "subject": "long", "documentbody": "QUFB".repeat(15_000) });
+    let id = api.post("annotations", &note).expect(204).created_id();
+    let path = format!("annotations({id})?$select=documentbody");
+    api.get(&path).expect(200);
+    let mut connection = connect(&server, &[(INITIAL_WINDOW, 0)]);
+    let bearer = format!("Bearer {}", api.token);
+    let whole = format!("/north/api/data/v9.2/{path}");
+    for stream in streams().take(60) {
+        assert!(connection.send(&get(stream, &whole, &[("authorization", &bearer)])));
+    }
+    let mut answers = [0; 2];
+    while answers.iter().sum::<usize>() < 60 {
+        match connection.hear(PATIENCE) {
+            // 200 stands in the table (RFC 7541 appendix A), 503 does not.
+            Heard::Frame(frame) if frame.kind == HEADERS => answers[usize::from(frame.payload[0] != 0x88)] += 1,
+            Heard::Frame(_) => {}
+            other => panic!("{answers:?} {other:?}"),
+        }
+    }
+    // Of 60 KB each, in half as much again as one user has for what is longer; but a few that began together.
+    assert!((20..40).contains(&answers[0]), "{answers:?}");
+    drop(connection);
+    until("there is room again", || (api.get(&path).status == 200).then_some(()));
 }

@@ -8,7 +8,7 @@ use http::Method;
 
 use super::multipart::{Part, parts};
 use super::reply::PartReply;
-use super::{Batch, Inner, OPERATIONS_MAX, content_id, take};
+use super::{Batch, Inner, OPERATIONS_MAX, content_id, no_memory, take};
 use crate::call::{Call, Earlier};
 use crate::failure::Failure;
 use crate::prepared::{Answering, PreparedWrite};
@@ -27,6 +27,9 @@ impl Batch<'_> {
     ) -> Result<Vec<PartReply>, Failed> {
         let whole = |failure: Failure| (failure, content_id(&part.headers));
         let parts = parts(&part.content, boundary, OPERATIONS_MAX).map_err(whole)?;
+        if !self.outer.memory.has_room() {
+            return Err(whole(no_memory()));
+        }
         let mut earlier: Vec<Earlier> = Vec::new();
         let mut requests: Vec<(Inner, Answering)> = Vec::with_capacity(parts.len());
         let mut changes = Vec::with_capacity(parts.len());
@@ -44,14 +47,19 @@ impl Batch<'_> {
             Err(error) => return Err(refused(&self.organization.schema(), &requests, error)),
         };
         let mut replies = Vec::with_capacity(requests.len());
+        let mut told = 0;
         for ((inner, answering), changed) in requests.into_iter().zip(done) {
             let request = inner.request(self.outer);
+            let is_full = told >= self.outer.limits.answer_bytes_max || !self.outer.memory.has_room();
+            let answering = if is_full { answering.without_record() } else { answering };
             let answered = async {
                 let call = Call::read(self.organization, &inner.caller, &request)?;
                 answering.answer(&call, changed).await
             };
             // It is done, whatever becomes of telling so.
             let response = routes::whole(answered.await, self.organization, &inner.caller);
+            told += response.body().len();
+            self.outer.memory.count(response.body().len());
             replies.push(PartReply::of(response, inner.content_id.clone()));
         }
         Ok(replies)

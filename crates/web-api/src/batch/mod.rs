@@ -68,24 +68,27 @@ pub(crate) async fn answer(
     let mut out = Multipart::begin("batchresponse", organization.new_id());
     let mut status = StatusCode::OK;
     let mut left = OPERATIONS_MAX;
+    let mut is_begun = false;
     for part in &parts {
         let replies = if out.len() >= request.limits.answer_bytes_max {
             // What was not done is said, rather than done without an answer.
-            Replies::One(PartReply::failure(&answer_is_full(), organization, caller, content_id(&part.headers)))
+            batch.failed(&answer_is_full(), content_id(&part.headers))
         } else {
             batch.part(part, &mut left).await
         };
         let failed = replies.failed();
+        let has_written = replies.have_written();
         match replies {
-            Replies::One(reply) => out.part(&reply),
+            Replies::One { reply, .. } => out.part(&reply),
             Replies::ChangeSet(replies) => out.change_set(organization.new_id(), &replies),
         }
         if let Some(failed) = failed
             && !call.preferences.continue_on_error
         {
-            status = outer_status(failed);
+            status = outer_status(failed, is_begun);
             break;
         }
+        is_begun |= has_written;
     }
     let (content_type, body) = out.finish();
     let mut response = Response::new(body);
@@ -96,9 +99,11 @@ pub(crate) async fn answer(
 }
 
 /// The status of a batch that ended at a failure. Clients read the parts of an answer with 400; any other status of a wrong
-/// request they would take for one of the batch itself.
-fn outer_status(failed: StatusCode) -> StatusCode {
-    if failed.is_client_error() && failed != StatusCode::TOO_MANY_REQUESTS { StatusCode::BAD_REQUEST } else { failed }
+/// request they would take for one of the batch itself. What asks them to come again they would send again as a whole: that is
+/// said only of a batch that changed nothing.
+fn outer_status(failed: StatusCode, is_begun: bool) -> StatusCode {
+    let of_the_request = failed.is_client_error() && failed != StatusCode::TOO_MANY_REQUESTS;
+    if of_the_request || is_begun { StatusCode::BAD_REQUEST } else { failed }
 }
 
 fn answer_is_full() -> Failure {
@@ -107,14 +112,15 @@ fn answer_is_full() -> Failure {
 }
 
 fn no_memory() -> Failure {
-    let message = "There is no memory for this answer now. Take the other answers first, or ask for less at one time.";
+    let message = "This request was not done: there is no memory for its answer now. Take the other answers first, or ask for \
+                   less at one time.";
     Failure::busy(message)
 }
 
 /// What a part of a batch is answered with.
 enum Replies {
-    /// The answer to one request, or the failure of a change set.
-    One(PartReply),
+    /// The answer to one request, or the failure of a change set; whether it is one that changes something.
+    One { reply: PartReply, writes: bool },
     /// The answers to the requests of a change set.
     ChangeSet(Vec<PartReply>),
 }
@@ -123,10 +129,18 @@ impl Replies {
     /// The status of a failure.
     fn failed(&self) -> Option<StatusCode> {
         match self {
-            Self::One(reply) => {
+            Self::One { reply, .. } => {
                 Some(reply.status()).filter(|status| status.is_client_error() || status.is_server_error())
             }
             Self::ChangeSet(_) => None,
+        }
+    }
+
+    /// Whether something was changed, or may have been.
+    fn have_written(&self) -> bool {
+        match self {
+            Self::One { writes, .. } => *writes && self.failed().is_none(),
+            Self::ChangeSet(_) => true,
         }
     }
 }
@@ -174,7 +188,7 @@ impl Batch<'_> {
         let content_id = content_id(&part.headers);
         let sent = match single(&part.headers, &CONTENT_TYPE) {
             Ok(sent) => sent.unwrap_or_default(),
-            Err(failure) => return Replies::One(self.failed(&failure, content_id)),
+            Err(failure) => return self.failed(&failure, content_id),
         };
         if let Some(boundary) = boundary(sent) {
             let done = match boundary {
@@ -183,22 +197,23 @@ impl Batch<'_> {
             };
             return match done {
                 Ok(replies) => Replies::ChangeSet(replies),
-                Err((failure, content_id)) => Replies::One(self.failed(&failure, content_id)),
+                Err((failure, content_id)) => self.failed(&failure, content_id),
             };
         }
-        Replies::One(match self.operation(part, left).await {
-            Ok(response) => PartReply::of(response, content_id),
+        match self.operation(part, left).await {
+            Ok((response, writes)) => Replies::One { reply: PartReply::of(response, content_id), writes },
             Err(failure) => self.failed(&failure, content_id),
-        })
+        }
     }
 
     /// What a part is answered with whose request has no id of its own, or never began.
-    fn failed(&self, failure: &Failure, content_id: Option<String>) -> PartReply {
-        PartReply::failure(failure, self.organization, self.caller, content_id)
+    fn failed(&self, failure: &Failure, content_id: Option<String>) -> Replies {
+        let reply = PartReply::failure(failure, self.organization, self.caller, content_id);
+        Replies::One { reply, writes: false }
     }
 
-    /// Does a request that stands by itself.
-    async fn operation(&self, part: &Part, left: &mut usize) -> Result<Response<Bytes>, Failure> {
+    /// Does a request that stands by itself: its answer, and whether it is one that changes something.
+    async fn operation(&self, part: &Part, left: &mut usize) -> Result<(Response<Bytes>, bool), Failure> {
         take(left)?;
         let inner = self.inner(part, &[]).await?;
         let request = inner.request(self.outer);
@@ -206,13 +221,19 @@ impl Batch<'_> {
             Some(turn) => Some(turn.await),
             None => None,
         };
-        let response = routes::handle_alone(self.organization, &inner.caller, &request).await;
-        // What was only read may be asked for again; what was done is told.
-        let is_read = matches!(*request.method, Method::GET | Method::HEAD);
-        if is_read && !self.outer.memory.take(response.body().len()) {
+        let writes = !matches!(*request.method, Method::GET | Method::HEAD);
+        let memory = self.outer.memory;
+        if writes && !memory.has_room() {
             return Err(no_memory());
         }
-        Ok(response)
+        let response = routes::handle_alone(self.organization, &inner.caller, &request).await;
+        // What was only read may be asked for again; what was done is told.
+        if writes {
+            memory.count(response.body().len());
+        } else if !memory.take(response.body().len()) {
+            return Err(no_memory());
+        }
+        Ok((response, writes))
     }
 
     /// Reads the request in a part. `earlier` is what it may refer to.

@@ -14,7 +14,8 @@ on_both_engines! {
     what_is_no_batch_is_refused;
     a_batch_has_limits;
     requests_in_a_batch_take_their_turns;
-    a_batch_reads_no_more_than_there_is_memory_for;
+    a_batch_does_no_more_than_there_is_memory_to_tell_of;
+    a_change_set_shows_no_more_than_there_is_memory_for;
     a_request_changes_so_many_records;
     a_request_takes_so_many_records_along;
 }
@@ -187,6 +188,15 @@ mod bodies {
             *left = fewer.unwrap_or(*left);
             fewer.is_some()
         }
+
+        fn count(&self, bytes: usize) {
+            let mut left = self.0.lock().unwrap();
+            *left = left.saturating_sub(bytes);
+        }
+
+        fn has_room(&self) -> bool {
+            *self.0.lock().unwrap() > 0
+        }
     }
 
     struct Ends(Told, Method);
@@ -218,16 +228,53 @@ mod bodies {
         assert_eq!(*told.0.lock().unwrap(), each.concat());
     }
 
-    pub async fn a_batch_reads_no_more_than_there_is_memory_for(mut world: World) {
+    pub async fn a_batch_does_no_more_than_there_is_memory_to_tell_of(mut world: World) {
         let id = world.post("accounts", &format!("{{\"name\":\"A\",\"description\":\"{}\"}}", "x".repeat(1_000))).await;
-        world.memory = Box::new(Room(Mutex::new(2_500)));
         let read = request(&format!("GET accounts({id})?$select=description HTTP/1.1"), "");
-        let made = request("POST accounts HTTP/1.1\r\nPrefer: return=representation", r#"{"name":"B"}"#);
-        let body = [read.repeat(3), made, "--b--\r\n".to_owned()].concat();
-        let answer = send(&world, &world.admin(), &[("prefer", "odata.continue-on-error")], &body).await;
-        let found = replies(&answer);
-        assert_eq!(found.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200, 503, 201]);
-        assert!(found[2].error(503, "0x8005F103").contains("no memory"));
+        let path = format!("PATCH accounts({id})?$select=description HTTP/1.1");
+        let patch = format!("{path}\r\nPrefer: return=representation");
+        let changed = request(&patch, r#"{"name":"B"}"#);
+        let goes_on = [("prefer", "odata.continue-on-error")];
+        let cases = [
+            // Room for two answers of a little more than 1,000 bytes: what was read and has none is refused.
+            (2_500, read.repeat(3), vec![200, 200, 503]),
+            // What changes something is told in any case; so it is not begun where nothing is left.
+            (2_500, changed.repeat(5), vec![200, 200, 200, 503, 503]),
+            (1_500, [read.clone(), changed.clone(), read.clone()].concat(), vec![200, 200, 503]),
+        ];
+        for (room, parts, statuses) in cases {
+            world.memory = Box::new(Room(Mutex::new(room)));
+            let answer = send(&world, &world.admin(), &goes_on, &format!("{parts}--b--\r\n")).await;
+            let found = replies(&answer);
+            assert_eq!(found.iter().map(|reply| reply.status).collect::<Vec<_>>(), statuses);
+            assert!(found.last().unwrap().error(503, "0x8005F103").contains("not done"));
+        }
+        // One that changed something is not to be sent again as a whole; one that did not is.
+        for (room, parts, outer, inner) in [
+            (1_000, [changed.clone(), read.clone()].concat(), 400, vec![200, 503]),
+            (1_500, read.repeat(2), 503, vec![200, 503]),
+        ] {
+            world.memory = Box::new(Room(Mutex::new(room)));
+            let answer = send(&world, &world.admin(), &[], &format!("{parts}--b--\r\n")).await;
+            assert_eq!(answer.status, outer);
+            assert_eq!(replies(&answer).iter().map(|reply| reply.status).collect::<Vec<_>>(), inner);
+        }
+    }
+
+    pub async fn a_change_set_shows_no_more_than_there_is_memory_for(mut world: World) {
+        let id = world.post("accounts", &format!("{{\"name\":\"A\",\"description\":\"{}\"}}", "x".repeat(1_000))).await;
+        let path = format!("PATCH accounts({id})?$select=description HTTP/1.1\r\nPrefer: return=representation");
+        let operations: Vec<_> = (1..=4).map(|at| operation(&at.to_string(), &path, r#"{"name":"B"}"#)).collect();
+        let body = [change_set(&operations), "--b--\r\n".to_owned()].concat();
+        world.memory = Box::new(Room(Mutex::new(1_500)));
+        let answer = send(&world, &world.admin(), &[], &body).await;
+        let statuses = |answer: &Answer| replies(answer).iter().map(|reply| reply.status).collect::<Vec<_>>();
+        // All of it is done, and what is not shown is told by its address.
+        assert_eq!((answer.status, statuses(&answer)), (200, vec![200, 200, 204, 204]));
+        // Nothing of it is begun where nothing is left.
+        world.memory = Box::new(Room(Mutex::new(0)));
+        let answer = send(&world, &world.admin(), &[], &body).await;
+        assert_eq!((answer.status, statuses(&answer)), (503, vec![503]));
     }
 
     pub async fn parts_are_understood_in_every_shape(world: World) {
