@@ -7,6 +7,7 @@ use custodia_query::{Filter, Path, Query};
 use custodia_schema::{BuiltinRole, ColumnId, Guid, ManyToMany, PrivilegeKind, Table, Value, builtin_roles};
 use custodia_store::{RowKey, StoredRow};
 
+use crate::column_permission::COLUMN_PERMISSIONS;
 use crate::column_sharing::COLUMN_SHARES;
 use crate::duties::gives_roles;
 use crate::error::{Error, Result, refusal};
@@ -56,7 +57,7 @@ impl Writing<'_> {
                 row.stamp_absent(table, "parentrootroleid", Value::Lookup(table.id, id));
                 row.stamp_absent(table, "isinherited", Value::Integer(1));
             }
-            "fieldpermission" => self.authority.check_opens_columns()?,
+            COLUMN_PERMISSIONS => self.before_column_permission(table, None, row)?,
             "teamtemplate" => self.check_team_template(table, row)?,
             COLUMN_SHARES => self.before_column_share(table, row).await?,
             MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, None, row)?,
@@ -134,7 +135,7 @@ impl Writing<'_> {
                 return Err(kept_by_platform(table));
             }
             "activitypointer" if self.authority.platform_name().is_none() => return Err(kept_by_platform(table)),
-            "fieldpermission" => self.authority.check_opens_columns()?,
+            COLUMN_PERMISSIONS => self.before_column_permission(table, Some(stored), changes)?,
             COLUMN_SHARES => self.before_column_share_update(table, stored, changes).await?,
             MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, Some(stored), changes)?,
             "systemform" | "savedquery" | "userquery" | "sitemap" => {
@@ -244,7 +245,7 @@ impl Writing<'_> {
             }
             "activitypointer" if self.authority.platform_name().is_none() => Err(kept_by_platform(table)),
             "fieldsecurityprofile" if self.is_administrators(table, stored) => Err(kept_by_platform(table)),
-            "fieldsecurityprofile" | "fieldpermission" | MASKING_RULES | MASKED_COLUMNS => {
+            "fieldsecurityprofile" | COLUMN_PERMISSIONS | MASKING_RULES | MASKED_COLUMNS => {
                 Ok(self.authority.check_opens_columns()?)
             }
             COLUMN_SHARES => self.before_column_share_delete(table, stored).await,

@@ -107,11 +107,7 @@ impl Writing<'_> {
                 )));
             }
         }
-        let present = |name: &str| {
-            let column = table.column(name).map(|column| stored.get(column.id).clone());
-            changes.named(table, name).cloned().or(column).unwrap_or(Value::Null)
-        };
-        let share = ColumnShare::of(present)?;
+        let share = ColumnShare::of(|name| changes.or_stored(table, Some(stored), name))?;
         if !share.reads && !share.updates {
             return Err(Error::refused(
                 refusal::COLUMN_SHARE_EMPTIED,

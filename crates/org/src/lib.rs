@@ -20,6 +20,7 @@ mod card_numbers;
 mod cascade;
 mod cascade_walk;
 mod changes;
+mod column_permission;
 mod column_sharing;
 mod companions;
 mod create;

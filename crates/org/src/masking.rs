@@ -18,12 +18,9 @@ impl Writing<'_> {
     /// That a masking rule, or the column that has it, may be as it is to be: whoever changes one decides who reads what.
     pub(crate) fn before_masking(&self, table: &Arc<Table>, stored: Option<&StoredRow>, changes: &Draft) -> Result<()> {
         self.authority.check_opens_columns()?;
-        let text = |name: &str| {
-            let present = table.column(name).and_then(|column| Some(stored?.get(column.id).clone()));
-            match changes.named(table, name).cloned().or(present) {
-                Some(Value::Text(text)) => text,
-                _ => String::new(),
-            }
+        let text = |name: &str| match changes.or_stored(table, stored, name) {
+            Value::Text(text) => text,
+            _ => String::new(),
         };
         if table.name == MASKING_RULES {
             let rule = Mask::new(&text("regularexpression"), &text("maskedcharacter"));

@@ -433,6 +433,13 @@ impl Draft {
         table.column(column).and_then(|column| self.get(column.id))
     }
 
+    /// The value that a column will have: the one given, or that of the stored row, if there is one.
+    pub(crate) fn or_stored(&self, table: &Table, stored: Option<&StoredRow>, column: &str) -> Value {
+        let Some(column) = table.column(column) else { return Value::Null };
+        let present = || stored.map(|stored| stored.get(column.id));
+        self.get(column.id).or_else(present).cloned().unwrap_or(Value::Null)
+    }
+
     pub(crate) fn contains(&self, column: ColumnId) -> bool {
         self.place(column).is_ok()
     }

@@ -8,7 +8,7 @@ use custodia_access::{
     RolePrivilege, TeamRole, UnitPath, Unmasking, UserFacts,
 };
 use custodia_schema::{
-    BuiltinRole, ColumnId, Guid, Level, Schema, TableId, ValueRef, builtin_roles, column_description_id,
+    BuiltinRole, Column, ColumnId, Guid, Level, Schema, Table, TableId, ValueRef, builtin_roles, column_description_id,
 };
 
 use crate::database::Database;
@@ -212,13 +212,12 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
                     Some(3) => Unmasking::AllRecords,
                     _ => Unmasking::Nothing,
                 };
-                Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), [may(2), may(3), may(4)], unmasked))
+                Some((NamedColumn::of(row), [may(2), may(3), may(4)], unmasked))
             })
             .await?;
-        for (table, column, [read, create, update], unmasked) in said {
-            // A permission on a table or column that is gone says nothing.
-            let Some(table) = schema.table_named(&table) else { continue };
-            let Some(column) = table.column(&column) else { continue };
+        for (named, [read, create, update], unmasked) in said {
+            // A permission on no table or column, or on one that is gone, says nothing.
+            let Some((table, column)) = named.and_then(|named| named.known(schema)) else { continue };
             let (table, column) = (table.id, column.id);
             field_permissions.push(FieldPermission { table, column, read, create, update, unmasked });
         }
@@ -239,6 +238,26 @@ async fn user_facts(source: &mut impl FactSource, schema: &Schema, user: Guid, v
     }))
 }
 
+/// A column by the names that a row says.
+struct NamedColumn {
+    table: String,
+    column: String,
+}
+
+impl NamedColumn {
+    /// What a row names by its first two texts, table and column. One that names none is no damage: nothing that callers
+    /// may store keeps anybody's rights from being read.
+    fn of(row: &Row<'_>) -> Option<Self> {
+        Some(Self { table: row.text(0)?.to_owned(), column: row.text(1)?.to_owned() })
+    }
+
+    /// The column, if there is one of these names.
+    fn known(self, schema: &Schema) -> Option<(&Table, &Column)> {
+        let table = schema.table_named(&self.table)?;
+        Some((table, table.column(&self.column)?))
+    }
+}
+
 /// The secured columns that have a masking rule.
 async fn masked_columns(source: &mut impl FactSource, schema: &Schema) -> Result<Vec<MaskedColumn>> {
     let mut tables = MASKING_TABLES.iter().map(|name| schema.table_named(name));
@@ -249,12 +268,11 @@ async fn masked_columns(source: &mut impl FactSource, schema: &Schema) -> Result
         .rows(&statements::masked_columns(), |row| {
             let rule = row.text(2).zip(row.text(3)).and_then(|(pattern, character)| Mask::new(pattern, character).ok());
             // A rule that cannot be read hides all it is for.
-            Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), rule.unwrap_or_else(Mask::everything)))
+            Some((NamedColumn::of(row), rule.unwrap_or_else(Mask::everything)))
         })
         .await?;
-    let found = rules.into_iter().filter_map(|(table, column, mask)| {
-        let table = schema.table_named(&table)?;
-        let column = table.column(&column).filter(|column| column.secured)?;
+    let found = rules.into_iter().filter_map(|(named, mask)| {
+        let (table, column) = named?.known(schema).filter(|(_, column)| column.secured)?;
         Some(MaskedColumn { table: table.id, column: column.id, mask: Arc::new(mask) })
     });
     Ok(found.collect())

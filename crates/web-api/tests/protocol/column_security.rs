@@ -15,6 +15,7 @@ on_both_engines! {
     who_shares_a_column_gives_no_more_than_their_own;
     shares_of_a_column_end_with_what_they_are_of;
     a_column_that_comes_secured_stays_so;
+    a_permission_says_which_column_it_opens_to_whom;
 }
 
 mod bodies {
@@ -123,6 +124,41 @@ mod bodies {
         async fn seen(&self, caller: &Caller, target: &str) -> Json {
             self.world.send(caller, "GET", target, &[], "").await.expect(200)
         }
+    }
+
+    pub async fn a_permission_says_which_column_it_opens_to_whom(world: World) {
+        const REQUIRED: &str = "0x80040203";
+        let administrators = format!("/fieldsecurityprofiles({})", custodia_store::ADMINISTRATOR_PROFILE);
+        let profile = "fieldsecurityprofileid@odata.bind";
+        let whole =
+            json!({ "canread": 4, "entityname": "account", "attributelogicalname": "fax", profile: administrators });
+        for missing in ["entityname", "attributelogicalname", profile] {
+            let mut body = whole.clone();
+            body.as_object_mut().unwrap().remove(missing);
+            let refused = world.ask("POST", "fieldpermissions", &[], &body.to_string()).await;
+            let refused = refused.expect_error(400, REQUIRED);
+            assert!(refused.contains(missing.trim_end_matches("@odata.bind")), "{refused}");
+        }
+        for (name, wrong) in [("entityname", "nothing"), ("attributelogicalname", "nothing"), ("entityname", "")] {
+            let mut body = whole.clone();
+            body[name] = json!(wrong);
+            assert_eq!(world.ask("POST", "fieldpermissions", &[], &body.to_string()).await.status, 400, "{body}");
+        }
+        let permission = format!("fieldpermissions({})", world.post("fieldpermissions", &whole.to_string()).await);
+        for cleared in ["entityname", "attributelogicalname", "fieldsecurityprofileid"] {
+            let body = json!({ cleared: null }).to_string();
+            world.ask("PATCH", &permission, &[], &body).await.expect_error(400, REQUIRED);
+            let path = match cleared {
+                "fieldsecurityprofileid" => format!("{permission}/{cleared}/$ref"),
+                property => format!("{permission}/{property}"),
+            };
+            world.ask("DELETE", &path, &[], "").await.expect_error(400, REQUIRED);
+        }
+        let moved = r#"{"attributelogicalname":"nothing"}"#;
+        assert_eq!(world.ask("PATCH", &permission, &[], moved).await.status, 400);
+        world.ask("PATCH", &permission, &[], r#"{"canread":0,"attributelogicalname":"telephone2"}"#).await.expect(204);
+        world.get("WhoAmI").await;
+        assert_eq!(world.get(&permission).await["attributelogicalname"], "telephone2");
     }
 
     const SHARES: &str = "principalobjectattributeaccessset";

@@ -9,11 +9,13 @@ on_both_engines! {
     the_copy_by_which_the_last_administrator_holds_the_role_is_kept;
     many_changes_at_once_leave_an_administrator;
     changes_of_rights_are_audited;
+    a_stored_row_that_names_no_column_keeps_nobody_out;
 }
 
 mod bodies {
+    use custodia_access::{Authority, Permit};
     use custodia_org::{Caller, Change, Error, LinkRequest, Precondition, RoleChange};
-    use custodia_schema::{Guid, Level, Value, builtin_roles};
+    use custodia_schema::{Guid, Level, PrivilegeKind, Value, builtin_roles};
 
     use crate::security::load::text;
     use crate::security::scene::{OWNER_TEAM, Scene, code, named};
@@ -129,6 +131,46 @@ mod bodies {
         assert_eq!(code(scene.try_change(&second, "systemuser", second.user, &disabled).await), LAST_DISABLED);
         let taken = scene.org().disassociate(&second, holds(&scene, second.user, role)).await;
         assert_eq!(code(taken), LAST_LOSES);
+    }
+
+    pub async fn a_stored_row_that_names_no_column_keeps_nobody_out(world: World) {
+        let scene = Scene::of(world);
+        scene.secure("account", "fax").await;
+        let rule = [("name", text("All")), ("regularexpression", text(".*")), ("maskedcharacter", text("*"))];
+        let rule = scene.world.create(&scene.admin, "maskingrule", &rule).await;
+        let profile = scene.world.lookup("fieldsecurityprofile", custodia_store::ADMINISTRATOR_PROFILE);
+        let rule = scene.world.lookup("maskingrule", rule);
+        // No caller may store such rows; a database of an older program may hold them.
+        let rows = [
+            ("fieldpermission", vec![("fieldsecurityprofileid", profile.clone())]),
+            ("fieldpermission", vec![("fieldsecurityprofileid", profile), ("entityname", text("account"))]),
+            ("attributemaskingrule", vec![("maskingruleid", rule.clone())]),
+            ("attributemaskingrule", vec![("maskingruleid", rule), ("attributelogicalname", text("fax"))]),
+        ];
+        for (at, (table, values)) in rows.into_iter().enumerate() {
+            let older = scene.org().database().write(move |transaction| {
+                let values = values.clone();
+                Box::pin(async move {
+                    let table = transaction.schema().table_named(table).unwrap().clone();
+                    let permit = Permit::platform(&Authority::platform("test"), &table, PrivilegeKind::Create)?;
+                    let named = values.into_iter().map(|(name, value)| (table.column(name).unwrap().id, value));
+                    let mut named: Vec<_> = named.collect();
+                    named.sort_by_key(|(column, _)| *column);
+                    transaction.insert(permit, &table, Guid::from_u128(0xbad + at as u128), named)?;
+                    Ok::<_, custodia_store::Error>(())
+                })
+            });
+            older.await.unwrap();
+            let facts = scene.org().database().user_facts(scene.admin.user).await.unwrap().unwrap();
+            assert_eq!((facts.field_permissions.len(), facts.masked_columns.len()), (0, 0));
+        }
+        // And they can be mended as the message says, or deleted.
+        let refused = scene.try_change(&scene.admin, "fieldpermission", Guid::from_u128(0xbad), &[]).await;
+        assert!(matches!(refused, Err(Error::Value { ref column, .. }) if column == "entityname"), "{refused:?}");
+        let naming = [("entityname", text("account")), ("attributelogicalname", text("fax"))];
+        scene.change("fieldpermission", Guid::from_u128(0xbad), &naming).await;
+        scene.try_delete(&scene.admin, "fieldpermission", Guid::from_u128(0xbae)).await.unwrap();
+        still_administers(&scene).await;
     }
 
     pub async fn an_administrator_by_team_or_disabled_does_not_count(world: World) {
