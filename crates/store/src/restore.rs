@@ -62,7 +62,7 @@ impl fmt::Display for RestoreReport {
         if let Some(why) = &self.lost {
             writeln!(
                 f,
-                "its database could not be read ({why}): version numbers go on {NUMBERS_LEFT_OUT} above those of the backup"
+                "its database could not be read ({why}): version numbers go on above all that it can have given away, {NUMBERS_LEFT_OUT} for each restore since the backup"
             )?;
         }
         write_measures(f, &self.content, self.bytes, self.milliseconds)?;
@@ -76,7 +76,8 @@ impl fmt::Display for RestoreReport {
 }
 
 /// How many numbers a database is taken to give away between the moment that is known and its last one: from when its head is read
-/// until it is replaced, and from its backup on if it cannot tell any more. In that time nobody writes as much.
+/// until it is replaced, and from its backup on if it cannot tell any more. In that time nobody writes as much. Each epoch leaves out as
+/// many: two million of them stay below 2^53, up to which every client counts.
 const NUMBERS_LEFT_OUT: i64 = 1 << 32;
 /// How far ahead the sessions of a restored organisation are ended, in seconds: until then the last node has let go of what is
 /// replaced, which gives out tokens as long as it is in use. What the new one gives out says that it is of after that.
@@ -339,18 +340,22 @@ impl Store {
             Some(old) => Some(self.given(old).await?),
             None => None,
         };
-        let (given, ended, lost) = match given {
-            None => (head, 0, None),
-            Some(Given::Until { head: given, ended }) => (beyond(given), ended, None),
-            // It may have been restored itself a moment ago.
-            Some(Given::Unknown(why)) => (beyond(head), self.now().saturating_add(ENDED_AHEAD_SECONDS), Some(why)),
-        };
         let id = match existing {
             Some(old) => old.id,
             None if self.control().list().iter().any(|other| other.id == manifest.organization) => self.new_id(),
             None => manifest.organization,
         };
         let epoch = existing.map_or(0, |old| old.epoch).max(manifest.epoch).max(head.versions.epoch) + 1;
+        let (given, ended, lost) = match given {
+            // On another machine it goes on as the organisation that it was: what it gave away there is not known.
+            None if id == manifest.organization => (beyond(head, epoch), 0, None),
+            None => (head, 0, None),
+            Some(Given::Until { head: given, ended }) => (beyond(given, epoch), ended, None),
+            // It may have been restored itself a moment ago.
+            Some(Given::Unknown(why)) => {
+                (beyond(head, epoch), self.now().saturating_add(ENDED_AHEAD_SECONDS), Some(why))
+            }
+        };
         let database = self.database_name(&name, self.new_id());
         let mut organization = self.new_organization(id, &name, &manifest.display_name, database)?;
         organization.epoch = epoch;
@@ -474,9 +479,11 @@ fn is_lost(error: &Error) -> bool {
         || crate::postgres::is_table_missing(error)
 }
 
-/// Numbers that a database which has come to `head` does not come to any more.
-fn beyond(head: Head) -> Head {
-    let beyond = |number: i64| number.saturating_add(NUMBERS_LEFT_OUT);
+/// Numbers that a database which has come to `head` does not come to before `epoch`, however often it is restored until then: each
+/// restore begins an epoch, and goes on from here as well.
+fn beyond(head: Head, epoch: i64) -> Head {
+    let left_out = NUMBERS_LEFT_OUT.saturating_mul(epoch.saturating_sub(head.versions.epoch));
+    let beyond = |number: i64| number.saturating_add(left_out);
     Head {
         number: beyond(head.number),
         audit_number: beyond(head.audit_number),
