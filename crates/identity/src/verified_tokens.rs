@@ -21,9 +21,12 @@ use crate::{KeySet, SecretDigest};
 
 /// Tokens remembered unless told otherwise: about 14 MB.
 pub const TOKENS_MAX: usize = 64 * 1024;
-/// Revocations remembered. With more, all of them become one that counts for everybody: nobody's revocation is
+/// Revocations remembered. With more, those of until now become one that counts for everybody: nobody's revocation is
 /// forgotten, and everybody signs in again.
 pub const REVOCATIONS_MAX: usize = 100_000;
+/// Of these, those until a moment that lies ahead, as after a restore. With more, they become one for each organisation,
+/// whose users then sign in when that moment has come: one for everybody would refuse all others' sign-ins too.
+const REVOCATIONS_AHEAD_MAX: usize = REVOCATIONS_MAX / 2;
 
 /// Locks the cache is spread over. A hit moves an entry, so it needs its lock alone.
 const SHARDS: usize = 16;
@@ -196,9 +199,24 @@ impl Revocations {
         let since = self.by_scope.entry(scope).or_insert(not_before);
         *since = not_before.max(*since);
         if self.by_scope.len() > REVOCATIONS_MAX {
-            let latest = self.by_scope.values().copied().max();
-            self.of_all = self.of_all.max(latest);
-            self.by_scope.clear();
+            self.join(now);
+        }
+    }
+
+    /// Makes few of many, so that nothing that was revoked counts again.
+    fn join(&mut self, now: i64) {
+        // What is given out in this second after a revocation says that it is of the next one.
+        let is_ahead = |not_before: &i64| *not_before > now.saturating_add(1);
+        let latest = self.by_scope.values().copied().filter(|not_before| !is_ahead(not_before)).max();
+        self.of_all = self.of_all.max(latest);
+        self.by_scope.retain(|_, not_before| is_ahead(not_before));
+        if self.by_scope.len() <= REVOCATIONS_AHEAD_MAX {
+            return;
+        }
+        for (scope, not_before) in std::mem::take(&mut self.by_scope) {
+            let (Scope::User(organization, _) | Scope::Organization(organization)) = scope;
+            let since = self.by_scope.entry(Scope::Organization(organization)).or_insert(not_before);
+            *since = not_before.max(*since);
         }
     }
 }
@@ -332,6 +350,8 @@ mod tests {
         assert!(!revocations.covers(&bystander));
         revocations.add(Scope::Organization(Guid::from_u128(2)), NOW + 1, NOW);
         assert!(revocations.by_scope.is_empty() && revocations.covers(&bystander));
+        let signed_in_again = Principal { issued: NOW + 1, ..bystander };
+        assert!(!revocations.covers(&signed_in_again));
         // Those that no living token can be older than are forgotten first.
         let mut revocations = Revocations::default();
         for user in 0..REVOCATIONS_MAX {
@@ -339,5 +359,36 @@ mod tests {
         }
         revocations.add(Scope::Organization(Guid::from_u128(2)), NOW, NOW + 2 * LIFETIME_SECONDS_MAX);
         assert_eq!((revocations.by_scope.len(), revocations.of_all), (1, None));
+    }
+
+    #[test]
+    fn what_is_revoked_until_a_moment_ahead_keeps_others_out_of_nothing() {
+        let principal = |organization, user, issued| Principal {
+            organization: Guid::from_u128(organization),
+            user: Guid::from_u128(user),
+            application: None,
+            method: crate::SignInMethod::Password,
+            token_id: Guid::nil(),
+            issued,
+            expires: NOW + 60,
+        };
+        let ahead = NOW + 3_600;
+        let user = |organization, user| Scope::User(Guid::from_u128(organization), Guid::from_u128(user));
+        let mut revocations = Revocations::default();
+        revocations.add(Scope::Organization(Guid::from_u128(2)), ahead, NOW);
+        revocations.add(user(3, 1), ahead, NOW);
+        for one in 0..REVOCATIONS_MAX as u128 {
+            revocations.add(user(1, one), NOW + 1, NOW);
+        }
+        assert!(revocations.covers(&principal(4, 1, NOW)) && !revocations.covers(&principal(4, 1, NOW + 1)));
+        assert!(revocations.covers(&principal(2, 1, ahead - 1)) && !revocations.covers(&principal(2, 1, ahead)));
+        assert!(revocations.covers(&principal(3, 1, ahead - 1)) && !revocations.covers(&principal(3, 2, NOW + 1)));
+        // Too many of these become one for their organisation, and no more.
+        for one in 0..=REVOCATIONS_MAX as u128 {
+            revocations.add(user(3, one), ahead, NOW);
+        }
+        assert!(revocations.by_scope.len() < REVOCATIONS_AHEAD_MAX);
+        assert!(revocations.covers(&principal(3, u128::MAX, ahead - 1)));
+        assert!(revocations.covers(&principal(2, 1, ahead - 1)) && !revocations.covers(&principal(4, 1, NOW + 1)));
     }
 }
