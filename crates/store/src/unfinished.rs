@@ -41,15 +41,17 @@ impl Unfinished {
 
     /// Gives the complete file its name, unless something has it by now. When this returns, file and name are on the disk.
     pub(crate) fn publish(self, to: &Path) -> Result<()> {
-        let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-        sync(&self.path).map_err(|source| file_error(&self.path, source))?;
+        let synced = File::open(&self.path).and_then(|file| file.sync_all());
+        synced.map_err(|source| file_error(&self.path, source))?;
+        // A place that may not be opened is found out before the name is given, not after it.
+        let place = folder_of(to);
+        let opened = File::open(place).map_err(|source| file_error(place, source))?;
         give_new_name(&self.path, to).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => exists(to),
             _ => file_error(to, source),
         })?;
         drop(self);
-        let folder = folder_of(to);
-        sync(folder).map_err(|source| file_error(folder, source))
+        opened.sync_all().map_err(|source| file_error(place, source))
     }
 }
 
