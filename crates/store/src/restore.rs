@@ -80,7 +80,8 @@ impl fmt::Display for RestoreReport {
 /// many: two million of them stay below 2^53, up to which every client counts.
 const NUMBERS_LEFT_OUT: i64 = 1 << 32;
 /// How far ahead the sessions of a restored organisation are ended, in seconds: until then the last node has let go of what is
-/// replaced, which gives out tokens as long as it is in use. What the new one gives out says that it is of after that.
+/// replaced, which gives out tokens as long as it is in use. What the new one gives out says that it is of after that. Restores that
+/// follow each other sooner end them as far ahead of the last end each.
 const ENDED_AHEAD_SECONDS: i64 = 3_600;
 
 /// Refuses a backup that this master key does not open. Nothing else of it is proved.
@@ -109,8 +110,10 @@ struct Target {
     origin: Guid,
     /// The numbers that it goes on with.
     head: Head,
-    /// When the database that it replaces last ended sessions, seconds since 1970.
+    /// When the database that it replaces last ended sessions, seconds since 1970, as far as that is known.
     ended: i64,
+    /// As how many restores it ends them: this one, and those that may have ended them later than is known.
+    restores: i64,
     /// What its audit tells of the restore.
     told: RestoredThen,
     /// Why the database that it replaces cannot tell which numbers it has given away.
@@ -346,15 +349,14 @@ impl Store {
             None => manifest.organization,
         };
         let epoch = existing.map_or(0, |old| old.epoch).max(manifest.epoch).max(head.versions.epoch) + 1;
-        let (given, ended, lost) = match given {
+        let since = epoch.saturating_sub(head.versions.epoch);
+        let (given, ended, restores, lost) = match given {
             // On another machine it goes on as the organisation that it was: what it gave away there is not known.
-            None if id == manifest.organization => (beyond(head, epoch), 0, None),
-            None => (head, 0, None),
-            Some(Given::Until { head: given, ended }) => (beyond(given, epoch), ended, None),
-            // It may have been restored itself a moment ago.
-            Some(Given::Unknown(why)) => {
-                (beyond(head, epoch), self.now().saturating_add(ENDED_AHEAD_SECONDS), Some(why))
-            }
+            None if id == manifest.organization => (beyond(head, epoch), 0, 1, None),
+            None => (head, 0, 1, None),
+            Some(Given::Until { head: given, ended }) => (beyond(given, epoch), ended, 1, None),
+            // It may have been restored itself since the backup, a moment ago.
+            Some(Given::Unknown(why)) => (beyond(head, epoch), 0, since, Some(why)),
         };
         let database = self.database_name(&name, self.new_id());
         let mut organization = self.new_organization(id, &name, &manifest.display_name, database)?;
@@ -379,7 +381,7 @@ impl Store {
             },
             commit_time: head.commit_time.max(given.commit_time),
         };
-        Ok(Target { organization, origin: manifest.organization, head, ended, told, lost })
+        Ok(Target { organization, origin: manifest.organization, head, ended, restores, told, lost })
     }
 
     /// What an organisation's database has given away.
@@ -398,9 +400,7 @@ impl Store {
 
     async fn given_until_now(&self, organization: &Organization) -> Result<Given> {
         let database = self.open_database(organization).await?;
-        let head = database.head().await?;
-        let ends = database.credentials_changed_since(SESSIONS_ENDED, 0).await?;
-        Ok(Given::Until { head, ended: ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0) })
+        Ok(Given::Until { head: database.head().await?, ended: last_end(&database).await? })
     }
 
     /// Why an organisation's database cannot be opened any more, if it is lost: removed, damaged, or something else.
@@ -444,7 +444,7 @@ impl Store {
         progress("opening the organisation");
         let database = self.open_anew(organization, &target.head).await?;
         take_identity(&database, target.origin, organization.id).await?;
-        end_sessions(&database, target.ended).await?;
+        end_sessions(&database, target.ended, target.restores).await?;
         tell_of_restore(&database, &target.told).await?;
         drop(database);
         if is_new {
@@ -523,15 +523,24 @@ async fn take_identity(database: &Database, old: Guid, new: Guid) -> Result<()> 
 /// Whoever signed in to what is replaced, until it is, to what a copy was made of, or before the backup was taken, signs in anew: a
 /// backup does not know what has been ended since. The end is known before anybody opens the new database, so that nothing of before
 /// opens it for a moment.
-async fn end_sessions(database: &Database, ended: i64) -> Result<()> {
+async fn end_sessions(database: &Database, ended: i64, restores: i64) -> Result<()> {
+    // The backup itself may have been taken soon after a restore.
+    let ended = last_end(database).await?.max(ended);
+    let ahead = ENDED_AHEAD_SECONDS.saturating_mul(restores);
     database
         .write(move |transaction: &mut Transaction| {
-            let time = transaction.now().max(ended).saturating_add(ENDED_AHEAD_SECONDS);
+            let time = transaction.now().max(ended).saturating_add(ahead);
             transaction.remove_refresh_tokens();
             transaction.end_sessions_at(EVERYBODY, time);
             Box::pin(std::future::ready(Ok::<(), Error>(())))
         })
         .await
+}
+
+/// When a database last ended anybody's sessions, seconds since 1970.
+async fn last_end(database: &Database) -> Result<i64> {
+    let ends = database.credentials_changed_since(SESSIONS_ENDED, 0).await?;
+    Ok(ends.into_iter().map(|(_, ended)| ended).max().unwrap_or(0))
 }
 
 /// The audit goes on behind the numbers that were given away: an entry says why.

@@ -353,8 +353,8 @@ async fn tokens_that_are_given_out_during_a_restore_end_with_it(engine: Engine) 
     drop(site.organization("demo").await);
     let from = site.path("demo.backup");
     site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
-    // The second time what is replaced gives out what is of ahead itself.
-    for _ in 0..2 {
+    // From the second time on, what is replaced gives out what is of ahead itself.
+    for _ in 0..4 {
         let old = site.store.database("demo").await.unwrap();
         let mut given_out = 0;
         let mut progress = |step: &str| {
@@ -377,6 +377,28 @@ async fn tokens_that_are_given_out_during_a_restore_end_with_it(engine: Engine) 
         end_sessions_of(&new, USER).await;
         assert!(present < not_before(&new).await);
     }
+    // What was lost cannot tell any more how far ahead: of a backup from before these restores, and of one taken just now.
+    let soon = site.path("soon.backup");
+    site.store.backup("demo", &soon, &mut |_: &str| {}).await.unwrap();
+    for from in [from, soon] {
+        let lost = site.store.database("demo").await.unwrap();
+        end_sessions_of(&lost, USER).await;
+        let given_out = token_of(&site, &lost).await;
+        drop(lost);
+        lose(&site).await;
+        let report = site.store.restore(&from, None, true, &ring(), &mut |_: &str| {}).await.unwrap();
+        assert!(report.lost.is_some());
+        let new = site.store.database("demo").await.unwrap();
+        assert!(given_out < not_before(&new).await, "{given_out} {}", not_before(&new).await);
+    }
+}
+
+/// Removes the organisation's database behind the store's back.
+async fn lose(site: &Site) {
+    site.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    site.close_idle_to(0);
+    let organization = site.store.organization("demo").unwrap();
+    site.store.drop_database(&organization.database).await.unwrap();
 }
 
 const USER: Guid = Guid::from_u128(0xA);
