@@ -9,7 +9,7 @@ use custodia_schema::{Guid, Schema};
 use custodia_sqlite::Key;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::ambient::{Clock, Random, new_id};
 use crate::connection_slot::ConnectionSlot;
@@ -305,10 +305,12 @@ impl Store {
         self.control.find(name).ok_or_else(|| Error::NoOrganization(name.to_owned()))
     }
 
-    /// The database of an organisation that is in use, opened on first use, which takes as long as it takes.
+    /// The database of an organisation that is in use, opened on first use, which takes as long as it takes once there is leave
+    /// to open one more.
     ///
     /// # Errors
-    /// [`Error::NoOrganization`], [`Error::OrganizationState`], store errors.
+    /// [`Error::NoOrganization`], [`Error::OrganizationState`], store errors; [`Error::Unavailable`] where there is no leave after
+    /// [`Limits::open_wait_ms`].
     pub async fn database(&self, name: &str) -> Result<Database> {
         let organization = self.organization(name)?;
         organization.require_active()?;
@@ -346,20 +348,20 @@ impl Store {
             return Ok(database);
         }
         let turn = self.openings.turn(organization.id);
-        let mut begun = turn.place.lock().await;
+        let mut opener = turn.place.lock().await;
         if let Some(database) = self.open.get(organization.id) {
             return Ok(database);
         }
         // What was over before somebody came may have failed for a reason that is mended by now.
-        let mut is_old = begun.as_ref().is_some_and(|begun| begun.opened.is_finished());
+        let mut is_old = opener.begun().is_some_and(|begun| begun.opened.is_finished());
         let database = loop {
             // The opening of a database that was replaced gives its leave back before another is waited for.
-            let going_on = match begun.take().filter(|begun| begun.name == organization.database) {
+            let going_on = match opener.take().filter(|begun| begun.name == organization.database) {
                 Some(going_on) => going_on,
                 None => self.begin_opening(organization).await?,
             };
-            let opened = (&mut begun.insert(going_on).opened).await;
-            *begun = None;
+            let opened = (&mut opener.insert(going_on).opened).await;
+            opener.take();
             match opened.map_err(|error| Error::unavailable("opening a database", error)).flatten() {
                 Err(error) if is_old => tracing::debug!(%error, "an opening that nobody waited for had failed"),
                 opened => break opened?,
@@ -392,7 +394,8 @@ impl Store {
     }
 
     /// Opens a database in a task: what a large one needs first may take longer than whoever opens it waits. A file has a
-    /// thread for it, since nothing that is done with one lets go of its thread.
+    /// thread of its own for it, since nothing that is done with one lets go of its thread: those of the runtime are few, and others
+    /// need them. There are no more than databases may be open.
     async fn begin_opening(&self, organization: &Organization) -> Result<Begun> {
         let patience_ms = self.services.limits.open_wait_ms;
         let room = self.open.room_for_one(patience_ms, || self.openings.forget_unwanted()).await?;
@@ -411,10 +414,12 @@ impl Store {
                         Ok(database)
                     })
                 };
-                Box::pin(async move {
-                    let opened = tokio::task::spawn_blocking(work).await;
-                    opened.map_err(|error| Error::unavailable("opening a database", error))?
-                })
+                let (done, opened) = oneshot::channel();
+                // What nobody waits for any more is closed here.
+                let work = move || drop(done.send(work()));
+                let thread = std::thread::Builder::new().name("opening".to_owned()).spawn(work);
+                thread.map_err(|error| Error::unavailable("starting a thread that opens a database", error))?;
+                Box::pin(async move { opened.await.map_err(|error| Error::unavailable("opening a database", error))? })
             }
             Engine::Postgres { settings } => {
                 let settings = settings.database(&name);

@@ -385,6 +385,26 @@ async fn an_opening_that_is_held_up_holds_up_nobody_else_on_sqlite() {
     assert_eq!(site.store.databases_opened(), opened + 2);
 }
 
+/// What holds up an opening has none of the threads that the runtime keeps for what holds up a request.
+#[test]
+fn an_opening_that_is_held_up_has_a_thread_of_its_own_on_sqlite() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let limits = Limits { open_wait_ms: 200, ..Limits::default() };
+        let site = Site::with(Engine::Sqlite, &crate::site::master_key(), None, limits).await;
+        let (other, _) = file_without_its_index(&site).await;
+        other.run("BEGIN IMMEDIATE").await.unwrap();
+        assert!(site.store.database_in_time("demo").await.is_err());
+        let beside = tokio::time::timeout(Duration::from_secs(60), tokio::task::spawn_blocking(|| 1)).await;
+        assert_eq!(beside.unwrap().unwrap(), 1);
+        let demo = site.store.organization("demo").unwrap();
+        assert!(site.store.openings.goes_on(demo.id) && !site.store.openings.is_over(demo.id), "it was waited for");
+        other.run("ROLLBACK").await.unwrap();
+        site.store.database("demo").await.unwrap();
+    });
+}
+
 /// What is deleted while it is opened is not open afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_while_it_is_opened_is_not_opened_on_sqlite() {

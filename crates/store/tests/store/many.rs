@@ -93,6 +93,12 @@ mod bodies {
         let used = site.store.database("many-0").await.unwrap();
         let Err(error) = site.store.database("many-1").await else { panic!("it was opened") };
         assert!(matches!(&error, Error::Unavailable { context, .. } if context.contains("all 1 databases")), "{error}");
+        // Nor is one told of an upgrade who waited before another one.
+        let both = futures::join!(site.store.database_in_time("many-1"), site.store.database_in_time("many-1"));
+        for refused in [both.0, both.1] {
+            let error = refused.map(drop).unwrap_err();
+            assert!(error.to_string().contains("all 1 databases"), "{error}");
+        }
         drop(used);
         site.store.database("many-1").await.unwrap();
     }
