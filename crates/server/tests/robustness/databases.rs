@@ -256,6 +256,27 @@ fn a_sign_in_that_crosses_a_disabling_is_refused() {
         server.client().form("/north/oauth2/v2.0/token", &fields)
     };
     let operators_token = ["token", "--org", "north", "--user", ADA];
+    let application = "11111111-2222-3333-4444-555555555555";
+    let api = server.api(&site, "north", ADA);
+    let unit = api.get("WhoAmI").expect(200).json()["BusinessUnitId"].as_str().unwrap().to_owned();
+    let program = json!({
+        "applicationid": application, "domainname": "loader@north.example", "firstname": "Nightly", "lastname": "Loader",
+        "businessunitid@odata.bind": format!("/businessunits({unit})"),
+    });
+    api.post("systemusers", &program).expect(204);
+    let told = site.done(&["secret", "--org", "north", "--user", application]);
+    let secret = told.lines().find_map(|line| line.strip_prefix("client secret ")).unwrap();
+    let program_signs_in = || {
+        let scope = format!("{}/north/.default", server.url);
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", application),
+            ("client_secret", secret),
+            ("scope", scope.as_str()),
+        ];
+        server.client().form("/north/oauth2/v2.0/token", &fields)
+    };
+    program_signs_in().expect(200);
     let crossing = |ask: &(dyn Fn() + Sync)| {
         sign_in().expect(200);
         // What tells when tokens ended: the user was found enabled by then.
@@ -272,6 +293,11 @@ fn a_sign_in_that_crosses_a_disabling_is_refused() {
         let refused = sign_in().expect(400);
         assert!(refused.text().contains("The account is disabled."), "{}", refused.text());
     });
+    crossing(&|| {
+        let refused = program_signs_in();
+        assert!(refused.status >= 400 && refused.text().contains("disabled"), "{} {}", refused.status, refused.text());
+    });
+    program_signs_in().expect(200);
     crossing(&|| {
         let refused = site.refused(&operators_token);
         assert!(refused.contains("is disabled"), "{refused}");
