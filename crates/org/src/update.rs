@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use custodia_access::{Permit, Place, RightsMask};
-use custodia_schema::{ColumnId, PrivilegeKind, RowSecurity, Table, TableId, Value};
+use custodia_schema::{ColumnId, PrivilegeKind, RequiredLevel, RowSecurity, Table, TableId, Value};
 use custodia_store::{AuditOperation, AuditedChange, RowKey, StoredRow};
 
 use crate::audit_detail::action;
 use crate::create::{Purpose, complete_state, is_stamp};
-use crate::error::{Error, Result, refusal};
+use crate::error::{Error, Fault, Result, refusal};
 use crate::input::{Input, Precondition, RecordInput, Reference};
 use crate::jobs::ASYNC_OPERATION;
-use crate::writing::{Draft, Upserted, Writing, Written};
+use crate::writing::{Draft, Upserted, Writing, Written, fault};
 use crate::{companions, names};
 
 impl Writing<'_> {
@@ -118,6 +118,7 @@ impl Writing<'_> {
         }
         self.move_to_unit(table, &stored, &mut changes, chosen_unit, held).await?;
         complete_changed_state(table, &stored, &mut changes)?;
+        self.keep_required(table, &stored, &changes)?;
         let links = self.check_links(table, &changes, Some(&stored)).await?;
         if !links.is_empty() && self.authority.platform_name().is_none() {
             let kind = custodia_access::append_kind(table);
@@ -166,6 +167,18 @@ impl Writing<'_> {
         Ok(Written { id: stored.id, version, masked: std::mem::take(&mut self.masked) })
     }
 
+    /// A column without which a record cannot exist keeps a value. The platform may take it: a link goes with what it led to.
+    fn keep_required(&self, table: &Table, stored: &StoredRow, changes: &Draft) -> Result<()> {
+        if self.authority.platform_name().is_some() {
+            return Ok(());
+        }
+        let cleared = changes.iter().filter(|(column, value)| value.is_null() && !stored.get(*column).is_null());
+        let mut required = cleared
+            .filter_map(|(column, _)| table.column_by_id(column))
+            .filter(|column| column.required == RequiredLevel::System);
+        required.next().map_or(Ok(()), |column| Err(fault(table, column, Fault::Required, "a value is required")))
+    }
+
     /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another
     /// parent, a row of a unit into another unit.
     async fn check_moved(&mut self, table: &Arc<Table>, stored: &StoredRow, changes: &Draft) -> Result<()> {
@@ -178,6 +191,15 @@ impl Writing<'_> {
                 let mut row = Draft::default();
                 for lookup in lookups {
                     row.set(*lookup, changes.get(*lookup).unwrap_or_else(|| stored.get(*lookup)).clone());
+                }
+                let left = lookups.iter().find(|lookup| moves(**lookup)).and_then(|lookup| table.column_by_id(*lookup));
+                if let (Some(column), true) = (left, row.iter().all(|(_, value)| value.is_null())) {
+                    return Err(fault(
+                        table,
+                        column,
+                        Fault::Required,
+                        "a value is required: a record of this table belongs to another one",
+                    ));
                 }
                 let reached = self.parent_reached(table, lookups, &row).await?;
                 let _checked = self.authority.permit_create(table, Place::Following { reached })?;

@@ -27,6 +27,7 @@ mod query_functions;
 mod querying;
 mod reading;
 mod refusing;
+mod required;
 mod rights;
 mod selecting;
 mod world;
