@@ -68,12 +68,7 @@ impl Reader<'_> {
         if value.is_null() {
             return Ok(());
         }
-        let named = value.text_as("@odata.type")?;
-        if type_name(&named) == self.table.name {
-            return Ok(());
-        }
-        let message = format!("@odata.type is '{named}'; expected Microsoft.Dynamics.CRM.{}", self.table.name);
-        Err(Failure::body(message))
+        check_type(self.table, &value.text_as("@odata.type")?)
     }
 
     fn bind(&mut self, name: &str, value: Json<'_>) -> Result<(), Failure> {
@@ -226,7 +221,13 @@ impl Call<'_> {
     /// The record that an object in the body of an action stands for: by its address, or by type and primary id.
     pub(crate) fn referenced(&self, name: &str, object: &Object<'_>) -> Result<Reference, Failure> {
         if let Some(address) = object.text_of("@odata.id")? {
-            return self.reference(&address);
+            let reference = self.reference(&address)?;
+            let table = self.table(reference.table)?;
+            if let Some(said) = object.text_of("@odata.type")? {
+                check_type(table, &said)?;
+            }
+            check_id_beside(table, object, &address, &reference)?;
+            return Ok(reference);
         }
         let named = object.need_text("@odata.type")?;
         let table = table_of_type(&self.schema, &named)
@@ -260,6 +261,30 @@ pub(crate) fn how_to_link(schema: &Schema, table: &Table, lookup: &Column) -> St
 pub(crate) fn type_name(text: &str) -> &str {
     let text = text.trim().trim_start_matches('#');
     text.strip_prefix("Microsoft.Dynamics.CRM.").or_else(|| text.strip_prefix("mscrm.")).unwrap_or(text)
+}
+
+/// That a type, which a body says, is the table's.
+fn check_type(table: &Table, said: &str) -> Result<(), Failure> {
+    if type_name(said) == table.name {
+        return Ok(());
+    }
+    Err(Failure::body(format!("@odata.type is '{said}'; expected Microsoft.Dynamics.CRM.{}", table.name)))
+}
+
+/// That an object names one record: the primary id beside its address is the same one. Beside the columns of an alternate key
+/// nothing tells whether it is. One of zeros says nothing.
+pub(crate) fn check_id_beside(
+    table: &Table,
+    object: &Object<'_>,
+    address: &str,
+    reference: &Reference,
+) -> Result<(), Failure> {
+    match given_id(table, object)?.filter(|id| !id.is_nil()) {
+        Some(id) if reference.key != RowKey::Id(id) => Err(Failure::body(format!(
+            "'@odata.id' is '{address}', and the primary id another one: give one of the two"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn table_of_type<'s>(schema: &'s Schema, text: &str) -> Option<&'s Table> {

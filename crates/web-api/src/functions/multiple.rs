@@ -11,7 +11,7 @@ use super::Operation;
 use crate::body::Object;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::input::{given_id, new_records, record_input};
+use crate::input::{check_id_beside, given_id, new_records, record_input};
 use crate::prepared::{Answering, PreparedWrite};
 
 /// Targets of one action. All are written in one transaction, while no other write of the organisation runs.
@@ -98,11 +98,7 @@ fn named(
         if reference.table != table.id {
             return Err(Failure::body(format!("'{address}' is no record of {}", table.set_name)));
         }
-        if let (RowKey::Id(one), Some(other)) = (&reference.key, input.id)
-            && *one != other
-        {
-            return Err(Failure::body(format!("'@odata.id' is '{address}', and the primary id another one")));
-        }
+        check_id_beside(table, object, &address, &reference)?;
         return Ok(Some(reference));
     }
     if let Some(id) = input.id {

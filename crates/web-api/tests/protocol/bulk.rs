@@ -10,6 +10,7 @@ on_both_engines! {
     bulk_actions_are_done_whole_or_not_at_all;
     an_id_of_zeros_names_no_record;
     two_ids_of_one_record_are_refused;
+    what_stands_beside_an_address_names_the_same_record;
     a_record_is_given_away;
     shares_are_told;
     the_organisation_tells_what_it_is;
@@ -161,6 +162,73 @@ mod bodies {
     }
 
     /// Users and teams may give their id under two names: one of two that differ does not count more.
+    /// An address counts, and a type or an id beside it says nothing else.
+    pub async fn what_stands_beside_an_address_names_the_same_record(world: World) {
+        let euro = r#"{"isocurrencycode":"EUR","currencyname":"Euro","currencysymbol":"€","currencyprecision":2,"exchangerate":0.9}"#;
+        let euro = world.post("transactioncurrencies", euro).await;
+        let dollar = r#"{"isocurrencycode":"XTS","currencyname":"Test","currencysymbol":"X","currencyprecision":2,"exchangerate":2}"#;
+        let other_currency = world.post("transactioncurrencies", dollar).await;
+        let [one, two, three] = ["1", "2", "3"].map(|name| json!({ "name": name }).to_string());
+        let (one, two) = (world.post("accounts", &one).await, world.post("accounts", &two).await);
+        let three = world.post("accounts", &three).await;
+        let user = world.user("Uma", &["Salesperson"]).await.user.to_string();
+        let address = format!("accounts({one})");
+        let right = json!({ "@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": one });
+        let by_address =
+            json!({ "@odata.id": address, "accountid": one, "@odata.type": "#Microsoft.Dynamics.CRM.account" });
+        let crossed = [
+            json!({ "@odata.id": address, "accountid": two }),
+            json!({ "@odata.id": address, "@odata.type": "Microsoft.Dynamics.CRM.contact" }),
+            json!({ "@odata.id": address, "@odata.type": "Microsoft.Dynamics.CRM.systemuser", "accountid": one }),
+        ];
+        let somebody = json!({ "@odata.id": format!("systemusers({user})") });
+        let crossed_user =
+            json!({ "@odata.id": format!("systemusers({user})"), "systemuserid": world.seeded.administrator });
+        let owner = json!({ "@odata.id": format!("systemusers({user})"), "ownerid": world.seeded.administrator });
+        let team = json!({ "@odata.id": format!("systemusers({user})"), "@odata.type": "Microsoft.Dynamics.CRM.team" });
+        let access = |principal: &Json| json!({ "Principal": principal, "AccessMask": "ReadAccess" });
+        let subordinate = json!({ "@odata.id": format!("accounts({three})") });
+        let mut cases = Vec::new();
+        for wrong in &crossed {
+            for name in ["UpdateMultiple", "UpsertMultiple", "DeleteMultiple"] {
+                let path = format!("accounts/Microsoft.Dynamics.CRM.{name}");
+                cases.push((path, json!({ "Targets": [wrong] })));
+            }
+            for name in ["GrantAccess", "ModifyAccess"] {
+                cases.push((name.to_owned(), json!({ "Target": wrong, "PrincipalAccess": access(&somebody) })));
+            }
+            cases.push(("RevokeAccess".to_owned(), json!({ "Target": wrong, "Revokee": somebody })));
+            cases.push(("Merge".to_owned(), json!({ "Target": wrong, "Subordinate": subordinate })));
+            cases.push(("Merge".to_owned(), json!({ "Target": subordinate, "Subordinate": wrong })));
+            cases.push(("Assign".to_owned(), json!({ "Target": wrong, "Assignee": somebody })));
+        }
+        for wrong in [&crossed_user, &owner, &team] {
+            for name in ["GrantAccess", "ModifyAccess"] {
+                cases.push((name.to_owned(), json!({ "Target": right, "PrincipalAccess": access(wrong) })));
+            }
+            cases.push(("RevokeAccess".to_owned(), json!({ "Target": right, "Revokee": wrong })));
+            cases.push(("Assign".to_owned(), json!({ "Target": right, "Assignee": wrong })));
+        }
+        // Beside an alternate key, any id might be another record's.
+        for id in [&euro, &other_currency] {
+            let target =
+                json!({ "@odata.id": "transactioncurrencies(isocurrencycode='EUR')", "transactioncurrencyid": id });
+            for name in ["UpdateMultiple", "UpsertMultiple", "DeleteMultiple"] {
+                let path = format!("transactioncurrencies/Microsoft.Dynamics.CRM.{name}");
+                cases.push((path, json!({ "Targets": [target] })));
+            }
+        }
+        let before = world.org.database().head().await.unwrap().number;
+        for (path, body) in cases {
+            let answer = world.ask("POST", &path, &[], &body.to_string()).await;
+            assert_eq!(answer.status, 400, "{path} {body}: {}", answer.text());
+        }
+        assert_eq!(world.org.database().head().await.unwrap().number, before);
+        // The same record twice is one record.
+        let body = json!({ "Target": by_address, "PrincipalAccess": access(&somebody) }).to_string();
+        world.ask("POST", "GrantAccess", &[], &body).await.expect(204);
+    }
+
     pub async fn two_ids_of_one_record_are_refused(world: World) {
         let zeros = "00000000-0000-0000-0000-000000000000";
         let unit = format!("/businessunits({})", world.seeded.unit);
