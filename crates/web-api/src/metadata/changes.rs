@@ -10,6 +10,7 @@ use custodia_query::odata::{Limits, ParameterValue};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value as Json};
 
+use super::filter::is_number;
 use super::item::describe;
 use super::listing::{Listing, give_way};
 use super::model::{Found, Model, Source};
@@ -77,6 +78,13 @@ enum Operator {
     NotIn,
     GreaterThan,
     LessThan,
+}
+
+impl Operator {
+    /// Whether it asks for the order of numbers.
+    fn is_ordered(self) -> bool {
+        matches!(self, Self::GreaterThan | Self::LessThan)
+    }
 }
 
 /// The collections within a table's description, with the member of the query that asks for them.
@@ -326,10 +334,13 @@ impl Criteria {
             };
             let path: Vec<_> = path?.split(['.', '/']).map(str::to_owned).collect();
             within(path.len(), "path_steps_max", reading.limits.path_steps_max)?;
-            let values = values(condition.all.get("Value").unwrap_or(&Json::Null));
+            let values = values(condition.all.get("Value").unwrap_or(&Json::Null))?;
             reading.values += values.len();
             within(reading.values, "in_values_max", reading.limits.in_values_max)?;
             let values = Values::of(values);
+            if operator.is_ordered() && values.first.is_none() {
+                return wrong("GreaterThan and LessThan compare with a number");
+            }
             all.push(Self::Condition { path, operator, values });
         }
         for filter in criteria.list("Filters")? {
@@ -372,6 +383,12 @@ impl Criteria {
                 if let Some(inner) = value.get("Value") {
                     value = inner;
                 }
+                if operator.is_ordered() && !is_number(type_name) {
+                    let path = path.join(".");
+                    return Err(Failure::invalid(format!(
+                        "Query, Criteria: '{path}' is no number; GreaterThan and LessThan compare numbers"
+                    )));
+                }
                 let ordered = |wanted: std::cmp::Ordering| match (value.as_f64(), values.first) {
                     (Some(value), Some(with)) => value.partial_cmp(&with) == Some(wanted),
                     _ => false,
@@ -396,26 +413,36 @@ fn within(count: usize, limit: &str, max: usize) -> Result<(), Failure> {
 }
 
 /// The values of a condition: `{"Type": "System.String", "Value": "account"}`, bare ones, and lists of either.
-fn values(value: &Json) -> Vec<Json> {
+fn values(value: &Json) -> Result<Vec<Json>, Failure> {
     match value {
         Json::Object(members) if members.contains_key("Value") => {
             let inner = members.get("Value").unwrap_or(&Json::Null);
+            let is_list = members.get("Type").and_then(Json::as_str).is_some_and(|name| name.ends_with("[]"));
             match inner {
                 // Lists travel as text too.
-                Json::String(text) if text.starts_with('[') => {
-                    serde_json::from_str::<Vec<Json>>(text).unwrap_or_else(|_| vec![inner.clone()])
-                }
+                Json::String(text) if is_list || text.starts_with('[') => match serde_json::from_str(text) {
+                    Ok(listed) => Ok(listed),
+                    Err(_) if !is_list => Ok(vec![inner.clone()]),
+                    Err(_) => Err(Failure::invalid(
+                        "Query, Criteria: where 'Type' is a list, 'Value' is one: [\"a\",\"b\"], itself or as a text",
+                    )),
+                },
                 _ => values(inner),
             }
         }
-        Json::Array(all) => all.iter().flat_map(values).collect(),
-        value => vec![value.clone()],
+        Json::Array(all) => all.iter().map(values).collect::<Result<Vec<_>, _>>().map(|all| all.concat()),
+        value => Ok(vec![value.clone()]),
     }
 }
 
 impl Values {
     fn of(values: Vec<Json>) -> Self {
-        let mut found = Self { first: values.first().and_then(Json::as_f64), ..Self::default() };
+        let first = values.first().and_then(|value| match value {
+            // Numbers are written as texts, too.
+            Json::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            value => value.as_f64(),
+        });
+        let mut found = Self { first, ..Self::default() };
         for value in values {
             let text = match value {
                 Json::Object(_) => {

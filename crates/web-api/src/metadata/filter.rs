@@ -355,6 +355,10 @@ impl<'t> Reader<'t> {
             self.require(self.alias_bytes, "alias_bytes_max", self.limits.alias_bytes_max)?;
             let mut inner = Reader { text: value, at: 0, aliases: &[], depth_left: 1, ..*self };
             let literal = inner.literal(type_name)?;
+            inner.blanks();
+            if inner.at < value.len() {
+                return Err(self.wrong(&format!("the parameter {word} stands for one value, and '{value}' is more")));
+            }
             self.at = after;
             return Ok(literal);
         }
@@ -435,7 +439,8 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn is_number(type_name: &str) -> bool {
+/// Whether a property of this type is a number.
+pub(super) fn is_number(type_name: &str) -> bool {
     matches!(type_name, "Edm.Int16" | "Edm.Int32" | "Edm.Int64" | "Edm.Decimal" | "Edm.Double")
 }
 
@@ -465,7 +470,9 @@ mod tests {
             "MetadataId": "0a9f2b1c-0000-0000-0000-00000000000f",
             "IsCustomizable": {"Value": true, "CanBeChanged": true, "ManagedPropertyLogicalName": "iscustomizable"},
         });
-        let aliases = [("@name".to_owned(), "'account'".to_owned())];
+        let aliases =
+            [("@name", "'account'"), ("@blank", " 'account' "), ("@or", "'account' or true"), ("@two", "1 2")];
+        let aliases = aliases.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let test = Test::read(&ENTITY, filter, &aliases, &Limits::default())?;
         Ok(test.passes(item.as_object().unwrap()))
     }
@@ -477,6 +484,7 @@ mod tests {
             ("LogicalName eq 'Account'", false),
             ("LogicalName ne 'contact'", true),
             ("LogicalName eq @name", true),
+            ("LogicalName eq @blank", true),
             ("IsPrivate eq false and (LogicalName eq 'account' or LogicalName eq 'contact')", true),
             ("not (IsPrivate eq false)", false),
             ("not IsPrivate", true),
@@ -517,6 +525,10 @@ mod tests {
             ("(IsPrivate eq true", 400, "')'"),
             ("IsPrivate eq true x", 400, "the end"),
             ("LogicalName eq @other", 400, "@other"),
+            ("LogicalName eq @or", 400, "stands for one value"),
+            ("LogicalName in (@name,@or)", 400, "stands for one value"),
+            ("contains(LogicalName,@or)", 400, "stands for one value"),
+            ("ObjectTypeCode eq @two", 400, "stands for one value"),
             ("Attributes/any(a:a/IsCustomAttribute)", 501, "lambdas"),
         ] {
             let failure = passes(filter).unwrap_err();

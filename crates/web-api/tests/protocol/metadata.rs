@@ -566,6 +566,45 @@ mod bodies {
         let shown = get(&world, &format!("RetrieveMetadataChanges(Query=@q)?@q={fitting}")).await;
         assert_eq!(shown["EntityMetadata"].as_array().unwrap().len(), schema.tables().len(), "{fitting}");
 
+        // Values come with their type, numbers and lists as texts too.
+        let asked = |property: &str, operator: &str, value: &str| {
+            format!(
+                "RetrieveMetadataChanges(Query=@q)?@q={{\"Properties\":{{\"PropertyNames\":[\"ObjectTypeCode\"]}},\"Criteria\":\
+                 {{\"Conditions\":[{{\"PropertyName\":\"{property}\",\"ConditionOperator\":\"{operator}\",\"Value\":{value}}}]}}}}"
+            )
+        };
+        let codes = async |operator: &str, value: &str| -> BTreeSet<i64> {
+            let found = get(&world, &asked("ObjectTypeCode", operator, value)).await;
+            let tables = found["EntityMetadata"].as_array().unwrap();
+            tables.iter().map(|table| table["ObjectTypeCode"].as_i64().unwrap()).collect()
+        };
+        let all: BTreeSet<i64> = codes("NotEquals", r#"{"Type":"System.Int32","Value":"-1"}"#).await;
+        for three in ["3", r#""3""#, r#"{"Type":"System.Int32","Value":"3"}"#, r#"{"Type":"System.Int32","Value":3}"#] {
+            let is_below: BTreeSet<i64> = all.iter().copied().filter(|code| *code < 3).collect();
+            assert!(is_below.contains(&1) && is_below.len() < all.len());
+            assert_eq!(codes("LessThan", three).await, is_below, "{three}");
+            assert_eq!(
+                codes("GreaterThan", three).await,
+                all.iter().copied().filter(|code| *code > 3).collect(),
+                "{three}"
+            );
+        }
+        for list in [r#"{"Type":"System.Int32[]","Value":"[1,2]"}"#, r#"{"Type":"System.Int32[]","Value":[1,2]}"#] {
+            assert_eq!(codes("In", list).await, BTreeSet::from([1, 2]), "{list}");
+        }
+        for (property, operator, value) in [
+            ("ObjectTypeCode", "GreaterThan", r#"{"Type":"System.Int32","Value":"three"}"#),
+            ("ObjectTypeCode", "LessThan", "null"),
+            ("ObjectTypeCode", "LessThan", "[]"),
+            ("LogicalName", "GreaterThan", r#"{"Type":"System.String","Value":"3"}"#),
+            ("IsCustomizable", "LessThan", "3"),
+            ("LogicalName", "In", r#"{"Type":"System.String[]","Value":"account"}"#),
+            ("LogicalName", "In", r#"{"Type":"System.String[]","Value":"['account']"}"#),
+        ] {
+            let target = asked(property, operator, value);
+            world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+        }
+
         assert_eq!(get(&world, "RetrieveAvailableLanguages()").await["LocaleIds"], json!([1033]));
         assert_eq!(get(&world, "RetrieveProvisionedLanguages").await["RetrieveProvisionedLanguages"], json!([1033]));
         assert_eq!(get(&world, "RetrieveTimestamp").await["Timestamp"], changed["ServerVersionStamp"]);
