@@ -315,12 +315,34 @@ const LATER_ACTIONS: &[&str] = &[
     "WinQuote",
 ];
 
-/// Parameters of functions that are here which change nothing yet: null and false say as much as leaving them out.
-const LATER_PARAMETERS: &[(&str, &str)] = &[
-    ("InitializeFrom", "RetrieveConsumableRecord"),
-    ("RetrieveMetadataChanges", "AppModuleId"),
-    ("RetrieveMetadataChanges", "RetrieveAllSettings"),
+/// Parameters of functions that are here which change nothing yet, with their types: null, and false of a switch, say as much as
+/// leaving them out.
+const LATER_PARAMETERS: &[(&str, &str, LaterType)] = &[
+    ("InitializeFrom", "RetrieveConsumableRecord", LaterType::Boolean),
+    ("RetrieveMetadataChanges", "AppModuleId", LaterType::Guid),
+    ("RetrieveMetadataChanges", "RetrieveAllSettings", LaterType::Boolean),
 ];
+
+/// What a parameter that is not there yet takes.
+#[derive(Clone, Copy)]
+enum LaterType {
+    Boolean,
+    Guid,
+}
+
+/// Refuses a value of a parameter that is not there yet, where it says something.
+fn check_later(function: &str, parameter: &str, value: &ParameterValue) -> Result<(), Failure> {
+    let known = LATER_PARAMETERS.iter().find(|(of, name, _)| (*of, *name) == (function, parameter));
+    let Some((.., expected)) = known else { return Ok(()) };
+    match (expected, value) {
+        (_, ParameterValue::Null) | (LaterType::Boolean, ParameterValue::Boolean(false)) => Ok(()),
+        (LaterType::Boolean, ParameterValue::Boolean(true)) | (LaterType::Guid, ParameterValue::Guid(_)) => {
+            Err(Failure::unsupported(format!("the parameter '{parameter}' of the function {function}")))
+        }
+        (LaterType::Boolean, _) => Err(Failure::invalid(format!("'{parameter}' of {function} takes true or false"))),
+        (LaterType::Guid, _) => Err(Failure::invalid(format!("'{parameter}' of {function} takes a GUID"))),
+    }
+}
 
 /// Calls a function. An action is called with POST, and read by [`prepare`].
 pub(crate) async fn call(
@@ -338,10 +360,8 @@ pub(crate) async fn call(
     {
         return Err(Failure::invalid(format!("the function {name} has no parameter '{unknown}'")));
     }
-    let says_nothing = |value: &ParameterValue| matches!(value, ParameterValue::Null | ParameterValue::Boolean(false));
-    let is_later = |parameter: &str| LATER_PARAMETERS.contains(&(name, parameter));
-    if let Some((later, _)) = parameters.iter().find(|(known, value)| is_later(known) && !says_nothing(value)) {
-        return Err(Failure::unsupported(format!("the parameter '{later}' of the function {name}")));
+    for (parameter, value) in parameters {
+        check_later(name, parameter, value)?;
     }
     match name {
         // Boxed: it is large, and the future of every request has room for the largest.

@@ -259,12 +259,19 @@ mod bodies {
             ("RetrieveAllSettings", "true", &changes),
         ] {
             let plain = world.get(&form("")).await;
-            for nothing in ["null", "false"] {
+            let nothing: &[&str] = if parameter == "AppModuleId" { &["null"] } else { &["null", "false"] };
+            for nothing in nothing {
                 assert_eq!(world.get(&form(&format!(",{parameter}={nothing}"))).await, plain, "{parameter}={nothing}");
             }
             let answer = world.ask("GET", &form(&format!(",{parameter}={value}")), &[], "").await;
             let message = answer.expect_error(501, "0x80060888");
             assert!(message.contains(&format!("the parameter '{parameter}' of the function")), "{message}");
+            for wrong in
+                ["'x'", "5", if parameter == "AppModuleId" { "false" } else { "00000000-0000-0000-0000-00000000000f" }]
+            {
+                let target = form(&format!(",{parameter}={wrong}"));
+                world.ask("GET", &target, &[], "").await.expect_error(400, "0x80060888");
+            }
             // By an alias, too.
             let target = format!("{}&@v={value}", form(&format!(",{parameter}=@v")));
             world.ask("GET", &target, &[], "").await.expect_error(501, "0x80060888");
