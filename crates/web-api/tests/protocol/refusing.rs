@@ -108,6 +108,15 @@ mod bodies {
         world.ask("PATCH", &record, &[], body).await.expect(204);
         let after = world.get(&record).await;
         assert_eq!((&after["name"], &after["createdon"]), (&"B".into(), &before["createdon"]));
+        // Not so lookups under the names that answers have for them: those are never set by that name.
+        for lookup in ["_createdby_value", "_ownerid_value", "_primarycontactid_value"] {
+            for value in [&before[lookup], &serde_json::Value::Null] {
+                let body = serde_json::json!({ lookup: value, "name": "C" }).to_string();
+                let message = world.ask("PATCH", &record, &[], &body).await.expect_error(400, "0x80048d19");
+                assert!(message.contains(lookup), "{message}");
+            }
+        }
+        assert_eq!(world.get(&record).await, after);
     }
 
     pub async fn an_id_that_is_taken_is_named(world: World) {
