@@ -118,7 +118,7 @@ impl Writing<'_> {
         }
         self.move_to_unit(table, &stored, &mut changes, chosen_unit, held).await?;
         complete_changed_state(table, &stored, &mut changes)?;
-        self.keep_required(table, &stored, &changes)?;
+        self.keep_required(table, &stored, &mut changes)?;
         let links = self.check_links(table, &changes, Some(&stored)).await?;
         if !links.is_empty() && self.authority.platform_name().is_none() {
             let kind = custodia_access::append_kind(table);
@@ -167,16 +167,24 @@ impl Writing<'_> {
         Ok(Written { id: stored.id, version, masked: std::mem::take(&mut self.masked) })
     }
 
-    /// A column without which a record cannot exist keeps a value. The platform may take it: a link goes with what it led to.
-    fn keep_required(&self, table: &Table, stored: &StoredRow, changes: &Draft) -> Result<()> {
+    /// A column without which a record cannot exist keeps a value: null for one that need not be given when a record is made
+    /// says nothing. The platform may take it: a link goes with what it led to.
+    fn keep_required(&self, table: &Table, stored: &StoredRow, changes: &mut Draft) -> Result<()> {
         if self.authority.platform_name().is_some() {
             return Ok(());
         }
         let cleared = changes.iter().filter(|(column, value)| value.is_null() && !stored.get(*column).is_null());
-        let mut required = cleared
+        let required: Vec<_> = cleared
             .filter_map(|(column, _)| table.column_by_id(column))
-            .filter(|column| column.required == RequiredLevel::System);
-        required.next().map_or(Ok(()), |column| Err(fault(table, column, Fault::Required, "a value is required")))
+            .filter(|column| column.required == RequiredLevel::System)
+            .collect();
+        for column in required {
+            if !table.is_given_otherwise(column) {
+                return Err(fault(table, column, Fault::Required, "a value is required"));
+            }
+            changes.remove(column.id);
+        }
+        Ok(())
     }
 
     /// A row whose rights come from where it stands is moved only to where the caller could have made it: a line under another

@@ -219,20 +219,25 @@ impl Table {
         matches!(self.name.as_str(), "systemuser" | "team")
     }
 
-    /// Whether a caller who makes a row has to give this column a value: the system requires one, and neither the
-    /// platform nor a default gives it.
+    /// Whether the platform or a default gives this column a value where a caller gives none.
     #[must_use]
-    pub fn must_be_given(&self, column: &Column) -> bool {
-        let given_otherwise = match &column.kind {
+    pub fn is_given_otherwise(&self, column: &Column) -> bool {
+        match &column.kind {
             ColumnKind::State { .. } | ColumnKind::Status { .. } | ColumnKind::Managed => true,
             ColumnKind::Boolean { default, .. } => default.is_some(),
             ColumnKind::Choice { default, .. } => default.is_some(),
             ColumnKind::Lookup { flavor, .. } => *flavor == LookupFlavor::Owner,
             _ => column.id == self.primary_id || column.auto_number.is_some(),
-        };
+        }
+    }
+
+    /// Whether a caller who makes a row has to give this column a value: the system requires one, and neither the
+    /// platform nor a default gives it.
+    #[must_use]
+    pub fn must_be_given(&self, column: &Column) -> bool {
         column.required == RequiredLevel::System
             && column.creatable
-            && !given_otherwise
+            && !self.is_given_otherwise(column)
             && self.privilege(PrivilegeKind::Create).is_some()
     }
 

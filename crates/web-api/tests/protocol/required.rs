@@ -4,28 +4,25 @@ use crate::on_both_engines;
 
 on_both_engines! {
     required_columns_keep_their_values;
+    null_leaves_what_a_default_gives;
     a_line_stays_with_some_record;
 }
 
 mod bodies {
     use std::sync::Arc;
 
-    use custodia_schema::{Column, ColumnKind, LookupFlavor, RequiredLevel, Schema, Table};
+    use custodia_schema::{Column, ColumnKind, RequiredLevel, Schema, Table};
     use serde_json::{Map, Value as Json, json};
 
     use crate::world::World;
 
     const REQUIRED: &str = "0x80040203";
 
-    /// Whether an update may name the column and may not take its value: a state that is given no value stays as it is, and
-    /// owners have a code of their own.
+    /// Whether an update may name the column and may not take its value. What the platform or a default gives stays as it is
+    /// where it is given no value; owners have a code of their own.
     fn is_kept(table: &Table, column: &Column) -> bool {
-        let otherwise = match &column.kind {
-            ColumnKind::State { .. } | ColumnKind::Status { .. } => true,
-            ColumnKind::Lookup { flavor, .. } => *flavor == LookupFlavor::Owner,
-            _ => column.id == table.primary_id,
-        };
-        column.required == RequiredLevel::System && column.updatable && column.kind.is_stored() && !otherwise
+        let is_required = column.required == RequiredLevel::System && column.updatable && column.kind.is_stored();
+        is_required && !table.is_given_otherwise(column)
     }
 
     /// The navigation of a lookup to one of the tables it may lead to.
@@ -153,6 +150,36 @@ mod bodies {
             "transactioncurrency.isocurrencycode",
         ] {
             assert!(tried.iter().any(|known| known == column), "{column} was not tried: {tried:?}");
+        }
+    }
+
+    pub async fn null_leaves_what_a_default_gives(world: World) {
+        let note = r#"{"subject":"S","documentbody":"YWJj","filename":"a.txt"}"#;
+        let note = format!("annotations({})", world.post("annotations", note).await);
+        let told = async || {
+            let note = world.get(&note).await;
+            (note["isdocument"].clone(), note["filesize"].clone(), note["subject"].clone())
+        };
+        for (body, expected) in [
+            (json!({ "isdocument": null, "subject": "T" }), (json!(true), json!(3), json!("T"))),
+            (json!({ "documentbody": "YQ==", "isdocument": null }), (json!(true), json!(1), json!("T"))),
+            (
+                json!({ "documentbody": null, "filename": null, "isdocument": null }),
+                (json!(false), json!(null), json!("T")),
+            ),
+        ] {
+            world.ask("PATCH", &note, &[], &body.to_string()).await.expect(204);
+            assert_eq!(told().await, expected, "{body}");
+        }
+        let draft = world.post("appointments", r#"{"subject":"S","isdraft":true}"#).await;
+        let user = world.user("Uma", &["Salesperson"]).await.user;
+        for (record, column, kept) in [
+            (format!("appointments({draft})"), "isdraft", json!(true)),
+            (format!("systemusers({user})"), "accessmode", json!(0)),
+        ] {
+            let body = json!({ column: null }).to_string();
+            world.ask("PATCH", &record, &[], &body).await.expect(204);
+            assert_eq!(world.get(&record).await[column], kept, "{record}");
         }
     }
 
