@@ -315,8 +315,8 @@ const LATER_ACTIONS: &[&str] = &[
     "WinQuote",
 ];
 
-/// Parameters of functions that are here which change nothing yet, with their types: null, and false of a switch, say as much as
-/// leaving them out.
+/// Parameters of functions that are here which change nothing yet, with their types: null, false of a switch and an id of zeros
+/// say as much as leaving them out.
 const LATER_PARAMETERS: &[(&str, &str, LaterType)] = &[
     ("InitializeFrom", "RetrieveConsumableRecord", LaterType::Boolean),
     ("RetrieveMetadataChanges", "AppModuleId", LaterType::Guid),
@@ -336,6 +336,7 @@ fn check_later(function: &str, parameter: &str, value: &ParameterValue) -> Resul
     let Some((.., expected)) = known else { return Ok(()) };
     match (expected, value) {
         (_, ParameterValue::Null) | (LaterType::Boolean, ParameterValue::Boolean(false)) => Ok(()),
+        (LaterType::Guid, ParameterValue::Guid(id)) if id.is_nil() => Ok(()),
         (LaterType::Boolean, ParameterValue::Boolean(true)) | (LaterType::Guid, ParameterValue::Guid(_)) => {
             Err(Failure::unsupported(format!("the parameter '{parameter}' of the function {function}")))
         }

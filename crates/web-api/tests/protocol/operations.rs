@@ -259,8 +259,8 @@ mod bodies {
             ("RetrieveAllSettings", "true", &changes),
         ] {
             let plain = world.get(&form("")).await;
-            let nothing: &[&str] = if parameter == "AppModuleId" { &["null"] } else { &["null", "false"] };
-            for nothing in nothing {
+            let zeros = "00000000-0000-0000-0000-000000000000";
+            for nothing in ["null", if parameter == "AppModuleId" { zeros } else { "false" }] {
                 assert_eq!(world.get(&form(&format!(",{parameter}={nothing}"))).await, plain, "{parameter}={nothing}");
             }
             let answer = world.ask("GET", &form(&format!(",{parameter}={value}")), &[], "").await;
