@@ -17,6 +17,8 @@ use crate::body::{Json, JsonKind, Object};
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json::DAY_SECONDS;
+use crate::links::expect_table;
+use crate::metadata::csdl::ACTIVITIES;
 use crate::time_zone;
 
 /// The column in which a user chooses a time zone.
@@ -147,13 +149,9 @@ impl Reader<'_> {
             (Navigation::Single(single), JsonKind::Null) => self.set(single.lookup, Input::Value(Value::Null)),
             (Navigation::Single(single), JsonKind::Object) => {
                 let Some(object) = value.object()? else { return Ok(()) };
-                let address = match object.members().collect::<Vec<_>>().as_slice() {
-                    [("@odata.id", address)] => Some(address.text_as("@odata.id")?),
-                    _ => None,
-                };
-                match address {
-                    Some(address) => {
-                        let reference = self.reference(&single, &address)?;
+                match self.call.linked(name, &object)? {
+                    Some(reference) => {
+                        expect_table(self.call, name, &single.targets, &reference)?;
                         self.set(single.lookup, Input::Link(reference))
                     }
                     None => self.make_parent(&single, &object),
@@ -218,16 +216,46 @@ impl Call<'_> {
         Ok(Reference { table: found.table, key: found.key })
     }
 
+    /// The record whose address an object has. A type and a primary id beside it are that record's.
+    pub(crate) fn addressed(&self, object: &Object<'_>) -> Result<Reference, Failure> {
+        let address = object.need_text("@odata.id")?;
+        let reference = self.reference(&address)?;
+        let table = self.table(reference.table)?;
+        if let Some(said) = object.text_of("@odata.type")?
+            && !is_addressed_as(&self.schema, table, &said)
+        {
+            return Err(other_type(table, &said));
+        }
+        check_id_beside(table, object, &address, &reference)?;
+        Ok(reference)
+    }
+
+    /// The record that an object within a record links, if it has an address: nothing of it is changed there.
+    fn linked(&self, name: &str, object: &Object<'_>) -> Result<Option<Reference>, Failure> {
+        if object.get("@odata.id").is_none() {
+            return Ok(None);
+        }
+        let reference = self.addressed(object)?;
+        let table = self.table(reference.table)?;
+        let says_which = |member: &str| match member.split_once('@') {
+            Some((_, annotation)) => annotation != BIND,
+            None => {
+                table.column_by_id(table.primary_id).is_some_and(|column| column.name == member)
+                    || (member == OWNER_ID && owner_id(table, OWNER_ID).is_some())
+            }
+        };
+        match object.members().find(|(member, _)| !says_which(member)) {
+            Some((member, _)) => Err(Failure::body(format!(
+                "'{name}' links a record by '@odata.id', and '{member}' would change it: write that record by itself"
+            ))),
+            None => Ok(Some(reference)),
+        }
+    }
+
     /// The record that an object in the body of an action stands for: by its address, or by type and primary id.
     pub(crate) fn referenced(&self, name: &str, object: &Object<'_>) -> Result<Reference, Failure> {
-        if let Some(address) = object.text_of("@odata.id")? {
-            let reference = self.reference(&address)?;
-            let table = self.table(reference.table)?;
-            if let Some(said) = object.text_of("@odata.type")? {
-                check_type(table, &said)?;
-            }
-            check_id_beside(table, object, &address, &reference)?;
-            return Ok(reference);
+        if object.given("@odata.id").is_some() {
+            return self.addressed(object);
         }
         let named = object.need_text("@odata.type")?;
         let table = table_of_type(&self.schema, &named)
@@ -265,25 +293,44 @@ pub(crate) fn type_name(text: &str) -> &str {
 
 /// That a type, which a body says, is the table's.
 fn check_type(table: &Table, said: &str) -> Result<(), Failure> {
-    if type_name(said) == table.name {
-        return Ok(());
+    if type_name(said) == table.name { Ok(()) } else { Err(other_type(table, said)) }
+}
+
+fn other_type(table: &Table, said: &str) -> Failure {
+    Failure::body(format!("@odata.type is '{said}'; expected Microsoft.Dynamics.CRM.{}", table.name))
+}
+
+/// Whether a type may be said of a record that is addressed in a table's set: the table's own, one that it extends, or that of
+/// an activity, each of which also stands in the set of all.
+fn is_addressed_as(schema: &Schema, table: &Table, said: &str) -> bool {
+    match type_name(said) {
+        "crmbaseentity" => true,
+        "principal" => table.is_principal(),
+        ACTIVITIES => table.is_activity || table.name == ACTIVITIES,
+        name => {
+            name == table.name
+                || (table.name == ACTIVITIES && schema.table_named(name).is_some_and(|table| table.is_activity))
+        }
     }
-    Err(Failure::body(format!("@odata.type is '{said}'; expected Microsoft.Dynamics.CRM.{}", table.name)))
 }
 
 /// That an object names one record: the primary id beside its address is the same one. Beside the columns of an alternate key
-/// nothing tells whether it is. One of zeros says nothing.
+/// nothing tells whether it is, so none is taken. One of zeros says nothing.
 pub(crate) fn check_id_beside(
     table: &Table,
     object: &Object<'_>,
     address: &str,
     reference: &Reference,
 ) -> Result<(), Failure> {
-    match given_id(table, object)?.filter(|id| !id.is_nil()) {
-        Some(id) if reference.key != RowKey::Id(id) => Err(Failure::body(format!(
+    let Some(id) = given_id(table, object)?.filter(|id| !id.is_nil()) else { return Ok(()) };
+    match reference.key {
+        RowKey::Id(addressed) if addressed == id => Ok(()),
+        RowKey::Id(_) => Err(Failure::body(format!(
             "'@odata.id' is '{address}', and the primary id another one: give one of the two"
         ))),
-        _ => Ok(()),
+        RowKey::Alternate(_) => Err(Failure::body(format!(
+            "'@odata.id' is '{address}': a primary id beside an alternate key is not taken: give one of the two"
+        ))),
     }
 }
 

@@ -71,8 +71,7 @@ pub(crate) fn remove(
 /// The record in `{"@odata.id": "…"}`.
 fn body_reference(call: &Call<'_>) -> Result<Reference, Failure> {
     Media::sent_numbers_are_quoted(call.request.headers)?;
-    let address = Object::read(&call.request.body)?.need_text("@odata.id")?;
-    call.reference(&address)
+    call.addressed(&Object::read(&call.request.body)?)
 }
 
 fn link_request(

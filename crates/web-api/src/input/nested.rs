@@ -145,9 +145,7 @@ impl Reader<'_> {
         let far = call.table(navigation.table)?;
         let own = Reference::id(self.table.id, nested.own);
         for object in objects {
-            if let [("@odata.id", address)] = object.members().collect::<Vec<_>>().as_slice() {
-                let address = address.text_as("@odata.id")?;
-                let other = call.reference(&address)?;
+            if let Some(other) = call.linked(&navigation.name, object)? {
                 take(nested.left)?;
                 nested.after.push(link(call, self.table, navigation, own.clone(), other)?);
                 continue;

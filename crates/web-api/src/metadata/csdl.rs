@@ -441,7 +441,7 @@ impl<'s> Writer<'s> {
 }
 
 /// The table in which every activity stands once more: the base of their types.
-const ACTIVITIES: &str = "activitypointer";
+pub(crate) const ACTIVITIES: &str = "activitypointer";
 
 /// Whether the type of a table declares a column.
 fn is_declared(column: &Column) -> bool {

@@ -161,7 +161,6 @@ mod bodies {
         assert_eq!(upserted["Results"][0]["Target"]["transactioncurrencyid"], json!(euro));
     }
 
-    /// Users and teams may give their id under two names: one of two that differ does not count more.
     /// An address counts, and a type or an id beside it says nothing else.
     pub async fn what_stands_beside_an_address_names_the_same_record(world: World) {
         let euro = r#"{"isocurrencycode":"EUR","currencyname":"Euro","currencysymbol":"€","currencyprecision":2,"exchangerate":0.9}"#;
@@ -172,6 +171,10 @@ mod bodies {
         let (one, two) = (world.post("accounts", &one).await, world.post("accounts", &two).await);
         let three = world.post("accounts", &three).await;
         let user = world.user("Uma", &["Salesperson"]).await.user.to_string();
+        let contact = world.post("contacts", r#"{"lastname":"1"}"#).await;
+        let other_contact = world.post("contacts", r#"{"lastname":"2"}"#).await;
+        let task = world.post("tasks", r#"{"subject":"T"}"#).await;
+        let (task, pointer) = (format!("tasks({task})"), format!("activitypointers({task})"));
         let address = format!("accounts({one})");
         let right = json!({ "@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": one });
         let by_address =
@@ -222,13 +225,56 @@ mod bodies {
         for (path, body) in cases {
             let answer = world.ask("POST", &path, &[], &body.to_string()).await;
             assert_eq!(answer.status, 400, "{path} {body}: {}", answer.text());
+            let by_key = body["Targets"][0]["@odata.id"].as_str().is_some_and(|address| address.contains('='));
+            assert_eq!(answer.text().contains("beside an alternate key is not taken"), by_key, "{}", answer.text());
+        }
+        // Links, too.
+        let links = [("PUT", "primarycontactid"), ("POST", "contact_customer_accounts")]
+            .map(|(method, navigation)| (method, format!("accounts({three})/{navigation}/$ref")));
+        let of_contact = |more: Json| {
+            let mut body = json!({ "@odata.id": format!("contacts({contact})") });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body.to_string()
+        };
+        for (method, path) in &links {
+            for wrong in [
+                json!({ "contactid": other_contact }),
+                json!({ "@odata.type": "#Microsoft.Dynamics.CRM.account" }),
+                json!({ "@odata.type": "#Microsoft.Dynamics.CRM.account", "contactid": other_contact }),
+            ] {
+                world.ask(method, path, &[], &of_contact(wrong)).await.expect_error(400, "0x80048d19");
+            }
         }
         assert_eq!(world.org.database().head().await.unwrap().number, before);
         // The same record twice is one record.
+        for (method, path) in &links {
+            let body = of_contact(json!({ "@odata.type": "#Microsoft.Dynamics.CRM.contact", "contactid": contact }));
+            world.ask(method, path, &[], &body).await.expect(204);
+        }
         let body = json!({ "Target": by_address, "PrincipalAccess": access(&somebody) }).to_string();
         world.ask("POST", "GrantAccess", &[], &body).await.expect(204);
+        // A type that the record's extends, or that of an activity in the set of all, is also its own.
+        for (address, kind, status) in [
+            (&address, "crmbaseentity", 204),
+            (&address, "principal", 400),
+            (&address, "activitypointer", 400),
+            (&pointer, "task", 204),
+            (&pointer, "activitypointer", 204),
+            (&pointer, "account", 400),
+            (&task, "activitypointer", 204),
+            (&task, "email", 400),
+        ] {
+            let target = json!({ "@odata.id": address, "@odata.type": format!("Microsoft.Dynamics.CRM.{kind}") });
+            let principal = json!({
+                "@odata.id": format!("systemusers({user})"), "@odata.type": "#Microsoft.Dynamics.CRM.principal",
+            });
+            let body = json!({ "Target": target, "PrincipalAccess": access(&principal) }).to_string();
+            let answer = world.ask("POST", "GrantAccess", &[], &body).await;
+            assert_eq!(answer.status, status, "{body}: {}", answer.text());
+        }
     }
 
+    /// Users and teams may give their id under two names: one of two that differ does not count more.
     pub async fn two_ids_of_one_record_are_refused(world: World) {
         let zeros = "00000000-0000-0000-0000-000000000000";
         let unit = format!("/businessunits({})", world.seeded.unit);

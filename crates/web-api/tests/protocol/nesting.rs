@@ -5,6 +5,7 @@ use crate::on_both_engines;
 on_both_engines! {
     a_record_is_made_with_those_around_it;
     existing_records_are_linked_with_a_new_one;
+    what_has_an_address_is_linked_and_never_made;
     records_are_made_below_another;
     all_of_it_or_nothing_is_made;
     records_within_records_have_limits;
@@ -92,6 +93,49 @@ mod bodies {
             let answer = world.ask("PATCH", &format!("accounts({id})"), &[], &body.to_string()).await;
             assert!(answer.expect_error(400, "0x80060888").contains("POST"));
         }
+    }
+
+    pub async fn what_has_an_address_is_linked_and_never_made(world: World) {
+        let (one, two) =
+            (world.post("contacts", r#"{"lastname":"1"}"#).await, world.post("contacts", r#"{"lastname":"2"}"#).await);
+        let kind = "#Microsoft.Dynamics.CRM.contact";
+        for (more, is_linked) in [
+            (json!({ "@odata.type": kind }), true),
+            (json!({ "@odata.etag": "W/\"1\"", "contactid": one }), true),
+            (json!({ "_ownerid_value@OData.Community.Display.V1.FormattedValue": "U" }), true),
+            (json!({ "@odata.type": "#Microsoft.Dynamics.CRM.account" }), false),
+            (json!({ "contactid": two }), false),
+            (json!({ "ownerid": one }), false),
+            (json!({ "lastname": "3" }), false),
+            (json!({ "parentcustomerid_account@odata.bind": null }), false),
+            (json!({ "@odata.id": null }), false),
+        ] {
+            let mut object = json!({ "@odata.id": format!("contacts({one})") });
+            object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            for (body, filter) in [
+                (json!({ "name": "A", "primarycontactid": object }), "_primarycontactid_value eq"),
+                (
+                    json!({ "name": "A", "contact_customer_accounts": [object] }),
+                    "contact_customer_accounts/any(c:c/contactid eq",
+                ),
+            ] {
+                let answer = world.ask("POST", "accounts", &[], &body.to_string()).await;
+                assert_eq!(answer.status, if is_linked { 204 } else { 400 }, "{body}: {}", answer.text());
+                if is_linked {
+                    let end = if filter.contains('(') { ")" } else { "" };
+                    let id = answer.written_id();
+                    let found =
+                        format!("accounts?$filter=accountid eq {id} and {filter} {one}{end}").replace(' ', "%20");
+                    assert_eq!(world.get(&found).await["value"].as_array().unwrap().len(), 1, "{body}");
+                }
+                assert_eq!(count(&world, "contacts").await, "2", "{body}");
+            }
+        }
+        // Of a record that is changed, too.
+        let account = format!("accounts({})", world.post("accounts", r#"{"name":"B"}"#).await);
+        let body = json!({ "primarycontactid": { "@odata.id": format!("contacts({two})"), "contactid": two } });
+        world.ask("PATCH", &account, &[], &body.to_string()).await.expect(204);
+        assert_eq!(world.get(&account).await["_primarycontactid_value"], two.as_str());
     }
 
     pub async fn records_are_made_below_another(world: World) {
