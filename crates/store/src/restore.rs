@@ -349,14 +349,18 @@ impl Store {
             None => manifest.organization,
         };
         let epoch = existing.map_or(0, |old| old.epoch).max(manifest.epoch).max(head.versions.epoch) + 1;
-        let since = epoch.saturating_sub(head.versions.epoch);
+        let after = |head: Head| epoch.saturating_sub(head.versions.epoch);
         let (given, ended, restores, lost) = match given {
             // On another machine it goes on as the organisation that it was: what it gave away there is not known.
-            None if id == manifest.organization => (beyond(head, epoch), 0, 1, None),
+            None if id == manifest.organization => (beyond(head, after(head)), 0, 1, None),
             None => (head, 0, 1, None),
-            Some(Given::Until { head: given, ended }) => (beyond(given, epoch), ended, 1, None),
-            // It may have been restored itself since the backup, a moment ago.
-            Some(Given::Unknown(why)) => (beyond(head, epoch), 0, since, Some(why)),
+            Some(Given::Until { head: given, ended }) => (beyond(given, after(given)), ended, 1, None),
+            Some(Given::Unknown(why)) => {
+                // It may have been restored itself since the backup, a moment ago. What a backup of another organisation says of epochs
+                // tells nothing of this one's: then all of them count.
+                let restores = if id == manifest.organization { after(head) } else { epoch };
+                (beyond(head, restores), 0, restores, Some(why))
+            }
         };
         let database = self.database_name(&name, self.new_id());
         let mut organization = self.new_organization(id, &name, &manifest.display_name, database)?;
@@ -479,10 +483,10 @@ fn is_lost(error: &Error) -> bool {
         || crate::postgres::is_table_missing(error)
 }
 
-/// Numbers that a database which has come to `head` does not come to before `epoch`, however often it is restored until then: each
-/// restore begins an epoch, and goes on from here as well.
-fn beyond(head: Head, epoch: i64) -> Head {
-    let left_out = NUMBERS_LEFT_OUT.saturating_mul(epoch.saturating_sub(head.versions.epoch));
+/// Numbers that a database which has come to `head` does not come to in so many restores from it on: each begins an epoch, and goes
+/// on from here as well.
+fn beyond(head: Head, restores: i64) -> Head {
+    let left_out = NUMBERS_LEFT_OUT.saturating_mul(restores);
     let beyond = |number: i64| number.saturating_add(left_out);
     Head {
         number: beyond(head.number),

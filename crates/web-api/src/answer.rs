@@ -65,6 +65,12 @@ pub(crate) fn masked(mut response: Response<Bytes>) -> Response<Bytes> {
 
 /// The whole answer to a request that failed. What broke goes to the log under the id that the answer carries.
 pub(crate) fn refused(failed: &Failure, organization: &Organization, request: Guid) -> Response<Bytes> {
+    log_broken(failed, organization, request);
+    finished(failure(failed), request)
+}
+
+/// Tells the log what broke, if something did.
+pub(crate) fn log_broken(failed: &Failure, organization: &Organization, request: Guid) {
     if let Some(cause) = &failed.cause {
         tracing::error!(
             request.id = %request,
@@ -73,7 +79,6 @@ pub(crate) fn refused(failed: &Failure, organization: &Organization, request: Gu
             "a request failed"
         );
     }
-    finished(failure(failed), request)
 }
 
 /// An answer that says why a request failed.

@@ -49,7 +49,7 @@ pub use failure::with_causes;
 pub use functions::{explanation_json, finding_json, privilege_change_json};
 pub use impersonation::acting_for;
 pub use kept::KeptQuestions;
-pub use memory::{AnswerMemory, Unbounded};
+pub use memory::{AnswerMemory, NoMemory, Unbounded};
 pub use routes::handle;
 pub use time_zone::clock;
 pub use turns::{AtOnce, Turn, Turns, Waiting};

@@ -1,13 +1,21 @@
 //! The memory for answers that are not sent yet, which the server has for all of them together.
 
+/// Why there is no memory for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMemory {
+    /// Others hold it.
+    Now,
+    /// The answer is longer than any may be.
+    Ever,
+}
+
 /// What the answer to one request holds.
 pub trait AnswerMemory: Sync {
-    /// Takes so many bytes more for an answer that is put together of several; `false`, and nothing is taken, where there are not
-    /// so many.
-    fn take(&self, bytes: usize) -> bool;
-
-    /// The same for what is to be told in any case, whether there are so many or not.
-    fn count(&self, bytes: usize);
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// There are not so many, and nothing is taken.
+    fn take(&self, bytes: usize) -> Result<(), NoMemory>;
 
     /// Whether there is any more: asked before something is done that is told in any case.
     fn has_room(&self) -> bool;
@@ -17,11 +25,9 @@ pub trait AnswerMemory: Sync {
 pub struct Unbounded;
 
 impl AnswerMemory for Unbounded {
-    fn take(&self, _: usize) -> bool {
-        true
+    fn take(&self, _: usize) -> Result<(), NoMemory> {
+        Ok(())
     }
-
-    fn count(&self, _: usize) {}
 
     fn has_room(&self) -> bool {
         true

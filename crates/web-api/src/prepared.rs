@@ -79,7 +79,7 @@ impl Answering {
             Self::Done | Self::Linked | Self::Targets(_) => Ok(answer::empty(StatusCode::NO_CONTENT)),
             Self::Record { table, showing, main, when } => {
                 let (written, status) = written(changed, main, when);
-                showing.answer(call, &table, written.id, status).await
+                Ok(showing.answer(call, &table, written.id, status).await)
             }
             Self::Ids(ids) => Ok(ids_made(call, &ids)),
             Self::Job(job) => Ok(job_made(call, job)),
@@ -222,29 +222,28 @@ impl Showing {
     }
 
     /// `status` says what was done, where the record is shown.
-    async fn answer(
-        self,
-        call: &Call<'_>,
-        table: &Table,
-        id: Guid,
-        status: StatusCode,
-    ) -> Result<Response<Bytes>, Failure> {
+    async fn answer(self, call: &Call<'_>, table: &Table, id: Guid, status: StatusCode) -> Response<Bytes> {
         let address = call.address(table, id);
-        let shown = match self.0 {
-            None => None,
-            // The record is written, whatever becomes of showing it: who may create and not read gets its address.
-            Some(reading) => match reading.read(call, table, &RowKey::Id(id), None).await {
-                Ok(shown) => shown,
-                Err(failure) if failure.status == StatusCode::FORBIDDEN => None,
-                Err(failure) => return Err(failure),
-            },
-        };
-        Ok(match shown {
+        match self.read(call, table, id).await {
             None => answer::written(answer::empty(StatusCode::NO_CONTENT), &address),
-            Some((body, _)) => {
+            Some(body) => {
                 let response = answer::written(answer::json(status, call.media, body), &address);
                 answer::applied(response, Some(&call.preferences.applied_to_written()))
             }
-        })
+        }
+    }
+
+    /// The record. It is written, whatever becomes of showing it, and whoever is told that something failed would write it again: who
+    /// may create and not read gets its address, and so does everybody where it cannot be read, or where there is no memory for it.
+    async fn read(self, call: &Call<'_>, table: &Table, id: Guid) -> Option<Vec<u8>> {
+        let memory = call.request.memory;
+        let reading = self.0.filter(|_| memory.has_room())?;
+        match reading.read(call, table, &RowKey::Id(id), None).await {
+            Ok(shown) => shown.map(|(body, _)| body).filter(|body| memory.take(body.len()).is_ok()),
+            Err(failure) => {
+                answer::log_broken(&failure, call.organization, call.caller.request);
+                None
+            }
+        }
     }
 }

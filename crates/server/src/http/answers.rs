@@ -2,6 +2,7 @@
 //! is for it.
 
 use bytes::Bytes;
+use custodia_web_api::NoMemory;
 use http::{Method, Response, StatusCode};
 use parking_lot::Mutex;
 
@@ -60,7 +61,9 @@ impl Answers {
     /// The request is to be answered with this, and nothing done for it: there is no memory for any answer.
     pub fn begin(&self, user: User) -> Result<Answering, Box<Response<Bytes>>> {
         let taken = self.memory.begin(user);
-        taken.has_room_within(self.memory.bounds().half_more()).map_err(|why| Box::new(respond::busy(&why)))?;
+        // What others hold is no reason to do nothing for those who hold little.
+        let bounds = Bounds { all: usize::MAX, ..self.memory.bounds().half_more() };
+        taken.has_room_within(bounds).map_err(|why| Box::new(respond::busy(&why)))?;
         Ok(Answering { bounds: self.memory.bounds(), at_work: Mutex::new(AtWork { taken, bytes: 0 }) })
     }
 }
@@ -99,21 +102,16 @@ fn too_long(bytes: usize, bytes_max: usize) -> Response<Bytes> {
 }
 
 impl custodia_web_api::AnswerMemory for Answering {
-    fn take(&self, bytes: usize) -> bool {
+    fn take(&self, bytes: usize) -> Result<(), NoMemory> {
         let mut at_work = self.at_work.lock();
         let all = at_work.bytes.saturating_add(bytes);
-        let has_room = at_work.taken.up_to_within(all, self.bounds_of(all)).is_ok();
-        if has_room {
-            at_work.bytes = all;
+        let bounds = self.bounds_of(all);
+        if bytes > bounds.user {
+            return Err(NoMemory::Ever);
         }
-        has_room
-    }
-
-    fn count(&self, bytes: usize) {
-        let mut at_work = self.at_work.lock();
-        at_work.bytes = at_work.bytes.saturating_add(bytes);
-        let all = at_work.bytes;
-        at_work.taken.count(all);
+        at_work.taken.up_to_within(all, bounds).map_err(|_| NoMemory::Now)?;
+        at_work.bytes = all;
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
@@ -197,17 +195,26 @@ mod tests {
         let answers = answers();
         let held = begin(&answers, ANNE).send(&Method::GET, of(200_000));
         let batch = begin(&answers, ANNE);
-        assert!(batch.take(60_000) && batch.take(40_000) && !batch.has_room());
-        assert!(!batch.take(1), "a user may hold 300,000");
+        assert_eq!((batch.take(60_000), batch.take(40_000), batch.has_room()), (Ok(()), Ok(()), false));
+        assert_eq!(batch.take(1), Err(NoMemory::Now), "a user may hold 300,000");
+        assert_eq!(batch.take(300_001), Err(NoMemory::Ever));
         drop(held);
-        assert!(batch.take(200_000));
-        assert!(!batch.take(1));
-        // What was done counts, whether there is room or not.
-        batch.count(50_000);
-        assert!(!begin(&answers, ANNE).take(100_000));
+        assert_eq!((batch.take(200_000), batch.take(1)), (Ok(()), Err(NoMemory::Now)));
+        // What was done is told, and counts.
         let sent = batch.send(&Method::POST, of(350_000));
-        assert_eq!((sent.status(), begin(&answers, ANNE).has_room()), (StatusCode::OK, true));
-        assert!(!begin(&answers, ANNE).take(100_000));
+        assert_eq!((sent.status(), begin(&answers, ANNE).take(100_000)), (StatusCode::OK, Err(NoMemory::Now)));
+    }
+
+    #[test]
+    fn what_one_user_holds_does_not_stop_the_others() {
+        let answers = answers();
+        let held: Vec<_> = (0..6).map(|_| begin(&answers, ANNE)).collect();
+        let held: Vec<_> = held.into_iter().map(|answering| answering.send(&Method::POST, of(300_000))).collect();
+        assert!(answers.begin(ANNE).is_err());
+        let elsewhere = User { organization: Guid::from_u128(9), ..ANNE };
+        assert_eq!(begin(&answers, elsewhere).send(&Method::POST, of(1_000)).status(), StatusCode::OK);
+        drop(held);
+        assert!(answers.begin(ANNE).is_ok());
     }
 
     #[test]

@@ -350,6 +350,16 @@ async fn numbers_that_are_given_away_during_a_restore_are_not_given_again_on_pos
 /// An organisation that is replaced gives out tokens until then, of whichever second: they end with it.
 async fn tokens_that_are_given_out_during_a_restore_end_with_it(engine: Engine) {
     let site = Site::new(engine).await;
+    // Another organisation, which was restored more often; a day before.
+    drop(site.organization("other").await);
+    let other = site.path("other.backup");
+    for _ in 0..8 {
+        site.store.backup("other", &other, &mut |_: &str| {}).await.unwrap();
+        site.store.restore(&other, None, true, &ring(), &mut |_: &str| {}).await.unwrap();
+        std::fs::remove_file(&other).unwrap();
+    }
+    site.store.backup("other", &other, &mut |_: &str| {}).await.unwrap();
+    site.clock.0.fetch_add(86_400_000, std::sync::atomic::Ordering::Relaxed);
     drop(site.organization("demo").await);
     let from = site.path("demo.backup");
     site.store.backup("demo", &from, &mut |_: &str| {}).await.unwrap();
@@ -377,16 +387,17 @@ async fn tokens_that_are_given_out_during_a_restore_end_with_it(engine: Engine) 
         end_sessions_of(&new, USER).await;
         assert!(present < not_before(&new).await);
     }
-    // What was lost cannot tell any more how far ahead: of a backup from before these restores, and of one taken just now.
+    // What was lost cannot tell any more how far ahead: of a backup from before these restores, of one taken just now, and of another
+    // organisation's, whose epochs say nothing of this one's.
     let soon = site.path("soon.backup");
     site.store.backup("demo", &soon, &mut |_: &str| {}).await.unwrap();
-    for from in [from, soon] {
+    for from in [from, soon, other] {
         let lost = site.store.database("demo").await.unwrap();
         end_sessions_of(&lost, USER).await;
         let given_out = token_of(&site, &lost).await;
         drop(lost);
         lose(&site).await;
-        let report = site.store.restore(&from, None, true, &ring(), &mut |_: &str| {}).await.unwrap();
+        let report = site.store.restore(&from, Some("demo"), true, &ring(), &mut |_: &str| {}).await.unwrap();
         assert!(report.lost.is_some());
         let new = site.store.database("demo").await.unwrap();
         assert!(given_out < not_before(&new).await, "{given_out} {}", not_before(&new).await);
@@ -650,7 +661,7 @@ async fn what_is_held_of_what_a_killed_restore_left_is_passed_over() {
     let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
     let address = custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name());
     let (master, usual) = (crate::site::master_key(), crate::Limits::default());
-    let hasty = crate::Limits { statement_ms: 500, ..usual };
+    let hasty = crate::Limits { statement_ms: 3_000, ..usual };
     let site = Site::at(Some(address.clone()), &master, None, usual).await;
     drop(site.organization("demo").await);
     let demo = site.store.organization("demo").unwrap();
@@ -683,7 +694,7 @@ async fn what_is_held_of_what_a_killed_restore_left_is_passed_over() {
     let holding = hurried.store.postgres_settings().unwrap().outlasting_a_statement();
     let holding = PostgresConnection::connect(&holding).await.unwrap();
     let ends = holding.text("SHOW idle_in_transaction_session_timeout").await.unwrap();
-    assert_eq!(ends.as_deref(), Some("10500ms"), "nor is an organisation locked for ever by who hangs");
+    assert_eq!(ends.as_deref(), Some("13s"), "nor is an organisation locked for ever by who hangs");
     holder.run(internal::COMMIT).await.unwrap();
 
     assert!(has_database(&site, &spare).await);

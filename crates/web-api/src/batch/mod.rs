@@ -9,8 +9,8 @@ mod reply;
 use bytes::Bytes;
 use custodia_org::{Caller, Organization};
 use custodia_query::odata::below_root;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use self::multipart::{Part, PartRequest, boundary, cost_in_parts, parts};
 use self::reply::{Multipart, PartReply};
@@ -20,6 +20,7 @@ use crate::entrance::Shape;
 use crate::failure::{Failure, code};
 use crate::header::single;
 use crate::impersonation;
+use crate::memory::NoMemory;
 use crate::routes;
 
 /// Operations in one batch, those in its change sets included: as many as Dataverse takes.
@@ -66,7 +67,7 @@ pub(crate) async fn answer(
     let parts = parts(&request.body, &boundary?, OPERATIONS_MAX)?;
     let batch = Batch { organization, caller, outer: request };
     let mut out = Multipart::begin("batchresponse", organization.new_id());
-    let mut status = StatusCode::OK;
+    let (mut status, mut retry_after) = (StatusCode::OK, None);
     let mut left = OPERATIONS_MAX;
     let mut is_begun = false;
     for part in &parts {
@@ -78,6 +79,7 @@ pub(crate) async fn answer(
         };
         let failed = replies.failed();
         let has_written = replies.have_written();
+        let asked_to_come_again = replies.retry_after();
         match replies {
             Replies::One { reply, .. } => out.part(&reply),
             Replies::ChangeSet(replies) => out.change_set(organization.new_id(), &replies),
@@ -85,7 +87,8 @@ pub(crate) async fn answer(
         if let Some(failed) = failed
             && !call.preferences.continue_on_error
         {
-            status = outer_status(failed, is_begun);
+            status = outer_status(failed, is_begun || has_written);
+            retry_after = asked_to_come_again.filter(|_| status == failed);
             break;
         }
         is_begun |= has_written;
@@ -94,6 +97,9 @@ pub(crate) async fn answer(
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
     let applied = call.preferences.continue_on_error.then_some("odata.continue-on-error");
     Ok(answer::applied(response, applied))
 }
@@ -108,6 +114,11 @@ fn outer_status(failed: StatusCode, is_begun: bool) -> StatusCode {
 
 fn answer_is_full() -> Failure {
     let message = "This request was not done: the answer to the batch is full. Send it in another batch.";
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
+}
+
+fn answer_is_too_long() -> Failure {
+    let message = "There is never so much memory for the answers to one user. Ask for less at one time.";
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
 }
 
@@ -136,10 +147,18 @@ impl Replies {
         }
     }
 
+    /// When it is worth while to ask again, where something failed for now.
+    fn retry_after(&self) -> Option<HeaderValue> {
+        match self {
+            Self::One { reply, .. } => reply.retry_after().cloned(),
+            Self::ChangeSet(_) => None,
+        }
+    }
+
     /// Whether something was changed, or may have been.
     fn have_written(&self) -> bool {
         match self {
-            Self::One { writes, .. } => *writes && self.failed().is_none(),
+            Self::One { writes, reply } => *writes && reply.may_be_done(),
             Self::ChangeSet(_) => true,
         }
     }
@@ -228,10 +247,11 @@ impl Batch<'_> {
         }
         let response = routes::handle_alone(self.organization, &inner.caller, &request).await;
         // What was only read may be asked for again; what was done is told.
-        if writes {
-            memory.count(response.body().len());
-        } else if !memory.take(response.body().len()) {
-            return Err(no_memory());
+        if !writes {
+            memory.take(response.body().len()).map_err(|why| match why {
+                NoMemory::Now => no_memory(),
+                NoMemory::Ever => answer_is_too_long(),
+            })?;
         }
         Ok((response, writes))
     }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use custodia_org::{Caller, Organization};
 use custodia_schema::Guid;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::answer;
@@ -41,6 +41,19 @@ impl PartReply {
         content_id: Option<String>,
     ) -> Self {
         Self::of(answer::refused(failure, organization, caller.request), content_id)
+    }
+
+    /// Whether what was asked for is done, or nobody knows: the service did not come to the end of it. Whoever is asked to come
+    /// again was refused before anything was done.
+    pub(super) fn may_be_done(&self) -> bool {
+        let status = self.status();
+        let is_unknown = status.is_server_error() && self.retry_after().is_none();
+        is_unknown || !(status.is_client_error() || status.is_server_error())
+    }
+
+    /// When it is worth while to ask again.
+    pub(super) fn retry_after(&self) -> Option<&HeaderValue> {
+        self.response.headers().get(RETRY_AFTER)
     }
 
     /// What it says of its request.
