@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::http::Client;
 use crate::site::until;
@@ -11,7 +12,7 @@ const CONFIGURATION: &str = include_str!("../../../../docs/operations/haproxy.cf
 /// Where Debian puts it, which is not on everybody's search path.
 const PROGRAM: &str = "/usr/sbin/haproxy";
 /// Seconds after which a node that does not answer is given up here.
-pub const PATIENCE_SECONDS: u32 = 3;
+pub const PATIENCE_SECONDS: u32 = 10;
 
 /// A running balancer. It ends with this value, or with the thread that made it.
 pub struct Balancer {
@@ -29,9 +30,16 @@ pub struct Addresses {
     pub machines: SocketAddr,
 }
 
-/// An address that nobody has.
+/// An address that nobody has, and nobody gets who names none: it is not of the ports that the system gives out.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let of_this_process = u16::try_from(std::process::id() % 100).unwrap() * 100;
+    loop {
+        let port = 20_000 + (of_this_process + TRIED.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 impl Balancer {

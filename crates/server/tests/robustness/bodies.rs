@@ -73,7 +73,8 @@ fn all_bodies_together_have_so_much_memory() {
     let begin = || {
         let mut stream = server.client().connect().unwrap();
         stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&vec![b' '; 900_000]).unwrap();
+        // It may be refused before all of it was taken.
+        let _ = stream.write_all(&vec![b' '; 900_000]);
         stream
     };
     // The third finds no room; which of them is refused is a matter of who is read first.

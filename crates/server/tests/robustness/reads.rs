@@ -60,11 +60,14 @@ fn questions_that_pass_many_rows_hold_up_nobody_else() {
     std::thread::scope(|scope| {
         let asked: Vec<_> = (0..ASKING).map(|_| scope.spawn(|| north.get(&question))).collect();
         until("they are asked", || (metric(&server, "custodia_http_requests_running") >= ASKING).then_some(()));
-        for _ in 0..OTHERS {
+        let mut answered = 0;
+        while answered < OTHERS && asked.iter().all(|asked| !asked.is_finished()) {
             south.get(&account).expect(200);
             server.machines().get("/health/live").expect(200);
+            answered += 1;
         }
-        assert!(asked.iter().all(|asked| !asked.is_finished()), "others did not wait for any of them");
+        // Who waited for one of them would be answered once.
+        assert!(answered >= 10, "others waited: {answered}");
         for asked in asked {
             let answer = asked.join().unwrap().expect(503);
             assert_eq!(answer.error().0, "0x80044151");

@@ -141,8 +141,9 @@ impl Client {
 }
 
 fn exchange(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Answer> {
-    stream.write_all(request)?;
-    read_answer(&mut stream)
+    // Who is refused before all was taken is told why.
+    let sent = stream.write_all(request);
+    read_answer(&mut stream).or_else(|error| Err(sent.err().unwrap_or(error)))
 }
 
 /// Reads one answer.

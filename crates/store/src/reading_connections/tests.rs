@@ -44,7 +44,7 @@ impl Held {
     /// How many server processes the database has besides this one's.
     async fn processes(&self) -> usize {
         let count = "SELECT count(*) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
         self.0.text(count).await.unwrap().unwrap().parse().unwrap()
     }
 }
@@ -250,13 +250,13 @@ async fn so_many_statements_are_on_their_way_and_more_reads_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_answers_what_was_sent_before_is_not_silent() {
-    let limits = Limits { statement_ms: 500, silence_ms: 300, ..Limits::default() };
+    let limits = Limits { statement_ms: 500, silence_ms: 1_500, ..Limits::default() };
     let (site, database) = postgres(limits).await;
     go_on(&site);
     let held = Held::new(&database).await;
     let processes = held.processes().await;
     // The last ones have their turn when the first ones have had twice the patience with a statement.
-    let reads = begin(&database, 6 * READING_CONNECTIONS);
+    let reads = begin(&database, 10 * READING_CONNECTIONS);
     for read in reads {
         let refused = read.await.unwrap().unwrap_err();
         assert!(matches!(refused, Error::Timeout { limit_ms: 500 }), "{refused}");
@@ -379,6 +379,7 @@ async fn with_one_connection() -> (Site, Gate, Database, Held, JoinHandle<Result
     let held = Held::new(&database).await;
     // The second one may have been made while the organisation was.
     let [_, second] = &database.reading_connections().unwrap().slots;
+    until("nothing is being made", || !second.is_made_now()).await;
     if let Some(made) = second.open() {
         made.lose();
         made.ended().await;
@@ -474,15 +475,18 @@ async fn without_another_connection_all_who_wait_are_told_of_one_failure() {
     only.open().unwrap().lose();
     assert!(first.await.unwrap().is_err());
     let before = gate.came();
-    let reads = begin(&database, 16);
-    until("a connection is asked for", || gate.came() > before).await;
-    // All of them have come to wait by the time that a task of the same runtime was run as often.
-    for _ in 0..1_000 {
+    let asking = slow();
+    let mut reads: Vec<_> = (0..16).map(|_| Box::pin(read(&database, &asking))).collect();
+    // Run here, and not by tasks of their own: all of them have come to wait then.
+    while gate.came() == before {
+        for read in &mut reads {
+            assert!(futures::poll!(read.as_mut()).is_pending());
+        }
         tokio::task::yield_now().await;
     }
     gate.set(Way::Closed);
     for read in reads {
-        let refused = read.await.unwrap().unwrap_err();
+        let refused = read.await.unwrap_err();
         let Error::Unavailable { context, source: Some(source) } = &refused else { panic!("{refused}") };
         assert_eq!(context, "connecting to PostgreSQL");
         assert!(!source.to_string().is_empty());
@@ -504,6 +508,7 @@ async fn a_connection_that_is_long_in_the_making_holds_up_no_read() {
     let held = Held::new(&database).await;
     // The second one may have been made while the organisation was.
     let [_, second] = &database.reading_connections().unwrap().slots;
+    until("nothing is being made", || !second.is_made_now()).await;
     if let Some(made) = second.open() {
         made.lose();
         made.ended().await;

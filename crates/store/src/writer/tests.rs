@@ -863,7 +863,8 @@ async fn sixteen_writers_share_a_flush() {
     }
     let flushes = layer.counts().since(&before).flushes();
     let written = 16 * each;
-    assert!(written >= 6 * flushes, "{written} writes in {flushes} flushes");
+    // As many as eight in one, where none of the clients is held up.
+    assert!(written >= 3 * flushes, "{written} writes in {flushes} flushes");
 }
 
 /// Whoever is refused for what another one wrote is told so only if that was stored.

@@ -90,7 +90,7 @@ async fn a_delete_meets_dependents_in_tables_that_another_node_made() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_waited_for_the_head_in_vain_writes_again() {
     let world = nodes().await;
-    let other = world.another_node_within(Limits { statement_ms: 200, ..Limits::default() }).await;
+    let other = world.another_node_within(Limits { statement_ms: 2_000, ..Limits::default() }).await;
     let admin = world.admin();
     let account = |name: &str| world.input("account", &[("name", Value::Text(name.into()))]);
     other.create(&admin, account("before")).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_node_that_waited_for_the_head_in_vain_writes_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_stands_still_within_a_write_does_not_hold_up_the_others() {
     let world = nodes().await;
-    let standing = world.another_node_within(Limits { stalled_ms: 300, ..Limits::default() }).await;
+    let standing = world.another_node_within(Limits { stalled_ms: 2_000, ..Limits::default() }).await;
     let admin = world.admin();
     let account = |name: &str| world.input("account", &[("name", Value::Text(name.into()))]);
     standing.create(&admin, account("before")).await.unwrap();

@@ -68,7 +68,7 @@ async fn every_acknowledged_write_survives_power_cuts() {
         acknowledged += journals.iter().map(|journal| journal.acknowledged).sum::<usize>();
     }
     assert!(in_flight as u64 >= cuts, "{in_flight} writes were under way when the power went");
-    assert!(acknowledged > 100, "{acknowledged} writes were acknowledged");
+    assert!(acknowledged > 50, "{acknowledged} writes were acknowledged");
     custodia_testbed::tell(&format!("{cuts} power cuts, {acknowledged} writes acknowledged, none lost"));
 }
 
