@@ -143,7 +143,7 @@ impl Client {
 fn exchange(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Answer> {
     // Who is refused before all was taken is told why.
     let sent = stream.write_all(request);
-    read_answer(&mut stream).or_else(|error| Err(sent.err().unwrap_or(error)))
+    read_answer(&mut stream).map_err(|error| sent.err().unwrap_or(error))
 }
 
 /// Reads one answer.
