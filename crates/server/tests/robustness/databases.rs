@@ -267,16 +267,7 @@ fn a_sign_in_that_crosses_a_disabling_is_refused() {
     api.post("systemusers", &program).expect(204);
     let told = site.done(&["secret", "--org", "north", "--user", application]);
     let secret = told.lines().find_map(|line| line.strip_prefix("client secret ")).unwrap();
-    let program_signs_in = || {
-        let scope = format!("{}/north/.default", server.url);
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_id", application),
-            ("client_secret", secret),
-            ("scope", scope.as_str()),
-        ];
-        server.client().form("/north/oauth2/v2.0/token", &fields)
-    };
+    let program_signs_in = || server.program_signs_in(application, secret);
     program_signs_in().expect(200);
     let crossing = |ask: &(dyn Fn() + Sync)| {
         sign_in().expect(200);

@@ -236,16 +236,7 @@ fn an_application_by_its_secret(engine: Engine) {
         output.lines().find_map(|line| line.strip_prefix("client secret ")).unwrap().to_owned()
     };
     let secret = secret_in(&site.done(&["secret", "--org", "north", "--user", application]));
-    let ask = |secret: &str| {
-        let scope = format!("{}/north/.default", server.url);
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_id", application),
-            ("client_secret", secret),
-            ("scope", scope.as_str()),
-        ];
-        server.client().form("/north/oauth2/v2.0/token", &fields)
-    };
+    let ask = |secret: &str| server.program_signs_in(application, secret);
     let token = token_of(&ask(&secret).expect(200));
     let me = who(&server, &token).expect(200).json();
     assert_eq!(text(&me, "UserId"), user);

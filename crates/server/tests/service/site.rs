@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::http::{Api, Client};
+use crate::http::{Answer, Api, Client};
 
 /// How long something may take that takes no time; a demonstration needs more.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -349,6 +349,18 @@ impl Server {
     pub fn api(&self, site: &Site, organization: &str, user: &str) -> Api {
         let token = site.token(organization, user);
         Api { client: self.client(), organization: organization.to_owned(), token }
+    }
+
+    /// What a program is answered that signs in to `north` with its secret.
+    pub fn program_signs_in(&self, application: &str, secret: &str) -> Answer {
+        let scope = format!("{}/north/.default", self.url);
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", application),
+            ("client_secret", secret),
+            ("scope", scope.as_str()),
+        ];
+        self.client().form("/north/oauth2/v2.0/token", &fields)
     }
 
     /// The number of its process.
