@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use custodia_testbed::with_database;
 use tokio_postgres::{Client, NoTls};
 
 use crate::process::processor_time;
@@ -35,6 +36,20 @@ impl Cluster {
         Ok(processes.filter_map(|process| processor_time(process).ok()).sum())
     }
 
+    /// Has PostgreSQL look at the rows of an organisation's databases now: it comes by itself within a minute, which some
+    /// turns would be before and some after. `url` is that of the control database.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn gather_statistics(&self, url: &str, organization: &str) -> Result<()> {
+        let names = format!("custodia\\_{organization}\\_%");
+        for row in self.client.query("SELECT datname::text FROM pg_database WHERE datname LIKE $1", &[&names]).await? {
+            let database = Self::connect(&with_database(url, row.get(0))).await?;
+            database.client.batch_execute("ANALYZE").await?;
+        }
+        Ok(())
+    }
+
     /// Rows of scans and entries of indexes that all connections to other databases than this one's met so far, as far as
     /// they have said so. What the cluster reads for its own upkeep is among them.
     ///
@@ -46,7 +61,7 @@ impl Cluster {
         Ok(u64::try_from(self.client.query_one(MET, &[]).await?.get::<_, i64>(0))?)
     }
 
-    /// Its version and the settings that figures depend on.
+    /// Its version and the settings that figures depend on and Custodia does not choose.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -54,7 +69,7 @@ impl Cluster {
         const SETTINGS: &str = "
             SELECT string_agg(name || '=' || current_setting(name), ', ' ORDER BY name)
             FROM pg_settings
-            WHERE name IN ('fsync', 'jit', 'random_page_cost', 'server_version', 'shared_buffers', 'synchronous_commit')";
+            WHERE name IN ('fsync', 'server_version', 'shared_buffers', 'synchronous_commit')";
         Ok(self.client.query_one(SETTINGS, &[]).await?.get(0))
     }
 }

@@ -85,7 +85,11 @@ impl Custodia {
         fill(&server, &administrator, content).await.context("filling Custodia with the world")?;
         let token = place.token(ORGANIZATION, &caller_mail())?;
         let cluster = match postgres {
-            Some(url) => Some(Cluster::connect(url).await?),
+            Some(url) => {
+                let cluster = Cluster::connect(url).await?;
+                cluster.gather_statistics(url, ORGANIZATION).await.context("gathering statistics")?;
+                Some(cluster)
+            }
             None => None,
         };
         Ok(Self { server, cluster, token, place, idle_mebibytes })

@@ -131,6 +131,11 @@ pub(crate) async fn to_postgres(
     }
     progress("making indexes");
     in_postgres(target, &indexes).await?;
+    // PostgreSQL comes by itself within a minute; until then it would know nothing of the rows, and plan lists of millions so.
+    progress("gathering statistics");
+    for layout in &plan.layouts {
+        target.run(&layout.analyze()).await?;
+    }
     Ok(Content::of(contents))
 }
 

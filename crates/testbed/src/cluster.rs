@@ -22,14 +22,12 @@ const ATTEMPTS_MAX: usize = 5;
 
 /// What every test cluster is set to, unless a test says otherwise. Durability is PostgreSQL's default: on.
 ///
-/// The planner's settings are those that the service recommends to operators. Checkpoints are rare, so that the tests
-/// that cut back the write-ahead log still find all of it.
+/// Checkpoints are rare, so that the tests that cut back the write-ahead log still find all of it.
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
     ("max_connections", "300"),
     ("shared_buffers", "256MB"),
     ("jit", "off"),
-    ("random_page_cost", "1.1"),
     ("checkpoint_timeout", "1h"),
     ("max_wal_size", "4GB"),
 ];

@@ -29,7 +29,7 @@ fn a_cluster_is_durable_and_tuned_by_default() {
         ("full_page_writes", "on"),
         ("synchronous_commit", "on"),
         ("jit", "off"),
-        ("random_page_cost", "1.1"),
+        ("shared_buffers", "256MB"),
         ("max_connections", "300"),
         ("work_mem", "5MB"),
     ] {

@@ -23,6 +23,23 @@ async fn commits_are_durable_whatever_is_set_for_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_cost_what_they_do_in_memory_until_somebody_says_otherwise() {
+    let site = Site::new(Engine::Postgres).await;
+    drop(site.organization("demo").await);
+    let name = site.store.organization("demo").unwrap().database.clone();
+    let settings = site.store.postgres_settings().unwrap().database(&name);
+    let costs = async || {
+        let connection = PostgresConnection::connect(&settings).await.unwrap();
+        let [page, random] = [show("seq_page_cost"), show("random_page_cost")];
+        [connection.text(&page).await.unwrap().unwrap(), connection.text(&random).await.unwrap().unwrap()]
+    };
+    assert_eq!(costs().await, ["0.1", "0.2"]);
+    let connection = PostgresConnection::connect(&settings).await.unwrap();
+    connection.run(&format!("ALTER DATABASE \"{name}\" SET random_page_cost = 1.5")).await.unwrap();
+    assert_eq!(costs().await, ["1", "1.5"], "what is said of one is not mixed with ours of the other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_may_lose_writes_is_told_of() {
     let cluster = PrivateCluster::start(&[("full_page_writes", "off"), ("synchronous_commit", "off")]).unwrap();
     let url = custodia_testbed::with_database(&cluster.url(), "custodia_control");

@@ -127,6 +127,19 @@ async fn has_database(node: &Site, database: &str) -> bool {
     crate::postgres::PostgresConnection::connect_existing(&settings).await.unwrap().is_some()
 }
 
+/// Else the first questions about millions of rows are planned as if there were none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_leaves_postgres_knowing_how_many_rows_there_are() {
+    let (_elsewhere, from) = backup_from_elsewhere().await;
+    let [node, _] = nodes().await;
+    restore(&node, &from, None, false).await.unwrap();
+    let database = node.store.organization("demo").unwrap().database.clone();
+    let settings = node.store.postgres_settings().unwrap().database(&database);
+    let connection = PostgresConnection::connect(&settings).await.unwrap();
+    let known = connection.text("SELECT reltuples FROM pg_class WHERE oid = 'account'::regclass").await.unwrap();
+    assert_eq!(known.as_deref(), Some("1"), "-1: nobody looked");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_that_another_node_was_faster_with_is_refused_and_harms_nothing() {
     let (_elsewhere, from) = backup_from_elsewhere().await;

@@ -126,6 +126,13 @@ impl Layout {
         sql
     }
 
+    /// Has PostgreSQL look how the values of the table are spread, which its plans go by.
+    pub(crate) fn analyze(&self) -> String {
+        let mut sql = "ANALYZE ".to_owned();
+        Dialect::push_identifier(&mut sql, &self.name);
+        sql
+    }
+
     /// A row of [`Self::select`], to be bound again.
     pub(crate) fn parameters(&self, row: &Row<'_>) -> Vec<Parameter> {
         self.columns
@@ -151,13 +158,13 @@ impl Layout {
     }
 }
 
-/// Names of the columns that a table has physically.
+/// Names of the columns that a table has physically, in its order.
 pub(crate) fn select_columns(dialect: Dialect, table: &str) -> Statement {
     let sql = match dialect {
         Dialect::Sqlite => "SELECT name FROM pragma_table_info($1)",
         Dialect::Postgres => {
             "SELECT column_name::text FROM information_schema.columns \
-             WHERE table_schema = current_schema() AND table_name = $1::text"
+             WHERE table_schema = current_schema() AND table_name = $1::text ORDER BY ordinal_position"
         }
     };
     Statement {
