@@ -109,6 +109,6 @@ pub use writing::{Upserted, Written};
 /// What a sink takes and what the store answers, for those above that know no store.
 pub use custodia_interface::Limits as DefinitionLimits;
 pub use custodia_store::{
-    AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Restart, Row, RowSink,
-    with_causes,
+    AdviceBounds, Error as StoreError, IndexAdvice, IndexListed, IndexReport, QuestionShape, Restart, Row, RowKey,
+    RowSink, with_causes,
 };

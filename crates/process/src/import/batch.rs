@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, Rows, StoreError};
+use custodia_org::{Caller, Input, Organization, Precondition, RecordInput, Reference, RowKey, Rows, StoreError};
 use custodia_query::Query;
 use custodia_schema::{Column, ColumnId, ColumnKind, Guid, Ownership, Value, fold};
 use futures::StreamExt;
@@ -72,7 +72,7 @@ struct Existing {
 
 /// One request.
 enum Request {
-    Create { at: usize, id: Option<Guid>, columns: Vec<(ColumnId, Input)> },
+    Create { at: usize, key: RowKey, columns: Vec<(ColumnId, Input)> },
     Update { at: usize, id: Guid, columns: Vec<(ColumnId, Input)> },
 }
 
@@ -202,16 +202,13 @@ impl Writer<'_> {
                 // A row that failed in the first pass has nothing to be completed.
                 None if pass == Pass::Second => {}
                 None => {
-                    let id = match row.key {
-                        Key::Id(id) => Some(id),
-                        Key::Alternate(_) => None,
-                    };
                     intended.creating.push(number);
                     // A cell that clears its column clears what a new record would have of itself, too.
                     let columns = row.columns.iter().filter(|(column, value)| {
                         !value.is_null() || self.import.column(*column).is_some_and(has_default)
                     });
-                    requests.push(Request::Create { at: *at, id, columns: inputs(columns) });
+                    let key = self.row_key(&row.key);
+                    requests.push(Request::Create { at: *at, key, columns: inputs(columns) });
                 }
                 Some(existing) => {
                     let changed = row.columns.iter().filter(|(column, value)| {
@@ -239,9 +236,7 @@ impl Writer<'_> {
         for (at, answer) in answers {
             match answer {
                 Ok(outcome) => put(outcomes, at, outcome),
-                // The store is not available, or not for this organisation: that is no fault of the row.
-                Err(error @ custodia_org::Error::Store(_)) => return Err(Halt::Gate(error)),
-                Err(error) => put(outcomes, at, Outcome::Failed(error.to_string())),
+                Err(error) => put(outcomes, at, Outcome::Failed(self.fault_of_row(error)?)),
             }
         }
         Ok(())
@@ -250,17 +245,22 @@ impl Writer<'_> {
     async fn send(&self, request: Request) -> (usize, custodia_org::Result<Outcome>) {
         let table = self.import.table.id;
         match request {
-            Request::Create { at, id, columns } => {
+            Request::Create { at, key, columns } => {
+                let id = match key {
+                    RowKey::Id(id) => Some(id),
+                    RowKey::Alternate(_) => None,
+                };
                 let input = RecordInput { table, id, columns };
                 // It was not there a moment ago, so this is one look less than an upsert.
-                match (self.organization.create(self.caller, input.clone()).await, id) {
-                    (Ok(_), _) => (at, Ok(Outcome::Created)),
-                    (Err(error), Some(id)) if is_there(&error) => {
-                        let target = Reference::id(table, id);
+                match self.organization.create(self.caller, input.clone()).await {
+                    Ok(_) => (at, Ok(Outcome::Created)),
+                    // Made meanwhile, such as by what was under way yet of an import that was cut off.
+                    Err(error) if is_there(&key, &error) => {
+                        let target = Reference { table, key };
                         let answer = self.organization.upsert(self.caller, target, input, Precondition::None).await;
                         (at, answer.map(|upserted| if upserted.created { Outcome::Created } else { Outcome::Updated }))
                     }
-                    (Err(error), _) => (at, Err(error)),
+                    Err(error) => (at, Err(error)),
                 }
             }
             Request::Update { at, id, columns } => {
@@ -269,6 +269,49 @@ impl Writer<'_> {
                 let answer = self.organization.update(self.caller, target, input, Precondition::Exists).await;
                 (at, answer.map(|_| Outcome::Updated))
             }
+        }
+    }
+
+    /// The columns of the table that name a row's record.
+    fn key_columns(&self) -> &[ColumnId] {
+        match &self.import.identity {
+            Identity::External { .. } | Identity::Record { .. } => std::slice::from_ref(&self.import.table.primary_id),
+            Identity::Alternate { columns } => columns,
+        }
+    }
+
+    /// A key as the gate takes it.
+    fn row_key(&self, key: &Key) -> RowKey {
+        match key {
+            Key::Id(id) => RowKey::Id(*id),
+            Key::Alternate(values) => {
+                RowKey::Alternate(self.key_columns().iter().copied().zip(values.iter().cloned()).collect())
+            }
+        }
+    }
+
+    /// Why a row is not brought in, in words.
+    ///
+    /// # Errors
+    /// The store is not available, or not for this organisation: that is no fault of the row.
+    fn fault_of_row(&self, error: custodia_org::Error) -> Result<String, Halt> {
+        match error {
+            // Activities of all kinds have their ids from one set.
+            custodia_org::Error::Store(StoreError::DuplicateId { table, id }) if table != self.import.table.id => {
+                let advice = match self.import.identity {
+                    Identity::External { .. } => {
+                        ": another import made it of the same key under the same `name`; give each table's mapping a `name` of \
+                         its own"
+                    }
+                    Identity::Record { .. } | Identity::Alternate { .. } => "",
+                };
+                Ok(format!("a record of another kind has the id {id} already{advice}"))
+            }
+            custodia_org::Error::Store(error @ (StoreError::DuplicateId { .. } | StoreError::TooLargeNumber)) => {
+                Ok(error.to_string())
+            }
+            error @ custodia_org::Error::Store(_) => Err(Halt::Gate(error)),
+            error => Ok(error.to_string()),
         }
     }
 
@@ -289,11 +332,7 @@ impl Writer<'_> {
             return Ok(HashMap::new());
         }
         let table = &self.import.table;
-        let primary = [table.primary_id];
-        let key_columns: &[ColumnId] = match &self.import.identity {
-            Identity::External { .. } | Identity::Record { .. } => &primary,
-            Identity::Alternate { columns } => columns,
-        };
+        let key_columns = self.key_columns();
         let keys: Vec<Vec<Value>> = wave
             .iter()
             .map(|(_, row)| match &row.key {
@@ -322,9 +361,13 @@ impl Writer<'_> {
     }
 }
 
-/// Whether a record of that id has been made meanwhile.
-fn is_there(error: &custodia_org::Error) -> bool {
-    matches!(error, custodia_org::Error::Duplicate { .. } | custodia_org::Error::Store(StoreError::DuplicateId { .. }))
+/// Whether a record of that key has been made meanwhile.
+fn is_there(key: &RowKey, error: &custodia_org::Error) -> bool {
+    use custodia_org::Error::{Duplicate, DuplicateKey, Store};
+    match key {
+        RowKey::Id(_) => matches!(error, Duplicate { .. } | Store(StoreError::DuplicateId { .. })),
+        RowKey::Alternate(_) => matches!(error, DuplicateKey { .. }),
+    }
 }
 
 /// Whether a new record has a value in a column that it was not given.

@@ -40,7 +40,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The organisation cannot take rows at the moment.
-    #[error("{file}: stopped after {rows} rows: {source}; run the import again, it goes on from there")]
+    #[error(
+        "{file}: stopped, {rows} rows are done and perhaps some of the next: {source}; run the import again, it goes on from there"
+    )]
     Stopped {
         /// The file.
         file: String,

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use custodia_org::StoreError;
 use custodia_process::import::{Advance, Counts, Error, Import, Options, Report, Resumed, Source};
 use custodia_schema::{Money, Value, standard};
+use custodia_store::Transaction;
+use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt, StreamExt};
 
 use crate::world::{Engine, NOW, World};
 
@@ -264,6 +268,80 @@ async fn an_alternate_key_finds_what_is_there(engine: Engine) {
     assert_eq!(rows, expected);
 }
 
+/// As beside a server, where what an import that was cut off has begun goes on.
+async fn a_record_that_came_meanwhile_is_changed(engine: Engine) {
+    let desk = Desk::new(engine).await;
+    let mapping = "name = \"currencies\"\ntable = \"transactioncurrency\"\nmatch = \"isocurrencycode\"\n\
+        [columns]\nisocurrencycode = \"code\"\ncurrencyname = \"name\"\ncurrencysymbol = \"code\"\n\
+        currencyprecision = { value = \"2\" }\nexchangerate = { value = \"1\" }\n";
+    let (one, two) = ("code,name\nEUR,Euro\nCHF,Franc\n", "code,name\nEUR,Euro\nCHF,Swiss Franc\n");
+    let (one, two) = (desk.write("one.csv", one), desk.write("two.csv", two));
+    let database = desk.world.organization.database();
+    let (entering, mut entered) = mpsc::unbounded();
+    let (opening, opened) = oneshot::channel();
+    let opened = opened.shared();
+    let held = database.write(move |_: &mut Transaction| {
+        let (entering, opened) = (entering.clone(), opened.clone());
+        Box::pin(async move {
+            entering.unbounded_send(()).unwrap();
+            opened.await.unwrap();
+            Ok::<(), StoreError>(())
+        })
+    });
+    let once_waiting = async |writes: usize| {
+        while database.writes_waiting() < writes {
+            tokio::task::yield_now().await;
+        }
+    };
+    let both = async {
+        entered.next().await.unwrap();
+        let second = async {
+            once_waiting(2).await;
+            desk.import(mapping, &two).await
+        };
+        let release = async {
+            once_waiting(4).await;
+            opening.send(()).unwrap();
+        };
+        tokio::join!(desk.import(mapping, &one), second, release)
+    };
+    let (held, (first, second, ())) = tokio::join!(held, both);
+    held.unwrap();
+    assert_eq!((first, second), (created(2), Counts { read: 2, updated: 2, ..Counts::default() }));
+    let rows = desk.world.rows("transactioncurrency", &["isocurrencycode", "currencyname"]).await;
+    let expected = [("CHF", "Swiss Franc"), ("EUR", "Euro"), ("USD", "US Dollar")];
+    assert_eq!(rows, expected.map(|(code, name)| vec![text(code), text(name)]));
+}
+
+async fn an_id_that_another_kind_of_activity_has_fails_its_row_alone(engine: Engine) {
+    let desk = Desk::new(engine).await;
+    let mapping = |table: &str, key: &str| {
+        format!("name = \"acts\"\ntable = \"{table}\"\n{key} = \"K\"\n[columns]\nsubject = \"N\"\n")
+    };
+    let tasks = desk.write("tasks.csv", "K,N\n1,One\n2,Two\n3,Three\n");
+    assert_eq!(desk.import(&mapping("task", "key"), &tasks).await, created(3));
+    let calls = desk.write("calls.csv", "K,N\n7,Seven\n2,Two\n9,Nine\n");
+    for expected in [
+        Counts { read: 3, created: 2, failed: 1, ..Counts::default() },
+        Counts { read: 3, unchanged: 2, failed: 1, ..Counts::default() },
+    ] {
+        let report = desk.try_import(&mapping("phonecall", "key"), &[&calls]).await.unwrap();
+        assert_eq!(report.counts(), expected);
+        let reason = &report.files[0].samples[0].reason;
+        assert!(reason.starts_with("a record of another kind has the id ") && reason.contains("`name`"), "{reason}");
+        assert!(desk.read("calls.csv.errors.csv").unwrap().contains(reason));
+        assert_eq!(desk.read("calls.csv.import-state"), None);
+    }
+    let called = desk.world.rows("phonecall", &["subject"]).await;
+    assert_eq!(called, [[text("Nine")], [text("Seven")]]);
+
+    let taken = desk.world.rows("task", &["activityid"]).await[0][0].guid().unwrap();
+    let by_id = desk.write("by-id.csv", format!("K,N\n{taken},Again\n"));
+    let report = desk.try_import(&mapping("phonecall", "id"), &[&by_id]).await.unwrap();
+    assert_eq!(report.counts(), Counts { read: 1, failed: 1, ..Counts::default() });
+    assert_eq!(report.files[0].samples[0].reason, format!("a record of another kind has the id {taken} already"));
+}
+
 async fn rows_bring_no_id_of_zeros_and_no_loop(engine: Engine) {
     let desk = Desk::new(engine).await;
     let mapping = "name = \"own\"\ntable = \"account\"\nid = \"id\"\n[columns]\nname = \"name\"\n\
@@ -354,6 +432,8 @@ macro_rules! on_both_engines {
 on_both_engines![
     a_second_import_changes_only_what_differs,
     failed_rows_are_told_and_can_be_mended,
+    a_record_that_came_meanwhile_is_changed,
+    an_id_that_another_kind_of_activity_has_fails_its_row_alone,
     rows_bring_no_id_of_zeros_and_no_loop,
     rows_of_one_record_follow_each_other,
     links_find_their_records,
