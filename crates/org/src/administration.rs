@@ -26,10 +26,10 @@ impl Writing<'_> {
         self.check_chain(table, id, None, row).await?;
         match table.name.as_str() {
             "businessunit" => {
+                // Only the first of an organisation has none above it.
                 if row.named(table, "parentbusinessunitid").is_none_or(Value::is_null)
-                    && self.authority.platform_name().is_none()
+                    && let Some(root) = self.find_root_unit().await?
                 {
-                    let root = self.root_unit().await?;
                     row.stamp(table, "parentbusinessunitid", Value::Lookup(table.id, root));
                 }
                 row.stamp_absent(table, "isdisabled", Value::Boolean(false));
@@ -64,9 +64,8 @@ impl Writing<'_> {
             "systemform" | "savedquery" | "userquery" | "sitemap" => {
                 self.before_definition_create(table, id, row).await?;
             }
-            "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer"
-                if self.authority.platform_name().is_none() =>
-            {
+            // What keeps them does not come by this way.
+            "principalobjectaccess" | "privilege" | "audit" | "organization" | "activitypointer" => {
                 return Err(kept_by_platform(table));
             }
             _ => {}
@@ -134,7 +133,7 @@ impl Writing<'_> {
             {
                 return Err(kept_by_platform(table));
             }
-            "activitypointer" if self.authority.platform_name().is_none() => return Err(kept_by_platform(table)),
+            "principalobjectaccess" | "privilege" | "audit" | "activitypointer" => return Err(kept_by_platform(table)),
             COLUMN_PERMISSIONS => self.before_column_permission(table, Some(stored), changes)?,
             COLUMN_SHARES => self.before_column_share_update(table, stored, changes).await?,
             MASKING_RULES | MASKED_COLUMNS => self.before_masking(table, Some(stored), changes)?,
@@ -240,10 +239,9 @@ impl Writing<'_> {
         let was = |name: &str| table.column(name).map_or(Value::Null, |column| stored.get(column.id).clone());
         match table.name.as_str() {
             "systemuser" => Err(Error::Invalid("a user cannot be deleted; disable the user instead".to_owned())),
-            "organization" | "principalobjectaccess" | "audit" | "privilege" | "usersettings" => {
+            "organization" | "principalobjectaccess" | "audit" | "privilege" | "usersettings" | "activitypointer" => {
                 Err(kept_by_platform(table))
             }
-            "activitypointer" if self.authority.platform_name().is_none() => Err(kept_by_platform(table)),
             "fieldsecurityprofile" if self.is_administrators(table, stored) => Err(kept_by_platform(table)),
             "fieldsecurityprofile" | COLUMN_PERMISSIONS | MASKING_RULES | MASKED_COLUMNS => {
                 Ok(self.authority.check_opens_columns()?)
@@ -498,10 +496,15 @@ impl Writing<'_> {
 
     /// The one unit without a parent.
     pub(crate) async fn root_unit(&mut self) -> Result<Guid> {
+        let root = self.find_root_unit().await?;
+        root.ok_or_else(|| Error::Invalid("the organisation has no root business unit".to_owned()))
+    }
+
+    async fn find_root_unit(&mut self) -> Result<Option<Guid>> {
         let table = self.table_named("businessunit")?;
         let filter = Filter::IsNull(Path::own(column(&table, "parentbusinessunitid")?));
         let roots = self.platform_ids("root unit", &Query { filter, ..Query::of(&table, 1) }).await?;
-        roots.first().copied().ok_or_else(|| Error::Invalid("the organisation has no root business unit".to_owned()))
+        Ok(roots.first().copied())
     }
 
     /// The owner team that always holds exactly the unit's users.

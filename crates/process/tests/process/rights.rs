@@ -82,6 +82,41 @@ async fn the_platform_itself_imports_with_every_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nor_does_the_platform_itself_import_what_is_kept_by_it() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::new(engine, folder.path()).await;
+        let platform = Caller::platform("import", Guid::from_u128(8));
+        let units = "name = \"units\"\ntable = \"businessunit\"\nkey = \"K\"\n[columns]\nname = \"N\"\n";
+        let created = Counts { read: 1, created: 1, ..Counts::default() };
+        assert_eq!(import(&world, &platform, units, "K,N\n1,East\n").await.unwrap().counts(), created);
+        let all = world.rows("businessunit", &["name", "parentbusinessunitid", "businessunitid"]).await;
+        let (root, above) = (all[0][2].guid().unwrap(), |at: usize| all[at][1].guid());
+        assert_eq!((all.len(), &all[0][0], above(0), above(1)), (2, &text("Demo"), None, Some(root)));
+
+        let failed = Counts { read: 1, failed: 1, ..Counts::default() };
+        for (table, column, cell) in [
+            ("organization", "name", "Another"),
+            ("privilege", "name", "prvAnother"),
+            ("activitypointer", "subject", "Another"),
+            ("principalobjectaccess", "accessrightsmask", "1"),
+        ] {
+            let mapping = format!("name = \"own\"\ntable = \"{table}\"\nkey = \"K\"\n[columns]\n{column} = \"N\"\n");
+            let report = import(&world, &platform, &mapping, &format!("K,N\n1,{cell}\n")).await.unwrap();
+            let reasons = &report.files[0].samples;
+            assert_eq!(report.counts(), failed, "{table}: {reasons:?}");
+            assert_eq!(reasons[0].reason, format!("records of '{table}' are kept by the platform"));
+        }
+        let task = world.create(&world.admin(), "task", &[("subject", text("Call"))]).await;
+        let pointers = "name = \"own\"\ntable = \"activitypointer\"\nid = \"K\"\n[columns]\nsubject = \"N\"\n";
+        let report = import(&world, &platform, pointers, &format!("K,N\n{task},Another\n")).await.unwrap();
+        assert_eq!(report.counts(), failed, "{:?}", report.files[0].samples);
+        assert_eq!(world.rows("activitypointer", &["subject"]).await, [[text("Call")]]);
+        assert_eq!(world.rows("organization", &["name"]).await, [[text("Demo")]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_cannot_go_on_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(Engine::Sqlite, folder.path()).await;
