@@ -548,7 +548,7 @@ fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
         ErrorCode::OperationInterrupted => Error::Timeout { limit_ms },
         ErrorCode::DiskFull => Error::DiskFull,
         ErrorCode::Unknown if error.to_string().contains("integer overflow") => Error::TooLargeNumber,
-        ErrorCode::ConstraintViolation => {
+        ErrorCode::ConstraintViolation if is_duplicate(&error) => {
             let text = error.to_string();
             // "UNIQUE constraint failed: account.accountid, account.name__f"
             let constraint = text.split_once("constraint failed: ").map_or(text.as_str(), |(_, columns)| columns);
@@ -557,4 +557,13 @@ fn sqlite_error(context: &str, error: rusqlite::Error, limit_ms: u64) -> Error {
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt(error.to_string()),
         _ => Error::unavailable(context, error),
     }
+}
+
+/// Whether the constraint that was violated is one of keys: one that a value is missing for is a fault of what was written.
+fn is_duplicate(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE].contains(&code)
+    })
 }

@@ -336,3 +336,27 @@ fn what_was_seen_of_a_commit_on_its_way_stays_seen() {
     );
     assert_eq!(read(), before + 2);
 }
+
+#[test]
+fn a_value_that_is_missing_is_no_duplicate() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteFile::create(&folder.path().join("t.db"), None, settings(None)).unwrap();
+    let writer = file.writer.lock();
+    writer.run("CREATE TABLE keyed (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, part BLOB)").unwrap();
+    writer.run("CREATE TABLE rowless (id BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID").unwrap();
+    let refused = |statement: &str| writer.run(statement).unwrap_err();
+    writer.run("INSERT INTO keyed VALUES (1, 'a', NULL); INSERT INTO rowless VALUES (x'01')").unwrap();
+    for (statement, key) in [
+        ("INSERT INTO keyed VALUES (1, 'b', NULL)", "keyed.id"),
+        ("INSERT INTO keyed VALUES (2, 'a', NULL)", "keyed.key"),
+        ("INSERT INTO rowless VALUES (x'01')", "rowless.id"),
+    ] {
+        let refused = refused(statement);
+        assert!(matches!(&refused, Error::DuplicateKey { constraint } if constraint == key), "{refused}");
+    }
+    for statement in ["INSERT INTO keyed VALUES (3, NULL, NULL)", "INSERT INTO rowless VALUES (NULL)"] {
+        let refused = refused(statement);
+        assert!(matches!(&refused, Error::Unavailable { .. }), "{refused}");
+        assert!(refused.to_string().contains("NOT NULL constraint failed"), "{refused}");
+    }
+}
