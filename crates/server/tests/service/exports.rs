@@ -1,6 +1,8 @@
 //! `custodia export`.
 
-use crate::site::{Engine, Site, on_both_engines};
+use std::process::Stdio;
+
+use crate::site::{Engine, Site, on_both_engines, program, until};
 
 on_both_engines!(what_was_exported_is_imported_into_another_organisation);
 
@@ -135,5 +137,26 @@ fn an_export_whose_reader_goes_away_ends() {
     assert_eq!(site.run_unread(&export), Some(1));
     let whole = site.done(&export);
     assert_eq!(whole.lines().count(), 4);
+    server.stop();
+}
+
+#[test]
+fn an_export_that_is_killed_beside_a_server_ends() {
+    const MANY: usize = 12_000;
+    let site = Site::new(Engine::Sqlite).with_north();
+    let mapping = site.write("companies.toml", MAPPING);
+    let rows: String = (0..MANY).map(|number| format!("{number},Company {number},1,,\n")).collect();
+    let file = site.write("companies.csv", &format!("No,Company,People,Site,Trade\n{rows}"));
+    site.done(&["import", "--org", "north", "--map", &mapping, &file]);
+    let server = site.serve(&[]);
+    let mut command = program();
+    command.args(["export", "--org", "north", "--table", "account", "--to", &path(&site, "out.csv"), "--data"]);
+    let mut killed = command.arg(site.data()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let unfinished = site.beside("out.csv.unfinished");
+    until("rows are written", || unfinished.metadata().is_ok_and(|found| found.len() > 0).then_some(()));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    until("nothing is left of it", || (!unfinished.exists()).then_some(()));
+    assert!(!site.beside("out.csv").exists());
     server.stop();
 }
