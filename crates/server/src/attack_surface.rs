@@ -121,7 +121,7 @@ const FILES: &[(&str, &str, &str)] = &[
     (
         "crates/server/src/held_file.rs",
         "files that one command has at a time, until they are whole or it ends",
-        "made for the owner alone; what another user put there is removed, no link is followed",
+        "made for the owner alone; no link is followed, and what is no file that nobody has locked stays",
     ),
     ("crates/server/src/import.rs", "mapping files of imports", "read, as a command names them"),
     ("crates/server/src/machine.rs", "`/proc/meminfo` and `memory.max` of the control group", "read"),

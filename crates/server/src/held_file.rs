@@ -1,11 +1,12 @@
 //! Files that one command has at a time, and that go with it. The administrator makes them in folders of others, too: what
-//! stands there already is not trusted, and no link is followed.
+//! stands there already is not trusted, no link is followed, and nothing is removed but a file that nobody has locked.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// Who may read what a command makes.
@@ -20,11 +21,10 @@ pub struct HeldFile {
 }
 
 impl HeldFile {
-    /// Makes the file of that name; what a command of this user that was killed left of it is removed, and so is anything else.
-    /// `None` while another command has it.
+    /// Makes the file of that name; what a command that was killed left of it is removed. `None` while another command has it.
     ///
     /// # Errors
-    /// When it cannot be made, locked or removed.
+    /// When it cannot be made, locked or removed; when what stands there is none that a command makes, such as a link.
     pub fn take(path: &Path) -> Result<Option<Self>> {
         for _ in 0..TRIES_MAX {
             // Whoever had what was left over may have it open still: what is written goes into a file that nobody had.
@@ -93,19 +93,23 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes what stands at a name, or some of it where others are at it, too. `false` while another command has it.
+/// Removes what a command left at a name, if it is there. `false` while another command has it. Whose it is does not matter: NFS
+/// and FAT may name somebody else.
 fn clear(path: &Path) -> Result<bool> {
     match path.symlink_metadata() {
         Ok(found) if is_left_over(&found) => {}
-        Ok(_) => return remove(path).map(|()| true),
+        Ok(_) => return Err(in_the_way(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     }
-    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = match File::options().write(true).custom_flags(no_link).open(path) {
+    // It may be a link by now, or a pipe, which nobody may read from.
+    let as_it_is = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match File::options().write(true).custom_flags(as_it_is).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        // It is a link by now.
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => return Ok(true),
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::LOOP | Errno::NXIO)) => {
+            return Err(in_the_way(path));
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(in_the_way(path)),
         opened => opened?,
     };
     if !lock(&file)? {
@@ -116,6 +120,18 @@ fn clear(path: &Path) -> Result<bool> {
         remove(path)?;
     }
     Ok(true)
+}
+
+/// What stands at a name is not removed unasked: a lock can be had of a file alone.
+fn in_the_way(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!(
+            "{} is no file that a command of this user left, but a link, something else, or somebody else's: remove it, or name \
+             another file",
+            path.display()
+        ),
+    )
 }
 
 /// Locks a file, unless another command has.
@@ -134,10 +150,10 @@ fn stands_at(file: &File, path: &Path) -> Result<bool> {
     Ok(path.symlink_metadata().is_ok_and(is_it))
 }
 
-/// Whether a file may be one that a command of this user has or left. One without any name was removed while it was looked at:
-/// what stands at the name by now may be another command's.
+/// Whether a file may be one that a command has or left. One without any name was removed while it was looked at: what stands at
+/// the name by now may be another command's.
 fn is_left_over(found: &Metadata) -> bool {
-    found.is_file() && found.uid() == rustix::process::geteuid().as_raw() && found.nlink() <= 1
+    found.is_file() && found.nlink() <= 1
 }
 
 #[cfg(test)]
@@ -146,7 +162,7 @@ mod tests {
     use std::fs::Permissions;
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
 
@@ -199,11 +215,64 @@ mod tests {
                 holders.fetch_sub(1, Ordering::SeqCst);
             }
         };
+        // Nor does it help to put links there all the time.
+        let (nothing, is_over) = (folder.path().join("nothing"), AtomicBool::new(false));
+        let link = || {
+            while !is_over.load(Ordering::SeqCst) {
+                if std::os::unix::fs::symlink(&nothing, &path).is_ok() {
+                    remove(&path).unwrap();
+                }
+            }
+        };
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..3).map(|_| scope.spawn(take)).collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let linking = scope.spawn(link);
+            let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+            is_over.store(true, Ordering::SeqCst);
+            linking.join().unwrap();
+            ended.into_iter().for_each(|ended| ended.unwrap());
         });
         assert!(HeldFile::take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_command_is_refused_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (path, victim) = (at("f.unfinished"), at("victim"));
+        std::fs::write(&victim, "kept").unwrap();
+        let in_the_way: [fn(&Path, &Path); 4] = [
+            |victim, path| std::os::unix::fs::symlink(victim, path).unwrap(),
+            |victim, path| std::fs::hard_link(victim, path).unwrap(),
+            |_, path| std::fs::create_dir(path).unwrap(),
+            |_, path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success()),
+        ];
+        for put in in_the_way {
+            put(&victim, &path);
+            let error = HeldFile::take(&path).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            assert!(error.to_string().ends_with(": remove it, or name another file"), "{error}");
+            assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
+            std::fs::rename(&path, at("put aside")).unwrap();
+            assert!(HeldFile::take(&path).unwrap().is_some());
+            std::process::Command::new("rm").arg("-r").arg(at("put aside")).status().unwrap();
+        }
+    }
+
+    /// As on a file system that names another user.
+    #[test]
+    fn a_file_is_held_whoever_it_is_said_to_be_of() {
+        const OTHER: u32 = 61_234;
+        if !rustix::process::geteuid().is_root() {
+            println!("files can be given to another user by the administrator alone");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.unfinished");
+        let held = HeldFile::take(&path).unwrap().unwrap();
+        std::os::unix::fs::chown(&path, Some(OTHER), None).unwrap();
+        assert!(HeldFile::take(&path).unwrap().is_none());
+        assert!(held.is_there().unwrap());
     }
 
     /// Another user may have opened what was left over while its mode let them.

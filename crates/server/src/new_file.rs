@@ -83,7 +83,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     file.finish()
 }
 
-/// Whether two files that are to be made would be one, whatever links lead to their folders.
+/// Whether two names are those of one file, whatever links lead to their folders.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| -> Option<(PathBuf, OsString)> {
         Some((folder_of(path).canonicalize().ok()?, path.file_name()?.to_owned()))
@@ -149,11 +149,11 @@ mod tests {
                 true => std::os::unix::fs::symlink(&victim, &unfinished).unwrap(),
                 false => std::fs::hard_link(&victim, &unfinished).unwrap(),
             }
-            write_new(&path, b"secret").unwrap();
+            let refused = format!("{:#}", write_new(&path, b"secret").unwrap_err());
+            assert!(refused.ends_with("or somebody else's: remove it, or name another file"), "{refused}");
             assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
-            assert_eq!(std::fs::read(&path).unwrap(), b"secret");
-            assert!(path.symlink_metadata().unwrap().is_file() && !unfinished.exists());
-            std::fs::remove_file(&path).unwrap();
+            assert!(unfinished.exists() && !path.exists());
+            std::fs::remove_file(&unfinished).unwrap();
         }
         // A link to nothing is a name that is taken.
         std::os::unix::fs::symlink(at("nothing"), &path).unwrap();
