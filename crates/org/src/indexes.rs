@@ -85,12 +85,13 @@ impl Writing<'_> {
         let there = self.transaction.indexes(&table);
         refuse_present(&table, &there, columns)?;
         let limit = self.shared.limits.own_indexes;
-        if there.iter().filter(|index| index.own.is_some()).count() >= limit {
+        let own = there.iter().filter(|index| index.own.is_some()).count();
+        if own >= limit {
             return Err(Error::refused(
                 refusal::INDEX_REFUSED,
                 format!(
-                    "table '{}' has {limit} indexes of the organisation's own already (limits.own_indexes): remove one that \
-                     nothing uses",
+                    "table '{}' has {own} indexes of the organisation's own already, {limit} are allowed (limits.own_indexes): \
+                     remove one that nothing uses",
                     table.name
                 ),
             ));

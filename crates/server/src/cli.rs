@@ -629,7 +629,7 @@ pub enum DutiesCommand {
 /// Indexes.
 #[derive(Subcommand)]
 pub enum IndexesCommand {
-    /// List the indexes of all tables that exist, or of one: columns, whether it is the organisation's own, size.
+    /// List the indexes of all tables that exist but the audit's, or of one: columns, whether it is the organisation's own, size.
     List {
         /// The table: account.
         table: Option<String>,

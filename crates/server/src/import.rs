@@ -9,6 +9,7 @@ use custodia_process::import::{Advance, Import, Options, Source};
 use custodia_store::Clock;
 
 use crate::held_file::{HeldFile, beside};
+use crate::new_file;
 use crate::operation::{Output, caller};
 use crate::service::Service;
 
@@ -31,6 +32,9 @@ pub async fn run(
 ) -> Result<()> {
     for file in files.iter().map(PathBuf::as_path).chain([map]) {
         require_regular(file)?;
+    }
+    if let Some(twice) = named_twice(files) {
+        bail!("{} is named twice: name each file once", twice.display());
     }
     let text = std::fs::read_to_string(map).with_context(|| format!("the mapping file {}", map.display()))?;
     let import = Import::load(&organization.schema(), &text, &map.display().to_string())?;
@@ -82,6 +86,12 @@ fn require_regular(path: &Path) -> Result<()> {
         // What else is wrong is told when it is opened.
         _ => Ok(()),
     }
+}
+
+/// A file that is named once more.
+fn named_twice(files: &[PathBuf]) -> Option<&Path> {
+    let again = |(at, file): (usize, &PathBuf)| files.iter().take(at).any(|earlier| new_file::is_same(earlier, file));
+    files.iter().enumerate().find(|named| again(*named)).map(|(_, file)| file.as_path())
 }
 
 /// Keeps other imports away from a file: how far one is stands beside it, and two would each go by the other's. The file itself

@@ -238,5 +238,8 @@ pub async fn ask(stream: UnixStream, operation: &Operation, output: &mut dyn Out
             Reply::Failed(why) => bail!(why),
         }
     }
-    bail!("the server went away before the command was done")
+    bail!(
+        "the server went away before the command was done, which may be done in part: its log says why it ended; start it, look \
+         at what there is, and give the command again"
+    )
 }

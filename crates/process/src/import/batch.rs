@@ -61,6 +61,8 @@ struct Resolved {
     /// The key as something that can be looked up and compared.
     key_text: String,
     columns: Vec<(ColumnId, Value)>,
+    /// Of the columns that are links, what the row says of their records.
+    links: Vec<(ColumnId, Guid, Wanted)>,
 }
 
 /// A record as it is.
@@ -163,13 +165,17 @@ impl Writer<'_> {
 
     fn linked(&self, planned: Planned, found: &HashMap<Wanted, Found>) -> Result<Resolved, String> {
         let mut columns = Vec::with_capacity(planned.columns.len());
+        let mut links = Vec::new();
         for (column, given) in planned.columns {
             match given {
                 Given::Value(value) => columns.push((column, value)),
                 Given::Link { wanted, may_miss } => {
                     let table = self.import.lookups.get(wanted.lookup).map(|lookup| lookup.table);
                     match (found.get(&wanted), table) {
-                        (Some(Found::Record(id)), Some(table)) => columns.push((column, Value::Lookup(table, *id))),
+                        (Some(Found::Record(id)), Some(table)) => {
+                            columns.push((column, Value::Lookup(table, *id)));
+                            links.push((column, *id, wanted));
+                        }
                         _ if may_miss => {}
                         (Some(Found::Not(why)), _) => return Err(format!("{}: {why}", self.name_of(column))),
                         _ => return Err(format!("{}: the record was not looked for", self.name_of(column))),
@@ -177,7 +183,7 @@ impl Writer<'_> {
                 }
             }
         }
-        Ok(Resolved { key_text: key_text(&planned.key), key: planned.key, columns })
+        Ok(Resolved { key_text: key_text(&planned.key), key: planned.key, columns, links })
     }
 
     fn name_of(&self, column: ColumnId) -> &str {
@@ -236,7 +242,10 @@ impl Writer<'_> {
         for (at, answer) in answers {
             match answer {
                 Ok(outcome) => put(outcomes, at, outcome),
-                Err(error) => put(outcomes, at, Outcome::Failed(self.fault_of_row(error)?)),
+                Err(error) => {
+                    let row = wave.iter().find(|(number, _)| *number == at).map(|(_, row)| *row);
+                    put(outcomes, at, Outcome::Failed(self.fault_of_row(row, error)?));
+                }
             }
         }
         Ok(())
@@ -294,8 +303,17 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// The store is not available, or not for this organisation: that is no fault of the row.
-    fn fault_of_row(&self, error: custodia_org::Error) -> Result<String, Halt> {
+    fn fault_of_row(&self, row: Option<&Resolved>, error: custodia_org::Error) -> Result<String, Halt> {
         match error {
+            // Some links are not looked up: where they lead, the gate finds out.
+            custodia_org::Error::NotFound { id, .. } => {
+                let link = row.and_then(|row| row.links.iter().find(|(_, target, _)| *target == id));
+                let told = link.and_then(|(column, _, wanted)| {
+                    let lookup = self.import.lookups.get(wanted.lookup)?;
+                    Some(format!("{}: {}", self.name_of(*column), lookup.nothing_for(wanted)))
+                });
+                Ok(told.unwrap_or_else(|| error.to_string()))
+            }
             // Activities of all kinds have their ids from one set.
             custodia_org::Error::Store(StoreError::DuplicateId { table, id }) if table != self.import.table.id => {
                 let advice = match self.import.identity {

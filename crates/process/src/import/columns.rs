@@ -483,6 +483,13 @@ fn by_properties<'d>(
         return Ok(Lookup { table: id, find: Find::Id, description: format!("{} by id", table.name) });
     }
     if let Some(mapping) = mapping {
+        if !mapping::is_name(mapping.get_ref()) {
+            let problem = format!(
+                "no mapping is called `{}`: give the `name` in the mapping file of those records, of a to z, 0 to 9 and `-`",
+                mapping.get_ref()
+            );
+            return Err(context.document.fault(mapping.span(), problem));
+        }
         let description = format!("{} of the mapping `{}`", table.name, mapping.get_ref());
         return Ok(Lookup { table: id, find: Find::Mapping(mapping::namespace(mapping.get_ref())), description });
     }

@@ -183,8 +183,8 @@ impl CsvFile {
             Fault::TextBehind => self.fault(
                 self.line,
                 format!(
-                    "text follows a closing quotation mark: a quote inside a text is not doubled, or the quotation mark that \
-                     opens in line {opened} was never closed"
+                    "something other than a delimiter follows a closing quotation mark: a blank, or a quote inside a text is not \
+                     doubled, or the quotation mark that opens in line {opened} was never closed"
                 ),
             ),
         }
@@ -279,13 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn text_behind_a_closing_quotation_mark_is_refused() {
+    fn what_follows_a_closing_quotation_mark_is_refused() {
         assert_eq!(
             rows(b"no,name\n101,\"Open Quote Ltd\n102,\"Second\"\n").unwrap_err(),
-            "rows.csv:3: text follows a closing quotation mark: a quote inside a text is not doubled, or the quotation mark \
-             that opens in line 2 was never closed"
+            "rows.csv:3: something other than a delimiter follows a closing quotation mark: a blank, or a quote inside a text is \
+             not doubled, or the quotation mark that opens in line 2 was never closed"
         );
-        assert!(rows(b"no,name\n1,\"a \"b\" c\"\n").unwrap_err().starts_with("rows.csv:2: text follows a closing"));
+        for row in ["1,\"a \"b\" c\"", "1 ,\"a\" "] {
+            let told = rows(format!("no,name\n{row}\n").as_bytes()).unwrap_err();
+            assert!(told.starts_with("rows.csv:2: something other than a delimiter follows"), "{told}");
+        }
     }
 
     #[test]

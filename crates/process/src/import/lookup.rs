@@ -33,6 +33,13 @@ pub(super) enum Find {
     Columns(Vec<Vec<ColumnId>>),
 }
 
+impl Lookup {
+    /// That no record is what a row says, in words.
+    pub fn nothing_for(&self, wanted: &Wanted) -> String {
+        format!("there is no record for `{}` ({})", wanted.texts.join("`, `"), self.description)
+    }
+}
+
 /// A record asked for: a lookup of the mapping, by its number, and the texts of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Wanted {
@@ -111,7 +118,7 @@ impl Finder {
                 wanted.retain(|wanted| !found.contains_key(wanted));
             }
             for wanted in wanted {
-                let why = format!("there is no record for `{}` ({})", wanted.texts.join("`, `"), lookup.description);
+                let why = lookup.nothing_for(&wanted);
                 found.insert(wanted, Found::Not(why));
             }
         }

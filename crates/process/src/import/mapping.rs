@@ -77,8 +77,7 @@ impl Import {
         let mut root = Properties::new(document, root.get_ref(), root.span());
 
         let name = required(&mut root, "name")?;
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.get_ref().is_empty() || !name.get_ref().chars().all(is_plain) {
+        if !is_name(name.get_ref()) {
             let problem = "`name` is made of a to z, 0 to 9 and `-`: it is part of the ids of imported records";
             return Err(document.fault(name.span(), problem));
         }
@@ -160,6 +159,12 @@ impl Import {
     pub(super) fn has_second_pass(&self) -> bool {
         self.columns.iter().any(|column| column.later)
     }
+}
+
+/// Whether a mapping can be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.chars().all(is_plain)
 }
 
 /// The namespace of the ids that a mapping of that name makes.

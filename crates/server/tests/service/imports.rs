@@ -105,6 +105,9 @@ fn what_cannot_be_imported_is_refused_before_anything_is_written() {
     assert!(line.contains("/nowhere/companies.csv"), "{line}");
     let line = refused("/nowhere/companies.toml", &rows);
     assert!(line.contains("/nowhere/companies.toml"), "{line}");
+    let other_way = rows.replace("companies.csv", "./companies.csv");
+    let line = site.refused(&["import", "--org", "north", "--map", &mapping, &rows, &other_way]);
+    assert_eq!(line, format!("{rows} is named twice: name each file once"));
     let line = site.refused(&["import", "--org", "south", "--map", &mapping, &rows]);
     assert_eq!(line, "there is no organisation 'south'");
     let line = site.refused(&["import", "--org", "north", "--user", "eve@north.example", "--map", &mapping, &rows]);

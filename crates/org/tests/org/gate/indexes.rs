@@ -114,6 +114,9 @@ mod bodies {
         assert_eq!(code(add(&world, &few, &admin, "account", &["fax"]).await), REFUSED, "it is there");
         add(&world, &few, &admin, "account", &["fax", "createdon"]).await.unwrap();
         assert_eq!(code(add(&world, &few, &admin, "account", &["telephone1"]).await), REFUSED, "two are enough");
+        let fewer = world.within(WorkLimits { own_indexes: 1, ..WorkLimits::default() });
+        let told = add(&world, &fewer, &admin, "account", &["telephone1"]).await.unwrap_err().to_string();
+        assert!(told.contains("has 2 indexes of the organisation's own already, 1 are allowed"), "{told}");
         add(&world, &few, &admin, "contact", &["fax"]).await.unwrap();
     }
 

@@ -122,6 +122,10 @@ fn faults_of_a_lookup_have_their_line() {
     check_fault(&accounts("parentaccountid = { from = \"p\", lookup = \"name\" }"), 5, "not \"name\"");
     check_fault(&accounts("parentaccountid = { from = \"p\", lookup = \"user\" }"), 5, "cannot point at users");
     check_fault(&accounts("parentaccountid = { from = \"p\", lookup = {} }"), 5, "one of `by`");
+    for name in ["no such", ""] {
+        let lookup = format!("parentaccountid = {{ from = \"p\", lookup = {{ mapping = \"{name}\" }} }}");
+        check_fault(&accounts(&lookup), 5, &format!("no mapping is called `{name}`"));
+    }
     check_fault(&accounts("parentaccountid = { from = \"p\", lookup = { by = \"nam\" } }"), 5, "no column `nam`");
     check_fault(
         &accounts("parentaccountid = { from = \"p\", lookup = { by = \"revenue\" } }"),
