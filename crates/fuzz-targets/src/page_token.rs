@@ -21,7 +21,7 @@ pub(crate) fn page_token(data: &[u8]) {
     // Whatever it says: it is for show alone, and must end.
     let _ = SkipToken::is_unsealed(token);
     if let Ok(page) = SkipToken::decode_counted(token, table.id, &binding, &sign) {
-        let written = SkipToken::encode_counted(page, table.id, &binding, &sign);
+        let written = SkipToken::encode_counted(&page, table.id, &binding, &sign);
         assert_eq!(SkipToken::decode_counted(&written, table.id, &binding, &sign), Ok(page), "{written}");
     }
     let decode = |text: &str| SkipToken::decode(text, schema(), &parsed.query, &binding, &sign);

@@ -224,7 +224,7 @@ pub const PARSERS: &[Parser] = &[
     parser("crates/query/src/odata/skip_token.rs: decode", "links to further pages", User, ADDRESS, By("page_token")),
     parser(
         "crates/query/src/odata/skip_token.rs: decode_counted",
-        "links to further pages of views",
+        "links to further pages found by counting",
         User,
         ADDRESS,
         By("page_token"),

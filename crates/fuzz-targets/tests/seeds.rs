@@ -426,6 +426,9 @@ fn page_tokens() -> Seeds {
             percent(&percent(&inner))
         ));
     }
+    for left in ["", " left=\"7\""] {
+        seeds.add(format!("accounts?\n<cookie page=\"1\"{left} tag=\"{tag}\"><rows before=\"5000\" /></cookie>"));
+    }
     seeds
 }
 

@@ -1,12 +1,12 @@
 //! Groups of rows and what their values come to: `$apply`.
 //!
-//! Pages of groups are found by counting: the link to the next says which page it is.
+//! Pages of groups are found by counting: the link to the next says how many groups come before it.
 
 use bytes::Bytes;
 use custodia_org::Rows;
 use custodia_query::Related;
 use custodia_query::fetchxml::GroupsQuestion;
-use custodia_query::odata::Applied;
+use custodia_query::odata::{Applied, CountedPage};
 use custodia_schema::Table;
 use http::{Response, StatusCode};
 
@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::fetch::{About, name_groups};
 use crate::json;
-use crate::paging::{continued, page_size};
+use crate::paging::{continued, counted_page, counted_token, page_size};
 use crate::reads::separate;
 use crate::rows::GroupRow;
 
@@ -27,22 +27,18 @@ pub(crate) async fn answer(
     applied: Applied,
 ) -> Result<Response<Bytes>, Failure> {
     let Applied { question: GroupsQuestion { mut aggregation, columns }, top, skip_token } = applied;
-    let page = page(skip_token.as_deref())?;
+    let page = page(call, table, top, skip_token.as_deref())?;
     aggregation.rows.related = related;
-    let size = page_size(call);
-    aggregation.skip = page.saturating_sub(1).saturating_mul(size);
-    if aggregation.skip > aggregation.rows_max {
-        return Err(Failure::invalid("$skiptoken: there are no groups so far on"));
-    }
-    let left = top.map_or(u32::MAX, |top| top.saturating_sub(aggregation.skip));
-    aggregation.page_size = size.min(left).max(1);
+    aggregation.skip = page.skip;
+    let left = page.top_left.unwrap_or(u32::MAX);
+    let most = page_size(call).min(left);
+    aggregation.page_size = most.max(1);
 
     let mut found = Rows::default();
     let metadata_version = call.organization.aggregate(call.caller, &aggregation, &mut found).await?;
     let mut groups: Vec<GroupRow> = found.rows.into_iter().map(GroupRow).collect();
-    let taken = size.min(left) as usize;
-    let more = groups.len() > taken && left > size;
-    groups.truncate(taken);
+    let more = groups.len() > most as usize && left > most;
+    groups.truncate(most as usize);
     let named = name_groups(call, &columns, &mut groups).await?;
     let plan = call.plan_groups(&columns, &named).await?;
 
@@ -56,7 +52,7 @@ pub(crate) async fn answer(
     out.push(b']');
     if more {
         out.extend_from_slice(b",\"@odata.nextLink\":");
-        json::text(&mut out, &next_link(call, page.saturating_add(1)));
+        json::text(&mut out, &next_link(call, table, &page.after(most)));
     }
     out.push(b'}');
     let bytes_max = call.request.limits.answer_bytes_max;
@@ -70,17 +66,20 @@ pub(crate) async fn answer(
     Ok(answer::applied(response, call.preferences.applied_to_rows(true).as_deref()))
 }
 
-/// The page that a token names, from 1.
-pub(crate) fn page(token: Option<&str>) -> Result<u32, Failure> {
-    let Some(token) = token else { return Ok(1) };
-    let number = token.split_once("pagenumber=\"").and_then(|(_, rest)| rest.split_once('"'));
-    number.and_then(|(number, _)| number.parse().ok()).filter(|page| *page > 1).ok_or_else(|| {
-        Failure::invalid("$skiptoken: the page token is malformed; take the link to the next page as it was given")
-    })
+/// The page that the request asks for, of a query with that `$top`: the first, or the one that a token leads to.
+pub(crate) fn page(
+    call: &Call<'_>,
+    table: &Table,
+    top: Option<u32>,
+    token: Option<&str>,
+) -> Result<CountedPage, Failure> {
+    let Some(token) = token else { return Ok(CountedPage::first(top)) };
+    let page = counted_page(call, table.id, &call.options, token)?;
+    Ok(CountedPage { top_left: top.and(page.top_left), ..page })
 }
 
 /// The address of a page that is found by counting.
-pub(crate) fn next_link(call: &Call<'_>, page: u32) -> String {
-    let token = format!("<cookie pagenumber=\"{page}\" istracking=\"False\" />");
+pub(crate) fn next_link(call: &Call<'_>, table: &Table, page: &CountedPage) -> String {
+    let token = counted_token(call, table.id, &call.options, page);
     continued(call, call.request.path.trim_matches('/'), &call.options, &token)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use custodia_org::{Error, Rows};
 use custodia_query::fetchxml::{Fetch, FetchXmlError, GroupColumn, GroupValue, GroupsQuestion, Question, RowsQuestion};
-use custodia_query::odata::{SkipToken, SkipTokenBinding, SkipTokenError};
+use custodia_query::odata::{CountedPage, SkipToken, SkipTokenBinding, SkipTokenError};
 use custodia_query::operator::Asker;
 use custodia_query::{Field, Filter, Path, Query, Related, RowKey};
 use custodia_schema::{Guid, Table, TableId, Value};
@@ -16,7 +16,7 @@ use crate::answer;
 use crate::call::Call;
 use crate::failure::{Failure, code};
 use crate::json;
-use crate::paging::{SKIP_TOKEN, continued, may_continue, place};
+use crate::paging::{self, SKIP_TOKEN, continued, may_continue, place};
 use crate::prefer::{
     FORMATTED_VALUE, LOOKUP_LOGICAL_NAME, METADATA_VERSION, MORE_RECORDS, PAGING_COOKIE, TOTAL_COUNT,
     TOTAL_COUNT_EXCEEDED,
@@ -181,15 +181,21 @@ fn page_size(call: &Call<'_>, fetch: &Fetch, most: u32) -> u32 {
     preferred.unwrap_or(most).min(call.request.limits.page_rows_max).max(1)
 }
 
+/// The page that a query states, which is found by counting: all before it are of that size.
+fn stated_page(fetch: &Fetch, page_size: u32) -> CountedPage {
+    let number = fetch.page.unwrap_or(1);
+    CountedPage { number, skip: number.saturating_sub(1).saturating_mul(page_size), top_left: None }
+}
+
 /// Rows before a page that is found by counting.
-fn passed_over(call: &Call<'_>, page: u32, page_size: u32) -> Result<u32, Failure> {
+fn passed_over(call: &Call<'_>, page: &CountedPage) -> Result<u32, Failure> {
     let most = call.request.limits.skip_max;
-    let passed = page.saturating_sub(1).saturating_mul(page_size);
-    if passed <= most {
-        return Ok(passed);
+    let CountedPage { number, skip, .. } = *page;
+    if skip <= most {
+        return Ok(skip);
     }
     let message = format!(
-        "Page {page} begins after {passed} rows; without a paging cookie that leads to it, pages are found up to {most} \
+        "Page {number} begins after {skip} rows; without a paging cookie that leads to it, pages are found up to {most} \
          rows (skip_max)."
     );
     Err(Failure::new(StatusCode::BAD_REQUEST, code::SENSELESS_FETCHXML, message))
@@ -205,10 +211,8 @@ async fn rows(
     question.query.page_size = page_size(call, fetch, question.query.page_size);
     let cookies = Cookies::of(call, table, fetch);
     let (page, last) = cookies.begin(call, table, fetch, &question.query, pages)?;
-    match last {
-        Some(last) => question.query.after = Some(last),
-        None => question.query.skip = passed_over(call, page, question.query.page_size)?,
-    }
+    question.query.after = last;
+    question.query.skip = passed_over(call, &page)?;
     let plan = call.plan_fetched(&mut question).await?;
     let RowsQuestion { query, columns, .. } = &question;
 
@@ -223,14 +227,14 @@ async fn rows(
     let found = call.organization.query(call.caller, query, &mut sink).await?;
     let TakenPage { mut out, rows, ends, .. } = sink.finish();
     let cookie = match &ends {
-        // Pages that are found by counting must all be of one size.
-        Some(_) if !query.can_seek() && rows < query.page_size => return Err(too_long()),
-        Some(ends) => cookies.write(call, query, page, &found.keys, ends)?,
+        // Pages that callers count must all be of one size.
+        Some(_) if pages == Pages::Stated && !seals(query) && rows < query.page_size => return Err(too_long()),
+        Some(ends) => cookies.write(call, query, page.number, &found.keys, ends)?,
         None => None,
     };
     pages.write_end(call, &mut out, ends.is_some(), || match &cookie {
         Some(cookie) if seals(query) => cookie.clone(),
-        _ => write_counted(call, table, fetch, page),
+        _ => write_counted(call, table, fetch, &page.after(rows)),
     });
     let about = About {
         count: found.count,
@@ -254,15 +258,15 @@ async fn groups(
     aggregation.page_size = page_size(call, fetch, aggregation.page_size);
     let page = match pages {
         Pages::Linked(Some(token)) => read_counted(call, table, fetch, token)?,
-        _ => fetch.page.unwrap_or(1),
+        _ => stated_page(fetch, aggregation.page_size),
     };
-    aggregation.skip = passed_over(call, page, aggregation.page_size)?;
+    aggregation.skip = passed_over(call, &page)?;
     let mut found = Rows::default();
     let metadata_version = call.organization.aggregate(call.caller, aggregation, &mut found).await?;
     let mut groups: Vec<GroupRow> = found.rows.into_iter().map(GroupRow).collect();
-    let most = aggregation.page_size as usize;
-    let more = groups.len() > most && fetch.top.is_none();
-    groups.truncate(most);
+    let most = aggregation.page_size;
+    let more = groups.len() > most as usize && fetch.top.is_none();
+    groups.truncate(most as usize);
     let named = name_groups(call, columns, &mut groups).await?;
     let plan = call.plan_groups(columns, &named).await?;
 
@@ -275,7 +279,7 @@ async fn groups(
     );
     out.extend_from_slice(b"\"value\":[");
     plan.write_groups(&mut out, &groups);
-    pages.write_end(call, &mut out, more, || write_counted(call, table, fetch, page));
+    pages.write_end(call, &mut out, more, || write_counted(call, table, fetch, &page.after(most)));
     if out.len() > call.request.limits.answer_bytes_max {
         return Err(too_long());
     }
@@ -408,7 +412,7 @@ impl Cookies {
         Self { path, options: vec![(FETCH_XML.to_owned(), fetch.of_all_pages().print())] }
     }
 
-    /// Which page is asked for, and the row that it comes after; none where it is found by counting.
+    /// Which page is asked for, and the row that it comes after; none where it is found by counting the rows before it.
     fn begin(
         &self,
         call: &Call<'_>,
@@ -416,22 +420,26 @@ impl Cookies {
         fetch: &Fetch,
         query: &Query,
         pages: Pages<'_>,
-    ) -> Result<(u32, Option<Vec<Value>>), Failure> {
+    ) -> Result<(CountedPage, Option<Vec<Value>>), Failure> {
+        let by_place = |number| CountedPage { number, ..CountedPage::first(None) };
         if let Pages::Linked(Some(token)) = pages {
             return match read_counted(call, table, fetch, token) {
                 Err(_) if query.can_seek() => {
                     let token = self.sealed(call, query, token).map_err(misled_by_link)?;
-                    Ok((token.page_number, Some(token.last)))
+                    Ok((by_place(token.page_number), Some(token.last)))
                 }
                 counted => Ok((counted?, None)),
             };
         }
-        let page = fetch.page.unwrap_or(1);
+        let page = stated_page(fetch, query.page_size);
         let found = match fetch.paging_cookie.as_deref() {
-            Some(cookie) if page > 1 => self.read(call, query, cookie)?,
+            Some(cookie) if page.number > 1 => self.read(call, query, cookie)?,
             _ => None,
         };
-        Ok((page, found.filter(|(number, _)| *number == page).map(|(_, last)| last)))
+        Ok(match found {
+            Some((number, last)) if number == page.number => (by_place(number), Some(last)),
+            _ => (page, None),
+        })
     }
 
     fn binding(&self, call: &Call<'_>) -> SkipTokenBinding<'_> {
@@ -500,18 +508,14 @@ fn counted_options(fetch: &Fetch) -> [(String, String); 1] {
     [(FETCH_XML.to_owned(), Fetch { count: fetch.count, ..fetch.of_all_pages() }.print())]
 }
 
-/// The token of the page after that one of a stored view, where pages are found by counting.
-fn write_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, page: u32) -> String {
-    let options = counted_options(fetch);
-    let binding = call.binding(call.request.path.trim_matches('/'), &options);
-    SkipToken::encode_counted(page.saturating_add(1), table.id, &binding, &|message| call.sign(message))
+/// The token of a page of a stored view, where pages are found by counting.
+fn write_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, page: &CountedPage) -> String {
+    paging::counted_token(call, table.id, &counted_options(fetch), page)
 }
 
 /// The page that such a token leads to.
-fn read_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, token: &str) -> Result<u32, Failure> {
-    let options = counted_options(fetch);
-    let binding = call.binding(call.request.path.trim_matches('/'), &options);
-    SkipToken::decode_counted(token, table.id, &binding, &|message| call.sign(message)).map_err(misled_by_link)
+fn read_counted(call: &Call<'_>, table: &Table, fetch: &Fetch, token: &str) -> Result<CountedPage, Failure> {
+    paging::counted_page(call, table.id, &counted_options(fetch), token).map_err(misled_by_link)
 }
 
 /// Says that the token of a link leads nowhere.

@@ -1,8 +1,8 @@
 //! Pages: where one ends, and the link to the next.
 
 use custodia_query::Query;
-use custodia_query::odata::{SkipToken, query_string};
-use custodia_schema::{Schema, Value};
+use custodia_query::odata::{CountedPage, SkipToken, SkipTokenError, query_string};
+use custodia_schema::{Schema, TableId, Value};
 use percent_encoding::percent_decode_str;
 
 use crate::call::Call;
@@ -36,7 +36,7 @@ impl<'p> Paging<'p> {
         }
         let mut paging = Self { path: call.request.path.trim_matches('/'), options: &call.options, page_number: 1 };
         if let Some(text) = skip_token {
-            let path = paging.decoded_path();
+            let path = decoded(paging.path);
             let binding = call.binding(&path, paging.options);
             let token = SkipToken::decode(text, &call.schema, query, &binding, &|message| call.sign(message))?;
             query.after = Some(token.last);
@@ -65,7 +65,7 @@ impl<'p> Paging<'p> {
             top_left: query.top.map(|top| top.saturating_sub(rows)),
             last: place(&ends.last),
         };
-        let path = self.decoded_path();
+        let path = decoded(self.path);
         let binding = call.binding(&path, self.options);
         let text = token.encode(schema, query, &place(&ends.first), &binding, &|message| call.sign(message))?;
         Ok(continued(call, self.path, self.options, &text))
@@ -76,10 +76,32 @@ impl<'p> Paging<'p> {
         let options = self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         format!("{}{}?{}", call.request.service_root, self.path, query_string(options))
     }
+}
 
-    fn decoded_path(&self) -> String {
-        percent_decode_str(self.path).decode_utf8_lossy().into_owned()
-    }
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// The token of a page that is found by counting, of what is asked of a table with these options.
+pub(crate) fn counted_token(
+    call: &Call<'_>,
+    table: TableId,
+    options: &[(String, String)],
+    page: &CountedPage,
+) -> String {
+    let path = decoded(call.request.path);
+    SkipToken::encode_counted(page, table, &call.binding(&path, options), &|message| call.sign(message))
+}
+
+/// The page that such a token leads to.
+pub(crate) fn counted_page(
+    call: &Call<'_>,
+    table: TableId,
+    options: &[(String, String)],
+    token: &str,
+) -> Result<CountedPage, SkipTokenError> {
+    let path = decoded(call.request.path);
+    SkipToken::decode_counted(token, table, &call.binding(&path, options), &|message| call.sign(message))
 }
 
 /// The address of what is asked at a path with some options, from the place on that a page token says.

@@ -1,6 +1,6 @@
 //! `GET accounts?sql=…`: one selection in SQL.
 //!
-//! Pages are found by counting: the link to the next says which page it is.
+//! Pages are found by counting: the link to the next says how many rows come before it.
 
 use bytes::Bytes;
 use custodia_query::Related;
@@ -80,20 +80,18 @@ async fn rows(
     top: Option<u32>,
     skip_token: Option<&str>,
 ) -> Result<Vec<u8>, Failure> {
-    let page = apply::page(skip_token)?;
-    let size = page_size(call);
-    let skip = page.saturating_sub(1).saturating_mul(size);
+    let page = apply::page(call, table, top, skip_token)?;
     let skip_max = call.request.limits.skip_max;
-    if skip > skip_max {
+    if page.skip > skip_max {
         let problem =
             format!("a page begins at most {skip_max} rows after the first (skip_max); add conditions instead");
         return Err(Failure::invalid(problem));
     }
-    let left = top.map_or(u32::MAX, |top| top.saturating_sub(skip));
-    let taken = size.min(left);
-    question.query.skip = skip;
-    question.query.page_size = taken.max(1);
-    question.query.top = (taken == 0).then_some(0);
+    let left = page.top_left.unwrap_or(u32::MAX);
+    let most = page_size(call).min(left);
+    question.query.skip = page.skip;
+    question.query.page_size = most.max(1);
+    question.query.top = (most == 0).then_some(0);
     let plan = call.plan_fetched(&mut question).await?;
     let RowsQuestion { query, columns, .. } = &question;
 
@@ -107,16 +105,11 @@ async fn rows(
     let mut sink = sink.up_to(call.request.limits.answer_bytes_max);
     let found = call.organization.query(call.caller, query, &mut sink).await?;
     let TakenPage { mut out, rows, ends, .. } = sink.finish();
-    if ends.is_some() && rows < query.page_size {
-        // Pages that are found by counting must all be of one size.
-        let problem = "the rows of this page are more bytes than one answer takes; ask for fewer by odata.maxpagesize";
-        return Err(Failure::invalid(problem));
-    }
     out.push(b']');
-    let more = ends.is_some() && left > size;
+    let more = ends.is_some() && left > rows;
     if more {
         out.extend_from_slice(b",\"@odata.nextLink\":");
-        json::text(&mut out, &apply::next_link(call, page.saturating_add(1)));
+        json::text(&mut out, &apply::next_link(call, table, &page.after(rows)));
     }
     out.push(b'}');
     let about = About { count: None, metadata_version: found.metadata_version, more, cookie: None, unasked: false };

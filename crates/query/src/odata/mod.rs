@@ -45,5 +45,5 @@ pub use resource::{
     Binding, ParameterValue, RecordReference, RelatedPart, Resource, below_root, parse_reference, parse_resource,
 };
 pub use shape::{ExpandShape, Shape};
-pub use skip_token::{SkipToken, SkipTokenBinding, SkipTokenError};
+pub use skip_token::{CountedPage, SkipToken, SkipTokenBinding, SkipTokenError};
 pub use write::{write_apply, write_options};

@@ -18,6 +18,11 @@ use crate::{Path, Query, SeekKey};
 /// The first words under the tag: tags of another form never count here.
 const LABEL: &str = "custodia skip token 1";
 
+/// What stands in place of keys where a page is found by counting, around the number of rows before it. A key has `last` or
+/// `lastnull` behind its name, so that this is none.
+const ROWS_BEFORE: &str = "<rows before=\"";
+const ROWS_END: &str = "\" />";
+
 /// How much of a text stands in `first`, which is for show: nothing reads it.
 const FIRST_CHARACTERS_MAX: usize = 40;
 
@@ -31,6 +36,35 @@ pub struct SkipToken {
     /// One value per sort key as the caller was shown it (null where masked), then the primary id: of the page's last
     /// row. Links as [`Value::Guid`].
     pub last: Vec<SeekKey>,
+}
+
+/// Where a page begins that is found by counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedPage {
+    /// Which page, from 1.
+    pub number: u32,
+    /// Rows before it: pages need not be of one size.
+    pub skip: u32,
+    /// Rows still to be given of the query's `$top`, if it has one.
+    pub top_left: Option<u32>,
+}
+
+impl CountedPage {
+    /// The first page of a query, with its `$top`.
+    #[must_use]
+    pub fn first(top: Option<u32>) -> Self {
+        Self { number: 1, skip: 0, top_left: top }
+    }
+
+    /// The page after this one, which has so many rows.
+    #[must_use]
+    pub fn after(&self, rows: u32) -> Self {
+        Self {
+            number: self.number.saturating_add(1),
+            skip: self.skip.saturating_add(rows),
+            top_left: self.top_left.map(|top| top.saturating_sub(rows)),
+        }
+    }
 }
 
 /// What a token is good for, besides its place: nobody else and nothing else.
@@ -85,19 +119,21 @@ impl SkipToken {
         Ok(sealed.write(query.table, binding, sign))
     }
 
-    /// Writes the token of a page that is found by counting: it says which page that is and no place, and is good for no other
-    /// query of `table` and no other caller either.
+    /// Writes the token of a page that is found by counting, from the second on: it says how many rows come before it instead of
+    /// a place, and is good for no other query of `table` and no other caller either.
     #[must_use]
     pub fn encode_counted(
-        page_number: u32,
+        page: &CountedPage,
         table: TableId,
         binding: &SkipTokenBinding<'_>,
         sign: &dyn Fn(&[u8]) -> [u8; 32],
     ) -> String {
-        Sealed { page: page_number.saturating_sub(1), top_left: None, elements: "" }.write(table, binding, sign)
+        let elements = format!("{ROWS_BEFORE}{}{ROWS_END}", page.skip);
+        let sealed = Sealed { page: page.number.saturating_sub(1), top_left: page.top_left, elements: &elements };
+        sealed.write(table, binding, sign)
     }
 
-    /// Reads the number of a page that [`Self::encode_counted`] wrote for the same query and caller.
+    /// Reads what [`Self::encode_counted`] wrote for the same query and caller.
     ///
     /// # Errors
     /// See [`SkipTokenError`].
@@ -106,12 +142,10 @@ impl SkipToken {
         table: TableId,
         binding: &SkipTokenBinding<'_>,
         sign: &dyn Fn(&[u8]) -> [u8; 32],
-    ) -> Result<u32, SkipTokenError> {
+    ) -> Result<CountedPage, SkipTokenError> {
         let inner = inner_cookie(text.trim()).ok_or(SkipTokenError::Malformed)?;
         let sealed = Sealed::genuine(&inner, table, binding, sign)?;
-        // Every place has the primary id in it.
-        let counted = sealed.elements.is_empty().then(|| sealed.page.checked_add(1)).flatten();
-        counted.ok_or(SkipTokenError::Malformed)
+        sealed.open_counted().ok_or(SkipTokenError::Malformed)
     }
 
     /// Reads a token that was given for the same query and caller.
@@ -245,6 +279,11 @@ impl<'t> Sealed<'t> {
         part(self.top_left.map(u32::to_be_bytes).as_ref().map_or(&[], <[u8; 4]>::as_slice));
         part(self.elements.as_bytes());
         message
+    }
+
+    fn open_counted(&self) -> Option<CountedPage> {
+        let skip = self.elements.strip_prefix(ROWS_BEFORE)?.strip_suffix(ROWS_END)?.parse().ok()?;
+        Some(CountedPage { number: self.page.checked_add(1)?, skip, top_left: self.top_left })
     }
 
     fn open(&self, schema: &Schema, query: &Query) -> Option<SkipToken> {

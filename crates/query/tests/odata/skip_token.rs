@@ -1,6 +1,6 @@
 //! Page tokens.
 
-use custodia_query::odata::{Limits, SkipToken, SkipTokenBinding, SkipTokenError, parse_options};
+use custodia_query::odata::{CountedPage, Limits, SkipToken, SkipTokenBinding, SkipTokenError, parse_options};
 use custodia_query::{Query, SeekKey};
 use custodia_schema::{Decimal, Guid, Money, Value};
 use percent_encoding::percent_decode_str;
@@ -245,19 +245,27 @@ fn a_changed_token_is_not_accepted() {
 fn the_token_of_a_counted_page_is_good_for_its_query_and_caller_only() {
     let asked = options(&[("fetchXml", "<fetch/>")]);
     let accounts = table("account").id;
-    let text = SkipToken::encode_counted(3, accounts, &binding(&asked), &sign_with(1));
+    let third = CountedPage { number: 3, skip: 1_005, top_left: Some(7) };
+    let text = SkipToken::encode_counted(&third, accounts, &binding(&asked), &sign_with(1));
     assert!(text.starts_with("<cookie pagenumber=\"3\" pagingcookie=\""), "{text}");
     let decode = |text: &str, options: &[(String, String)], caller: Guid, path: &str, table, key: u64| {
         let binding = SkipTokenBinding { caller, path, options };
         SkipToken::decode_counted(text, table, &binding, &sign_with(key))
     };
-    assert_eq!(decode(&text, &asked, CALLER, "/accounts/", accounts, 1), Ok(3));
+    assert_eq!(decode(&text, &asked, CALLER, "/accounts/", accounts, 1), Ok(third));
     // What is for show alone does not count.
     let shown = text.replace("pagenumber=\"3\"", "pagenumber=\"9\"");
-    assert_eq!(decode(&shown, &asked, CALLER, "accounts", accounts, 1), Ok(3));
+    assert_eq!(decode(&shown, &asked, CALLER, "accounts", accounts, 1), Ok(third));
     let not_genuine = Err(SkipTokenError::NotGenuine);
+    for (from, to) in
+        [("page%253D%25222", "page%253D%25223"), ("%25221005%2522", "%25221000%2522"), ("%25227%2522", "%25228%2522")]
+    {
+        assert!(text.contains(from), "{text}");
+        let moved = text.replace(from, to);
+        assert_eq!(decode(&moved, &asked, CALLER, "accounts", accounts, 1), not_genuine, "{from} to {to}");
+    }
     let changed = options(&[("fetchXml", "<fetch distinct='true'/>")]);
-    let page = SkipToken::encode_counted(3, accounts, &binding(&asked), &|_| [0; 32]);
+    let page = SkipToken::encode_counted(&third, accounts, &binding(&asked), &|_| [0; 32]);
     assert_eq!(decode(&text, &changed, CALLER, "accounts", accounts, 1), not_genuine);
     assert_eq!(decode(&text, &asked, Guid::nil(), "accounts", accounts, 1), not_genuine);
     assert_eq!(decode(&text, &asked, CALLER, "contacts", accounts, 1), not_genuine);
@@ -273,6 +281,21 @@ fn the_token_of_a_counted_page_is_good_for_its_query_and_caller_only() {
     let malformed = Err(SkipTokenError::Malformed);
     for text in [place.as_str(), "", "x", "<cookie />", "<cookie pagenumber=\"2\" istracking=\"False\" />"] {
         assert_eq!(decode(text, &asked, CALLER, "accounts", accounts, 1), malformed, "{text}");
+    }
+}
+
+#[test]
+fn counted_pages_go_on_after_the_rows_that_were_given() {
+    let second = CountedPage::first(Some(10)).after(3);
+    assert_eq!(second, CountedPage { number: 2, skip: 3, top_left: Some(7) });
+    assert_eq!(second.after(8), CountedPage { number: 3, skip: 11, top_left: Some(0) });
+    assert_eq!(CountedPage::first(None).after(5), CountedPage { number: 2, skip: 5, top_left: None });
+    let asked = options(&[]);
+    // What says no rows before it, as links did once, and what says them in another way, leads nowhere.
+    for elements in ["", "<rows before=\"\" />", "<rows before=\"-1\" />", "<rows before=\"3\" /><a last=\"1\" />"] {
+        let text = format!("<cookie page=\"1\" tag=\"{}\">{elements}</cookie>", "0".repeat(64));
+        let read = SkipToken::decode_counted(&text, table("account").id, &binding(&asked), &|_| [0; 32]);
+        assert_eq!(read, Err(SkipTokenError::Malformed), "{text}");
     }
 }
 

@@ -6,12 +6,14 @@ on_both_engines! {
     pages_joined_are_the_list;
     a_total_holds_over_pages;
     links_carry_everything_and_are_sealed;
+    pages_found_by_counting_are_of_any_size;
+    links_of_counted_pages_are_sealed;
     links_of_full_answers_are_bounded;
     pages_of_long_texts_end_early;
 }
 
 mod bodies {
-    use serde_json::Value as Json;
+    use serde_json::{Value as Json, json};
 
     use crate::world::{ROOT, World};
 
@@ -105,6 +107,134 @@ mod bodies {
                 None => return (lengths, all),
                 Some(link) => target = link.strip_prefix(ROOT).unwrap().to_owned(),
             }
+        }
+    }
+
+    /// One question in each language whose pages are found by counting: what it asks for, without any answer's `$top`.
+    async fn counted(world: &World) -> Vec<String> {
+        let linked = "<fetch><entity name='account'><attribute name='name'/>\
+             <link-entity name='systemuser' from='systemuserid' to='owninguser' alias='u'><attribute name='fullname'/></link-entity>\
+             <order entityname='u' attribute='fullname'/></entity></fetch>";
+        let groups = "<fetch aggregate='true'><entity name='account'>\
+             <attribute name='name' alias='name' groupby='true'/></entity></fetch>";
+        // It begins with its second page, and by its order could go on without counting.
+        let later = "<fetch page='2' count='1'><entity name='account'><attribute name='name'/>\
+             <order attribute='name'/></entity></fetch>";
+        let mut targets = vec![
+            "accounts?$apply=groupby((name))".to_owned(),
+            "accounts?sql=SELECT name FROM account ORDER BY name".to_owned(),
+            "accounts?sql=SELECT DISTINCT name FROM account".to_owned(),
+            "accounts?sql=SELECT name FROM account GROUP BY name".to_owned(),
+        ];
+        for xml in [linked, groups, later] {
+            let view = json!({"name": "All", "returnedtypecode": "account", "fetchxml": xml, "querytype": 0});
+            let view = world.post("userqueries", &view.to_string()).await;
+            targets.push(format!("accounts?userQuery={view}"));
+        }
+        targets
+    }
+
+    fn next(page: &Json) -> Option<String> {
+        page["@odata.nextLink"].as_str().map(|link| link.strip_prefix(ROOT).unwrap().to_owned())
+    }
+
+    /// The names on all pages of a target, in order, and how many pages there are. One page is asked for in each of the sizes, the
+    /// rest without any.
+    async fn names(world: &World, target: &str, sizes: &[usize]) -> (usize, Vec<String>) {
+        let (mut target, mut pages, mut names) = (target.to_owned(), 0, Vec::new());
+        loop {
+            let prefer = sizes.get(pages).map(|size| format!("odata.maxpagesize={size}"));
+            let headers: Vec<(&str, &str)> = prefer.iter().map(|prefer| ("prefer", prefer.as_str())).collect();
+            let page = world.ask("GET", &target, &headers, "").await.expect(200);
+            names.extend(page["value"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()));
+            pages += 1;
+            match next(&page) {
+                Some(link) => target = link,
+                None => {
+                    names.sort();
+                    return (pages, names);
+                }
+            }
+        }
+    }
+
+    pub async fn pages_found_by_counting_are_of_any_size(mut world: World) {
+        for number in 0..9 {
+            let account = json!({"name": format!("N{number}"), "description": "x".repeat(1_000)});
+            world.post("accounts", &account.to_string()).await;
+        }
+        let all: Vec<String> = (0..9).map(|number| format!("N{number}")).collect();
+        for target in counted(&world).await {
+            // A view that says how many rows its pages have goes on as it says, and this one leaves its first page out.
+            let (expected, pages) = match names(&world, &target, &[]).await {
+                (1, names) => (names, [4, 2, 3]),
+                (pages, names) => (names, [pages; 3]),
+            };
+            assert!(all.ends_with(&expected) && expected.len() >= 8, "{target}: {expected:?}");
+            for (sizes, pages) in [&[4, 1, 3][..], &[2], &[1, 2]].into_iter().zip(pages) {
+                let found = names(&world, &target, sizes).await;
+                assert_eq!(found, (pages, expected.clone()), "{target} by {sizes:?}");
+            }
+        }
+        // As many as were asked for at all, whatever sizes they come in.
+        let top = "accounts?sql=SELECT TOP 6 name FROM account ORDER BY name";
+        assert_eq!(names(&world, top, &[4, 1]).await, (3, all[..6].to_vec()));
+        // Who asks for pages goes through all of them, also after the first.
+        let top = "accounts?$apply=groupby((name))&$top=3";
+        assert_eq!(names(&world, top, &[4, 2]).await, (3, all.clone()));
+        assert_eq!(names(&world, top, &[]).await, (1, all[..3].to_vec()));
+        world.limits.page_rows_max = 2;
+        assert_eq!(names(&world, top, &[]).await, (2, all[..3].to_vec()));
+        // A page that is full of bytes ends early, and the next one begins where it did.
+        world.limits.page_rows_max = 5_000;
+        world.limits.answer_bytes_max = 2_500;
+        let long = "accounts?sql=SELECT name, description FROM account ORDER BY name";
+        assert_eq!(names(&world, long, &[]).await, (3, all.clone()));
+        let xml = "<fetch page='2' count='4'><entity name='account'><attribute name='name'/><attribute name='description'/>\
+             <order attribute='name'/></entity></fetch>";
+        let view = json!({"name": "All", "returnedtypecode": "account", "fetchxml": xml, "querytype": 0});
+        let view = world.post("userqueries", &view.to_string()).await;
+        assert_eq!(names(&world, &format!("accounts?userQuery={view}"), &[]).await, (2, all[4..].to_vec()));
+        // Who counts pages himself has no way to begin within one.
+        let counted = world.ask("GET", &format!("accounts?fetchXml={xml}"), &[], "").await;
+        assert!(counted.expect_error(400, "0x8004111A").contains("'count'"));
+    }
+
+    pub async fn links_of_counted_pages_are_sealed(world: World) {
+        for number in 0..5 {
+            world.post("accounts", &format!("{{\"name\":\"N{number}\"}}")).await;
+        }
+        let seller = world.user("sam", &["Salesperson"]).await;
+        let size = [("prefer", "odata.maxpagesize=1")];
+        for target in counted(&world).await {
+            let first = world.ask("GET", &target, &size, "").await.expect(200);
+            let link = next(&first).unwrap();
+            assert!(link.contains("before%25253D%252522"), "{link}");
+            let second = world.ask("GET", &link, &size, "").await.expect(200);
+            assert_ne!(second["value"], first["value"], "{target}");
+            // Not another place, not another caller, not another query, not another collection.
+            let code = if target.contains("userQuery") { "0x8004111A" } else { "0x80060888" };
+            for (from, to) in
+                [("page%25253D%252522", "page%25253D%2525221"), ("before%25253D%252522", "before%25253D%2525221")]
+            {
+                let moved = link.replace(from, to);
+                assert_ne!(moved, link);
+                let message = world.ask("GET", &moved, &size, "").await.expect_error(400, code);
+                assert!(message.contains("belongs to another query or another user"), "{message}");
+            }
+            if !target.contains("userQuery") {
+                world.send(&seller, "GET", &link, &size, "").await.expect_error(400, code);
+                let other = link.replacen("name", "accountnumber", 1);
+                assert_ne!(other, link);
+                world.ask("GET", &other, &size, "").await.expect_error(400, code);
+            }
+            let token = link.split_once("$skiptoken=").unwrap().1;
+            let elsewhere = format!("accounts?$apply=groupby((statecode))&$skiptoken={token}");
+            world.ask("GET", &elsewhere, &size, "").await.expect_error(400, "0x80060888");
+            let unsealed = format!("{target}&$skiptoken=%3Ccookie pagenumber=%222%22 istracking=%22False%22 /%3E");
+            let message = world.ask("GET", &unsealed, &size, "").await.expect_error(400, "0x80060888");
+            assert!(message.contains("malformed"), "{message}");
+            world.ask("GET", &link, &size, "").await.expect(200);
         }
     }
 
