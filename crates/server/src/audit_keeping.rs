@@ -177,8 +177,6 @@ pub async fn export(
             Some(file) => file.write(lines.as_bytes()).context("the export")?,
             None => output.data(lines).await?,
         }
-        // As an export of records does.
-        tokio::task::yield_now().await;
     }
     if let (Some(file), Some(path)) = (file, to) {
         file.finish()?;

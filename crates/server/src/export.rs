@@ -124,9 +124,6 @@ impl Destination for ToFile<'_> {
                 self.told = now;
                 self.output.progress(&format!("{rows} rows"));
             }
-            // Neither an embedded read nor a file ever lets go of its thread: the end of whoever gave the command would not be
-            // noticed.
-            tokio::task::yield_now().await;
             Ok(())
         })
     }

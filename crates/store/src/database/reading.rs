@@ -367,10 +367,15 @@ impl Database {
     /// processors would be no faster, and each takes a connection with pages of its own. One database has half of the room,
     /// so that the long reads of another do not wait behind all of its own.
     async fn long_read<T>(&self, work: impl FnOnce() -> T) -> T {
-        // Neither is ever closed.
-        let _own = self.inner.long_reads.acquire().await;
-        let _place = self.inner.services.long_reads.acquire().await;
-        off_the_worker(work)
+        let done = {
+            // Neither is ever closed.
+            let _own = self.inner.long_reads.acquire().await;
+            let _place = self.inner.services.long_reads.acquire().await;
+            off_the_worker(work)
+        };
+        // Of a request or a command of many, whoever gave it may have gone.
+        tokio::task::yield_now().await;
+        done
     }
 }
 

@@ -159,4 +159,12 @@ async fn a_read_that_takes_a_while_lets_others_have_its_thread_before_the_next()
         assert_eq!(futures::poll!(&mut read).is_ready(), at_once);
         assert_eq!(slow.taken(), (6, 0), "it is read by then");
     }
+    let long = Query { page_size: LONG_PAGE_ROWS, ..query };
+    let reading = database.prepare(&long, &Open).await.unwrap();
+    let slow = Slow::new(&site.clock, 0);
+    let mut sink = &slow;
+    let mut read = Box::pin(database.read(None, &long, &Open, &reading, &mut sink));
+    assert!(futures::poll!(&mut read).is_pending(), "nobody knows yet");
+    assert_eq!(slow.taken(), (100, 0), "it is read by then");
+    read.await.unwrap();
 }
