@@ -41,11 +41,23 @@ impl Held {
         self.0.text(count).await.unwrap().unwrap().parse().unwrap()
     }
 
+    /// Waits until so many wait for the lock.
+    async fn waited_for(&self, many: usize) {
+        let waiting = async { while self.waiting().await != many {} };
+        tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{many} wait for the lock"));
+    }
+
     /// How many server processes the database has besides this one's.
     async fn processes(&self) -> usize {
         let count = "SELECT count(*) FROM pg_stat_activity \
                      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
         self.0.text(count).await.unwrap().unwrap().parse().unwrap()
+    }
+
+    /// Waits until the database has no more of them than that: the server notices a moment later that somebody went away.
+    async fn processes_at_most(&self, many: usize) {
+        let gone = async { while self.processes().await > many {} };
+        tokio::time::timeout(SOON, gone).await.unwrap_or_else(|_| panic!("{many} server processes at most"));
     }
 }
 
@@ -92,6 +104,14 @@ async fn postgres(limits: Limits) -> (Site, Database) {
     (site, database)
 }
 
+/// Makes both connections, which know the slow statement then: whoever reads from now on sends one statement, and the first two
+/// send it over one of them each.
+async fn make_both(database: &Database) {
+    for slot in &database.reading_connections().unwrap().slots {
+        slot.connected().await.unwrap().ready(&slow()).await.unwrap();
+    }
+}
+
 /// Has the clock go on while the test runs.
 fn go_on(site: &Site) {
     const STEP: Duration = Duration::from_millis(5);
@@ -109,6 +129,7 @@ fn go_on(site: &Site) {
 async fn many_first_reads_at_once_open_no_more_connections_than_there_are_places() {
     let (_site, database) = postgres(Limits::default()).await;
     let held = Held::new(&database).await;
+    held.processes_at_most(CONNECTIONS_PER_DATABASE).await;
     let reads = begin(&database, READS);
     sent(&database, READS).await;
     let processes = held.processes().await;
@@ -123,6 +144,7 @@ async fn many_first_reads_at_once_open_no_more_connections_than_there_are_places
 async fn reads_that_nobody_waits_for_hold_up_nobody() {
     let (_site, database) = postgres(Limits::default()).await;
     let held = Held::new(&database).await;
+    held.processes_at_most(CONNECTIONS_PER_DATABASE).await;
     let reads = begin(&database, READS);
     sent(&database, READS).await;
     for read in reads {
@@ -140,13 +162,14 @@ async fn reads_that_nobody_waits_for_hold_up_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_among_those_who_left_is_answered() {
     let (site, database) = postgres(Limits::default()).await;
+    make_both(&database).await;
     let held = Held::new(&database).await;
     let mut waiting = Vec::new();
     for at in 0..30 {
         waiting.extend(begin(&database, 1));
         sent(&database, at + 1).await;
         // The first ones are what the server is at, one on each connection.
-        while held.waiting().await < (at + 1).min(READING_CONNECTIONS) {}
+        held.waited_for((at + 1).min(READING_CONNECTIONS)).await;
     }
     let statements = site.store.statements();
     // All but those that the server is at, and some behind them.
@@ -229,16 +252,13 @@ async fn so_many_statements_are_on_their_way_and_more_reads_wait() {
 
     let limits = Limits { postgres_pipeline_max: PIPELINE, postgres_wait_ms: 50, ..Limits::default() };
     let (_site, database) = postgres(limits).await;
+    make_both(&database).await;
     let held = Held::new(&database).await;
     let mut reads = Vec::new();
     for at in 0..READING_CONNECTIONS * PIPELINE {
         reads.extend(begin(&database, 1));
         sent(&database, at + 1).await;
     }
-    // The first one on each connection was prepared, and is there: until it is, there is room for another.
-    let there = async { while held.waiting().await != READING_CONNECTIONS {} };
-    tokio::time::timeout(SOON, there).await.unwrap();
-    sent(&database, READING_CONNECTIONS * PIPELINE).await;
     let refused = read(&database, &statement("SELECT 3")).await.unwrap_err();
     assert!(matches!(&refused, Error::Unavailable { context, .. } if context.contains("as may be")), "{refused}");
     held.release().await;
@@ -250,16 +270,16 @@ async fn so_many_statements_are_on_their_way_and_more_reads_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_answers_what_was_sent_before_is_not_silent() {
-    let limits = Limits { statement_ms: 500, silence_ms: 1_500, ..Limits::default() };
+    let limits = Limits { statement_ms: 2_000, silence_ms: 3_000, ..Limits::default() };
     let (site, database) = postgres(limits).await;
     go_on(&site);
     let held = Held::new(&database).await;
     let processes = held.processes().await;
-    // The last ones have their turn when the first ones have had twice the patience with a statement.
-    let reads = begin(&database, 10 * READING_CONNECTIONS);
+    // The last ones have had their turn when all have waited for longer than what a statement and silence may take together.
+    let reads = begin(&database, 4 * READING_CONNECTIONS);
     for read in reads {
         let refused = read.await.unwrap().unwrap_err();
-        assert!(matches!(refused, Error::Timeout { limit_ms: 500 }), "{refused}");
+        assert!(matches!(refused, Error::Timeout { limit_ms: 2_000 }), "{refused}");
     }
     assert!(held.processes().await <= processes + 1);
     held.release().await;
@@ -279,8 +299,7 @@ async fn what_is_given_up_leaves_nothing_at_work() {
     let quick = tokio::time::timeout(SOON, read(&database, &statement("SELECT 3"))).await;
     assert_eq!(quick.expect("it is answered soon").unwrap(), [3]);
     assert!(matches!(given_up.await.unwrap(), Err(Error::Unavailable { .. })));
-    let gone = async { while held.processes().await > before {} };
-    tokio::time::timeout(SOON, gone).await.expect("the server works for nobody");
+    held.processes_at_most(before).await;
 }
 
 /// A cancel may come before the server has begun: then nobody tells it any more that what it was sent is not waited for.
@@ -289,11 +308,10 @@ async fn what_a_lost_connection_was_sent_is_not_worked_off() {
     let (_site, database) = postgres(Limits::default()).await;
     let held = Held::new(&database).await;
     let lost = begin(&database, 1).remove(0);
-    let at_work = async |many| while held.waiting().await != many {};
-    tokio::time::timeout(SOON, at_work(1)).await.expect("the server has begun");
+    held.waited_for(1).await;
     database.reading_connections().unwrap().slots[0].open().unwrap().lose();
     assert!(matches!(lost.await.unwrap(), Err(Error::Unavailable { .. })));
-    tokio::time::timeout(SOON, at_work(0)).await.expect("the server works for nobody");
+    held.waited_for(0).await;
 }
 
 /// The server takes no more connections: those that there are carry what they can.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
@@ -190,10 +190,18 @@ fn every_statement_that_sqlite_runs_is_counted() {
 
 #[test]
 fn a_log_does_not_grow_without_end_while_reads_overlap() {
-    const BATCHES: usize = 60;
+    const BATCHES: usize = 100;
     const LIMIT_MS: u64 = 1_000;
+    /// How often is looked for what another thread is about to do: half a minute at the least.
+    const LOOKS_MAX: u32 = 100_000_000;
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(HeldClock::default());
+    struct Ends<'c>(&'c HeldClock);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.0.store(LIMIT_MS + 1, Ordering::Relaxed);
+        }
+    }
     let settings = SqliteSettings { clock: clock.clone(), statement_limit_ms: LIMIT_MS, ..settings(None) };
     let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
     for sql in internal::create(Dialect::Sqlite) {
@@ -202,19 +210,29 @@ fn a_log_does_not_grow_without_end_while_reads_overlap() {
     file.writer.lock().execute(&internal::insert_head(0)).unwrap();
     file.writer.lock().run("CREATE TABLE t (b)").unwrap();
     // It has a row of what was written, and then goes on until it is stopped.
-    let endless = "WITH RECURSIVE n (i) AS (SELECT max(rowid) FROM t UNION ALL SELECT i + 1 FROM n) SELECT i FROM n \
-        WHERE i % 100000000 = -1";
+    let endless = "WITH RECURSIVE n (i, last) AS (SELECT 0, max(rowid) FROM t UNION ALL SELECT i + 1, last FROM n) \
+        SELECT i FROM n WHERE i = 0";
     let endless = Statement { sql: endless.to_owned(), ..Statement::default() };
-    let interrupted = AtomicU64::new(0);
+    let (interrupted, at_work) = (AtomicU64::new(0), AtomicUsize::new(0));
     // Somebody always reads: when one is interrupted, the other goes on until it is, too.
     let read_on = || {
         loop {
-            match file.read(LIMIT_MS, None, &[&endless], &mut [&mut Gathered::by(|_| Some(()))]) {
+            let mut first_row = Gathered::by(|_| Some(at_work.fetch_add(1, Ordering::Relaxed)));
+            match file.read(LIMIT_MS, None, &[&endless], &mut [&mut first_row]) {
                 Err(Error::Interrupted) => interrupted.fetch_add(1, Ordering::Relaxed),
                 Err(Error::Timeout { .. }) => return,
                 other => panic!("{other:?}"),
             };
+            // None, if it was interrupted before it.
+            at_work.fetch_sub(first_row.finish().unwrap().len(), Ordering::Relaxed);
         }
+    };
+    let both_read = || {
+        let reads = (0..LOOKS_MAX).any(|_| {
+            std::thread::yield_now();
+            at_work.load(Ordering::Relaxed) == 2
+        });
+        assert!(reads, "both read");
     };
     // Many are done at once, and leave a snapshot for whoever asks next on their connection.
     let short = Statement { sql: "SELECT max(rowid) FROM t".to_owned(), ..Statement::default() };
@@ -225,11 +243,14 @@ fn a_log_does_not_grow_without_end_while_reads_overlap() {
         }
     };
     let longest = std::thread::scope(|scope| {
+        // Their time is over at the end, and when something fails.
+        let _ends = Ends(&clock);
         scope.spawn(read_on);
         scope.spawn(read_on);
         scope.spawn(read_shortly);
         let mut longest = 0;
         for _ in 0..BATCHES {
+            both_read();
             // What the writer of batches does, and the timer between them.
             file.shorten_log().unwrap();
             let writer = file.writer.lock();
@@ -240,14 +261,12 @@ fn a_log_does_not_grow_without_end_while_reads_overlap() {
             file.checkpoint().unwrap();
             longest = longest.max(file.paths()[1].metadata().unwrap().len());
         }
-        // Their time is over.
-        clock.0.store(LIMIT_MS + 1, Ordering::Relaxed);
         longest
     });
     assert!(interrupted.load(Ordering::Relaxed) > 4, "{interrupted:?}");
-    // One batch more than the bound, and a few more where a reader was not run for a while.
-    assert!(longest < 3 << 20, "{longest} bytes of a log that may have one MiB");
-    assert!(file.size_bytes() > 12_000_000);
+    // One batch more than the bound, and more of them where a reader was not run for a while.
+    assert!(longest < 6 << 20, "{longest} bytes of a log that may have one MiB");
+    assert!(file.size_bytes() > 20_000_000);
 }
 
 /// A clock that passes on with each look: whatever is looked at for its time is late.

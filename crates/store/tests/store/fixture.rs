@@ -95,7 +95,8 @@ impl ReadPolicy for Open {
     }
 }
 
-async fn rows(database: &Database, name: &str, columns: &[&str]) -> Vec<Vec<Value>> {
+/// The first hundred rows of a table: their ids, and columns of them.
+pub async fn rows(database: &Database, name: &str, columns: &[&str]) -> Vec<Vec<Value>> {
     let table = table(database, name);
     let mut fields = vec![Field::Column(table.primary_id)];
     fields.extend(columns.iter().map(|name| Field::Column(table.column(name).unwrap().id)));

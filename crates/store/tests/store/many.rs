@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use custodia_schema::Guid;
 use custodia_store::{Error, Limits};
 
+use crate::fixture::rows;
 use crate::on_both_engines;
-use crate::site::{Dice, Engine, Site, account, master_key, write};
+use crate::site::{Dice, Engine, Site, account, master_key, table, write};
 
 on_both_engines! {
     the_least_recently_used_is_closed_for_one_more;
@@ -43,12 +44,19 @@ mod bodies {
         let site = site(engine, 3).await;
         let names = made(&site, 5).await;
         assert_eq!(site.store.open_databases(), 3);
+        for name in &names {
+            let database = site.store.database(name).await.unwrap();
+            database.make_tables(&[table(&database, "account").id]).await.unwrap();
+        }
+        // From here on it is read: who answers a write holds the database a moment longer, and another one would go instead.
+        site.clock.0.fetch_add(300_001, Ordering::Relaxed);
+        site.close_idle_to(0);
         let ask = async |name: &str| {
             // Each question a moment after the one before.
             site.clock.0.fetch_add(1, Ordering::Relaxed);
             let before = site.store.databases_opened();
             let database = site.store.database(name).await.unwrap();
-            write(&database, vec![account(&database, Guid::from_u128(before.into()), "x")]).await.unwrap();
+            rows(&database, "account", &[]).await;
             assert!(site.store.open_databases() <= 3);
             site.store.databases_opened() > before
         };
@@ -87,7 +95,7 @@ mod bodies {
         assert_eq!(accounts(&site, "many-0").await, 1);
 
         // Nobody waits for ever.
-        let hasty = Limits { open_databases_max: 1, open_wait_ms: 20, ..Limits::default() };
+        let hasty = Limits { open_databases_max: 1, open_wait_ms: 2_000, ..Limits::default() };
         let site = Site::with(engine, &master_key(), None, hasty).await;
         made(&site, 2).await;
         let used = site.store.database("many-0").await.unwrap();
