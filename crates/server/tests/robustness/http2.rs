@@ -196,7 +196,7 @@ fn answers_that_a_client_leaves_no_room_for_are_given_up() {
 
 #[test]
 fn a_connection_without_requests_is_closed() {
-    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_ANSWER_SECONDS", "1");
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_ANSWER_SECONDS", "3");
     let server = site.serve(&[]);
     let before = Before::of(&server);
     let mut idle = connect(&server, &[]);

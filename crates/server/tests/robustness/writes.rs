@@ -58,7 +58,7 @@ fn change_sets_of_too_many_records_are_refused_before_anything_is_done() {
 #[test]
 fn writes_that_take_too_long_are_refused_and_others_are_done_meanwhile() {
     let site =
-        one_thread_for_two().with("CUSTODIA_LIMITS_WRITE_MS", "500").with("CUSTODIA_LIMITS_CHANGE_RECORDS", "20000");
+        one_thread_for_two().with("CUSTODIA_LIMITS_WRITE_MS", "2000").with("CUSTODIA_LIMITS_CHANGE_RECORDS", "20000");
     let server = site.serve(&[]);
     let api = |organization: &str, user: &str| server.api(&site, organization, user);
     let (north, south) = (api("north", "ada@north.example"), api("south", "bea@south.example"));
