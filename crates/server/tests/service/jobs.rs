@@ -56,8 +56,11 @@ fn a_killed_server_goes_on_with_its_job(engine: Engine) {
     assert_eq!(api.account_names(), Vec::<String>::new());
     let record = api.get(&format!("asyncoperations({job})?$select=statuscode")).expect(200).json();
     assert_eq!(record["statuscode"], 30);
-    let metrics = server.machines().get("/metrics").expect(200).text().to_owned();
-    assert!(metrics.contains("\ncustodia_jobs_succeeded_total 1\n"), "{metrics}");
+    // It is counted once its end is stored.
+    until("one that succeeded", || {
+        let metrics = server.machines().get("/metrics").expect(200);
+        metrics.text().contains("\ncustodia_jobs_succeeded_total 1\n").then_some(())
+    });
 
     // One that stops in order lets its job go, and it goes on at once.
     fill(&api, ACCOUNTS);
