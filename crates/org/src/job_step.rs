@@ -78,6 +78,9 @@ impl Organization {
             Box::pin(async move {
                 let Some(held) = writing.begin_step(id, &terms).await? else { return Ok(Stepped::Lost) };
                 let mut progress = writing.progress_in(&held, query)?;
+                if progress.is_after(row) {
+                    return Ok(Stepped::Done(progress));
+                }
                 progress.failed = progress.failed.saturating_add(1);
                 progress.after = Some(row);
                 writing.store_progress(&held, &terms, &progress, Some(reason))?;
@@ -133,7 +136,9 @@ impl Writing<'_> {
     /// How far a job is, with a query that may be a later one than the last step was of.
     fn progress_in(&self, held: &Held, query: usize) -> Result<JobProgress> {
         let operations = self.table_named(crate::jobs::BULK_DELETE_OPERATION)?;
-        Ok(JobProgress { query, ..progress_of(&operations, &held.operation, &held.state) })
+        let stored = progress_of(&operations, &held.operation, &held.state);
+        let after = stored.after.filter(|_| stored.query == query);
+        Ok(JobProgress { query, after, ..stored })
     }
 
     async fn delete_rows(&mut self, held: &Held, terms: &JobTerms, step: &RowsToDelete) -> Result<Stepped> {
@@ -142,6 +147,10 @@ impl Writing<'_> {
         for (at, row) in step.rows.iter().enumerate() {
             if at > 0 && self.shared.clock.monotonic_ms().saturating_sub(begun) >= step.step_ms {
                 break;
+            }
+            if progress.is_after(*row) {
+                // Of a step that was stored, although that was not told.
+                continue;
             }
             // A record of the security model that is gone may have been what gave a right.
             let caller = self.caller.clone();

@@ -146,6 +146,13 @@ pub struct JobProgress {
     pub failed: i32,
 }
 
+impl JobProgress {
+    /// Whether a record of the query at work was seen to already.
+    pub(crate) fn is_after(&self, row: Guid) -> bool {
+        self.after.is_some_and(|after| row <= after)
+    }
+}
+
 /// A job that this node works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use custodia_access::Denied;
 use custodia_schema::{Guid, TableId};
 
-/// Why the store did not do what it was asked. Nothing was changed in any of these cases.
+/// Why the store did not do what it was asked. Nothing was changed in any of these cases but [`Error::Unknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller lacks a privilege that the statement needs.
@@ -56,6 +56,9 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The database was lost during the commit of a write, or the write's end was never told: it may be done or not.
+    #[error("whether it was written is not known: {0}")]
+    Unknown(String),
     /// No room left on the disk.
     #[error("the disk is full; free space, the request can then be repeated")]
     DiskFull,

@@ -19,6 +19,15 @@ pub(crate) enum Link {
     Postgres(Arc<PostgresConnection>),
 }
 
+/// What a batch of writes begins with.
+pub(crate) struct LockedHead {
+    pub head: Head,
+    /// The chain of the audit.
+    pub chain: Chain,
+    /// The number by which PostgreSQL knows the transaction.
+    pub transaction: Option<i64>,
+}
+
 impl Link {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
@@ -39,13 +48,14 @@ impl Link {
         }
     }
 
-    /// The same for a batch of writes: with the chain of the audit.
-    pub(crate) async fn begin_batch(&self) -> Result<(Head, Chain)> {
+    /// The same for a batch of writes.
+    pub(crate) async fn begin_batch(&self) -> Result<LockedHead> {
         match self {
             Self::Sqlite(file) => {
                 file.require_in_place()?;
                 file.shorten_log()?;
-                file.writer.lock().begin_batch()
+                let (head, chain) = file.writer.lock().begin_batch()?;
+                Ok(LockedHead { head, chain, transaction: None })
             }
             Self::Postgres(connection) => connection.begin_batch().await,
         }
@@ -89,8 +99,14 @@ impl Link {
     }
 
     /// Stores the moved head and commits. On PostgreSQL both go out together; a commit after a failed statement is answered
-    /// with success although it rolls back, so the head's own reply counts too (decision 0005.1).
-    pub(crate) async fn commit(&self, head: &Statement) -> Result<()> {
+    /// with success although it rolls back, so the head's own reply counts too (decision 0005.1). `transaction` is the one that
+    /// was begun.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] where nobody can tell whether it is done; with any other nothing is.
+    ///
+    /// [`Error::Unknown`]: crate::Error::Unknown
+    pub(crate) async fn commit(&self, head: &Statement, transaction: Option<i64>) -> Result<()> {
         match self {
             Self::Sqlite(file) => {
                 let writer = file.writer.lock();
@@ -102,8 +118,10 @@ impl Link {
                 let ready = connection.ready(head).await?;
                 let (stored, committed) =
                     futures::join!(connection.execute_ready(&ready, head), connection.run(internal::COMMIT));
-                stored?;
-                committed
+                match stored.and(committed) {
+                    Ok(()) => Ok(()),
+                    Err(error) => connection.settle(transaction, error).await,
+                }
             }
         }
     }

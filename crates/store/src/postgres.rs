@@ -25,6 +25,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 
 use crate::head::{Head, Versions};
+use crate::link::LockedHead;
 use crate::pipeline::{Load, Pipeline, Ticket};
 use crate::row::{Restart, Row, RowSink};
 use crate::seal::Chain;
@@ -43,6 +44,8 @@ const EPOCH_DAYS: i32 = 10_957;
 const LEFT_FOR: Duration = Duration::from_millis(20);
 /// After which it is told again.
 const TOLD_AGAIN: Duration = Duration::from_secs(1);
+/// After which it is asked again what became of a commit.
+const ASKED_AGAIN: Duration = Duration::from_millis(100);
 /// Times that a read is begun anew because the cancel of another met it.
 const CUT_SHORT_MAX: usize = 3;
 
@@ -67,6 +70,7 @@ pub(crate) struct PostgresConnection {
     prepared_max: usize,
     limit_ms: u64,
     statements: StatementCount,
+    settings: PostgresSettings,
     silence: Duration,
     /// How long it is waited for an answer; nothing, where statements have no limit.
     patience: Option<Duration>,
@@ -165,6 +169,17 @@ impl PostgresSettings {
         Self { statement_limit_ms: 0, stalled_limit_ms: 0, ..self.clone() }
     }
 
+    /// How long it is tried to find out what became of a commit: the server may be silent, and ends a transaction whose commit
+    /// never reached it when that has stood still for long.
+    fn commit_known_within(&self) -> Duration {
+        Duration::from_millis(self.silence_ms.saturating_add(self.stalled_limit_ms))
+    }
+
+    /// The same database, for asking that: nothing is left of it on the server for much longer.
+    fn commit_asking(&self) -> Self {
+        Self { statement_limit_ms: self.silence_ms.saturating_add(self.stalled_limit_ms), ..self.clone() }
+    }
+
     /// The same database, for a transaction that stands still while a statement runs over another connection: what it has locked
     /// is locked for longer than that, and not for ever.
     pub(crate) fn outlasting_a_statement(&self) -> Self {
@@ -240,6 +255,7 @@ impl PostgresConnection {
             patience: Some(patience),
             unlimited: AtomicBool::new(false),
             statements: settings.statements.clone(),
+            settings: settings.clone(),
         };
         this.run(&internal::postgres_session(limit_ms, settings.stalled_limit_ms)).await?;
         let patience = (limit_ms > 0).then(|| Duration::from_millis(limit_ms.saturating_add(settings.silence_ms)));
@@ -479,23 +495,72 @@ impl PostgresConnection {
         head
     }
 
-    /// The same for a batch of writes: with the chain of the audit.
-    pub(crate) async fn begin_batch(&self) -> Result<(Head, Chain)> {
-        let (begun, head) =
-            futures::join!(self.run(internal::BEGIN), self.sealed_head_by(internal::HEAD_SEALED_LOCKED));
+    /// The same for a batch of writes.
+    pub(crate) async fn begin_batch(&self) -> Result<LockedHead> {
+        let (begun, row) = futures::join!(self.run(internal::BEGIN), self.head_row(internal::HEAD_SEALED_LOCKED));
         begun?;
-        head
+        let row = row?;
+        let (head, chain) = self.sealed_head_of(&row)?;
+        let transaction = row.try_get(7).map_err(|error| self.error("reading the head", error))?;
+        Ok(LockedHead { head, chain, transaction: Some(transaction) })
+    }
+
+    /// What becomes of a transaction whose commit failed: `Ok` if it is done all the same.
+    ///
+    /// # Errors
+    /// That `error` if it is not done, [`Error::Unknown`] where the server does not tell in time.
+    pub(crate) async fn settle(&self, transaction: Option<i64>, error: Error) -> Result<()> {
+        if self.run(internal::ROLLBACK).await.is_ok() {
+            // It answers still, so that what it said of the commit was its last word.
+            return Err(error);
+        }
+        self.give_up();
+        let asking = async {
+            let transaction = transaction?;
+            // Made before the other is closed, it would be one more than there are places.
+            self.ended().await;
+            loop {
+                match self.is_committed(transaction).await {
+                    Ok(known) => return known,
+                    Err(error) => tracing::debug!(%error, "what became of a commit could not be asked"),
+                }
+                tokio::time::sleep(ASKED_AGAIN).await;
+            }
+        };
+        match tokio::time::timeout(self.settings.commit_known_within(), asking).await.ok().flatten() {
+            Some(true) => {
+                tracing::warn!(%error, "the connection to PostgreSQL was lost during a commit, which is done");
+                Ok(())
+            }
+            Some(false) => Err(error),
+            None => Err(Error::Unknown(error.to_string())),
+        }
+    }
+
+    /// Asks over another connection whether a transaction was committed; nothing where the server does not know it.
+    async fn is_committed(&self, transaction: i64) -> Result<Option<bool>> {
+        let settings = self.settings.commit_asking();
+        let asking = Self::connect(&settings).await?;
+        // A server process that is at it still has the head: it is waited for.
+        asking.begin().await?;
+        let status = asking.text(&internal::transaction_status(transaction)).await?;
+        // Not taken back: where a commit waits for other servers, this one waits until they have that one, too.
+        asking.run(internal::COMMIT).await?;
+        Ok(match status.as_deref() {
+            Some("committed") => Some(true),
+            Some("aborted") => Some(false),
+            _ => None,
+        })
     }
 
     /// The head with the chain of the audit.
     pub(crate) async fn sealed_head(&self) -> Result<(Head, Chain)> {
-        self.sealed_head_by(internal::HEAD_SEALED).await
+        self.sealed_head_of(&self.head_row(internal::HEAD_SEALED).await?)
     }
 
-    async fn sealed_head_by(&self, sql: &str) -> Result<(Head, Chain)> {
-        let row = self.head_row(sql).await?;
+    fn sealed_head_of(&self, row: &tokio_postgres::Row) -> Result<(Head, Chain)> {
         let chain = row.try_get::<_, Option<&[u8]>>(6).map_err(|error| self.error("reading the head", error))?;
-        Ok((self.head_of(&row)?, Chain::of_head(chain)?))
+        Ok((self.head_of(row)?, Chain::of_head(chain)?))
     }
 
     async fn head_by(&self, sql: &str) -> Result<Head> {

@@ -18,9 +18,9 @@ use crate::audit::AuditEntry;
 use crate::change_log::{self, ChangeKind};
 use crate::derived;
 use crate::head::{Head, Versions};
-use crate::link::Link;
+use crate::link::{Link, LockedHead};
 use crate::row::{Gathered, Row, RowSink, owned};
-use crate::seal::{Chain, Place, Unsealed};
+use crate::seal::{Place, Unsealed};
 use crate::sql::{self, Context, Plan, ReadPolicy, RowKey, Statement, Tables, internal};
 use crate::tables::KnownTables;
 use crate::{Error, Result};
@@ -29,6 +29,8 @@ use crate::{Error, Result};
 pub(crate) struct Batch {
     /// The head as it was when it was locked.
     pub begun: Head,
+    /// The number by which PostgreSQL knows it.
+    pub transaction: Option<i64>,
     pub commit_time: i64,
     number: AtomicI64,
     /// Where the audit stands: entries are sealed when it is certain that they are written.
@@ -48,15 +50,17 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(
-        (begun, chain): (Head, Chain),
+        locked: LockedHead,
         now: i64,
         tables: KnownTables,
         storage_reached: Option<u64>,
         random: Arc<dyn Random>,
         timing: Timing,
     ) -> Self {
+        let LockedHead { head: begun, chain, transaction } = locked;
         Self {
             begun,
+            transaction,
             commit_time: now.max(begun.commit_time),
             number: AtomicI64::new(begun.number),
             audit: Mutex::new(Place { number: begun.audit_number, chain }),

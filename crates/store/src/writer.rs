@@ -315,6 +315,8 @@ impl Writer {
         };
         let outcome = match first {
             Ok(()) => Ok(()),
+            // Run again, it might be done twice.
+            Err(error @ Error::Unknown(_)) => Err(error),
             Err(_) => {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 self.attempt_in_turn(link, &mut intake, true).await
@@ -333,15 +335,16 @@ impl Writer {
             Err(error) => {
                 // Also those that were not begun: they would fare no better.
                 self.take_all(&mut intake);
-                let text = error.to_string();
-                let full = matches!(error, Error::DiskFull);
-                tracing::warn!(error = %text, requests = intake.begun.len(), "a write batch was not stored");
+                tracing::warn!(%error, requests = intake.begun.len(), "a write batch failed");
                 for Begun { request, ended } in intake.begun {
-                    let refusal =
-                        if full { Error::DiskFull } else { Error::Unavailable { context: text.clone(), source: None } };
-                    request.finish(match ended {
-                        Some(Ended::Itself(own)) => own,
-                        None | Some(Ended::Refused(_)) => Err(refusal),
+                    request.finish(match (ended, &error) {
+                        (Some(Ended::Itself(own)), _) => own,
+                        (_, Error::DiskFull) => Err(Error::DiskFull),
+                        (None, Error::Unknown(context)) => Err(Error::Unknown(context.clone())),
+                        // Of what was refused on its own nothing is written, whatever became of the others.
+                        (None | Some(Ended::Refused(_)), error) => {
+                            Err(Error::Unavailable { context: error.to_string(), source: None })
+                        }
                     });
                 }
             }
@@ -375,20 +378,20 @@ impl Writer {
 
     async fn begin(&self, link: &Link) -> Result<Arc<Batch>> {
         let begun = async {
-            let sealed = link.begin_batch().await?;
-            let (head, _) = sealed;
+            let locked = link.begin_batch().await?;
+            let head = locked.head;
             if !self.knows(head.versions.metadata) {
                 // Another node made tables or secured columns, or this one did and has not looked since.
                 self.adopt(crate::database::metadata(link, &self.standard).await?);
             }
-            Ok((sealed, self.storage.reached(link, self.clock.monotonic_ms()).await?))
+            Ok((locked, self.storage.reached(link, self.clock.monotonic_ms()).await?))
         };
         match begun.await {
-            Ok((sealed, storage_reached)) => {
+            Ok((locked, storage_reached)) => {
                 let now = self.clock.now_ms().div_euclid(1000);
                 let tables = KnownTables::clone(&self.tables.load());
                 let timing = Timing { clock: Arc::clone(&self.clock), request_ms: self.limits.request_ms };
-                Ok(Arc::new(Batch::new(sealed, now, tables, storage_reached, Arc::clone(&self.random), timing)))
+                Ok(Arc::new(Batch::new(locked, now, tables, storage_reached, Arc::clone(&self.random), timing)))
             }
             Err(error) => {
                 // The head may have been waited for in vain: the transaction that waited must not stay open.
@@ -413,7 +416,7 @@ impl Writer {
                 link.execute(&statement).await?;
             }
         }
-        link.commit(&internal::store_head(&batch.head(), &audit.chain)).await?;
+        link.commit(&internal::store_head(&batch.head(), &audit.chain), batch.transaction).await?;
         self.committed(batch);
         if audit.number != batch.begun.audit_number {
             self.audits.note(self.organization, batch.versions().epoch, audit);

@@ -7,6 +7,7 @@
 //! Where to start:
 //! - [`postgres_url`]: a shared cluster to make databases in ([`fresh_database_name`]);
 //! - [`PrivateCluster`]: a cluster of one's own that a durability test may kill, copy, cut back and start again;
+//! - [`CutOff`]: a way to a cluster that is cut off during a commit;
 //! - [`effort`]: the factor by which generated tests multiply their number of cases; [`kills`] and [`seconds`] of others;
 //! - [`tell`]: how much was really done, for the record of a long run.
 
@@ -17,6 +18,7 @@
 )]
 
 mod cluster;
+mod cut_off;
 mod error;
 mod installation;
 mod processes;
@@ -25,5 +27,6 @@ mod supervisor;
 mod write_ahead_log;
 
 pub use cluster::{PrivateCluster, with_database};
+pub use cut_off::{Cut, CutOff};
 pub use error::Error;
 pub use shared::{POSTGRES_VARIABLE, effort, fresh_database_name, kills, postgres_url, seconds, tell};

@@ -18,6 +18,17 @@ const SERVICE_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-service-req
 const CARD_NUMBERS: HeaderName = HeaderName::from_static("custodia-card-numbers");
 const REQUEST_ID: HeaderName = HeaderName::from_static("req_id");
 
+/// Stands with an answer that tells of a failure after which something may be done.
+#[derive(Clone, Copy, Debug)]
+struct MayBeDone;
+
+/// Whether what was asked for is done, or nobody knows.
+pub(crate) fn may_be_done(response: &Response<Bytes>) -> bool {
+    let status = response.status();
+    let has_failed = status.is_client_error() || status.is_server_error();
+    !has_failed || response.extensions().get::<MayBeDone>().is_some()
+}
+
 /// An answer with nothing to say but its status.
 pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
@@ -91,6 +102,9 @@ fn failure(failure: &Failure) -> Response<Bytes> {
     let mut response = json(failure.status, Media::default(), body);
     if let Some(methods) = failure.allow.as_ref().and_then(|methods| HeaderValue::from_str(methods).ok()) {
         response.headers_mut().insert(ALLOW, methods);
+    }
+    if failure.may_be_done {
+        response.extensions_mut().insert(MayBeDone);
     }
     if let Some(seconds) = failure.retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -90,6 +90,8 @@ pub(crate) struct Failure {
     pub allow: Option<String>,
     /// Seconds after which the request may be tried again.
     pub retry_after: Option<u32>,
+    /// Whether something was changed is not known.
+    pub may_be_done: bool,
     /// What the machinery said, with its causes: for the log, and for nobody else.
     pub cause: Option<String>,
 }
@@ -107,7 +109,7 @@ impl Failure {
             message.truncate(end.unwrap_or(0));
             message.push('…');
         }
-        Self { status, code, message, allow: None, retry_after: None, cause: None }
+        Self { status, code, message, allow: None, retry_after: None, may_be_done: false, cause: None }
     }
 
     /// The service cannot do it now, and may be asked again.
@@ -252,6 +254,10 @@ const BROKEN: &str = "The service failed to answer. An operator finds the cause 
 /// What a client is told when the database is away.
 const AWAY: &str = "The organisation's database is not available at present; try again shortly.";
 
+/// What a client is told when the database was lost during the commit of what it changes.
+const MAY_BE_DONE: &str = "The organisation's database was lost while this was stored: it may be done or not. Look before you send \
+                           it again.";
+
 /// What a client is told when there is no room for what it sends.
 const FULL: &str =
     "The disk of the service is full: nothing can be written until an operator makes room; reading goes on.";
@@ -264,6 +270,7 @@ const RETRY_SECONDS: u32 = 1;
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let later = |failure: Self| Self { retry_after: Some(RETRY_SECONDS), ..failure };
+        let unknown = |failure: Self| Self { may_be_done: true, ..failure };
         match &error {
             StoreError::Denied(denied) => denied.clone().into(),
             StoreError::DuplicateId { id, .. } => Self::already_there(format!("A record with id {id} exists already.")),
@@ -303,6 +310,9 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable { .. } => {
                 later(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error))
             }
+            StoreError::Unknown(_) => {
+                unknown(Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, MAY_BE_DONE, &error))
+            }
             StoreError::DiskFull => {
                 let failure = Self::internal(StatusCode::INSUFFICIENT_STORAGE, code::UNAVAILABLE, FULL, &error);
                 Self { retry_after: Some(STORAGE_RETRY_SECONDS), ..failure }
@@ -313,8 +323,13 @@ impl From<StoreError> for Failure {
             | StoreError::Destroyed { .. } => {
                 Self::internal(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, AWAY, &error)
             }
-            StoreError::Corrupt(_) => Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::DATABASE, BROKEN, &error),
-            StoreError::Missing { .. } | StoreError::File { .. } => {
+            StoreError::Corrupt(_) => {
+                unknown(Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::DATABASE, BROKEN, &error))
+            }
+            StoreError::File { .. } => {
+                unknown(Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::UNEXPECTED, BROKEN, &error))
+            }
+            StoreError::Missing { .. } => {
                 Self::internal(StatusCode::INTERNAL_SERVER_ERROR, code::UNEXPECTED, BROKEN, &error)
             }
         }

@@ -107,7 +107,8 @@ impl JobRun {
     /// Does a little of the job: one transaction, or a look at what comes next.
     ///
     /// # Errors
-    /// Where something passing is in the way (see [`is_passing`]): the step is to be tried again. Nothing of it was stored.
+    /// Where something passing is in the way (see [`is_passing`]): the step is to be tried again. Nothing of it was stored, or
+    /// nobody knows; what was stored is not done or counted again.
     pub async fn step(&mut self) -> Result<Progress, Error> {
         match self.go_on().await {
             Ok(progress) => Ok(progress),
@@ -333,6 +334,7 @@ pub fn is_passing(error: &Error) -> bool {
         Error::Store(error) => matches!(
             error,
             StoreError::Unavailable { .. }
+                | StoreError::Unknown(_)
                 | StoreError::Timeout { .. }
                 | StoreError::Interrupted
                 | StoreError::QueueFull { .. }

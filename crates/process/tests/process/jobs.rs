@@ -173,6 +173,7 @@ on_both_engines! {
     a_job_at_work_is_not_put_off;
     the_bell_rings_once_and_not_for_who_may_not;
     a_dependent_that_forbids_the_delete_is_found_before_anything_goes;
+    a_step_that_was_stored_and_not_told_of_is_not_counted_again;
 }
 
 mod bodies {
@@ -229,6 +230,20 @@ mod bodies {
         assert_eq!(count(&world, "account").await, 4);
         let told = world.rows_where("asyncoperation", &["message"], &[("asyncoperationid", Value::Guid(job))]).await;
         assert!(matches!(&told[0][0], Value::Text(why) if why.contains("records of table 'invoice' depend on it")));
+    }
+
+    pub async fn a_step_that_was_stored_and_not_told_of_is_not_counted_again(world: World, _: &Path) {
+        let admin = world.admin();
+        let ids = make(&world, &admin, 10, "old").await;
+        let of = Value::Lookup(world.table("account"), ids[1]);
+        world.create(&admin, "invoice", &[("name", text("I")), ("customerid", of)]).await;
+        let job = ask(&world.organization, &admin, &[accounts("old")], None).await.unwrap();
+        let mut told = JobRun::claim(&world.organization, job, options(1)).await.unwrap().unwrap();
+        // The same node, which knows nothing of the step that the other run does.
+        let mut untold = JobRun::claim(&world.organization, job, options(1)).await.unwrap().unwrap();
+        assert_eq!(told.step().await.unwrap(), Progress::More);
+        assert_eq!(finish(&mut untold).await, Ended::Succeeded);
+        assert_eq!(shown(&world, job).await, (numbers([3, 30]), numbers([3, 30, 9, 1])));
     }
 
     pub async fn rights_count_as_they_are_at_each_step(world: World, _: &Path) {

@@ -45,7 +45,8 @@ where
     fn run<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Ran> {
         Box::pin(async move {
             // A fault in one request must cost neither the others of its batch nor the thread that writes.
-            let ran = AssertUnwindSafe((self.request)(transaction)).catch_unwind().await;
+            let request = &self.request;
+            let ran = AssertUnwindSafe(async move { request(transaction).await }).catch_unwind().await;
             let result = ran.unwrap_or_else(|_| {
                 let context = "the request failed in a way that it should not; the log says where".to_owned();
                 Err(E::from(Error::Unavailable { context, source: None }))
@@ -100,9 +101,8 @@ impl Database {
         waiting.ticket = None;
         match answered {
             Ok(result) => result,
-            Err(_) => {
-                Err(E::from(Error::Unavailable { context: "the write queue was closed".to_owned(), source: None }))
-            }
+            // Whoever was at it is gone: it may have been before the commit or after it.
+            Err(_) => Err(E::from(Error::Unknown("the write queue was closed".to_owned()))),
         }
     }
 

@@ -26,9 +26,14 @@ pub(crate) const HEAD_LOCKED: &str = "SELECT number, audit_number, security_vers
 
 /// The head with the chain value of the last audit entry, for a batch of writes: two databases differ in the lock alone.
 pub(crate) const HEAD_SEALED: &str = "SELECT number, audit_number, security_version, metadata_version, epoch, commit_time, audit_chain FROM custodia_head";
-/// The same, locked until the end of the transaction.
+/// The same, locked until the end of the transaction, and the number by which PostgreSQL knows that transaction.
 pub(crate) const HEAD_SEALED_LOCKED: &str = "SELECT number, audit_number, security_version, metadata_version, epoch, \
-     commit_time, audit_chain FROM custodia_head FOR UPDATE";
+     commit_time, audit_chain, pg_current_xact_id()::text::bigint FROM custodia_head FOR UPDATE";
+
+/// What became of a transaction of PostgreSQL: `committed`, `aborted` or `in progress`.
+pub(crate) fn transaction_status(transaction: i64) -> String {
+    format!("SELECT pg_xact_status('{transaction}')")
+}
 
 /// Bytes of the present PostgreSQL database.
 pub(crate) const POSTGRES_SIZE: &str = "SELECT pg_database_size(current_database())";

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custodia_schema::{Guid, PrivilegeKind, Value};
+use custodia_testbed::{Cut, CutOff, fresh_database_name, with_database};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -216,6 +217,73 @@ fn insert_slowly(
             })
             .await
     }
+}
+
+/// A site whose way to PostgreSQL can be cut off, and an organisation with account 1000.
+async fn that_can_be_cut_off() -> (CutOff, Site, Database) {
+    let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+    let way = CutOff::of(&with_database(&url, &fresh_database_name())).unwrap();
+    let limits = Limits { silence_ms: 500, stalled_ms: 500, ..Limits::default() };
+    let site = Site::at(Some(way.url().to_owned()), &master_key(), None, limits).await;
+    let database = site.organization("demo").await;
+    insert(&database, 1000).await.unwrap();
+    (way, site, database)
+}
+
+/// Accounts 1 and 2 in one batch, whose commit is cut off so; how both ended.
+async fn cut_off(way: &CutOff, database: &Database, cut: Cut) -> [Result<()>; 2] {
+    let held = Held::up(database).await;
+    let first = queued(database, insert(database, 1)).await;
+    let second = queued(database, insert(database, 2)).await;
+    way.at_next_commit(cut);
+    held.release().await;
+    let ended = [first.await.unwrap(), second.await.unwrap()];
+    assert!(way.is_done());
+    ended
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_is_done() {
+    let (way, _site, database) = that_can_be_cut_off().await;
+    let requests = database.counters().requests();
+    let ended = cut_off(&way, &database, Cut::AfterCommit).await;
+    assert!(matches!(ended, [Ok(()), Ok(())]), "{ended:?}");
+    assert_eq!(database.counters().requests(), requests + 2);
+    // What moves no number is known, too: by the transaction, not by the head.
+    way.at_next_commit(Cut::AfterCommit);
+    let set = database.write(|transaction: &mut Transaction| {
+        Box::pin(async move {
+            transaction.put_setting("held", vec![7]);
+            Ok::<(), Error>(())
+        })
+    });
+    set.await.unwrap();
+    assert!(way.is_done());
+    assert_eq!(database.setting("held").await.unwrap(), Some(vec![7]));
+    insert(&database, 3).await.unwrap();
+    assert_eq!(accounts(&database).await, [1, 2, 3, 1000]);
+    assert_eq!(logged(&database).await, [1, 2, 3, 1000]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_the_server_never_got_is_not_done() {
+    let (way, _site, database) = that_can_be_cut_off().await;
+    let ended = cut_off(&way, &database, Cut::BeforeCommit).await;
+    assert!(matches!(ended, [Err(Error::Unavailable { .. }), Err(Error::Unavailable { .. })]), "{ended:?}");
+    insert(&database, 3).await.unwrap();
+    assert_eq!(accounts(&database).await, [3, 1000]);
+    assert_eq!(logged(&database).await, [3, 1000]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_which_nobody_can_tell_may_be_done() {
+    let (way, _site, database) = that_can_be_cut_off().await;
+    let ended = cut_off(&way, &database, Cut::AfterCommitAndAway).await;
+    assert!(matches!(ended, [Err(Error::Unknown(_)), Err(Error::Unknown(_))]), "{ended:?}");
+    way.let_in();
+    insert(&database, 3).await.unwrap();
+    assert_eq!(accounts(&database).await, [1, 2, 3, 1000]);
+    assert_eq!(logged(&database).await, [1, 2, 3, 1000]);
 }
 
 mod bodies {

@@ -225,10 +225,11 @@ impl Batch<'_> {
         }
     }
 
-    /// What a part is answered with whose request has no id of its own, or never began.
+    /// What a part is answered with whose request has no id of its own, or never began; a change set that failed too, of which
+    /// all may be done.
     fn failed(&self, failure: &Failure, content_id: Option<String>) -> Replies {
         let reply = PartReply::failure(failure, self.organization, self.caller, content_id);
-        Replies::One { reply, writes: false }
+        Replies::One { reply, writes: true }
     }
 
     /// Does a request that stands by itself: its answer, and whether it is one that changes something.

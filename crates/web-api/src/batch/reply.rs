@@ -43,12 +43,9 @@ impl PartReply {
         Self::of(answer::refused(failure, organization, caller.request), content_id)
     }
 
-    /// Whether what was asked for is done, or nobody knows: the service did not come to the end of it. Whoever is asked to come
-    /// again was refused before anything was done.
+    /// Whether what was asked for is done, or nobody knows.
     pub(super) fn may_be_done(&self) -> bool {
-        let status = self.status();
-        let is_unknown = status.is_server_error() && self.retry_after().is_none();
-        is_unknown || !(status.is_client_error() || status.is_server_error())
+        answer::may_be_done(&self.response)
     }
 
     /// When it is worth while to ask again.

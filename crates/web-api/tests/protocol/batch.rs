@@ -20,6 +20,12 @@ on_both_engines! {
     what_was_written_and_cannot_be_shown_is_told_by_its_address;
     a_request_changes_so_many_records;
     a_request_takes_so_many_records_along;
+    a_batch_that_was_refused_and_changed_nothing_has_the_status_of_that;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_be_stored_does_not_ask_to_be_sent_again() {
+    bodies::what_may_be_stored_does_not_ask_to_be_sent_again().await;
 }
 
 mod bodies {
@@ -27,6 +33,7 @@ mod bodies {
 
     use custodia_org::{Caller, WorkLimits};
     use custodia_schema::Guid;
+    use custodia_testbed::{Cut, CutOff};
     use custodia_web_api::{AnswerMemory, NoMemory, Turn, Turns, Waiting};
     use http::{HeaderMap, Method};
     use serde_json::{Value as Json, json};
@@ -735,6 +742,70 @@ mod bodies {
         }
         let encoded = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: base64\r\n\r\nR0VU\r\n--b--";
         replies(&send(&world, &world.admin(), &[], encoded).await)[0].error(400, "0x80060888");
+    }
+
+    pub async fn a_batch_that_was_refused_and_changed_nothing_has_the_status_of_that(world: World) {
+        let refused = "POST WinQuote HTTP/1.1";
+        for part in [request(refused, "{}"), change_set(&[operation("1", refused, "{}")])] {
+            let answer = send(&world, &world.admin(), &[], &format!("{part}--b--\r\n")).await;
+            assert_eq!((answer.status, replies(&answer)[0].status), (501, 501), "{part}");
+            let written = request("POST accounts HTTP/1.1", r#"{"name":"A"}"#);
+            let answer = send(&world, &world.admin(), &[], &format!("{written}{part}--b--\r\n")).await;
+            assert_eq!((answer.status, replies(&answer)[1].status), (400, 501), "{part}");
+        }
+    }
+
+    pub async fn what_may_be_stored_does_not_ask_to_be_sent_again() {
+        let url = custodia_testbed::postgres_url().expect("PostgreSQL is needed for this test");
+        let url = custodia_testbed::with_database(&url, &custodia_testbed::fresh_database_name());
+        let way = CutOff::of(&url).unwrap();
+        let limits = custodia_store::Limits { silence_ms: 500, stalled_ms: 500, ..Default::default() };
+        let world = World::at(Some(way.url().to_owned()), limits).await;
+        world.post("accounts", r#"{"name":"first"}"#).await;
+        let admin = world.admin();
+        let post = |name: &str| request("POST accounts HTTP/1.1", &format!("{{\"name\":\"{name}\"}}"));
+        for (cut, status) in [(Cut::AfterCommit, 204), (Cut::AfterCommitAndAway, 503)] {
+            let outer = if status == 204 { 200 } else { 400 };
+            way.at_next_commit(cut);
+            let answer = world.send(&admin, "POST", "accounts", &[], &format!(r#"{{"name":"alone {cut:?}"}}"#)).await;
+            assert_eq!((answer.status, answer.header("retry-after"), way.is_done()), (status, None, true));
+            way.let_in();
+            way.at_next_commit(cut);
+            let both = [post(&format!("one {cut:?}")), post(&format!("two {cut:?}"))].concat();
+            let answer = send(&world, &admin, &[], &format!("{both}--b--\r\n")).await;
+            let found = replies(&answer);
+            assert_eq!((answer.status, answer.header("retry-after"), found[0].status), (outer, None, status));
+            assert_eq!(found.len(), if status == 204 { 2 } else { 1 }, "nothing is begun after what may be done");
+            way.let_in();
+            way.at_next_commit(cut);
+            let set = change_set(&[operation("1", "POST accounts HTTP/1.1", &format!(r#"{{"name":"set {cut:?}"}}"#))]);
+            let answer = send(&world, &admin, &[], &format!("{set}--b--\r\n")).await;
+            assert_eq!((answer.status, answer.header("retry-after")), (outer, None));
+            assert_eq!(replies(&answer)[0].status, status);
+            way.let_in();
+        }
+        // All were stored, each once.
+        let stored = world.get("accounts?$select=name&$orderby=name").await;
+        let names: Vec<_> =
+            stored["value"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "alone AfterCommit",
+                "alone AfterCommitAndAway",
+                "first",
+                "one AfterCommit",
+                "one AfterCommitAndAway",
+                "set AfterCommit",
+                "set AfterCommitAndAway",
+                "two AfterCommit",
+            ]
+        );
+        // What the server never got is told to come again.
+        way.at_next_commit(Cut::BeforeCommit);
+        let answer = send(&world, &admin, &[], &format!("{}--b--\r\n", post("never"))).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+        assert_eq!(count(&world, "accounts").await, "8");
     }
 
     pub async fn a_request_changes_so_many_records(mut world: World) {

@@ -126,11 +126,6 @@ impl Answer {
 
 impl World {
     pub async fn new(engine: Engine) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(HeldClock(AtomicI64::new(START_SECONDS * 1_000)));
-        // Worlds share a PostgreSQL cluster, where databases are named by ids: each world draws others.
-        let number = WORLDS.fetch_add(1, Ordering::Relaxed) << 32 | u64::from(std::process::id());
-        let random = Arc::new(CountedNoise(AtomicU64::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d))));
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(custodia_testbed::with_database(
@@ -138,11 +133,21 @@ impl World {
                 &custodia_testbed::fresh_database_name(),
             )),
         };
+        Self::at(postgres, custodia_store::Limits::default()).await
+    }
+
+    /// At an address of PostgreSQL, or in files.
+    pub async fn at(postgres: Option<String>, limits: custodia_store::Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HeldClock(AtomicI64::new(START_SECONDS * 1_000)));
+        // Worlds share a PostgreSQL cluster, where databases are named by ids: each world draws others.
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed) << 32 | u64::from(std::process::id());
+        let random = Arc::new(CountedNoise(AtomicU64::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d))));
         let store = Store::open(Settings {
             folder: folder.path().to_owned(),
             postgres,
             master: MasterKey::generate(random.as_ref()),
-            limits: custodia_store::Limits::default(),
+            limits,
             schema: standard(),
             clock: clock.clone(),
             random: random.clone(),
