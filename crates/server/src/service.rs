@@ -470,14 +470,14 @@ impl Service {
         let random = Arc::clone(&self.random) as Arc<dyn Random>;
         let organization = Organization::new(name, database, clock, random);
         let made = self.fill(&organization, display_name, administrator).await;
+        drop(organization);
+        let made = match made {
+            Ok(secret) => self.store.activate(&entry).await.map(|()| secret).map_err(Into::into),
+            Err(error) => Err(error),
+        };
         match made {
-            Ok(secret) => {
-                drop(organization);
-                self.store.activate(&entry).await?;
-                Ok(secret)
-            }
+            Ok(secret) => Ok(secret),
             Err(error) => {
-                drop(organization);
                 if let Err(left) = self.store.delete_organization(&entry).await {
                     tracing::error!(organization.name = %name, error = %left, "a half-made organisation could not be removed");
                 }

@@ -4,7 +4,7 @@ mod reading;
 mod writing;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use custodia_schema::{Guid, Schema, TableId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,6 +34,9 @@ use crate::{Error, Result, Services, own_indexes};
 
 /// Connections to PostgreSQL that one open database holds at most: those, and the one that writes.
 pub(crate) const CONNECTIONS_PER_DATABASE: usize = READING_CONNECTIONS + 1;
+/// What is told of one that is not to be used any more.
+const RETIRED: &str = "the organisation was closed, or has another database since a restore";
+
 /// One organisation's database. Cheap to clone; all clones share connections, the write queue and caches.
 #[derive(Clone)]
 pub struct Database {
@@ -56,8 +59,6 @@ pub(crate) struct Inner {
     long_reads: Semaphore,
     /// The oldest program that may write, when that is newer than this one.
     writer_needed: Option<u32>,
-    /// The organisation has another database now, or none: this one is not to be used any more.
-    retired: AtomicBool,
     /// Leave to be open. The last field, so that it is given back when the connections are closed.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -121,7 +122,6 @@ impl Database {
             questions: Questions::default(),
             long_reads: Semaphore::new(services.limits.own_long_reads_max()),
             writer_needed: Some(programs.oldest_writer).filter(|needed| *needed > PROGRAM_VERSION),
-            retired: AtomicBool::new(false),
             services,
             _room: room,
         };
@@ -326,18 +326,17 @@ impl Database {
     /// is one, comes from the store.
     #[must_use]
     pub fn is_retired(&self) -> bool {
-        self.inner.retired.load(Ordering::Acquire)
+        self.inner.writer.is_closed()
     }
 
-    /// Refuses everything from now on: the organisation has another database, or none.
+    /// Refuses everything from now on, what waits to be written too: the organisation has another database, or none.
     pub(crate) fn retire(&self) {
-        self.inner.retired.store(true, Ordering::Release);
+        self.inner.writer.close();
     }
 
     fn require_current(&self) -> Result<()> {
         if self.is_retired() {
-            let context = "the organisation was closed, or has another database since a restore".to_owned();
-            return Err(Error::Unavailable { context, source: None });
+            return Err(Error::Unavailable { context: RETIRED.to_owned(), source: None });
         }
         Ok(())
     }

@@ -37,12 +37,12 @@ pub struct WriteTotals {
 }
 
 impl WriteTotals {
+    /// Adds what a database has written.
     fn add(&mut self, database: &Database) {
         let counters = database.counters();
         self.batches += counters.batches();
         self.requests += counters.requests();
         self.retries += counters.retries();
-        self.waiting += database.writes_waiting() as u64;
     }
 }
 
@@ -59,6 +59,7 @@ pub(crate) struct OpenDatabases {
     room: Arc<Semaphore>,
     keeper: OnceLock<Arc<dyn Keeper>>,
     opened: AtomicU64,
+    /// What those wrote that are not open any more. Locked while `open` is: each is in one of the two.
     closed_totals: Mutex<WriteTotals>,
     checkpoints_failing: Mutex<HashSet<Guid>>,
 }
@@ -101,9 +102,11 @@ impl OpenDatabases {
     }
 
     pub(crate) fn write_totals(&self) -> WriteTotals {
+        let open = self.open.lock();
         let mut totals = *self.closed_totals.lock();
-        for opened in self.open.lock().values() {
+        for opened in open.values() {
             totals.add(&opened.database);
+            totals.waiting += opened.database.writes_waiting() as u64;
         }
         totals
     }
@@ -148,10 +151,24 @@ impl OpenDatabases {
 
     /// Lets go of a database; whoever still has a handle is refused.
     pub(crate) fn forget(&self, organization: Guid) {
-        let forgotten = self.open.lock().remove(&organization);
+        self.forget_if(organization, |_| true);
+    }
+
+    /// The same if it is the one that is meant, by the name that the control database gave it.
+    fn forget_if(&self, organization: Guid, is_meant: impl Fn(&str) -> bool) {
+        let forgotten = {
+            let mut open = self.open.lock();
+            if open.get(&organization).is_some_and(|opened| !is_meant(&opened.name)) {
+                return;
+            }
+            let forgotten = open.remove(&organization);
+            if let Some(forgotten) = &forgotten {
+                self.closed_totals.lock().add(&forgotten.database);
+            }
+            forgotten
+        };
         self.checkpoints_failing.lock().remove(&organization);
         if let Some(Opened { database, .. }) = forgotten {
-            self.closed_totals.lock().add(&database);
             // Before it is let go of, so that nobody keeps it afterwards.
             database.retire();
         }
@@ -160,11 +177,14 @@ impl OpenDatabases {
         }
     }
 
-    /// Lets go of all but those of these organisations, under these names.
-    pub(crate) fn forget_all_but(&self, present: &HashMap<Guid, String>) {
-        let gone = |(id, opened): (&Guid, &Opened)| (present.get(id) != Some(&opened.name)).then_some(*id);
-        let gone: Vec<_> = self.open.lock().iter().filter_map(gone).collect();
-        gone.into_iter().for_each(|organization| self.forget(organization));
+    /// Lets go of all but those of these organisations, under these names. They are asked for after it was looked what is open:
+    /// what is made or restored meanwhile stays.
+    pub(crate) fn forget_all_but(&self, present: impl FnOnce() -> HashMap<Guid, String>) {
+        let open: Vec<_> = self.open.lock().iter().map(|(id, opened)| (*id, opened.name.clone())).collect();
+        let present = present();
+        for (organization, name) in open.into_iter().filter(|(id, name)| present.get(id) != Some(name)) {
+            self.forget_if(organization, |opened| opened == name);
+        }
     }
 
     /// Closes those that nobody has used for longer than `limit_ms`.
@@ -194,10 +214,13 @@ impl OpenDatabases {
             if !open.get(&organization).is_some_and(|opened| opened.database.is_idle()) {
                 return false;
             }
-            open.remove(&organization)
+            let closed = open.remove(&organization);
+            if let Some(closed) = &closed {
+                self.closed_totals.lock().add(&closed.database);
+            }
+            closed
         };
         if let Some(closed) = closed {
-            self.closed_totals.lock().add(&closed.database);
             // It is told of again when it is opened again.
             self.checkpoints_failing.lock().remove(&organization);
             // What is left in its log is moved into the file.

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use rusqlite::ErrorCode;
 
 use self::commits::Commits;
+pub(crate) use self::commits::CommitsByFile;
 pub(crate) use self::connection::Connection;
 use self::connection::Snapshot;
 #[cfg(any(test, feature = "witness"))]
@@ -75,6 +76,7 @@ pub(crate) struct SqliteSettings {
     /// Name of a file layer to go through; tests inject faults with it.
     pub file_layer: Option<&'static str>,
     pub statements: StatementCount,
+    pub commits: CommitsByFile,
 }
 
 /// One file: its readers, and the one connection that writes.
@@ -138,7 +140,7 @@ impl SqliteFile {
     }
 
     fn with_access(path: &Path, key: Option<Key>, settings: SqliteSettings, access: Access) -> Result<Self> {
-        let (commits, rounds) = (Arc::new(Commits::default()), Arc::new(AtomicU64::new(0)));
+        let (commits, rounds) = (settings.commits.of(path), Arc::new(AtomicU64::new(0)));
         let cache_share = settings.caches.is_some().then(|| Arc::new(CacheShare::new()));
         let writer = Connection::open(path, key.as_ref(), &settings, access, &commits, &rounds, cache_share.as_ref())?;
         Ok(Self {

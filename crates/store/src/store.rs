@@ -1,6 +1,5 @@
 //! All organisations of one installation: opens, makes, suspends and destroys their databases.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +26,7 @@ use crate::page_caches::PageCaches;
 use crate::postgres::{DEFAULT_DATABASE, PostgresConnection, PostgresSettings};
 use crate::quota::OrganizationLimit;
 use crate::sql::{self, internal};
-use crate::sqlite::{SqliteFile, SqliteSettings};
+use crate::sqlite::{CommitsByFile, SqliteFile, SqliteSettings};
 use crate::statement_count::StatementCount;
 use crate::threads::WriterThreads;
 use crate::unfinished::remove_unfinished;
@@ -166,6 +165,7 @@ impl Store {
                     log_mebibytes_max: limits.log_mebibytes_max,
                     file_layer: settings.file_layer,
                     statements: StatementCount::default(),
+                    commits: CommitsByFile::default(),
                 };
                 let mut key = settings.master.derive("control database");
                 let key = Some(Key::take(&mut key));
@@ -260,9 +260,9 @@ impl Store {
 
     /// Lets go of open databases that are no organisation's any more: another node destroyed it, or restored it into another.
     fn forget_replaced(&self) {
-        let present: HashMap<Guid, String> =
-            self.control.list().into_iter().map(|known| (known.id, known.database.clone())).collect();
-        self.open.forget_all_but(&present);
+        self.open.forget_all_but(|| {
+            self.control.list().into_iter().map(|known| (known.id, known.database.clone())).collect()
+        });
     }
 
     /// Gives an organisation a limit of its own, or with `None` the one that every organisation has. It counts from the next
@@ -451,15 +451,17 @@ impl Store {
         let database = self.database_name(name, id);
         let organization = self.new_organization(id, name, display_name, database)?;
         self.control.insert(&organization).await?;
-        match self.make_database(&organization, &organization.database).await {
-            Ok(()) => {}
+        let opened = async {
+            self.make_database(&organization, &organization.database).await?;
+            self.open_database(&organization).await
+        };
+        match opened.await {
+            Ok(database) => Ok((self.organization(name)?, database)),
             Err(error) => {
                 self.forget(&organization).await;
-                return Err(error);
+                Err(error)
             }
         }
-        let database = self.open_database(&organization).await?;
-        Ok((self.organization(name)?, database))
     }
 
     /// Makes an empty database of that name for an organisation.
@@ -750,6 +752,7 @@ impl Store {
             log_mebibytes_max: u32::MAX,
             file_layer: None,
             statements: StatementCount::default(),
+            commits: CommitsByFile::default(),
         }
     }
 

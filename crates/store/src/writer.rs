@@ -168,6 +168,8 @@ pub(crate) struct Writer {
     organization: Guid,
     queue: Mutex<Queue>,
     scheduled: AtomicBool,
+    /// Nothing is begun any more.
+    closed: AtomicBool,
     limits: WriterLimits,
     clock: Arc<dyn Clock>,
     /// Salts of audit entries.
@@ -212,6 +214,7 @@ impl Writer {
             organization,
             queue: Mutex::default(),
             scheduled: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             limits: services.limits.writer(),
             clock: Arc::clone(&services.clock),
             random: Arc::clone(&services.random),
@@ -268,6 +271,15 @@ impl Writer {
         };
         // What it holds may be much to give back: not under the queue's lock.
         drop(withdrawn);
+    }
+
+    /// Begins nothing any more. A batch at work goes on to its end with what it has begun.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Requests waiting now.
@@ -362,7 +374,7 @@ impl Writer {
     /// The request at that place of a batch; after those begun the next one that waits, while the batch takes more.
     fn request_at<'i>(&self, intake: &'i mut Intake, at: usize) -> Option<&'i mut Begun> {
         if at == intake.begun.len() {
-            if at > 0 && self.clock.monotonic_ms() >= intake.until_ms {
+            if at > 0 && (self.is_closed() || self.clock.monotonic_ms() >= intake.until_ms) {
                 return None;
             }
             let request = self.queue.lock().next(intake.last)?;

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Database, Engine, Inner};
+use super::{Database, Engine, Inner, RETIRED};
 use crate::link::Link;
 use crate::migration::PROGRAM_VERSION;
 use crate::transaction::Transaction;
@@ -125,6 +125,10 @@ impl Inner {
 
     /// Works off one batch; whether more is waiting.
     pub(crate) async fn work_once(&self) -> bool {
+        if self.writer.is_closed() {
+            self.writer.refuse_all(RETIRED);
+            return false;
+        }
         let link = match &self.engine {
             Engine::Sqlite { file, .. } => Link::Sqlite(Arc::clone(file)),
             Engine::Postgres { writing, .. } => match writing.connected().await {

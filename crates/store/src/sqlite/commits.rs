@@ -1,6 +1,29 @@
 //! What is committed through the connections of a file: one process owns it, so that nobody else commits.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+/// The counts of the files that are open. One that was let go of may still be at work when it is opened anew: whatever is
+/// committed through either is counted for both.
+#[derive(Clone, Default)]
+pub(crate) struct CommitsByFile(Arc<Mutex<HashMap<PathBuf, Weak<Commits>>>>);
+
+impl CommitsByFile {
+    pub(super) fn of(&self, path: &Path) -> Arc<Commits> {
+        let mut files = self.0.lock();
+        if let Some(commits) = files.get(path).and_then(Weak::upgrade) {
+            return commits;
+        }
+        files.retain(|_, commits| commits.strong_count() > 0);
+        let commits = Arc::new(Commits::default());
+        files.insert(path.to_owned(), Arc::downgrade(&commits));
+        commits
+    }
+}
 
 /// Counts commits, so that a read knows whether a snapshot that was kept is still the newest.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::{Connection, PageCaches, SqliteFile, SqliteSettings};
+use super::{CommitsByFile, Connection, PageCaches, SqliteFile, SqliteSettings};
 use crate::Error;
 use crate::ambient::Clock;
 use crate::page_caches::LEAST_KIBIBYTES;
@@ -49,6 +49,7 @@ fn settings(caches: Option<Arc<PageCaches>>) -> SqliteSettings {
         log_mebibytes_max: 1,
         file_layer: None,
         statements: StatementCount::default(),
+        commits: CommitsByFile::default(),
     }
 }
 

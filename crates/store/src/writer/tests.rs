@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custodia_schema::{Guid, PrivilegeKind, Value};
 use custodia_testbed::{Cut, CutOff, fresh_database_name, with_database};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,7 +16,7 @@ use crate::on_both_engines;
 use crate::site::{Engine, HeldClock, Site, Step, account, master_key, permit, table, values, write};
 use crate::sql::content::Layout;
 use crate::sql::{Dialect, Statement, Tables, internal};
-use crate::{Database, Error, Limits, Result, RowKey, Transaction};
+use crate::{Database, Error, Limits, Result, RowKey, Transaction, WriteTotals};
 
 on_both_engines! {
     the_innocent_survive_a_failing_neighbour;
@@ -36,6 +37,9 @@ on_both_engines! {
     tables_that_are_made_leave_the_limit_where_it_was;
     what_nobody_waits_for_is_not_begun;
     what_goes_on_after_its_writes_failed_is_refused_alone;
+    a_closed_organisation_begins_nothing_and_what_was_at_work_is_seen_in_the_next;
+    a_request_that_panics_at_once_is_refused_alone;
+    what_waited_in_a_closed_database_waits_no_more;
 }
 
 /// A queue that is held up by a request at work, so that what comes meanwhile forms one batch.
@@ -288,6 +292,75 @@ async fn a_commit_of_which_nobody_can_tell_may_be_done() {
 
 mod bodies {
     use super::*;
+
+    pub async fn a_closed_organisation_begins_nothing_and_what_was_at_work_is_seen_in_the_next(engine: Engine) {
+        let (site, database) = with_accounts(engine).await;
+        let (open, opened) = watch::channel(false);
+        let (entered, mut waits) = watch::channel(false);
+        let (old, step) = (database.clone(), account(&database, Guid::from_u128(1), "At work"));
+        let at_work = tokio::spawn(async move {
+            old.write(move |transaction: &mut Transaction| {
+                let (step, mut opened, entered) = (step.clone(), opened.clone(), entered.clone());
+                Box::pin(async move {
+                    step.run(transaction).await?;
+                    entered.send_replace(true);
+                    opened.wait_for(|open| *open).await.unwrap();
+                    Ok::<(), Error>(())
+                })
+            })
+            .await
+        });
+        waits.wait_for(|entered| *entered).await.unwrap();
+        let waiting = queued(&database, insert(&database, 2)).await;
+        site.store.suspend(&site.store.organization("demo").unwrap()).await.unwrap();
+        site.store.activate(&site.store.organization("demo").unwrap()).await.unwrap();
+        let next = site.store.database("demo").await.unwrap();
+        // What is read is kept for the next reads, until something is committed.
+        for _ in 0..2 {
+            assert_eq!(accounts(&next).await, [1000]);
+        }
+        open.send_replace(true);
+        at_work.await.unwrap().unwrap();
+        let refused = waiting.await.unwrap();
+        assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+        assert_eq!(accounts(&next).await, [1, 1000]);
+        insert(&next, 3).await.unwrap();
+        assert_eq!(accounts(&next).await, [1, 3, 1000]);
+        assert!(insert(&database, 4).await.is_err());
+    }
+
+    pub async fn a_request_that_panics_at_once_is_refused_alone(engine: Engine) {
+        let (_site, database) = with_accounts(engine).await;
+        let broken = database.clone();
+        let held = Held::up(&database).await;
+        let broken = queued(&database, async move {
+            broken
+                .write(|_: &mut Transaction| -> BoxFuture<'_, Result<()>> { panic!("before it waits for anything") })
+                .await
+        })
+        .await;
+        let beside = queued(&database, insert(&database, 1)).await;
+        held.release().await;
+        assert!(matches!(broken.await.unwrap(), Err(Error::Unavailable { .. })));
+        beside.await.unwrap().unwrap();
+        insert(&database, 2).await.unwrap();
+        assert_eq!(accounts(&database).await, [1, 2, 1000]);
+    }
+
+    pub async fn what_waited_in_a_closed_database_waits_no_more(engine: Engine) {
+        let (site, database) = with_accounts(engine).await;
+        let held = Held::up(&database).await;
+        let waiting = [queued(&database, insert(&database, 1)).await, queued(&database, insert(&database, 2)).await];
+        let before = site.store.write_totals();
+        assert_eq!(before.waiting, 2);
+        site.store.forget_open(database.organization());
+        assert_eq!(site.store.write_totals(), WriteTotals { waiting: 0, ..before });
+        held.release().await;
+        for refused in waiting {
+            assert!(refused.await.unwrap().is_err());
+        }
+        assert_eq!(site.store.write_totals().waiting, 0);
+    }
 
     /// A batch of small ones and one that takes too long, before which another failed or not.
     async fn refused_alone(engine: Engine, sticks: Sticks) {

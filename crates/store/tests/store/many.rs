@@ -16,6 +16,7 @@ on_both_engines! {
     what_is_in_use_stays_open_and_the_next_waits;
     many_organisations_asked_at_once_lose_nothing_and_keep_the_bound;
     idle_databases_are_closed;
+    an_organisation_that_finds_no_room_is_not_left_half_made;
 }
 
 /// An installation that has so many databases open, on either engine.
@@ -70,6 +71,22 @@ mod bodies {
         assert!(ask("many-1").await);
         // Now it was the first one's turn.
         assert!(!ask("many-2").await && ask("many-0").await);
+    }
+
+    pub async fn an_organisation_that_finds_no_room_is_not_left_half_made(engine: Engine) {
+        let limits = Limits { open_databases_max: 1, open_wait_ms: 10, ..Limits::default() };
+        let site = Site::with(engine, &master_key(), None, limits).await;
+        let used = site.organization("first").await;
+        assert!(matches!(site.store.create_organization("next", "Next").await, Err(Error::Unavailable { .. })));
+        let names: Vec<_> = site.store.organizations().iter().map(|known| known.name.clone()).collect();
+        assert_eq!(names, ["first"]);
+        if engine == Engine::Sqlite {
+            let files = std::fs::read_dir(site.path("organizations")).unwrap();
+            let left = files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("next"));
+            assert_eq!(left.count(), 0);
+        }
+        drop(used);
+        site.organization("next").await;
     }
 
     pub async fn what_is_in_use_stays_open_and_the_next_waits(engine: Engine) {

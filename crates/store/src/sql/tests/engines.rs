@@ -11,7 +11,7 @@ use crate::ambient::Clock;
 use crate::link::Link;
 use crate::postgres::{PostgresConnection, PostgresSettings};
 use crate::row::Row;
-use crate::sqlite::{SqliteFile, SqliteSettings};
+use crate::sqlite::{CommitsByFile, SqliteFile, SqliteSettings};
 use crate::statement_count::StatementCount;
 
 /// One database; dropping it leaves nothing behind but, on PostgreSQL, an unused database in the test cluster.
@@ -59,6 +59,7 @@ impl TestDatabase {
             log_mebibytes_max: u32::MAX,
             file_layer: None,
             statements: StatementCount::default(),
+            commits: CommitsByFile::default(),
         };
         let file = SqliteFile::create(&folder.path().join("test.db"), None, settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
