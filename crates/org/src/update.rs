@@ -59,6 +59,8 @@ impl Writing<'_> {
                 Ok(Upserted { written, created: false })
             }
             (None, Precondition::Exists | Precondition::Version(_)) => Err(Self::missing(&table, &target.key)),
+            // One who cancels a job that is gone means to make none.
+            (None, _) if table.name == ASYNC_OPERATION && !self.is_trusted() => Err(Self::missing(&table, &target.key)),
             (None, Precondition::None | Precondition::Absent) => {
                 match &target.key {
                     RowKey::Id(id) => input.id = Some(*id),

@@ -84,6 +84,12 @@ mod bodies {
         assert_eq!((&shown["statecode"], &shown["statuscode"]), (&json!(3), &json!(32)));
         assert!(shown["completedon"].is_string());
         world.ask("DELETE", &format!("asyncoperations({job})"), &[], "").await.expect(204);
+        // One that is gone is cancelled by nobody, and no other is made of it.
+        let gone = format!("asyncoperations({job})");
+        for headers in [&[][..], &[("if-none-match", "*")], &[("if-match", "*")]] {
+            world.ask("PATCH", &gone, headers, &cancel).await.expect_error(404, "0x80040217");
+        }
+        world.ask("GET", &gone, &[], "").await.expect_error(404, "0x80040217");
         assert_eq!(world.get(&below).await["value"], json!([]));
 
         // Later, and within a change set.
