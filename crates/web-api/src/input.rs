@@ -7,6 +7,7 @@ use custodia_query::odata::{
 };
 use custodia_schema::{Column, ColumnId, ColumnKind, DateBehavior, Decimal, Guid, Money, Schema, Table, Value};
 use http::StatusCode;
+use serde_json::value::RawValue;
 
 mod nested;
 
@@ -379,14 +380,14 @@ pub(crate) fn column_value(
             json.noun()
         ))
     };
+    // Exact numbers may come in quotes where the sender said so.
+    let quoted = if numbers_quoted { json.text().ok().filter(|text| is_number(text)) } else { None };
+    let exact_number = || json.number().ok().or(quoted.as_deref());
     let out_of_range = || {
-        let number = json.number().unwrap_or_default();
+        let number = exact_number().unwrap_or_default();
         let message = format!("column '{}' of table '{}': {number} is out of range", column.name, table.name);
         Failure::new(StatusCode::BAD_REQUEST, code::OUT_OF_RANGE, message)
     };
-    // Exact numbers may come in quotes where the sender said so.
-    let quoted_text = if numbers_quoted { json.text().ok() } else { None };
-    let exact_number = || json.number().ok().or(quoted_text.as_deref());
     Ok(match &column.kind {
         ColumnKind::Text { .. } | ColumnKind::Memo { .. } => Value::Text(json.text().map_err(|_| mismatch("a text"))?),
         ColumnKind::TableName => Value::Text(json.text().map_err(|_| mismatch("the logical name of a table"))?),
@@ -450,6 +451,13 @@ pub(crate) fn column_value(
             return Err(Failure::unsupported(format!("writing column '{}'", column.name)));
         }
     })
+}
+
+/// Whether a text is a number as JSON writes it, and nothing besides.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        && text.ends_with(|last: char| last.is_ascii_digit())
+        && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 /// A number without a fraction, whatever its form; `None` for others.

@@ -102,8 +102,23 @@ fn exact_numbers_may_come_in_quotes_where_the_sender_said_so() {
     assert_eq!(read("account", "revenue", "\"1.5\"", true), Ok(Value::Money(Money(15_000))));
     assert_eq!(read("account", "versionnumber", "\"7\"", true), Ok(Value::BigInt(7)));
     assert_eq!(read("account", "revenue", "1.5", true), Ok(Value::Money(Money(15_000))));
-    assert!(read("account", "revenue", "\"x\"", true).is_err());
-    assert!(read("account", "numberofemployees", "\"7\"", true).is_err());
+    assert_eq!(read("account", "exchangerate", "\"-1e-2\"", true), Ok(Value::Decimal(Decimal::new(-1, 2))));
+    let refused = |column: &str, json: &str| {
+        let failure = read("account", column, json, true).unwrap_err();
+        assert_eq!(failure.status, 400, "{column} {json}");
+        (failure.code, failure.message)
+    };
+    for json in ["x", "", "NaN", "0x1", "1 ", " 1", "1_0", "+1", ".5", "5.", "1.2.3", "-", "[1]", "1,0", "INF", "١"] {
+        for column in ["revenue", "exchangerate", "versionnumber"] {
+            let (code, message) = refused(column, &format!("\"{json}\""));
+            assert_eq!(code, 0x8004_8d19, "{column} {json}");
+            assert!(message.contains("is given a text; a ") && message.ends_with("number was expected"), "{message}");
+        }
+    }
+    // Those that fit into 32 bits have no need of it.
+    assert_eq!(refused("numberofemployees", "\"7\"").0, 0x8004_8d19);
+    let (code, message) = refused("revenue", "\"1e40\"");
+    assert_eq!((code, message.as_str()), (0x8004_4330, "column 'revenue' of table 'account': 1e40 is out of range"));
 }
 
 #[test]
