@@ -120,7 +120,11 @@ impl<'b> Object<'b> {
     /// The list of objects under that name that an operation cannot do without.
     pub(crate) fn need_objects(&self, name: &str) -> Result<Vec<Self>, Failure> {
         let value = self.need(name)?;
-        value.objects()?.ok_or_else(|| Mistyped(value).of(name, "a list of objects"))
+        let list = value.list()?.ok_or_else(|| Mistyped(value).of(name, "a list of objects"))?;
+        let object = |(at, value): (usize, Json<'b>)| {
+            value.object()?.ok_or_else(|| Mistyped(value).of(&format!("{name}[{at}]"), "an object"))
+        };
+        list.into_iter().enumerate().map(object).collect()
     }
 
     /// The text under that name that an operation cannot do without.
@@ -204,7 +208,7 @@ impl<'b> Json<'b> {
         if self.kind() != JsonKind::Object {
             return Ok(None);
         }
-        Object::parse(self.0).map(Some)
+        serde_json::from_str(self.0).map(Some).map_err(misread)
     }
 
     /// A list of objects; `None` when it is something else.
@@ -212,9 +216,7 @@ impl<'b> Json<'b> {
         if self.kind() != JsonKind::List {
             return Ok(None);
         }
-        let objects =
-            serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
-        objects.map(Some)
+        serde_json::from_str(self.0).map(Some).map_err(misread)
     }
 
     /// A list of whatever; `None` when it is something else.
@@ -223,7 +225,7 @@ impl<'b> Json<'b> {
             return Ok(None);
         }
         let list: Result<Vec<&'b RawValue>, _> = serde_json::from_str(self.0);
-        let list = list.map_err(|error| Failure::body(format!("the body cannot be read: {error}")))?;
+        let list = list.map_err(misread)?;
         Ok(Some(list.into_iter().map(|value| Json(value.get())).collect()))
     }
 
@@ -232,9 +234,7 @@ impl<'b> Json<'b> {
         if self.kind() != JsonKind::List {
             return Ok(None);
         }
-        let texts =
-            serde_json::from_str(self.0).map_err(|error| Failure::body(format!("the body cannot be read: {error}")));
-        texts.map(Some)
+        serde_json::from_str(self.0).map(Some).map_err(misread)
     }
 
     /// A list without members.
@@ -242,6 +242,13 @@ impl<'b> Json<'b> {
         let inner = self.0.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         inner.is_some_and(|inner| inner.trim().is_empty())
     }
+}
+
+/// Why a value within a body cannot be read. Its places are left out: they are counted from the value's own beginning.
+fn misread(error: serde_json::Error) -> Failure {
+    let error = error.to_string();
+    let problem = error.rsplit_once(" at line ").map_or(error.as_str(), |(problem, _)| problem);
+    Failure::body(format!("the body cannot be read: {problem}"))
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -319,6 +326,19 @@ mod tests {
             assert_eq!((failure.status.as_u16(), failure.code), (400, 0x8004_8d19));
             assert!(failure.message.starts_with(expected), "{}", failure.message);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_within_a_body_is_told_without_a_place_of_its_own() {
+        let object = Object::read(br#"{"a":[{},null],"b":[1],"c":"x","d":[{"x":1,"x":2}],"e":[[]]}"#).unwrap();
+        let told = |name: &str| object.need_objects(name).map(|_| ()).unwrap_err().message;
+        assert_eq!(told("a"), "'a[1]' is null; an object was expected");
+        assert_eq!(told("b"), "'b[0]' is a number; an object was expected");
+        assert_eq!(told("c"), "'c' is a text; a list of objects was expected");
+        assert_eq!(told("d"), "the body cannot be read: 'x' is given twice");
+        assert_eq!(told("e"), "'e[0]' is a list; an object was expected");
+        let texts = object.get("b").unwrap().texts().unwrap_err().message;
+        assert_eq!(texts, "the body cannot be read: invalid type: integer `1`, expected a string");
     }
 
     #[test]

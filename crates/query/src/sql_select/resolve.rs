@@ -3,9 +3,9 @@
 use custodia_schema::{Column, ColumnKind, Schema, Table, TableId};
 use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident};
 
-use super::statement::{Joined, Parts, TableName, invalid, invalid_at, read};
+use super::statement::{Joined, Parts, TableName, invalid, invalid_at, place, read};
 use crate::fetchxml::{GroupColumn, GroupValue, GroupsQuestion, Question, RowColumn, RowsQuestion};
-use crate::odata::{Limits, ODataError, Place, comparable, parse_moment, property_name};
+use crate::odata::{Limits, ODataError, comparable, parse_moment, property_name};
 use crate::operator::Asker;
 use crate::{Aggregation, Field, Filter, Group, GroupBy, Link, LinkKind, Measure, Order, Path, Query};
 
@@ -73,7 +73,7 @@ pub(super) struct Resolver<'s> {
 
 impl<'s> Resolver<'s> {
     pub(super) fn too_much(&self, limit: &'static str, max: usize) -> ODataError {
-        ODataError::TooMuch { place: Place { part: "sql".to_owned(), character: 1 }, limit, max }
+        ODataError::TooMuch { place: place(0), limit, max }
     }
 
     fn table(&mut self, named: &TableName) -> Result<&'s Table, ODataError> {
@@ -151,7 +151,7 @@ impl<'s> Resolver<'s> {
             }
             ([], Some(of)) if !of_is_known => Err(invalid_at(of, format!("no table is called '{}'", of.value))),
             ([], _) => Err(ODataError::UnknownProperty {
-                place: Place { part: "sql".to_owned(), character: 1 },
+                place: place(0),
                 name: name.value.clone(),
                 table: self
                     .rows

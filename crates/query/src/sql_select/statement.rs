@@ -67,14 +67,19 @@ impl Parts {
 
 /// A refusal.
 pub(super) fn invalid(problem: impl Into<String>) -> ODataError {
-    ODataError::Invalid { place: Place { part: "sql".to_owned(), character: 1 }, problem: problem.into() }
+    ODataError::Invalid { place: place(0), problem: problem.into() }
+}
+
+/// A character of the first line of a statement, from 1; 0 for the statement as a whole.
+pub(super) fn place(character: usize) -> Place {
+    Place { part: "sql".to_owned(), character }
 }
 
 /// A refusal of something that a word of the statement says.
 pub(super) fn invalid_at(at: &Ident, problem: impl Into<String>) -> ODataError {
     let start = at.span.start;
-    let character = if start.line == 1 { usize::try_from(start.column).unwrap_or(1).max(1) } else { 1 };
-    ODataError::Invalid { place: Place { part: "sql".to_owned(), character }, problem: problem.into() }
+    let character = if start.line == 1 { usize::try_from(start.column).unwrap_or_default() } else { 0 };
+    ODataError::Invalid { place: place(character), problem: problem.into() }
 }
 
 fn unsupported(what: &str) -> ODataError {
@@ -88,8 +93,10 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Parts, ODataError> {
     let marks = tokens.iter().filter(|token| is_mark(&token.token)).count();
     let marks_max = limits.conditions_max.saturating_mul(MARKS_PER_CONDITION);
     if marks > marks_max {
-        let place = Place { part: "sql".to_owned(), character: 1 };
-        return Err(ODataError::TooMuch { place, limit: "conditions_max", max: limits.conditions_max });
+        return Err(invalid(format!(
+            "the statement has {marks} key words and signs; at most {marks_max} are read (conditions_max times \
+             {MARKS_PER_CONDITION})"
+        )));
     }
     let mut parser = Parser::new(&MsSqlDialect {}).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let mut statements = parser.parse_statements().map_err(|error| wrong(&error))?;

@@ -237,7 +237,16 @@ fn statements_are_bounded() {
     let deep = format!("SELECT name FROM account WHERE {}name = 'x'{}", "(".repeat(100), ")".repeat(100));
     assert!(read(&deep).is_err());
     let long = format!("SELECT name FROM account WHERE {}", vec!["name = 'x'"; 5_000].join(" AND "));
-    assert!(matches!(read(&long).unwrap_err(), ODataError::TooMuch { limit: "conditions_max", .. }));
+    let told = read(&long).unwrap_err().to_string();
+    let expected = "sql: the statement has 15004 key words and signs; at most 2000 are read (conditions_max times 4)";
+    assert_eq!(told, expected);
+    // Of a fault its place is told once.
+    let told = read("SELECT name FROM account WHERE name = = 1").unwrap_err().to_string();
+    assert!(told.starts_with("sql: the statement cannot be read") && told.contains("Line: 1, Column: "), "{told}");
+    let told = read("SELECT name FROM nothing").unwrap_err().to_string();
+    assert!(told.starts_with("sql, character 18: there is no table 'nothing'"), "{told}");
+    let told = read("SELECT name\nFROM nothing").unwrap_err().to_string();
+    assert!(told.starts_with("sql: there is no table 'nothing'"), "{told}");
     let long = |count: usize| format!("SELECT name FROM account WHERE {}", vec!["name = 'x'"; count].join(" OR "));
     assert!(read(&long(500)).is_ok());
     assert!(matches!(read(&long(501)).unwrap_err(), ODataError::TooMuch { limit: "conditions_max", .. }));
