@@ -1,7 +1,7 @@
 //! Headers that say one thing: as text, or not at all.
 
-use http::HeaderMap;
-use http::header::AsHeaderName;
+use http::header::{AsHeaderName, CONTENT_ENCODING};
+use http::{HeaderMap, HeaderValue};
 
 use crate::failure::Failure;
 
@@ -19,18 +19,29 @@ pub(crate) fn single(
     if second.is_some() {
         return Err(Failure::invalid(format!("{} is given twice", name.as_ref())));
     }
-    let text = first.map(http::HeaderValue::to_str).transpose();
+    let text = first.map(HeaderValue::to_str).transpose();
     match text {
         Ok(text) => Ok(text.map(str::trim)),
         Err(_) => Err(Failure::invalid(format!("{} has characters that are not of ASCII", name.as_ref()))),
     }
 }
 
+/// Why a body with these headers is not taken: it is encoded (415). Bodies are taken as they are: a few bytes that unfold to many
+/// would be a way to fill the memory.
+pub fn encoding_refused(headers: &HeaderMap) -> Option<String> {
+    let encoding = headers.get_all(CONTENT_ENCODING).iter().find(|value| !is_identity(value))?;
+    let named = encoding.to_str().ok().filter(|text| text.len() <= 100).unwrap_or("this encoding");
+    Some(format!("Bodies with Content-Encoding are not taken; send it without '{named}'."))
+}
+
+/// Whether a body with this encoding is as it is.
+fn is_identity(encoding: &HeaderValue) -> bool {
+    encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") || encoding.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-    use http::HeaderValue;
 
     use super::*;
 

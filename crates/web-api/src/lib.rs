@@ -47,6 +47,7 @@ pub use custodia_query::odata::Limits;
 pub use entrance::{Asks, Entrance, EntranceKind, Need, On, entrances};
 pub use failure::with_causes;
 pub use functions::{explanation_json, finding_json, privilege_change_json};
+pub use header::encoding_refused;
 pub use impersonation::acting_for;
 pub use kept::KeptQuestions;
 pub use memory::{AnswerMemory, NoMemory, Unbounded};

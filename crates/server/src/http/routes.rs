@@ -8,8 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use custodia_store::Clock;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -134,8 +133,10 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
         let message = format!("There is more than one {name} header; send it once.");
         return respond::error(StatusCode::BAD_REQUEST, "0x80060888", &message);
     }
-    if let Some(encoding) = parts.headers.get_all(CONTENT_ENCODING).iter().find(|value| !is_identity(value)) {
-        return encoded(encoding);
+    if let Some(message) = custodia_web_api::encoding_refused(&parts.headers) {
+        let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "0x80048d19", &message);
+        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        return response;
     }
     let body = match service.bodies.unread(body) {
         Ok(body) => body,
@@ -165,20 +166,6 @@ async fn answer(service: &Arc<Service>, request: Request<Incoming>, peer: Peer, 
 /// Whether a body comes in pieces and is nothing else besides: what is packed would be taken for what it holds.
 fn is_chunked(encoding: &HeaderValue) -> bool {
     encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
-}
-
-/// Whether a body with this encoding is as it is.
-fn is_identity(encoding: &HeaderValue) -> bool {
-    encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") || encoding.is_empty()
-}
-
-/// Bodies are taken as they are: a few bytes that unfold to many would be a way to fill the memory.
-fn encoded(encoding: &HeaderValue) -> Response<Bytes> {
-    let named = encoding.to_str().ok().filter(|text| text.len() <= 100).unwrap_or("this encoding");
-    let message = format!("Bodies with Content-Encoding are not taken; send it without '{named}'.");
-    let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "0x80048d19", &message);
-    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    response
 }
 
 async fn route(service: &Arc<Service>, request: PublicRequest<'_>) -> Response<Bytes> {

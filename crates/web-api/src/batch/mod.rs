@@ -18,7 +18,7 @@ use crate::answer;
 use crate::call::{ApiRequest, Call, Earlier};
 use crate::entrance::Shape;
 use crate::failure::{Failure, code};
-use crate::header::single;
+use crate::header::{encoding_refused, single};
 use crate::impersonation;
 use crate::memory::NoMemory;
 use crate::routes;
@@ -261,6 +261,9 @@ impl Batch<'_> {
     async fn inner(&self, part: &Part, earlier: &[Earlier]) -> Result<Inner, Failure> {
         holds_request(part)?;
         let PartRequest { method, target, headers: sent, body } = part.request()?;
+        if let Some(message) = [&part.headers, &sent].into_iter().find_map(encoding_refused) {
+            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::UNREADABLE_BODY, message));
+        }
         let (path, query) = address(&target, self.outer.service_root, earlier)?;
         let content_id = match named(&part.headers)? {
             Some(name) => Some(name),
