@@ -10,12 +10,13 @@ use rusqlite::{Connection, ffi};
 use crate::{Error, Key, cipher};
 
 /// Options that SQLite must have been compiled with.
-const REQUIRED: [&str; 7] = [
+const REQUIRED: [&str; 8] = [
     "HAS_CODEC",
     "ENABLE_SESSION",
     "ENABLE_PREUPDATE_HOOK",
     "ENABLE_MATH_FUNCTIONS",
     "ENABLE_NULL_TRIM",
+    "MAX_COLUMN=32767",
     "TEMP_STORE=2",
     "THREADSAFE=1",
 ];

@@ -6,6 +6,7 @@ on_both_engines! {
     dates_are_those_of_the_callers_clock;
     conditions_are_joined;
     rows_are_linked;
+    as_many_wide_tables_are_linked_as_may_be;
     answers_show_what_is_asked_for;
     every_collection_can_be_asked;
     rows_are_ordered_as_people_read_them;
@@ -185,6 +186,25 @@ mod bodies {
              </link-entity></link-entity></entity></fetch>";
         let found = ask(&world, "systemusers", members).await;
         assert_eq!(shown(&rows(&found), &["u", "role"]), ["Ada Admin System Administrator"]);
+    }
+
+    /// An outer link with inner ones within it is one table to SQLite, of all their columns.
+    pub async fn as_many_wide_tables_are_linked_as_may_be(world: World) {
+        let Records { contoso, .. } = records(&world).await;
+        let ends = [
+            "<link-entity name='contact' from='contactid' to='primarycontactid'",
+            "<link-entity name='account' from='accountid' to='parentcustomerid'",
+        ];
+        let begins: String = (0..15)
+            .map(|at| format!("{} link-type='{}'>", ends[at % 2], if at == 0 { "outer" } else { "inner" }))
+            .collect();
+        let xml = format!(
+            "<fetch><entity name='account'><attribute name='accountnumber' alias='n'/><filter><condition \
+             attribute='accountid' operator='eq' value='{contoso}'/></filter>{begins}{}</entity></fetch>",
+            "</link-entity>".repeat(15)
+        );
+        let found = ask(&world, "accounts", &xml).await;
+        assert_eq!(shown(&rows(&found), &["n"]), ["C"]);
     }
 
     pub async fn answers_show_what_is_asked_for(world: World) {

@@ -544,13 +544,11 @@ pub(super) fn local_day(value: &Value, zone: &Zone) -> Option<i64> {
 pub(super) fn date_part(day: i64, part: DatePart) -> i64 {
     let (year, month, of_month) = civil(day);
     // The last day on which a fiscal year began.
-    let began = |fiscal: Fiscal| {
-        let begins = |day: &i64| {
-            let (_, month, of_month) = civil(*day);
-            month == i64::from(fiscal.month) && of_month == i64::from(fiscal.day)
-        };
-        (0..367).map(|back| day - back).find(begins).unwrap()
+    let begins = |fiscal: Fiscal, day: i64| {
+        let (_, month, of_month) = civil(day);
+        month == i64::from(fiscal.month) && of_month == i64::from(fiscal.day)
     };
+    let began = |fiscal: Fiscal| (0..367).map(|back| day - back).find(|day| begins(fiscal, *day)).unwrap();
     match part {
         DatePart::Day => of_month,
         DatePart::Month => month,
@@ -578,7 +576,8 @@ pub(super) fn date_part(day: i64, part: DatePart) -> i64 {
         }
         DatePart::FiscalYear(fiscal) => {
             let began = began(fiscal);
-            if fiscal.named_by_start { civil(began).0 } else { civil(began + 363).0 }
+            let next = (began + 1..).find(|day| begins(fiscal, *day)).unwrap();
+            if fiscal.named_by_start { civil(began).0 } else { civil(next - 1).0 }
         }
     }
 }
