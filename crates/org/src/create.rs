@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use custodia_access::{OwnerFacts, Place, UnitPath};
 use custodia_schema::{
-    Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RowSecurity, Table, TableId, Value,
+    Column, ColumnKind, Guid, LookupFlavor, Ownership, PrivilegeKind, RequiredLevel, RowSecurity, Table, TableId, Value,
 };
 use custodia_store::{AuditFilter, AuditOperation, AuditedChange, RowKey};
 
@@ -137,6 +137,12 @@ impl Writing<'_> {
 
     pub(crate) fn fill_defaults(&self, table: &Table, row: &mut Draft) -> Result<()> {
         for column in table.columns() {
+            // Null for a column that keeps a value says nothing.
+            let keeps_value =
+                column.required == RequiredLevel::System || matches!(column.kind, ColumnKind::Boolean { .. });
+            if keeps_value && row.get(column.id).is_some_and(Value::is_null) {
+                row.remove(column.id);
+            }
             if row.contains(column.id) {
                 continue;
             }

@@ -4,6 +4,7 @@ use crate::on_both_engines;
 
 on_both_engines! {
     required_columns_keep_their_values;
+    null_leaves_a_new_record_what_a_default_gives;
     null_leaves_what_a_default_gives;
     a_line_stays_with_some_record;
 }
@@ -25,6 +26,13 @@ mod bodies {
         is_required && !table.is_given_otherwise(column)
     }
 
+    /// Whether the column of a new record has a value, given or not, which the platform or a default gives it then.
+    fn is_filled(table: &Table, column: &Column) -> bool {
+        let is_required = column.required == RequiredLevel::System && table.is_given_otherwise(column);
+        let is_boolean = matches!(column.kind, ColumnKind::Boolean { .. });
+        (is_required || is_boolean) && column.creatable && column.kind.is_stored() && column.id != table.primary_id
+    }
+
     /// The navigation of a lookup to one of the tables it may lead to.
     fn navigation_of<'s>(schema: &'s Schema, table: &Table, column: &Column, to: &Table) -> Option<&'s str> {
         let of = schema.parents_of(table.id).find(|r| r.referencing_column == column.id && r.referenced == to.id)?;
@@ -36,11 +44,12 @@ mod bodies {
         (answer.status == 200).then(|| answer.json()["value"][0].clone()).filter(|row| !row.is_null())
     }
 
-    /// The least that a new record of a table says; `None` while what it links to is not there.
+    /// The least that a new record of a table says, with null for what is filled; `None` while what it links to is not there.
     async fn least(world: &World, schema: &Schema, table: &Table) -> Option<Map<String, Json>> {
         let mut body = Map::new();
         for column in table.columns().iter().filter(|column| column.creatable) {
             let value = match &column.kind {
+                _ if is_filled(table, column) => json!(null),
                 _ if !table.must_be_given(column) && !is_kept(table, column) => continue,
                 ColumnKind::Lookup { targets, .. } => {
                     let mut link = None;
@@ -70,32 +79,41 @@ mod bodies {
         Some(body)
     }
 
-    pub async fn required_columns_keep_their_values(world: World) {
-        let schema = world.org.schema();
+    /// Makes a record of each table that callers make records of; which, and the address of each.
+    async fn make_of_each(world: &World, schema: &Schema) -> Vec<(Arc<Table>, String)> {
         let mut tables: Vec<&Arc<Table>> =
             schema.tables().iter().filter(|table| !table.set_name.is_empty() && !table.is_intersect).collect();
-        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        let mut made = Vec::new();
         // Some need records of others: those come once the others are there.
         loop {
             let before = tables.len();
             let mut left = Vec::new();
             for table in tables {
-                let made = match least(&world, &schema, table).await {
+                let answer = match least(world, schema, table).await {
                     Some(body) => {
                         let body = Json::Object(body).to_string();
-                        world.ask("POST", &table.set_name, &[], &body).await.status == 204
+                        Some(world.ask("POST", &table.set_name, &[], &body).await)
                     }
-                    None => false,
+                    None => None,
                 };
-                if !made {
-                    left.push(table);
+                match answer.filter(|answer| answer.status == 204) {
+                    Some(answer) => {
+                        made.push((Arc::clone(table), format!("{}({})", table.set_name, answer.written_id())));
+                    }
+                    None => left.push(table),
                 }
             }
             tables = left;
             if tables.is_empty() || tables.len() == before {
-                break;
+                return made;
             }
         }
+    }
+
+    pub async fn required_columns_keep_their_values(world: World) {
+        let schema = world.org.schema();
+        let account = world.post("accounts", r#"{"name":"A"}"#).await;
+        make_of_each(&world, &schema).await;
         let case = json!({ "title": "C", "customerid_account@odata.bind": format!("/accounts({account})") });
         world.post("incidents", &case.to_string()).await;
         let mut tried = Vec::new();
@@ -149,6 +167,28 @@ mod bodies {
             "transactioncurrency.exchangerate",
             "transactioncurrency.isocurrencycode",
         ] {
+            assert!(tried.iter().any(|known| known == column), "{column} was not tried: {tried:?}");
+        }
+    }
+
+    pub async fn null_leaves_a_new_record_what_a_default_gives(world: World) {
+        let schema = world.org.schema();
+        let mut tried = Vec::new();
+        for (table, record) in make_of_each(&world, &schema).await {
+            let row = world.get(&record).await;
+            for column in table.columns().iter().filter(|column| is_filled(&table, column)) {
+                let shown = match column.kind {
+                    ColumnKind::Lookup { .. } => &row[format!("_{}_value", column.name)],
+                    _ => &row[&column.name],
+                };
+                assert!(!shown.is_null(), "{}.{}: {row}", table.name, column.name);
+                tried.push(format!("{}.{}", table.name, column.name));
+            }
+            if table.name == "annotation" {
+                assert_eq!(row["isdocument"], json!(false));
+            }
+        }
+        for column in ["annotation.isdocument", "appointment.isdraft", "list.type", "systemuser.accessmode"] {
             assert!(tried.iter().any(|known| known == column), "{column} was not tried: {tried:?}");
         }
     }
