@@ -233,7 +233,7 @@ impl Call<'_> {
 
     /// The record that an object within a record links, if it has an address: nothing of it is changed there.
     fn linked(&self, name: &str, object: &Object<'_>) -> Result<Option<Reference>, Failure> {
-        if object.get("@odata.id").is_none() {
+        if object.given("@odata.id").is_none() {
             return Ok(None);
         }
         let reference = self.addressed(object)?;
@@ -267,6 +267,27 @@ impl Call<'_> {
         })?;
         Ok(Reference { table: table.id, key: RowKey::Id(id) })
     }
+}
+
+/// That the address which the body of a record says of itself, if it does, is that of the record which is written: what was read
+/// of one is sent back to the same. A new one has none but by the id it is given. Of a record that is addressed by an alternate key
+/// nothing tells which id it has.
+pub(crate) fn check_own_address(
+    call: &Call<'_>,
+    table: &Table,
+    object: &Object<'_>,
+    key: Option<&RowKey>,
+) -> Result<(), Failure> {
+    let Some(address) = object.text_of("@odata.id")? else { return Ok(()) };
+    let said = call.reference(&address)?;
+    let is_same = match (key, &said.key) {
+        (Some(RowKey::Alternate(_)), RowKey::Id(_)) => true,
+        (key, said) => key == Some(said),
+    };
+    if is_same && said.table == table.id {
+        return Ok(());
+    }
+    Err(Failure::body(format!("'@odata.id' is '{address}', and another record is written: leave the address out")))
 }
 
 /// How a lookup is set, for messages: by its navigations, each with a set that it leads to.

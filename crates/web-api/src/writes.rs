@@ -5,13 +5,13 @@ use std::sync::Arc;
 use custodia_org::{Change, Input, LinkRequest, Precondition, RecordInput, Reference};
 use custodia_query::RowKey;
 use custodia_query::odata::{CollectionNavigation, Tie};
-use custodia_schema::{ColumnId, Table, Value};
+use custodia_schema::{ColumnId, RequiredLevel, Table, Value};
 
 use crate::body::Object;
 use crate::call::Call;
 use crate::etag::precondition;
 use crate::failure::Failure;
-use crate::input::{NewRecords, column_value, new_records, record_input};
+use crate::input::{NewRecords, check_own_address, column_value, new_records, record_input};
 use crate::links::relationship_name;
 use crate::media::Media;
 use crate::prepared::{Answering, PreparedWrite, Showing};
@@ -66,6 +66,7 @@ pub(crate) async fn update(call: &Call<'_>, table: &Arc<Table>, key: &RowKey) ->
     let numbers_quoted = Media::sent_numbers_are_quoted(call.request.headers)?;
     let object = Object::read(&call.request.body)?;
     let input = record_input(call, table, &object, numbers_quoted)?;
+    check_own_address(call, table, &object, Some(key))?;
     let target = Reference { table: table.id, key: key.clone() };
     if let (RowKey::Id(id), Some(other)) = (key, input.id)
         && *id != other
@@ -116,6 +117,13 @@ pub(crate) fn delete_property(
     key: &RowKey,
     column: ColumnId,
 ) -> Result<PreparedWrite, Failure> {
+    // Null for it says nothing (see `docs/api.md`), and nothing else is asked for here.
+    if let Some(column) = table.column_by_id(column)
+        && column.required == RequiredLevel::System
+        && table.is_given_otherwise(column)
+    {
+        return Err(Failure::invalid(format!("the column '{}' of '{}' keeps a value", column.name, table.name)));
+    }
     set_column(call, table, key, column, Value::Null)
 }
 

@@ -1,10 +1,11 @@
 //! Records within a record that is made: those it points at are made before it, those that hang on it after it.
 
 use custodia_org::{Change, Input, LinkRequest, RecordInput, Reference};
+use custodia_query::RowKey;
 use custodia_query::odata::{CollectionNavigation, SingleNavigation, Tie};
 use custodia_schema::{ColumnId, Guid, Table};
 
-use super::{BIND, Reader, given_id, table_of_type};
+use super::{BIND, Reader, check_own_address, given_id, table_of_type};
 use crate::body::{Json, Object};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -80,6 +81,7 @@ fn read(
     }
     take(left)?;
     let id = given_id(table, object)?.filter(|id| !id.is_nil());
+    check_own_address(call, table, object, id.map(RowKey::Id).as_ref())?;
     let own = id.unwrap_or_else(|| call.organization.new_id());
     let nested = Nested { own, before: Vec::new(), after: Vec::new(), depth, left };
     let mut reader = Reader { call, table, numbers_quoted, columns: Vec::new(), nested: Some(nested) };
