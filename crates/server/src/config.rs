@@ -184,6 +184,9 @@ pub struct Limits {
     pub address_strangers_openings: u32,
     /// Requests of one HTTP/2 connection at one time; the client is told.
     pub streams: u32,
+    /// Requests at work and answers that HTTP/2 clients have not taken yet, of all connections; of each the first four are
+    /// answered all the same, more 503.
+    pub exchanges: usize,
     /// Requests of one user within five minutes; more are answered 429.
     pub user_requests: u64,
     /// Seconds that the requests of one user may take together within five minutes; then they are answered 429.
@@ -331,6 +334,7 @@ impl Default for Limits {
             strangers_openings: 600,
             address_strangers_openings: 120,
             streams: 100,
+            exchanges: 16_384,
             // A program that runs for itself on this machine does not reach these; a shared one sets what it can give.
             user_requests: 100_000_000,
             user_seconds: 100_000,

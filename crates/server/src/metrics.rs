@@ -14,7 +14,7 @@ pub struct Metrics {
     statuses: [AtomicU64; 5],
     durations: [AtomicU64; DURATION_BOUNDS_MS.len() + 1],
     duration_ms_total: AtomicU64,
-    /// Requests refused because too many were running.
+    /// Requests refused because too many were running, or too many answers were not taken.
     pub overloaded: AtomicU64,
     /// Connections closed because their address has as many as it may.
     pub connections_refused: AtomicU64,
@@ -77,7 +77,7 @@ pub fn render(service: &Service) -> String {
         (
             "custodia_http_requests_overloaded_total",
             "counter",
-            "Requests refused because too many ran.",
+            "Requests refused because too many ran, or too many answers were not taken.",
             load(&metrics.overloaded),
         ),
         (

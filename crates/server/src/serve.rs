@@ -85,6 +85,7 @@ async fn answer(
             limits.address_connections
         },
         streams_max: limits.streams,
+        exchanges_max: limits.exchanges,
         handshake_seconds: limits.handshake_seconds,
         head_seconds: limits.head_seconds,
         answer_seconds: limits.answer_seconds,
@@ -104,13 +105,13 @@ async fn answer(
         let refused = move || {
             counting.metrics.connections_refused.fetch_add(1, Ordering::Relaxed);
         };
-        let answer = move |request, peer| public(Arc::clone(&service), request, peer);
+        let answer = move |request, peer, room| public(Arc::clone(&service), request, peer, room);
         crate::http::serve(listener, holding, refused, stopped, answer).await;
         let _ = clients_left.send(true);
     };
     let machines = {
         let service = Arc::clone(service);
-        let answer = move |request, peer| operations(Arc::clone(&service), request, peer);
+        let answer = move |request, peer, room| operations(Arc::clone(&service), request, peer, room);
         crate::http::serve(operations_listener, holding, || (), no_client_left, answer)
     };
     let told = async move {

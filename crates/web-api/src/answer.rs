@@ -38,15 +38,20 @@ pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, media: Media, body: Vec<u8>) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+    let mut response = Response::new(held(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     response
 }
 
+/// The bytes of an answer without the room that was kept for more of them: it holds what it counts as until it is taken.
+pub(crate) fn held(body: Vec<u8>) -> Bytes {
+    Bytes::from(body.into_boxed_slice())
+}
+
 /// An answer in plain text.
 pub(crate) fn text(body: Vec<u8>) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+    let mut response = Response::new(held(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -5,7 +5,7 @@
 pub enum NoMemory {
     /// Others hold it.
     Now,
-    /// The answer is longer than any may be.
+    /// The answer is longer than any may be, or than the rest of what the answers of one batch may hold together.
     Ever,
 }
 
@@ -18,7 +18,10 @@ pub trait AnswerMemory: Sync {
     fn take(&self, bytes: usize) -> Result<(), NoMemory>;
 
     /// Whether there is any more: asked before something is done that is told in any case.
-    fn has_room(&self) -> bool;
+    ///
+    /// # Errors
+    /// There is none.
+    fn has_room(&self) -> Result<(), NoMemory>;
 }
 
 /// As much as there is: where nobody else asks.
@@ -29,7 +32,7 @@ impl AnswerMemory for Unbounded {
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
-        true
+    fn has_room(&self) -> Result<(), NoMemory> {
+        Ok(())
     }
 }

@@ -237,7 +237,7 @@ impl Showing {
     /// may create and not read gets its address, and so does everybody where it cannot be read, or where there is no memory for it.
     async fn read(self, call: &Call<'_>, table: &Table, id: Guid) -> Option<Vec<u8>> {
         let memory = call.request.memory;
-        let reading = self.0.filter(|_| memory.has_room())?;
+        let reading = self.0.filter(|_| memory.has_room().is_ok())?;
         match reading.read(call, table, &RowKey::Id(id), None).await {
             Ok(shown) => shown.map(|(body, _)| body).filter(|body| memory.take(body.len()).is_ok()),
             Err(failure) => {

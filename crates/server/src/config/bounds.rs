@@ -84,6 +84,7 @@ pub const BOUNDS: &[Bounds] = &[
     bounds("limits.strangers_openings", 1, AT_ONCE_MAX),
     bounds("limits.address_strangers_openings", 1, AT_ONCE_MAX),
     bounds("limits.streams", 1, AT_ONCE_MAX),
+    bounds("limits.exchanges", 1, AT_ONCE_MAX),
     bounds("limits.user_requests", 1, REQUESTS_MAX),
     bounds("limits.user_seconds", 1, REQUESTS_MAX),
     bounds("limits.user_concurrent_requests", 1, AT_ONCE_MAX),

@@ -14,6 +14,8 @@ use crate::protection::User;
 /// Bytes of an answer that is small: those have half as much memory again as the others may take, so that clients who take long
 /// answers slowly are still told what is short.
 const SMALL_BYTES_MAX: usize = 64 << 10;
+/// Bytes that an answer counts as at least: it is held with its headers, its stream and its task.
+const ANSWER_BYTES_MIN: usize = 8 << 10;
 /// How much longer than the longest page an answer is at most: links to what does not fit take as much again, and the last
 /// record may be a long one.
 const PAGES: usize = 3;
@@ -76,12 +78,13 @@ impl Answering {
             return response;
         }
         let bounds = self.bounds_of(bytes);
+        let held = bytes.max(ANSWER_BYTES_MIN.min(bounds.user));
         let mut taken = self.at_work.into_inner().taken;
         if !matches!(*method, Method::GET | Method::HEAD) {
-            taken.count(bytes);
+            taken.count(held);
         } else if bytes > bounds.user {
             return too_long(bytes, bounds.user);
-        } else if let Err(why) = taken.up_to_within(bytes, bounds) {
+        } else if let Err(why) = taken.up_to_within(held, bounds) {
             return respond::busy(&why);
         }
         response.map(|bytes| Bytes::from_owner(Sent { bytes, _taken: taken }))
@@ -106,7 +109,8 @@ impl custodia_web_api::AnswerMemory for Answering {
         let mut at_work = self.at_work.lock();
         let all = at_work.bytes.saturating_add(bytes);
         let bounds = self.bounds_of(all);
-        if bytes > bounds.user {
+        // What this exchange holds itself it holds the next time, too.
+        if all > bounds.user {
             return Err(NoMemory::Ever);
         }
         at_work.taken.up_to_within(all, bounds).map_err(|_| NoMemory::Now)?;
@@ -114,9 +118,13 @@ impl custodia_web_api::AnswerMemory for Answering {
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self) -> Result<(), NoMemory> {
         let at_work = self.at_work.lock();
-        at_work.taken.has_room_within(self.bounds_of(at_work.bytes)).is_ok()
+        let bounds = self.bounds_of(at_work.bytes);
+        if at_work.bytes >= bounds.user {
+            return Err(NoMemory::Ever);
+        }
+        at_work.taken.has_room_within(bounds).map_err(|_| NoMemory::Now)
     }
 }
 
@@ -181,6 +189,11 @@ mod tests {
         assert_eq!(begin(&answers, BEN).send(&Method::GET, of(60_000)).status(), StatusCode::OK);
         drop(held);
         assert_eq!(begin(&answers, ANNE).send(&Method::GET, of(300_000)).status(), StatusCode::OK);
+        // The smallest hold more than their bytes.
+        let send = || begin(&answers, ANNE).send(&Method::GET, of(1));
+        let held: Vec<_> =
+            std::iter::repeat_with(send).take_while(|answer| answer.status() == StatusCode::OK).collect();
+        assert_eq!(held.len(), 450_000 / ANSWER_BYTES_MIN);
     }
 
     #[test]
@@ -195,11 +208,14 @@ mod tests {
         let answers = answers();
         let held = begin(&answers, ANNE).send(&Method::GET, of(200_000));
         let batch = begin(&answers, ANNE);
-        assert_eq!((batch.take(60_000), batch.take(40_000), batch.has_room()), (Ok(()), Ok(()), false));
+        assert_eq!((batch.take(60_000), batch.take(40_000)), (Ok(()), Ok(())));
+        assert_eq!(batch.has_room(), Err(NoMemory::Now));
         assert_eq!(batch.take(1), Err(NoMemory::Now), "a user may hold 300,000");
-        assert_eq!(batch.take(300_001), Err(NoMemory::Ever));
         drop(held);
-        assert_eq!((batch.take(200_000), batch.take(1)), (Ok(()), Err(NoMemory::Now)));
+        // What the batch holds itself it would hold again.
+        assert_eq!((batch.take(200_001), batch.has_room()), (Err(NoMemory::Ever), Ok(())));
+        assert_eq!((batch.take(200_000), batch.has_room()), (Ok(()), Err(NoMemory::Ever)));
+        assert_eq!(batch.take(1), Err(NoMemory::Ever));
         // What was done is told, and counts.
         let sent = batch.send(&Method::POST, of(350_000));
         assert_eq!((sent.status(), begin(&answers, ANNE).take(100_000)), (StatusCode::OK, Err(NoMemory::Now)));

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use super::addresses::Shares;
 use super::respond;
 use super::stream::{Stream, Timed};
-use super::traffic::{Seen, Traffic};
+use super::traffic::{Exchanges, Room, Seen, Traffic};
 
 /// Connections that the system keeps waiting to be accepted, if it keeps so many: one beyond has to knock again, a second
 /// later and then ever more seldom.
@@ -49,6 +49,8 @@ pub struct Holding {
     pub address_connections_max: usize,
     /// Requests of one connection of HTTP/2 at one time.
     pub streams_max: u32,
+    /// Requests at work and answers that were not taken, of all connections, at one time.
+    pub exchanges_max: usize,
     /// Seconds for a TLS handshake.
     pub handshake_seconds: u64,
     /// Seconds for a request's head.
@@ -106,12 +108,13 @@ pub async fn serve<H, F>(
     mut stop: watch::Receiver<bool>,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Request<Incoming>, Peer, Room) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let acceptor = listener.tls.map(TlsAcceptor::from);
     let room = Arc::new(Semaphore::new(holding.connections_max));
     let shares = Shares::default();
+    let exchanges = Arc::new(Exchanges::new(holding.exchanges_max));
     let builder = protocol(holding);
     loop {
         let permit = tokio::select! {
@@ -137,21 +140,23 @@ pub async fn serve<H, F>(
         };
         let _ = stream.set_nodelay(true);
         let (builder, handler, acceptor, stop) = (builder.clone(), handler.clone(), acceptor.clone(), stop.clone());
+        let traffic = Traffic::of(&exchanges);
         tokio::spawn(async move {
             let _held = (permit, share);
             let handshake = Duration::from_secs(holding.handshake_seconds);
             let stream = match secure(stream, acceptor, handshake).await {
                 Opening::Opened(stream) => stream,
                 Opening::Plain(stream) => {
-                    let refused = |_| std::future::ready(respond::not_https());
+                    let answer = |_, _| std::future::ready(respond::not_https());
                     // An answer of HTTP/2 would not end the connection.
                     let builder = builder.clone().http1_only();
-                    return converse(&builder, Stream::Plain(stream), holding, stop, refused).await;
+                    return converse(&builder, Stream::Plain(stream), holding, traffic, stop, answer).await;
                 }
                 Opening::Failed => return,
             };
             let peer = Peer { address, over_tls: stream.is_tls() };
-            converse(&builder, stream, holding, stop, move |request| handler(request, peer)).await;
+            let answer = move |request, room| handler(request, peer, room);
+            converse(&builder, stream, holding, traffic, stop, answer).await;
         });
     }
     drop(listener.tcp);
@@ -184,19 +189,20 @@ async fn converse<H, F>(
     builder: &Builder<TokioExecutor>,
     stream: Stream,
     holding: Holding,
+    traffic: Traffic,
     mut stop: watch::Receiver<bool>,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>) -> F,
+    H: Fn(Request<Incoming>, Room) -> F,
     F: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let (opening, taking) = (Duration::from_secs(holding.head_seconds), Duration::from_secs(holding.answer_seconds));
     let stream = Timed::new(stream, opening, taking);
-    let traffic = Traffic::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let exchange = traffic.begin();
+        let (exchange, room) = traffic.begin();
         let owing = request.version() == Version::HTTP_2;
-        let answer = handler(request);
+        // In a box, which is gone when there is an answer: hyper keeps the room of the future itself until the answer is taken.
+        let answer = Box::pin(handler(request, room));
         async move {
             let response = answer.await;
             // Over HTTP/1 an answer is taken when the stream has taken it, which has a time limit of its own.

@@ -10,11 +10,16 @@ use hyper::body::Incoming;
 use super::listener::Peer;
 use super::respond;
 use super::route::{MachinePlace, OF_OPERATIONS};
+use super::traffic::Room;
 use crate::service::Service;
 
 /// Answers one request of the operations listener.
-pub async fn operations(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Bytes> {
-    respond::secured(answer(&service, &request).await, peer.over_tls)
+pub async fn operations(service: Arc<Service>, request: Request<Incoming>, peer: Peer, room: Room) -> Response<Bytes> {
+    let response = match room {
+        Room::Free => answer(&service, &request).await,
+        Room::Full => respond::without_room(),
+    };
+    respond::secured(response, peer.over_tls)
 }
 
 async fn answer(service: &Service, request: &Request<Incoming>) -> Response<Bytes> {

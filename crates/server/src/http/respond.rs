@@ -76,6 +76,11 @@ pub fn busy(message: &str) -> Response<Bytes> {
     response
 }
 
+/// As many requests are at work or owed their answers as may be: [`busy`] without a body, which would be owed, too.
+pub fn without_room() -> Response<Bytes> {
+    busy("").map(|_| Bytes::new())
+}
+
 /// HTTP without encryption, where it is expected; the connection ends with this answer.
 pub fn not_https() -> Response<Bytes> {
     let message = "This port speaks HTTPS: ask for an address that begins with https://.";

@@ -17,6 +17,7 @@ use super::bodies::UnreadBody;
 use super::known::Known;
 use super::listener::Peer;
 use super::route::{Address, ClientPlace};
+use super::traffic::Room;
 use super::{respond, sign_in, web_api};
 use crate::service::Service;
 
@@ -44,7 +45,7 @@ pub struct PublicRequest<'r> {
 }
 
 /// Answers one request of the client listener.
-pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Bytes> {
+pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Peer, room: Room) -> Response<Bytes> {
     let started = service.clock.monotonic_ms();
     let id = service.new_request_id();
     let method = request.method().clone();
@@ -53,7 +54,10 @@ pub async fn public(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let organization = OnceLock::new();
     let running = Running::begin(&service.metrics.running);
     let limits = &service.config.limits;
-    let mut response = if running.present > limits.concurrent_requests as u64 {
+    let mut response = if room == Room::Full {
+        service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
+        respond::without_room()
+    } else if running.present > limits.concurrent_requests as u64 {
         service.metrics.overloaded.fetch_add(1, Ordering::Relaxed);
         respond::busy("Too many requests are running. Try again shortly.")
     } else {

@@ -1,6 +1,7 @@
 //! What a connection of HTTP/2 still owes its client. Such a client says itself how much of an answer it takes, and none
 //! at all if it likes; the HTTP library then keeps the answers for as long as the connection lasts. Here it is told how
-//! long that has been so, and whether a connection is used at all.
+//! long that has been so, and whether a connection is used at all; and there are so many exchanges on all connections
+//! together, whoever asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,14 +9,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+/// Exchanges that each connection has whatever the others have, so that those who take no answers leave something to those
+/// who do.
+const OF_A_CONNECTION_MIN: usize = 4;
+
+/// The exchanges of all connections.
+pub struct Exchanges {
+    open: AtomicUsize,
+    most: usize,
+}
+
 /// The exchanges of one connection: requests at work, and answers that were not taken whole yet.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Traffic {
     inner: Arc<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
+    all: Arc<Exchanges>,
     /// Exchanges begun and not over.
     open: AtomicUsize,
     /// Exchanges begun since the last look.
@@ -36,6 +47,15 @@ impl Owed {
     fn given_after(&mut self, looks: usize) -> &mut usize {
         if looks.is_multiple_of(2) { &mut self.of_even_looks } else { &mut self.of_odd_looks }
     }
+}
+
+/// Whether there is room for an answer that would have to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Free,
+    /// There is not: the answer is to have no body, so that nobody needs to take it.
+    Full,
 }
 
 /// One request and its answer, until it is dropped.
@@ -62,12 +82,32 @@ pub enum Seen {
     Overdue,
 }
 
+impl Exchanges {
+    /// None is open yet, and so many may be.
+    pub fn new(most: usize) -> Self {
+        Self { open: AtomicUsize::new(0), most }
+    }
+}
+
 impl Traffic {
-    /// A request begins.
-    pub fn begin(&self) -> Exchange {
-        self.inner.open.fetch_add(1, Ordering::Relaxed);
-        self.inner.begun.fetch_add(1, Ordering::Relaxed);
-        Exchange { traffic: self.clone() }
+    /// The traffic of a new connection.
+    pub fn of(all: &Arc<Exchanges>) -> Self {
+        let inner = Inner {
+            all: Arc::clone(all),
+            open: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            owed: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A request begins. There is no room for its answer if there are as many as may be on all connections, and a few on this one.
+    pub fn begin(&self) -> (Exchange, Room) {
+        let Inner { all, open, begun, .. } = self.inner.as_ref();
+        let (of_all, here) = (all.open.fetch_add(1, Ordering::Relaxed), open.fetch_add(1, Ordering::Relaxed));
+        begun.fetch_add(1, Ordering::Relaxed);
+        let has_room = of_all < all.most || here < OF_A_CONNECTION_MIN;
+        (Exchange { traffic: self.clone() }, if has_room { Room::Free } else { Room::Full })
     }
 
     /// Looks at the connection; looks are made at equal distances.
@@ -106,6 +146,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.traffic.inner.open.fetch_sub(1, Ordering::Relaxed);
+        self.traffic.inner.all.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -125,12 +166,16 @@ impl Drop for Answer {
 mod tests {
     use super::*;
 
+    fn traffic() -> Traffic {
+        Traffic::of(&Arc::new(Exchanges::new(100)))
+    }
+
     #[test]
     fn an_answer_has_from_one_look_to_the_next_but_one() {
-        let traffic = Traffic::default();
-        let first = traffic.begin().owe(Bytes::from_static(b"first"));
+        let traffic = traffic();
+        let first = traffic.begin().0.owe(Bytes::from_static(b"first"));
         assert_eq!(traffic.look(), Seen::InUse);
-        let second = traffic.begin().owe(Bytes::from_static(b"second"));
+        let second = traffic.begin().0.owe(Bytes::from_static(b"second"));
         // A part of it keeps all of it.
         let part = first.slice(4..);
         drop(first);
@@ -143,15 +188,38 @@ mod tests {
 
     #[test]
     fn a_connection_with_a_request_at_work_is_not_idle() {
-        let traffic = Traffic::default();
-        let exchange = traffic.begin();
+        let traffic = traffic();
+        let exchange = traffic.begin().0;
         for _ in 0..5 {
             assert_eq!(traffic.look(), Seen::InUse);
         }
         drop(exchange.owe(Bytes::new()));
         assert_eq!(traffic.look(), Seen::Idle);
-        drop(traffic.begin());
+        drop(traffic.begin().0);
         assert_eq!(traffic.look(), Seen::InUse, "there was one since");
         assert_eq!(traffic.look(), Seen::Idle);
+    }
+
+    #[test]
+    fn all_connections_have_so_many_exchanges_and_each_has_a_few() {
+        let all = Arc::new(Exchanges::new(10));
+        let (greedy, other) = (Traffic::of(&all), Traffic::of(&all));
+        // What is owed of so many requests.
+        let ask = |traffic: &Traffic, requests: usize| -> Vec<_> {
+            let begun = (0..requests).map(|_| match traffic.begin() {
+                (exchange, Room::Free) => Some(exchange.owe(Bytes::from_static(b"answer"))),
+                (exchange, Room::Full) => Some(exchange.owe(Bytes::new())).filter(|body| !body.is_empty()),
+            });
+            begun.flatten().collect()
+        };
+        let mut held = ask(&greedy, 20);
+        assert_eq!(held.len(), 10);
+        assert_eq!(ask(&other, 20).len(), OF_A_CONNECTION_MIN);
+        assert!(ask(&greedy, 5).is_empty());
+        held.pop();
+        held.extend(ask(&greedy, 5));
+        assert_eq!((held.len(), all.open.load(Ordering::Relaxed)), (10, 10));
+        drop(held);
+        assert_eq!(all.open.load(Ordering::Relaxed), 0);
     }
 }

@@ -9,9 +9,12 @@ use crate::frames::{
     ACKNOWLEDGED, CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, HEADERS, Heard, INITIAL_WINDOW, NONE, PING,
     RESET, SETTINGS, WINDOW_UPDATE, frame, request, text,
 };
-use crate::process::{Before, GROWTH_MAX};
+use crate::process::{Before, GROWTH_MAX, metric};
 use crate::site::{Engine, PATIENCE, Server, Site, until};
 use crate::slow::narrow;
+
+/// Bytes that an answer of a few bytes holds which nobody takes, with what the allocator keeps.
+const HELD_OF_AN_ANSWER_MAX: u64 = 8 << 10;
 
 fn connect(server: &Server, settings: &[(u16, u32)]) -> Connection {
     Connection::begin(server.client().connect().unwrap(), settings)
@@ -241,4 +244,69 @@ fn small_answers_that_a_client_leaves_no_room_for_have_so_much_memory() {
     assert!((20..40).contains(&answers[0]), "{answers:?}");
     drop(connection);
     until("there is room again", || (api.get(&path).status == 200).then_some(()));
+}
+
+/// Listens until so many answers have begun; how many of them have a body, and how many have none.
+#[track_caller]
+fn begun(connection: &mut Connection, answers: usize) -> [usize; 2] {
+    let mut begun = [0; 2];
+    while begun.iter().sum::<usize>() < answers {
+        match connection.hear(PATIENCE) {
+            Heard::Frame(frame) if frame.kind == HEADERS => begun[usize::from(frame.flags & END_STREAM)] += 1,
+            Heard::Frame(_) => {}
+            other => panic!("{begun:?} {other:?}"),
+        }
+    }
+    begun
+}
+
+#[test]
+fn answers_that_a_client_leaves_no_room_for_hold_little_besides() {
+    let site = Site::new(Engine::Sqlite).with_north();
+    let server = site.serve(&[]);
+    let api = server.api(&site, "north", "ada@north.example");
+    let bearer = format!("Bearer {}", api.token);
+    let cases: [(&str, &[(&str, &str)]); 4] = [
+        ("/nothing/here", &[]),
+        ("/north/api/data/v9.2/WhoAmI", &[("authorization", "Bearer none")]),
+        ("/north/api/data/v9.2/WhoAmI", &[("authorization", &bearer)]),
+        ("/north/api/data/v9.2/contacts", &[("authorization", &bearer)]),
+    ];
+    let hold = |connections: usize| -> Vec<_> {
+        let ask = |(path, headers): (&str, &[(&str, &str)])| {
+            let mut connection = connect(&server, &[(INITIAL_WINDOW, 0)]);
+            streams().take(100).for_each(|stream| assert!(connection.send(&get(stream, path, headers))));
+            assert_eq!(begun(&mut connection, 100), [100, 0], "{path}");
+            connection
+        };
+        cases.iter().flat_map(|case| (0..connections).map(|_| ask(*case))).collect()
+    };
+    // What is made once for all.
+    drop(hold(1));
+    let before = Before::of(&server);
+    let held = hold(10);
+    before.holds_within(&server, 4_000 * HELD_OF_AN_ANSWER_MAX);
+    drop(held);
+}
+
+#[test]
+fn all_connections_hold_so_many_answers_and_each_may_a_few() {
+    let site = Site::new(Engine::Sqlite).with("CUSTODIA_LIMITS_EXCHANGES", "50");
+    let server = site.serve(&[]);
+    let before = Before::of(&server);
+    let ask = |requests: usize| {
+        let mut connection = connect(&server, &[(INITIAL_WINDOW, 0)]);
+        streams().take(requests).for_each(|stream| assert!(connection.send(&get(stream, "/nothing/here", &[]))));
+        (begun(&mut connection, requests), connection)
+    };
+    let (answers, greedy) = ask(100);
+    assert_eq!(answers, [50, 50], "what is refused holds no body");
+    let (answers, other) = ask(10);
+    assert_eq!(answers, [4, 6]);
+    // Over HTTP/1 there is one at a time, and machines are apart.
+    server.client().get("/").expect(200);
+    assert_eq!(metric(&server, "custodia_http_requests_overloaded_total"), 56);
+    drop((greedy, other));
+    until("there is room again", || (ask(50).0 == [50, 0]).then_some(()));
+    before.holds(&server);
 }

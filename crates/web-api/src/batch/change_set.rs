@@ -27,9 +27,7 @@ impl Batch<'_> {
     ) -> Result<Vec<PartReply>, Failed> {
         let whole = |failure: Failure| (failure, content_id(&part.headers));
         let parts = parts(&part.content, boundary, OPERATIONS_MAX).map_err(whole)?;
-        if !self.outer.memory.has_room() {
-            return Err(whole(no_memory()));
-        }
+        self.outer.memory.has_room().map_err(|why| whole(no_memory(why)))?;
         let mut earlier: Vec<Earlier> = Vec::new();
         let mut requests: Vec<(Inner, Answering)> = Vec::with_capacity(parts.len());
         let mut changes = Vec::with_capacity(parts.len());

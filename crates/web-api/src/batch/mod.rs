@@ -117,15 +117,19 @@ fn answer_is_full() -> Failure {
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
 }
 
-fn answer_is_too_long() -> Failure {
-    let message = "There is never so much memory for the answers to one user. Ask for less at one time.";
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, message)
-}
-
-fn no_memory() -> Failure {
-    let message = "This request was not done: there is no memory for its answer now. Take the other answers first, or ask for \
-                   less at one time.";
-    Failure::busy(message)
+fn no_memory(why: NoMemory) -> Failure {
+    match why {
+        NoMemory::Now => Failure::busy(
+            "This request was not done: there is no memory for its answer now. Take the other answers first, or ask for less at \
+             one time.",
+        ),
+        NoMemory::Ever => Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            code::INVALID_REQUEST,
+            "This request was not done: with its answer, those of this batch take more memory than those to one user may. Send \
+             it in another batch, or ask for less at one time.",
+        ),
+    }
 }
 
 /// What a part of a batch is answered with.
@@ -243,16 +247,13 @@ impl Batch<'_> {
         };
         let writes = !matches!(*request.method, Method::GET | Method::HEAD);
         let memory = self.outer.memory;
-        if writes && !memory.has_room() {
-            return Err(no_memory());
+        if writes {
+            memory.has_room().map_err(no_memory)?;
         }
         let response = routes::handle_alone(self.organization, &inner.caller, &request).await;
         // What was only read may be asked for again; what was done is told.
         if !writes {
-            memory.take(response.body().len()).map_err(|why| match why {
-                NoMemory::Now => no_memory(),
-                NoMemory::Ever => answer_is_too_long(),
-            })?;
+            memory.take(response.body().len()).map_err(no_memory)?;
         }
         Ok((response, writes))
     }

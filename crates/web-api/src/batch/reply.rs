@@ -121,7 +121,7 @@ impl Multipart {
         // A boundary is a word and an id, which every header takes.
         let content_type =
             HeaderValue::from_str(&content_type).unwrap_or_else(|_| HeaderValue::from_static("multipart/mixed"));
-        (content_type, Bytes::from(self.out))
+        (content_type, answer::held(self.out))
     }
 }
 

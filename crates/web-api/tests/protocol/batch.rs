@@ -187,18 +187,18 @@ mod bodies {
         }
     }
 
-    /// Has so many bytes for answers, none of which may have more than 1,700.
-    struct Room(Mutex<usize>);
+    /// Has so many bytes for answers, and says why there are no more.
+    struct Room(Mutex<usize>, NoMemory);
 
     impl AnswerMemory for Room {
         fn take(&self, bytes: usize) -> Result<(), NoMemory> {
             let mut left = self.0.lock().unwrap();
-            *left = left.checked_sub(bytes).ok_or(if bytes > 1_700 { NoMemory::Ever } else { NoMemory::Now })?;
+            *left = left.checked_sub(bytes).ok_or(self.1)?;
             Ok(())
         }
 
-        fn has_room(&self) -> bool {
-            *self.0.lock().unwrap() > 0
+        fn has_room(&self) -> Result<(), NoMemory> {
+            if *self.0.lock().unwrap() > 0 { Ok(()) } else { Err(self.1) }
         }
     }
 
@@ -248,7 +248,7 @@ mod bodies {
             (0, changed.clone(), vec![503]),
         ];
         for (room, parts, statuses) in cases {
-            world.memory = Box::new(Room(Mutex::new(room)));
+            world.memory = Box::new(Room(Mutex::new(room), NoMemory::Now));
             let answer = send(&world, &world.admin(), &goes_on, &format!("{parts}--b--\r\n")).await;
             let found = replies(&answer);
             assert_eq!(found.iter().map(|reply| reply.status).collect::<Vec<_>>(), statuses);
@@ -260,7 +260,7 @@ mod bodies {
             (1_500, read.repeat(2), 503, vec![200, 503]),
             (0, changed.clone(), 503, vec![503]),
         ] {
-            world.memory = Box::new(Room(Mutex::new(room)));
+            world.memory = Box::new(Room(Mutex::new(room), NoMemory::Now));
             let answer = send(&world, &world.admin(), &[], &format!("{parts}--b--\r\n")).await;
             assert_eq!((answer.status, answer.header("retry-after")), (outer, (outer == 503).then_some("1")));
             assert_eq!(replies(&answer).iter().map(|reply| reply.status).collect::<Vec<_>>(), inner);
@@ -272,25 +272,36 @@ mod bodies {
         let path = format!("PATCH accounts({id})?$select=description HTTP/1.1\r\nPrefer: return=representation");
         let operations: Vec<_> = (1..=4).map(|at| operation(&at.to_string(), &path, r#"{"name":"B"}"#)).collect();
         let body = [change_set(&operations), "--b--\r\n".to_owned()].concat();
-        world.memory = Box::new(Room(Mutex::new(1_500)));
+        world.memory = Box::new(Room(Mutex::new(1_500), NoMemory::Now));
         let answer = send(&world, &world.admin(), &[], &body).await;
         let statuses = |answer: &Answer| replies(answer).iter().map(|reply| reply.status).collect::<Vec<_>>();
         // All of it is done, and what is not shown is told by its address.
         assert_eq!((answer.status, statuses(&answer)), (200, vec![200, 204, 204, 204]));
         // Nothing of it is begun where nothing is left.
-        world.memory = Box::new(Room(Mutex::new(0)));
+        world.memory = Box::new(Room(Mutex::new(0), NoMemory::Now));
         let answer = send(&world, &world.admin(), &[], &body).await;
         assert_eq!((answer.status, statuses(&answer)), (503, vec![503]));
     }
 
     pub async fn an_answer_that_can_never_be_told_is_not_to_be_asked_for_again(mut world: World) {
-        let body = format!("{{\"name\":\"A\",\"description\":\"{}\"}}", "x".repeat(1_800));
+        let body = format!("{{\"name\":\"A\",\"description\":\"{}\"}}", "x".repeat(1_000));
         let id = world.post("accounts", &body).await;
-        world.memory = Box::new(Room(Mutex::new(1_000)));
-        let body = request(&format!("GET accounts({id})?$select=description HTTP/1.1"), "") + "--b--\r\n";
-        let answer = send(&world, &world.admin(), &[], &body).await;
-        assert_eq!((answer.status, answer.header("retry-after")), (400, None));
-        replies(&answer)[0].error(413, "0x80060888");
+        let read = request(&format!("GET accounts({id})?$select=description HTTP/1.1"), "");
+        let write = request(&format!("PATCH accounts({id}) HTTP/1.1"), r#"{"name":"B"}"#);
+        let writes = change_set(&[operation("1", &format!("PATCH accounts({id}) HTTP/1.1"), r#"{"name":"B"}"#)]);
+        for (room, parts, inner) in [
+            (1_000, read.clone(), vec![413]),
+            (1_500, read.repeat(2), vec![200, 413]),
+            (0, write, vec![413]),
+            (0, writes, vec![413]),
+        ] {
+            world.memory = Box::new(Room(Mutex::new(room), NoMemory::Ever));
+            let answer = send(&world, &world.admin(), &[], &format!("{parts}--b--\r\n")).await;
+            assert_eq!((answer.status, answer.header("retry-after")), (400, None));
+            let found = replies(&answer);
+            assert_eq!(found.iter().map(|reply| reply.status).collect::<Vec<_>>(), inner);
+            assert!(found.last().unwrap().error(413, "0x80060888").contains("another batch"));
+        }
     }
 
     pub async fn what_was_written_and_cannot_be_shown_is_told_by_its_address(mut world: World) {
