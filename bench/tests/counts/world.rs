@@ -422,7 +422,7 @@ impl Tokens {
     /// Verifies the token; the first time, or after [`Self::forget`], by its signature.
     pub fn verify(&self) {
         let used = custodia_identity::TokenUse { organization: self.organization, addresses: &self.addresses };
-        self.verified.authenticate(&self.text, &self.keys, &used, NOW_SECONDS).unwrap();
+        self.verified.authenticate(&self.text, || &self.keys, &used, NOW_SECONDS).unwrap();
     }
 
     pub fn forget(&self) {

@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashlink::{DefaultHashBuilder, LruCache};
 use parking_lot::{Mutex, RwLock};
@@ -37,6 +39,8 @@ pub struct VerifiedTokens {
     /// Hashes the text of tokens; differs from process to process.
     text_hasher: DefaultHashBuilder,
     revocations: RwLock<Revocations>,
+    /// How often all were forgotten.
+    cleared: AtomicU64,
 }
 
 type Digest = [u8; 32];
@@ -57,18 +61,20 @@ impl VerifiedTokens {
             shards: std::array::from_fn(|_| Mutex::new(LruCache::new(of_each))),
             text_hasher: DefaultHashBuilder::default(),
             revocations: RwLock::new(Revocations::default()),
+            cleared: AtomicU64::new(0),
         }
     }
 
-    /// Who bears this token at this organisation now: from the cache, or verified and remembered.
+    /// Who bears this token at this organisation now: from the cache, or verified and remembered. `keys` says which ones are
+    /// in use now; it is asked again where they were thrown away meanwhile.
     ///
     /// # Errors
     /// Why the token is refused. After [`TokenFault::UnknownKey`] it is worth loading the keys once and asking again:
     /// another node may have rotated them.
-    pub fn authenticate(
+    pub fn authenticate<K: Deref<Target = KeySet>>(
         &self,
         token: &str,
-        keys: &KeySet,
+        keys: impl Fn() -> K,
         used: &TokenUse<'_>,
         now: i64,
     ) -> Result<Principal, TokenFault> {
@@ -88,8 +94,13 @@ impl VerifiedTokens {
             }
             return Ok(principal);
         }
-        let principal = verify_token(token, keys, used, now)?;
-        self.admit(digest, Verified { principal, text_hash })
+        loop {
+            let cleared = self.cleared.load(Ordering::Acquire);
+            let principal = verify_token(token, &keys(), used, now)?;
+            if let Some(admitted) = self.admit(digest, Verified { principal, text_hash }, cleared) {
+                return admitted;
+            }
+        }
     }
 
     /// Ends the tokens of one user that were issued before `not_before` (seconds since 1970). To end all tokens given
@@ -109,8 +120,10 @@ impl VerifiedTokens {
         self.revocations.read().covers(principal)
     }
 
-    /// Forgets all tokens, not the revocations: each is verified again when it comes. For when keys were thrown away.
+    /// Forgets all tokens, not the revocations: each is verified again when it comes. For when keys were thrown away, and are
+    /// in use no more.
     pub fn clear(&self) {
+        self.cleared.fetch_add(1, Ordering::AcqRel);
         for shard in &self.shards {
             shard.lock().clear();
         }
@@ -130,14 +143,18 @@ impl VerifiedTokens {
 
     /// Remembers a verified token unless it is revoked. The revocations are looked at under the lock of the shard, and
     /// [`Self::revoke`] writes them before it takes that lock: so either the token is refused here, or it is thrown
-    /// out there.
-    fn admit(&self, digest: Digest, verified: Verified) -> Result<Principal, TokenFault> {
+    /// out there. In the same way nothing is remembered that was verified before all were forgotten: `None`, it was
+    /// perhaps by keys that were thrown away.
+    fn admit(&self, digest: Digest, verified: Verified, cleared: u64) -> Option<Result<Principal, TokenFault>> {
         let mut shard = self.shard(&digest).lock();
+        if self.cleared.load(Ordering::Acquire) != cleared {
+            return None;
+        }
         if self.revocations.read().covers(&verified.principal) {
-            return Err(TokenFault::Revoked);
+            return Some(Err(TokenFault::Revoked));
         }
         shard.insert(digest, verified);
-        Ok(verified.principal)
+        Some(Ok(verified.principal))
     }
 
     fn revoke(&self, scope: Scope, not_before: i64, now: i64) {
@@ -243,13 +260,31 @@ mod tests {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
         let token = token(&site, 1, &random, NOW);
         let foreign = foreign_keys();
-        assert_eq!(cache.authenticate(&token, &foreign, &site.used(), NOW), Err(TokenFault::UnknownKey));
+        assert_eq!(cache.authenticate(&token, || &foreign, &site.used(), NOW), Err(TokenFault::UnknownKey));
         assert!(cache.is_empty(), "a refused token is not remembered");
-        let principal = cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
-        assert_eq!(cache.authenticate(&token, &foreign, &site.used(), NOW), Ok(principal));
+        let principal = cache.authenticate(&token, keys, &site.used(), NOW).unwrap();
+        assert_eq!(cache.authenticate(&token, || &foreign, &site.used(), NOW), Ok(principal));
         assert_eq!(cache.len(), 1);
         let other = format!("{token}x");
-        assert!(cache.authenticate(&other, &foreign, &site.used(), NOW).is_err());
+        assert!(cache.authenticate(&other, || &foreign, &site.used(), NOW).is_err());
+    }
+
+    /// A request has taken the keys when they are thrown away, and verifies its token by them afterwards.
+    #[test]
+    fn what_was_verified_by_keys_that_were_thrown_away_is_not_remembered() {
+        let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
+        let (token, foreign) = (token(&site, 1, &random, NOW), foreign_keys());
+        let taken = std::cell::Cell::new(0);
+        let in_use = || {
+            taken.set(taken.get() + 1);
+            if taken.get() > 1 {
+                return &foreign;
+            }
+            cache.clear();
+            keys()
+        };
+        assert_eq!(cache.authenticate(&token, in_use, &site.used(), NOW), Err(TokenFault::UnknownKey));
+        assert!(cache.is_empty());
     }
 
     #[test]
@@ -257,41 +292,41 @@ mod tests {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
         let anna = token(&site, 1, &random, NOW);
         let ben = token(&site, 2, &random, NOW);
-        cache.authenticate(&anna, keys(), &site.used(), NOW).unwrap();
+        cache.authenticate(&anna, keys, &site.used(), NOW).unwrap();
         let signature = anna.rsplit_once('.').unwrap().1;
         let claims = ben.rsplit_once('.').unwrap().0;
         for altered in [format!("{claims}.{signature}"), format!("{}x.{signature}", &anna[..anna.len() / 2])] {
-            assert!(cache.authenticate(&altered, keys(), &site.used(), NOW).is_err());
+            assert!(cache.authenticate(&altered, keys, &site.used(), NOW).is_err());
         }
-        assert_eq!(cache.authenticate(signature, keys(), &site.used(), NOW), Err(TokenFault::Malformed));
-        assert_eq!(cache.authenticate(&format!(".{signature}"), keys(), &site.used(), NOW), Err(TokenFault::Malformed));
+        assert_eq!(cache.authenticate(signature, keys, &site.used(), NOW), Err(TokenFault::Malformed));
+        assert_eq!(cache.authenticate(&format!(".{signature}"), keys, &site.used(), NOW), Err(TokenFault::Malformed));
     }
 
     #[test]
     fn a_remembered_token_still_ends_and_still_opens_one_organisation() {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
         let token = token(&site, 1, &random, NOW);
-        let principal = cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
+        let principal = cache.authenticate(&token, keys, &site.used(), NOW).unwrap();
         let last = principal.expires + LEEWAY_SECONDS - 1;
-        assert_eq!(cache.authenticate(&token, keys(), &site.used(), last), Ok(principal));
-        assert_eq!(cache.authenticate(&token, keys(), &site.used(), last + 1), Err(TokenFault::Expired));
+        assert_eq!(cache.authenticate(&token, keys, &site.used(), last), Ok(principal));
+        assert_eq!(cache.authenticate(&token, keys, &site.used(), last + 1), Err(TokenFault::Expired));
         let other = Site::other();
-        assert_eq!(cache.authenticate(&token, keys(), &other.used(), NOW), Err(TokenFault::Organization));
+        assert_eq!(cache.authenticate(&token, keys, &other.used(), NOW), Err(TokenFault::Organization));
     }
 
     #[test]
     fn the_cache_is_bounded_and_keeps_what_is_used() {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::new(SHARDS * 2));
         let favourite = token(&site, 0, &random, NOW);
-        cache.authenticate(&favourite, keys(), &site.used(), NOW).unwrap();
+        cache.authenticate(&favourite, keys, &site.used(), NOW).unwrap();
         for user in 1..150 {
             let token = token(&site, user, &random, NOW);
-            cache.authenticate(&token, keys(), &site.used(), NOW).unwrap();
-            cache.authenticate(&favourite, &KeySet::clone(keys()), &site.used(), NOW).unwrap();
+            cache.authenticate(&token, keys, &site.used(), NOW).unwrap();
+            cache.authenticate(&favourite, || Box::new(KeySet::clone(keys())), &site.used(), NOW).unwrap();
         }
         assert!(cache.len() <= SHARDS * 2, "{}", cache.len());
         let foreign = foreign_keys();
-        assert!(cache.authenticate(&favourite, &foreign, &site.used(), NOW).is_ok(), "the favourite stayed");
+        assert!(cache.authenticate(&favourite, || &foreign, &site.used(), NOW).is_ok(), "the favourite stayed");
     }
 
     #[test]
@@ -299,24 +334,27 @@ mod tests {
         let (site, random, cache) = (Site::demo(), CountingRandom::default(), VerifiedTokens::default());
         let anna = token(&site, 1, &random, NOW);
         let ben = token(&site, 2, &random, NOW);
-        let of_anna = cache.authenticate(&anna, keys(), &site.used(), NOW).unwrap();
-        let of_ben = cache.authenticate(&ben, keys(), &site.used(), NOW).unwrap();
+        let of_anna = cache.authenticate(&anna, keys, &site.used(), NOW).unwrap();
+        let of_ben = cache.authenticate(&ben, keys, &site.used(), NOW).unwrap();
         assert!(!cache.is_revoked(&of_anna));
         cache.revoke_user(site.organization, Guid::from_u128(1), NOW + 1, NOW);
         for _ in 0..2 {
-            assert_eq!(cache.authenticate(&anna, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
+            assert_eq!(cache.authenticate(&anna, keys, &site.used(), NOW), Err(TokenFault::Revoked));
         }
         assert!(cache.is_revoked(&of_anna) && !cache.is_revoked(&of_ben));
-        assert!(cache.authenticate(&ben, &foreign_keys(), &site.used(), NOW).is_ok(), "others stay in the cache");
+        assert!(
+            cache.authenticate(&ben, || Box::new(foreign_keys()), &site.used(), NOW).is_ok(),
+            "others stay in the cache"
+        );
         // Signing in again in the very second of the revocation works: the new token says it was issued after it.
         let mut content = site.content();
         content.user = Guid::from_u128(1);
         content.tokens_not_before = NOW + 1;
         let fresh = issue_token(&content, keys(), &random, NOW).unwrap().text;
-        assert!(cache.authenticate(&fresh, keys(), &site.used(), NOW).is_ok());
+        assert!(cache.authenticate(&fresh, keys, &site.used(), NOW).is_ok());
         // An older revocation that arrives late takes nothing back.
         cache.revoke_user(site.organization, Guid::from_u128(1), NOW - 100, NOW);
-        assert_eq!(cache.authenticate(&anna, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
+        assert_eq!(cache.authenticate(&anna, keys, &site.used(), NOW), Err(TokenFault::Revoked));
     }
 
     #[test]
@@ -326,10 +364,10 @@ mod tests {
         let here = token(&site, 1, &random, NOW);
         let there = token(&other, 1, &random, NOW);
         cache.revoke_user(site.organization, Guid::from_u128(1), NOW + 1, NOW);
-        assert_eq!(cache.authenticate(&here, keys(), &site.used(), NOW), Err(TokenFault::Revoked));
-        assert!(cache.authenticate(&there, keys(), &other.used(), NOW).is_ok());
+        assert_eq!(cache.authenticate(&here, keys, &site.used(), NOW), Err(TokenFault::Revoked));
+        assert!(cache.authenticate(&there, keys, &other.used(), NOW).is_ok());
         cache.revoke_organization(other.organization, NOW + 1, NOW);
-        assert_eq!(cache.authenticate(&there, keys(), &other.used(), NOW), Err(TokenFault::Revoked));
+        assert_eq!(cache.authenticate(&there, keys, &other.used(), NOW), Err(TokenFault::Revoked));
     }
 
     #[test]

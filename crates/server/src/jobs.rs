@@ -254,6 +254,7 @@ impl Looking {
         marks.sort_by_key(|(id, _)| self.known.get(id).map(|known| known.begun_at_ms));
         let names: HashMap<Guid, String> =
             self.service.store.organizations().into_iter().map(|known| (known.id, known.name.clone())).collect();
+        self.service.jobs.seen_waiting.lock().retain(|id, _| names.contains_key(id));
         for (id, marked) in marks {
             if *self.stop.borrow() {
                 break;

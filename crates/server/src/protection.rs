@@ -232,7 +232,7 @@ impl<K: Eq + Hash + Copy> Counts<K> {
 
     fn forget_idle(&self, now_ms: u64) {
         for place in &self.places {
-            place.lock().retain(|_, usage| usage.running > 0 || usage.in_window(now_ms).0 > 0);
+            place.lock().retain(|_, usage| usage.running > 0 || usage.in_window(now_ms) != (0, 0));
         }
     }
 
@@ -477,6 +477,15 @@ mod tests {
         protection.begin(BEN, ANY, 0).unwrap();
         drop(first);
         protection.begin(ANNE, ANY, 0).unwrap();
+    }
+
+    /// The time of a long request is in a later slice than the request.
+    #[test]
+    fn who_has_used_up_their_time_is_not_forgotten_with_their_last_request() {
+        let protection = protection(10, 100, 10);
+        protection.done(ANNE, ANY, 0, 200_000);
+        protection.protection.forget_idle(310_000);
+        assert_eq!(refusal(protection.begin(ANNE, ANY, 310_000)).reached, Reached::Time);
     }
 
     #[test]

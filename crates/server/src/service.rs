@@ -97,6 +97,8 @@ pub struct Service {
     sessions_era: AtomicU32,
     /// When the keys may next be read again for a token, on the monotonic clock in milliseconds.
     keys_looked_for: AtomicU64,
+    /// Held by who reads or rotates the keys: what was read before a rotation would take the place of what it made.
+    changing_keys: tokio::sync::Mutex<()>,
     handles: Arc<Handles>,
     addresses: RwLock<HashMap<(Guid, String), Arc<Addresses>>>,
     canonical: Address,
@@ -201,6 +203,7 @@ impl Service {
             keys: ArcSwap::from_pointee(keys),
             sessions_era: AtomicU32::new(sessions_era),
             keys_looked_for: AtomicU64::new(0),
+            changing_keys: tokio::sync::Mutex::default(),
             handles: Arc::new(Handles::default()),
             addresses: RwLock::new(HashMap::new()),
             canonical,
@@ -271,7 +274,8 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn rotate_keys_if_due(&self) -> Result<()> {
-        if self.keys.load().is_rotation_due(self.now()) { self.rotate_keys(false).await } else { Ok(()) }
+        let _only = self.changing_keys.lock().await;
+        if self.keys.load().is_rotation_due(self.now()) { self.rotate_alone(false).await } else { Ok(()) }
     }
 
     /// Signs tokens with a new key from now on; with `end_tokens`, those given out before are good no more, refresh tokens
@@ -280,8 +284,13 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn rotate_keys(&self, end_tokens: bool) -> Result<()> {
+        let _only = self.changing_keys.lock().await;
+        self.rotate_alone(end_tokens).await
+    }
+
+    async fn rotate_alone(&self, end_tokens: bool) -> Result<()> {
         // Another node may have rotated them a moment ago: what it added must stay.
-        self.reload_keys().await?;
+        self.reload_alone().await?;
         let now = self.now();
         let fresh = SigningKey::generate().context("a token signing key")?;
         if end_tokens {
@@ -308,10 +317,12 @@ impl Service {
     pub async fn reload_keys_for_token(&self) -> Result<()> {
         let now = self.clock.monotonic_ms();
         let next = self.keys_looked_for.load(Ordering::Relaxed);
-        if now < next {
+        let later = now.saturating_add(KEYS_LOOKED_FOR_MS);
+        let is_first =
+            || self.keys_looked_for.compare_exchange(next, later, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now < next || !is_first() {
             return Ok(());
         }
-        self.keys_looked_for.store(now.saturating_add(KEYS_LOOKED_FOR_MS), Ordering::Relaxed);
         self.reload_keys().await
     }
 
@@ -320,6 +331,11 @@ impl Service {
     /// # Errors
     /// Store errors.
     pub async fn reload_keys(&self) -> Result<()> {
+        let _only = self.changing_keys.lock().await;
+        self.reload_alone().await
+    }
+
+    async fn reload_alone(&self) -> Result<()> {
         self.sessions_era.fetch_max(stored_era(&self.store).await?, Ordering::Relaxed);
         if let Some(stored) = self.store.secret(SIGNING_KEYS).await?
             && *stored != **self.keys.load().to_stored()?

@@ -25,6 +25,8 @@ const REQUEST_BYTES_MAX: u64 = 1 << 20;
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often it looks.
 const WAIT_STEP: Duration = Duration::from_millis(50);
+/// After which the next command is accepted where one could not be.
+const ACCEPTED_AGAIN: Duration = Duration::from_millis(50);
 /// Parts of data that wait to be written to one command.
 const DATA_QUEUED_MAX: usize = 2;
 /// The longest path of a socket that every system takes, in bytes.
@@ -71,7 +73,11 @@ pub fn listen(service: Arc<Service>) -> Result<tokio::task::JoinHandle<()>> {
                         }
                     });
                 }
-                Err(error) => tracing::warn!(%error, "the local socket"),
+                Err(error) => {
+                    tracing::warn!(%error, "the local socket");
+                    // As for clients: descriptors may be short for a moment.
+                    tokio::time::sleep(ACCEPTED_AGAIN).await;
+                }
             }
         }
     }))

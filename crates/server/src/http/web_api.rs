@@ -173,10 +173,10 @@ async fn authenticate(
     };
     let used = TokenUse { organization: organization.id, addresses: &addresses };
     let now = service.now();
-    let first = service.tokens.authenticate(token, &service.keys(), &used, now);
+    let first = service.tokens.authenticate(token, || service.keys(), &used, now);
     let verified = match first {
         Err(TokenFault::UnknownKey) if service.reload_keys_for_token().await.is_ok() => {
-            service.tokens.authenticate(token, &service.keys(), &used, now)
+            service.tokens.authenticate(token, || service.keys(), &used, now)
         }
         other => other,
     };
