@@ -233,7 +233,7 @@ impl Call<'_> {
 
     /// The record that an object within a record links, if it has an address: nothing of it is changed there.
     fn linked(&self, name: &str, object: &Object<'_>) -> Result<Option<Reference>, Failure> {
-        if object.given("@odata.id").is_none() {
+        if object.get("@odata.id").is_none() {
             return Ok(None);
         }
         let reference = self.addressed(object)?;

@@ -119,6 +119,7 @@ pub(crate) fn delete_property(
 ) -> Result<PreparedWrite, Failure> {
     // Null for it says nothing (see `docs/api.md`), and nothing else is asked for here.
     if let Some(column) = table.column_by_id(column)
+        && column.updatable
         && column.required == RequiredLevel::System
         && table.is_given_otherwise(column)
     {

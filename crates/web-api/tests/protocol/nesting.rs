@@ -6,6 +6,7 @@ on_both_engines! {
     a_record_is_made_with_those_around_it;
     existing_records_are_linked_with_a_new_one;
     what_has_an_address_is_linked_and_never_made;
+    the_address_of_a_record_that_is_written_is_its_own;
     records_are_made_below_another;
     all_of_it_or_nothing_is_made;
     records_within_records_have_limits;
@@ -136,6 +137,25 @@ mod bodies {
         let body = json!({ "primarycontactid": { "@odata.id": format!("contacts({two})"), "contactid": two } });
         world.ask("PATCH", &account, &[], &body.to_string()).await.expect(204);
         assert_eq!(world.get(&account).await["_primarycontactid_value"], two.as_str());
+    }
+
+    pub async fn the_address_of_a_record_that_is_written_is_its_own(world: World) {
+        let (one, two) =
+            (world.post("accounts", r#"{"name":"1"}"#).await, world.post("accounts", r#"{"name":"2"}"#).await);
+        let address = |id: &str| format!("accounts({id})");
+        let new = json!({ "name": "3", "@odata.id": address(&one) });
+        world.ask("POST", "accounts", &[], &new.to_string()).await.expect_error(400, "0x80048d19");
+        let many =
+            json!({ "Targets": [{ "@odata.type": "Microsoft.Dynamics.CRM.account", "@odata.id": address(&one) }] });
+        let path = "accounts/Microsoft.Dynamics.CRM.CreateMultiple";
+        world.ask("POST", path, &[], &many.to_string()).await.expect_error(400, "0x80048d19");
+        for (other, status) in [(address(&two), 400), (format!("contacts({one})"), 400), (address(&one), 204)] {
+            let body = json!({ "name": "4", "@odata.id": other }).to_string();
+            let answer = world.ask("PATCH", &address(&one), &[], &body).await;
+            assert_eq!(answer.status, status, "{body}: {}", answer.text());
+        }
+        assert_eq!(count(&world, "accounts").await, "2");
+        assert_eq!(world.get(&address(&two)).await["name"], "2");
     }
 
     pub async fn records_are_made_below_another(world: World) {
