@@ -8,12 +8,18 @@ use crate::site::{Engine, Site, master_key};
 use crate::sql::content::show;
 use crate::with_causes;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commits_are_durable_whatever_is_set_for_a_database() {
+/// The database of an organisation: its name, and how it is connected to.
+async fn demo() -> (Site, String, PostgresSettings) {
     let site = Site::new(Engine::Postgres).await;
     drop(site.organization("demo").await);
     let name = site.store.organization("demo").unwrap().database.clone();
     let settings = site.store.postgres_settings().unwrap().database(&name);
+    (site, name, settings)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_are_durable_whatever_is_set_for_a_database() {
+    let (_site, name, settings) = demo().await;
     for (set, used) in [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply"), ("on", "on")] {
         let connection = PostgresConnection::connect(&settings).await.unwrap();
         connection.run(&format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {set}")).await.unwrap();
@@ -24,10 +30,7 @@ async fn commits_are_durable_whatever_is_set_for_a_database() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_cost_what_they_do_in_memory_until_somebody_says_otherwise() {
-    let site = Site::new(Engine::Postgres).await;
-    drop(site.organization("demo").await);
-    let name = site.store.organization("demo").unwrap().database.clone();
-    let settings = site.store.postgres_settings().unwrap().database(&name);
+    let (_site, name, settings) = demo().await;
     let costs = async || {
         let connection = PostgresConnection::connect(&settings).await.unwrap();
         let [page, random] = [show("seq_page_cost"), show("random_page_cost")];
